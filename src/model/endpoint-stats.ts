@@ -1,0 +1,20 @@
+// What one writer saw of one endpoint in one minute.
+
+import { type InferEntity, defineEntity, p } from '@mikro-orm/core';
+
+export const EndpointStats = defineEntity({
+  name: 'EndpointStats',
+  tableName: 'webhook_endpoint_stats',
+  primaryKeys: ['endpointId', 'minute', 'writer'],
+  properties: {
+    endpointId: p.text().primary().fieldName('endpoint_id'),
+    minute: p.datetime(0).primary(),
+    writer: p.uuid().primary(),
+    delivered: p.integer(),
+    failed: p.integer(),
+    /** Attempts by latency, see policy/latency-histogram.ts for the bounds. */
+    latencyBuckets: p.array(Number).columnType('integer[]').fieldName('latency_buckets'),
+  },
+});
+
+export type EndpointStats = InferEntity<typeof EndpointStats>;

@@ -1,0 +1,17 @@
+// A publisher's promise that the same call made twice is one event.
+
+import { type InferEntity, defineEntity, p } from '@mikro-orm/core';
+
+export const IdempotencyKey = defineEntity({
+  name: 'IdempotencyKey',
+  tableName: 'webhook_idempotency_keys',
+  properties: {
+    key: p.text().primary(),
+    eventId: p.uuid().fieldName('event_id'),
+    type: p.text(),
+    dataDigest: p.blob().fieldName('data_digest'),
+    createdAt: p.datetime(3).fieldName('created_at').defaultRaw('clock_timestamp()'),
+  },
+});
+
+export type IdempotencyKey = InferEntity<typeof IdempotencyKey>;

@@ -1,0 +1,17 @@
+// The end of the log: one row whose lock gives positions their order.
+
+import { type InferEntity, defineEntity, p } from '@mikro-orm/core';
+
+export const LogHead = defineEntity({
+  name: 'LogHead',
+  tableName: 'webhook_log_head',
+  properties: {
+    id: p.smallint().primary(),
+    logId: p.uuid().nullable().fieldName('log_id'),
+    epoch: p.bigint('string'),
+    position: p.bigint('number'),
+    positionedAt: p.datetime(3).fieldName('positioned_at'),
+  },
+});
+
+export type LogHead = InferEntity<typeof LogHead>;

@@ -1,0 +1,45 @@
+// Brings a database to the tables this version expects, one instance at a time.
+
+import { Migrator } from '@mikro-orm/migrations';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { FirstTables } from '../../migrations/0001-first-tables.ts';
+import { openOrm } from './orm.ts';
+
+const migrations = [{ name: '0001-first-tables', class: FirstTables }];
+
+/** Any number that nobody else locks: "tidi" in ASCII. */
+const advisoryLock = 0x74696469;
+
+/** Runs what is pending, under an advisory lock; returns the names of what it ran, in order. */
+export async function migrate(url: string): Promise<string[]> {
+  return await withMigrator(url, (orm) =>
+    // The lock lives in this transaction's connection; the migrations run on another.
+    orm.em.fork().transactional(async (em) => {
+      await em.execute(`select pg_advisory_xact_lock(${advisoryLock})`);
+      return (await orm.migrator.up()).map(({ name }) => name);
+    }),
+  );
+}
+
+/** Names of the migrations that this database still lacks. */
+export async function pendingMigrations(url: string): Promise<string[]> {
+  return await withMigrator(url, async (orm) => (await orm.migrator.getPending()).map(({ name }) => name));
+}
+
+async function withMigrator<T>(url: string, use: (orm: MikroORM) => Promise<T>): Promise<T> {
+  const orm = openOrm(
+    { url, connections: 2, name: 'tidings-migrate' },
+    {
+      extensions: [Migrator],
+      logger: () => {},
+      // A migration may take longer than any query, and its lock waits meanwhile.
+      driverOptions: { application_name: 'tidings-migrate', keepAlive: true },
+      migrations: { migrationsList: migrations, tableName: 'tidings_migrations', snapshot: false },
+    },
+  );
+  try {
+    return await use(orm);
+  } finally {
+    await orm.close(true);
+  }
+}

@@ -1,0 +1,38 @@
+// Opens MikroORM on the one database, with the time-outs that keep a lost Postgres from hanging its callers.
+
+import { MikroORM, type Options } from '@mikro-orm/postgresql';
+import { EndpointStats } from './endpoint-stats.ts';
+import { IdempotencyKey } from './idempotency-key.ts';
+import { LogHead } from './log-head.ts';
+import { SideItem } from './side-item.ts';
+import { User } from './user.ts';
+import { WebhookCursor } from './webhook-cursor.ts';
+import { WebhookDelivery } from './webhook-delivery.ts';
+import { WebhookEvent } from './webhook-event.ts';
+
+export type OrmOptions = {
+  url: string;
+  /** Most connections this ORM opens. */
+  connections: number;
+  /** Shown in pg_stat_activity. */
+  name: string;
+};
+
+/** Opens an ORM lazily: the first query connects. Fork its `em` for each unit of work. */
+export function openOrm({ url, connections, name }: OrmOptions, more: Partial<Options> = {}): MikroORM {
+  return new MikroORM({
+    clientUrl: url,
+    entities: [User, WebhookEvent, WebhookDelivery, WebhookCursor, LogHead, IdempotencyKey, SideItem, EndpointStats],
+    forceUtcTimezone: true,
+    pool: { min: 0, max: connections },
+    driverOptions: {
+      application_name: name,
+      connectionTimeoutMillis: 2_000,
+      query_timeout: 30_000,
+      statement_timeout: 30_000,
+      idle_in_transaction_session_timeout: 30_000,
+      keepAlive: true,
+    },
+    ...more,
+  });
+}

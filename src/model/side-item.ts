@@ -1,0 +1,16 @@
+// A delivery beside an endpoint's line, kept until its last attempt is recorded.
+
+import { type InferEntity, defineEntity, p } from '@mikro-orm/core';
+
+export const SideItem = defineEntity({
+  name: 'SideItem',
+  tableName: 'webhook_side_items',
+  properties: {
+    id: p.uuid().primary(),
+    endpointId: p.text().fieldName('endpoint_id'),
+    eventId: p.uuid().fieldName('event_id'),
+    origin: p.enum(['replay', 'test']),
+  },
+});
+
+export type SideItem = InferEntity<typeof SideItem>;

@@ -1,0 +1,29 @@
+// An endpoint's place in the log: everything up to `position` is settled for it.
+
+import { type InferEntity, defineEntity, p } from '@mikro-orm/core';
+
+export const pauseReasons = ['admin', 'gone', 'exhausted'] as const;
+export type PauseReason = (typeof pauseReasons)[number];
+
+export const WebhookCursor = defineEntity({
+  name: 'WebhookCursor',
+  tableName: 'webhook_cursors',
+  properties: {
+    endpointId: p.text().primary().fieldName('endpoint_id'),
+    /** A new number each time the endpoint is given a place; rows of older ones no longer count. */
+    generation: p.bigint('number').defaultRaw(`nextval('webhook_generations')`),
+    /** Null while the endpoint is disabled: no place is kept. */
+    position: p.bigint('number').nullable(),
+    /** The log was examined up to here when `backlog` was counted. */
+    examined: p.bigint('number').default(0),
+    backlog: p.integer().default(0),
+    /** Position of the last event for this endpoint at or below `position`; 0 when there is none. */
+    previous: p.bigint('number').default(0),
+    resumes: p.integer().default(0),
+    pauseReason: p.enum(pauseReasons).nullable().fieldName('pause_reason'),
+    lastError: p.text().nullable().fieldName('last_error'),
+    updatedAt: p.datetime(3).fieldName('updated_at').defaultRaw('clock_timestamp()'),
+  },
+});
+
+export type WebhookCursor = InferEntity<typeof WebhookCursor>;

@@ -1,0 +1,41 @@
+// One attempt to deliver one event to one endpoint.
+
+import { type InferEntity, defineEntity, p } from '@mikro-orm/core';
+
+export const deliveryStatuses = ['delivered', 'retrying', 'failed'] as const;
+export type DeliveryStatus = (typeof deliveryStatuses)[number];
+
+/** Why an event is sent: its turn in the line, again at an admin's wish, or as a test. */
+export const deliveryOrigins = ['line', 'replay', 'test'] as const;
+export type DeliveryOrigin = (typeof deliveryOrigins)[number];
+
+export const WebhookDelivery = defineEntity({
+  name: 'WebhookDelivery',
+  tableName: 'webhook_deliveries',
+  properties: {
+    id: p.uuid().primary(),
+    eventId: p.uuid().fieldName('event_id'),
+    eventType: p.text().fieldName('event_type'),
+    endpointId: p.text().fieldName('endpoint_id'),
+    endpointUrl: p.text().fieldName('endpoint_url'),
+    status: p.enum(deliveryStatuses),
+    httpStatus: p.integer().nullable().fieldName('http_status'),
+    errorMessage: p.text().nullable().fieldName('error_message'),
+    /** This attempt's number, from 1, counted anew after a resume. */
+    attemptCount: p.integer().fieldName('attempt_count'),
+    latencyMs: p.double().nullable().fieldName('latency_ms'),
+    createdAt: p.datetime(3).fieldName('created_at'),
+    completedAt: p.datetime(3).nullable().fieldName('completed_at'),
+    responseBody: p.text().nullable().fieldName('response_body'),
+    position: p.bigint('number'),
+    generation: p.bigint('number'),
+    /** How many resumes of its endpoint came before it. */
+    resumes: p.integer(),
+    origin: p.enum(deliveryOrigins),
+    /** The wait that follows a `retrying` attempt; it ends `wait_ms` after `recorded_at`. */
+    waitMs: p.bigint('number').nullable().fieldName('wait_ms'),
+    recordedAt: p.datetime(3).fieldName('recorded_at').defaultRaw('clock_timestamp()'),
+  },
+});
+
+export type WebhookDelivery = InferEntity<typeof WebhookDelivery>;

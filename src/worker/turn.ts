@@ -1,0 +1,59 @@
+// What crosses the thread boundary: a turn goes to the thread, a report comes back. Plain values only.
+
+import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
+import type { SigningScheme } from '../signing/sign.ts';
+
+/** All a thread needs to know of an endpoint, as the configuration in force says it. */
+export type Receiver = {
+  id: string;
+  url: string;
+  headers: Record<string, string>;
+  signing: readonly SigningScheme[];
+  /** Secret values: the current one first, then the previous ones. */
+  secrets: readonly string[];
+  timeoutMs: number;
+  maxRetries: number;
+  baseDelayMs: number;
+  maxDelayMs: number;
+};
+
+export type TurnEvent = {
+  id: string;
+  type: string;
+  payload: string;
+  position: number;
+  /** Position of the event before this one for this endpoint; null for what does not stand in the line. */
+  previous: number | null;
+};
+
+export type Turn = {
+  /** Index of this turn's words in the shared control memory. */
+  slot: number;
+  receiver: Receiver;
+  generation: number;
+  resumes: number;
+  origin: DeliveryOrigin;
+  /** The side item that ends with its last attempt; null in the line. */
+  sideItemId: string | null;
+  /** Attempts already made of the first event. */
+  attemptsBefore: number;
+  events: readonly TurnEvent[];
+};
+
+/** What became of a turn, once every attempt it made is durable. */
+export type TurnReport = {
+  /** How many events, from the first, are settled: delivered, or failed for good. */
+  settled: number;
+  /** The failure that ended the turn, if one did. */
+  failure: TurnFailure | null;
+};
+
+export type TurnFailure = {
+  /** `failed` settles its event and is counted in `settled`; after `retrying` the event stays the head. */
+  status: 'retrying' | 'failed';
+  attempt: number;
+  waitMs: number;
+  message: string;
+  /** The answer was 410 Gone: the endpoint is now paused, durably. */
+  gone: boolean;
+};

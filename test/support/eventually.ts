@@ -1,0 +1,25 @@
+// Waits for an effect: asks again and again until the answer is there, or says what it last saw.
+
+const askEveryMs = 5;
+
+/** Resolves with the first truthy answer; fails after `withinMs` with the last answer or error. */
+export async function eventually<T>(
+  ask: () => T | Promise<T>,
+  { withinMs = 15_000, saying = 'the awaited effect' }: { withinMs?: number; saying?: string } = {},
+): Promise<NonNullable<T>> {
+  const giveUpAt = performance.now() + withinMs;
+  let last: unknown;
+  for (;;) {
+    try {
+      const answer = await ask();
+      if (answer) return answer as NonNullable<T>;
+      last = answer;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > giveUpAt) {
+      throw new Error(`${saying} did not come within ${withinMs} ms; last seen: ${String(last)}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, askEveryMs));
+  }
+}
