@@ -29,8 +29,8 @@ export class FirstTables extends Migration {
         positioned_at timestamptz(3)
       ) partition by range (id)`);
     this.addSql('create table webhook_events_default partition of webhook_events default');
+    // Unique in each partition: positions cannot be the partition key's part. See operations/partitions.ts for the rest.
     this.addSql('create unique index on webhook_events_default (position)');
-    this.addSql('create index webhook_events_position on webhook_events (position)');
     this.addSql('create index webhook_events_waiting on webhook_events (seq) where position is null');
     this.addSql('create index webhook_events_type on webhook_events (type, id)');
     this.addSql('create index webhook_events_subject on webhook_events (subject, id) where subject is not null');
@@ -91,6 +91,7 @@ export class FirstTables extends Migration {
         generation bigint not null default nextval('webhook_generations'),
         position bigint,
         examined bigint not null default 0,
+        filter text not null default '',
         backlog integer not null default 0,
         previous bigint not null default 0,
         resumes integer not null default 0,

@@ -14,8 +14,9 @@ export const WebhookCursor = defineEntity({
     generation: p.bigint('number').defaultRaw(`nextval('webhook_generations')`),
     /** Null while the endpoint is disabled: no place is kept. */
     position: p.bigint('number').nullable(),
-    /** The log was examined up to here when `backlog` was counted. */
+    /** The log was examined up to here when `backlog` was counted, with `filter`. */
     examined: p.bigint('number').default(0),
+    filter: p.text().default(''),
     backlog: p.integer().default(0),
     /** Position of the last event for this endpoint at or below `position`; 0 when there is none. */
     previous: p.bigint('number').default(0),

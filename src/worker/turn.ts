@@ -17,6 +17,9 @@ export type Receiver = {
   maxDelayMs: number;
 };
 
+/** Most turns that run at once: a bound on the shared control memory. */
+export const maxSlots = 16_384;
+
 export type TurnEvent = {
   id: string;
   type: string;
@@ -31,10 +34,9 @@ export type Turn = {
   slot: number;
   receiver: Receiver;
   generation: number;
+  /** How often the endpoint had been resumed when the turn began. */
   resumes: number;
   origin: DeliveryOrigin;
-  /** The side item that ends with its last attempt; null in the line. */
-  sideItemId: string | null;
   /** Attempts already made of the first event. */
   attemptsBefore: number;
   events: readonly TurnEvent[];
@@ -49,8 +51,9 @@ export type TurnReport = {
 };
 
 export type TurnFailure = {
-  /** `failed` settles its event and is counted in `settled`; after `retrying` the event stays the head. */
+  /** `failed` settles its event, which `settled` counts; after `retrying` the event stays the head. */
   status: 'retrying' | 'failed';
+  /** The attempt's number, from 1. */
   attempt: number;
   waitMs: number;
   message: string;

@@ -1,9 +1,11 @@
 // Starts the servers that all tests share, and a template database with the migrations applied.
 
-import { randomUUID } from 'node:crypto';
 import type { TestProject } from 'vitest/node';
+import { openEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { openEmbeddedValkey } from '../../src/embedded/valkey.ts';
 import { migrate } from '../../src/model/migrations.ts';
 import { openOrm } from '../../src/model/orm.ts';
+import { makeEmbeddedDirectory, removeAbandonedDirectories } from './embedded-directory.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -13,19 +15,32 @@ declare module 'vitest' {
   }
 }
 
+const templateDatabase = 'template_tidings';
+
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const postgresUrl = 'postgres://postgres@127.0.0.1:5999/postgres';
-  const templateDatabase = `template_${randomUUID().replaceAll('-', '')}`;
+  await using opened = new AsyncDisposableStack();
+  await removeAbandonedDirectories();
+  const { path: directory } = opened.use(await makeEmbeddedDirectory());
+  const log = { info: console.log, warn: console.warn };
+  const postgres = opened.use(await openEmbeddedPostgres({ directory, log }));
+  const valkey = opened.use(await openEmbeddedValkey({ directory, log }));
+  if (!valkey) throw new Error('The tests need a real Valkey: run make setup.');
+  await makeTemplate(postgres.url);
+  project.provide('postgresUrl', postgres.url);
+  project.provide('templateDatabase', templateDatabase);
+  project.provide('valkeyUrl', valkey.url);
+  const running = opened.move();
+  return () => running.disposeAsync();
+}
+
+async function makeTemplate(postgresUrl: string): Promise<void> {
   const admin = openOrm({ url: postgresUrl, connections: 1, name: 'test-setup' });
-  await admin.em.getConnection().execute(`create database ${templateDatabase}`);
+  try {
+    await admin.em.getConnection().execute(`create database ${templateDatabase}`);
+  } finally {
+    await admin.close(true);
+  }
   const template = new URL(postgresUrl);
   template.pathname = `/${templateDatabase}`;
   await migrate(template.href);
-  project.provide('postgresUrl', postgresUrl);
-  project.provide('templateDatabase', templateDatabase);
-  project.provide('valkeyUrl', 'redis://127.0.0.1:5998');
-  return async () => {
-    await admin.em.getConnection().execute(`drop database ${templateDatabase} with (force)`);
-    await admin.close(true);
-  };
 }

@@ -1,0 +1,21 @@
+# What a checkout can do; each target sets up what it needs first. CONTRIBUTING.md has the rest.
+
+# Not for set-up, which replaces that Node: everything else runs on it.
+on_node_24 = PATH="$(CURDIR)/node_modules/.bin:$$PATH" exec
+
+.PHONY: setup demo test bench check
+
+setup:
+	@bin/setup
+
+demo: setup
+	@$(on_node_24) node src/demo/main.ts
+
+test: setup
+	@$(on_node_24) vitest run
+
+bench: setup
+	@$(on_node_24) node bench/main.ts
+
+check: setup
+	@$(on_node_24) bin/check

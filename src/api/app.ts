@@ -1,0 +1,85 @@
+// All routes of the service, as one function from a request to its answer.
+
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { type EngineOptions, createEngine } from './graphql/engine.ts';
+import { graphiqlRoutes } from './graphiql.ts';
+import { type Readiness, healthRoutes } from './health.ts';
+import { landingPage } from './landing-page.ts';
+
+export type Api = EngineOptions & {
+  readiness(): Promise<Readiness>;
+  /** Of this program, as in package.json. */
+  version: string;
+};
+
+const mostBodyBytes = 1024 * 1024;
+
+const routes: Record<string, string> = {
+  '/': 'GET, HEAD',
+  '/graphql': 'GET, POST',
+  '/graphiql': 'GET, HEAD',
+  '/healthz': 'GET, HEAD',
+  '/readyz': 'GET, HEAD',
+};
+
+/** The application; its `fetch` answers a request without any socket. */
+export function createApp(api: Api): Hono {
+  const answer = createEngine(api);
+  const app = new Hono();
+
+  app.use(securityHeaders);
+  app.use(bodyLimit({ maxSize: mostBodyBytes, onError: (c) => refuse(c, 413, 'The body is above 1 MiB.') }));
+
+  app.get('/', (c) => c.html(landingPage(api.version)));
+  app.route('/', healthRoutes(api.readiness));
+  app.route('/', graphiqlRoutes());
+
+  app.on(['GET', 'POST'], '/graphql', async (c) => {
+    if (wantsHtml(c)) return c.redirect(`/graphiql${new URL(c.req.url).search}`);
+    // Forms can be sent from any page without asking first, JSON cannot.
+    if (c.req.method === 'POST' && mediaType(c) !== 'application/json') {
+      return refuse(c, 415, 'The body must be JSON: send content-type: application/json.');
+    }
+    return await answer(c.req.raw);
+  });
+
+  app.notFound((c) => {
+    const allowed = routes[c.req.path];
+    if (allowed === undefined) return refuse(c, 404, 'There is nothing here.');
+    c.header('Allow', allowed);
+    return refuse(c, 405, `This takes ${allowed}.`);
+  });
+  app.onError((error, c) => {
+    api.log.error({ err: error, path: c.req.path }, 'a request failed unexpectedly');
+    return refuse(c, 500, 'Unexpected error.');
+  });
+  return app;
+}
+
+const securityHeaders: MiddlewareHandler = async (c, next) => {
+  await next();
+  const { headers } = c.res;
+  headers.set('X-Content-Type-Options', 'nosniff');
+  headers.set('Referrer-Policy', 'no-referrer');
+  headers.set('X-Frame-Options', 'DENY');
+  headers.set('Cross-Origin-Opener-Policy', 'same-origin');
+  headers.set('Cross-Origin-Resource-Policy', 'same-origin');
+  if (!headers.has('Cache-Control')) headers.set('Cache-Control', 'no-store');
+  if (!headers.has('Content-Security-Policy')) {
+    headers.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
+  }
+};
+
+/** A browser that goes to the address, not a program that calls it. */
+function wantsHtml(c: Context): boolean {
+  return c.req.raw.method === 'GET' && /\btext\/html\b/i.test(c.req.header('accept') ?? '');
+}
+
+function mediaType(c: Context): string {
+  return (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
+}
+
+function refuse(c: Context, status: 404 | 405 | 413 | 415 | 500, error: string): Response {
+  return c.json({ error }, status);
+}

@@ -1,0 +1,67 @@
+// Serves GraphiQL with the prepared operations as tabs, whole from this process.
+
+import { createHash } from 'node:crypto';
+import { readFile, readdir } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import { Hono } from 'hono';
+
+type Page = { etag: string; zipped: Uint8Array<ArrayBuffer> };
+
+/** What the page needs: its script and styles stand in it, its workers are blobs, and it asks this origin alone. */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self' 'unsafe-inline'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self' data:",
+  "connect-src 'self'",
+  'worker-src blob:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** `/graphiql`. The page has 9 MB, so it is made at the first request and kept compressed. */
+export function graphiqlRoutes(): Hono {
+  let made: Promise<Page> | undefined;
+  return new Hono().get('/graphiql', async (c) => {
+    made ??= makePage().catch((error) => {
+      made = undefined;
+      throw error;
+    });
+    const { etag, zipped } = await made;
+    c.header('ETag', etag);
+    c.header('Vary', 'Accept-Encoding');
+    c.header('Cache-Control', 'no-cache');
+    c.header('Content-Security-Policy', contentSecurityPolicy);
+    if (c.req.header('if-none-match')?.includes(etag)) return c.body(null, 304);
+    c.header('Content-Type', 'text/html; charset=utf-8');
+    if (!/\bgzip\b(?!;\s*q=0(\.0*)?(,|$))/i.test(c.req.header('accept-encoding') ?? '')) {
+      return c.body(new Uint8Array(await promisify(gunzip)(zipped)));
+    }
+    c.header('Content-Encoding', 'gzip');
+    return c.body(zipped);
+  });
+}
+
+async function makePage(): Promise<Page> {
+  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
+  const headers = JSON.stringify({ Authorization: 'Bearer <admin token>' }, null, 2);
+  const html = renderGraphiQL({
+    title: 'Tidings GraphiQL',
+    endpoint: '/graphql',
+    headers,
+    defaultTabs: (await readOperations()).map((query) => ({ query, headers })),
+    defaultEditorToolsVisibility: 'headers',
+  });
+  const etag = `"${createHash('sha256').update(html).digest('base64url')}"`;
+  return { etag, zipped: new Uint8Array(await promisify(gzip)(html)) };
+}
+
+/** The prepared operations, in the order of their file names. */
+async function readOperations(): Promise<string[]> {
+  const folder = new URL('operations/', import.meta.url);
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.graphql')).toSorted();
+  return await Promise.all(names.map(async (name) => await readFile(new URL(name, folder), 'utf8')));
+}

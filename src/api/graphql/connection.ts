@@ -1,0 +1,120 @@
+// Pages through a list that is ordered by id, newest first, from a cursor on: never by offset.
+
+import type { EntityManager, EntityName, FilterQuery } from '@mikro-orm/postgresql';
+import { Refusal } from '../../policy/refusal.ts';
+import { asUuid } from './uuid.ts';
+
+export type ConnectionArgs = {
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+};
+
+export type Connection<Row> = {
+  edges: { cursor: string; node: Row }[];
+  /** Looks beyond the page only when it is asked for. */
+  readonly pageInfo: Promise<PageInfo>;
+  totalCount(): Promise<number>;
+};
+
+export type PageInfo = {
+  hasNextPage: boolean;
+  hasPreviousPage: boolean;
+  startCursor: string | null;
+  endCursor: string | null;
+};
+
+/** Rows of a list: those that match `where`, or none at all when it is null. */
+export type Rows<Row extends object> = {
+  em: EntityManager;
+  entity: EntityName<Row>;
+  /** Names the list in its cursors, so that one list's cursor is none of another's. */
+  kind: string;
+  where: FilterQuery<Row> | null;
+};
+
+const defaultSize = 50;
+const largestSize = 200;
+
+/** One page. Throws Refusal BAD_USER_INPUT for arguments that make no page. */
+export async function connect<Row extends { id: string }>(
+  args: ConnectionArgs,
+  rows: Rows<Row>,
+): Promise<Connection<Row>> {
+  const { backward, size, after, before } = readArgs(args, rows.kind);
+  // One more than asked for tells whether the list goes on.
+  const found = await find(rows, { $lt: after, $gt: before }, backward ? 'asc' : 'desc', size + 1);
+  const more = found.length > size;
+  const page = found.slice(0, size);
+  if (backward) page.reverse();
+  const edges = page.map((node) => ({ cursor: encodeCursor(rows.kind, node.id), node }));
+
+  async function exists(bound: Bounds): Promise<boolean> {
+    return (await find(rows, bound, 'desc', 1)).length > 0;
+  }
+
+  return {
+    edges,
+    get pageInfo() {
+      return (async () => ({
+        hasNextPage: (!backward && more) || (before !== undefined && (await exists({ $lte: before }))),
+        hasPreviousPage: (backward && more) || (after !== undefined && (await exists({ $gte: after }))),
+        startCursor: edges[0]?.cursor ?? null,
+        endCursor: edges.at(-1)?.cursor ?? null,
+      }))();
+    },
+    async totalCount() {
+      return rows.where === null ? 0 : await rows.em.fork().count(rows.entity, rows.where);
+    },
+  };
+}
+
+type Bounds = { $lt?: string | undefined; $lte?: string; $gt?: string | undefined; $gte?: string };
+
+async function find<Row extends { id: string }>(
+  { em, entity, where }: Rows<Row>,
+  bounds: Bounds,
+  order: 'asc' | 'desc',
+  limit: number,
+): Promise<Row[]> {
+  if (where === null) return [];
+  const given = Object.entries(bounds).filter(([, id]) => id !== undefined);
+  const between = given.length === 0 ? {} : { id: Object.fromEntries(given) };
+  const all = { $and: [where, between] } as FilterQuery<Row>;
+  // A page shows what is stored, never what another field of the same request read before.
+  return (await em.find(entity, all, { orderBy: { id: order } as never, limit, disableIdentityMap: true })) as Row[];
+}
+
+function readArgs({ first, last, after, before }: ConnectionArgs, kind: string) {
+  if (isGiven(first) && isGiven(last)) throw new Refusal('BAD_USER_INPUT', 'Give first or last, not both.');
+  for (const [name, value] of Object.entries({ first, last })) {
+    if (isGiven(value) && (value < 0 || value > largestSize)) {
+      throw new Refusal('BAD_USER_INPUT', `${name} is ${value}; it must be 0 to ${largestSize}.`);
+    }
+  }
+  return {
+    backward: isGiven(last),
+    size: first ?? last ?? defaultSize,
+    after: isGiven(after) ? decodeCursor(kind, after, 'after') : undefined,
+    before: isGiven(before) ? decodeCursor(kind, before, 'before') : undefined,
+  };
+}
+
+function isGiven<T>(value: T | null | undefined): value is T {
+  return value !== null && value !== undefined;
+}
+
+function encodeCursor(kind: string, id: string): string {
+  return Buffer.from(`${kind}:${id}`).toString('base64url');
+}
+
+function decodeCursor(kind: string, cursor: string, argument: string): string {
+  const text = Buffer.from(cursor.slice(0, 200), 'base64url').toString();
+  const id = asUuid(text.slice(kind.length + 1));
+  // Encoding it again refuses every other spelling that base64 decoders let pass.
+  if (id === null || encodeCursor(kind, id) !== cursor) {
+    throw new Refusal('BAD_USER_INPUT', `${argument} is no cursor of this list: take one from its edges or pageInfo.`);
+  }
+  return id;
+}

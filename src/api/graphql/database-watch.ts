@@ -1,0 +1,45 @@
+// Ends an operation whose database no longer answers, since a stopped server keeps its connections open.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Plugin } from 'graphql-yoga';
+import { Refusal } from '../../policy/refusal.ts';
+
+/** An operation that takes this long has the database asked whether it is there; a slow query may go on if it is. */
+const askAfterMs = 1_000;
+
+/** With what it takes to ask, an operation ends within 3 s of the database's loss. */
+const answerWithinMs = 1_500;
+
+/** `ask` is any query on a connection of its own. */
+export function watchDatabase(ask: () => Promise<unknown>): Plugin {
+  return {
+    onExecute({ executeFn, setExecuteFn }) {
+      setExecuteFn(async (options) => {
+        const done = new AbortController();
+        try {
+          return await Promise.race([executeFn(options), lost(ask, done.signal)]);
+        } finally {
+          done.abort();
+        }
+      });
+    },
+  };
+}
+
+/** Rejects with Refusal UNAVAILABLE once the database is lost; else settles only after `done`. */
+async function lost(ask: () => Promise<unknown>, done: AbortSignal): Promise<void> {
+  while (await passes(askAfterMs, done)) {
+    const isThere = ask().then(
+      () => true,
+      () => false,
+    );
+    if (!(await Promise.race([isThere, passes(answerWithinMs, done).then((passed) => !passed)]))) {
+      throw new Refusal('UNAVAILABLE', 'The database does not answer. What was asked may or may not have happened.');
+    }
+  }
+}
+
+/** True when the time passed, false when `done` came first. */
+async function passes(ms: number, done: AbortSignal): Promise<boolean> {
+  return await sleep(ms, true, { signal: done }).catch(() => false);
+}

@@ -1,0 +1,58 @@
+// What a caller is told of an error: its code and sentence when the caller can mend it, else nothing.
+
+import { GraphQLError } from 'graphql';
+import { withoutSql } from '../../outbox/transactions.ts';
+import { Refusal } from '../../policy/refusal.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+
+/** Codes that the GraphQL engine's own errors carry and that stay as they are. */
+const engineCodes = new Set(['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED']);
+
+/** SQLSTATE class 22, data exception (PostgreSQL, appendix A): a value that no column can hold or compare with. */
+const dataException = /^22/;
+
+/** The error to show for one that was thrown, with `extensions.code`; logs those that it masks. */
+export function shownError(thrown: unknown, log: Logger): GraphQLError {
+  const located = thrown instanceof GraphQLError ? thrown : undefined;
+  const cause = withoutSql(rootCause(thrown));
+
+  if (cause instanceof Refusal) {
+    if (cause.code === 'UNAVAILABLE') log.warn({ path: located?.path?.join('.') }, cause.message);
+    return copyOf(located, cause.message, cause.code);
+  }
+  if (cause instanceof Error && 'code' in cause && dataException.test(String(cause.code))) {
+    return copyOf(located, 'A text or number in the request is none that the database can hold.', 'BAD_USER_INPUT');
+  }
+  if (located && engineCodes.has(String(located.extensions['code']))) return located;
+  if (located && isInputError(located, cause)) return copyOf(located, located.message, 'BAD_USER_INPUT');
+
+  log.error({ err: cause, path: located?.path?.join('.') }, 'a GraphQL request failed unexpectedly');
+  return copyOf(located, 'Unexpected error.', 'INTERNAL_SERVER_ERROR');
+}
+
+/**
+ * What the engine says of a request that is well-formed but wrong: errors that belong to no field (a bad variable, an
+ * unknown operation name), and a field's argument whose variable is missing.
+ */
+function isInputError(located: GraphQLError, cause: unknown): boolean {
+  if (located.path === undefined) return cause instanceof GraphQLError || located.message.startsWith('Variable "');
+  return cause instanceof GraphQLError && cause.message.startsWith('Argument "');
+}
+
+function rootCause(error: unknown): unknown {
+  let cause = error;
+  while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
+  return cause;
+}
+
+/** A new error, so that nothing of the old one is shown but where it came from. */
+function copyOf(located: GraphQLError | undefined, message: string, code: string): GraphQLError {
+  const http = located?.extensions['http'];
+  return new GraphQLError(message, {
+    nodes: located?.nodes,
+    source: located?.source,
+    positions: located?.positions,
+    path: located?.path,
+    extensions: { code, ...(http ? { http } : {}) },
+  });
+}

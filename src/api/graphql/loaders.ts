@@ -1,0 +1,58 @@
+// What a request reads in batches: one query for all the rows of a page instead of one a row.
+
+import type { EntityManager } from '@mikro-orm/postgresql';
+import DataLoader from 'dataloader';
+import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
+import type { WebhookEvent } from '../../model/webhook-event.ts';
+import type { Endpoint } from '../../settings/endpoint.ts';
+import { backlogs, oldestUnsettled } from './endpoint-backlog.ts';
+import { type Standing, standings } from './endpoint-standing.ts';
+import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
+import { deliveriesOfEvents, eventsById } from './event-deliveries.ts';
+
+export type Loaders = {
+  eventById: DataLoader<string, WebhookEvent | undefined>;
+  deliveriesOfEvent: DataLoader<string, WebhookDelivery[] | undefined>;
+  standing: DataLoader<Endpoint, Standing | undefined>;
+  backlog: DataLoader<Endpoint, number | undefined>;
+  oldestUnsettledAt: DataLoader<Endpoint, Date | undefined>;
+  statistics: Record<Window, DataLoader<Endpoint, Statistics | undefined>>;
+};
+
+/** Loaders for one request. They batch what is asked for at once and remember nothing, since a mutation may follow. */
+export function createLoaders(em: EntityManager): Loaders {
+  const ofEvents = <Row>(read: (em: EntityManager, ids: readonly string[]) => Promise<Map<string, Row>>) =>
+    batched(
+      (ids: readonly string[]) => read(em, ids),
+      (id) => id,
+    );
+  const ofEndpoints = <Row>(read: (em: EntityManager, endpoints: readonly Endpoint[]) => Promise<Map<string, Row>>) =>
+    batched(
+      (endpoints: readonly Endpoint[]) => read(em, endpoints),
+      ({ id }) => id,
+    );
+  const ofWindow = (window: Window) => ofEndpoints((fork, endpoints) => statistics(fork, endpoints, window));
+  return {
+    eventById: ofEvents(eventsById),
+    deliveriesOfEvent: ofEvents(deliveriesOfEvents),
+    standing: ofEndpoints(standings),
+    backlog: ofEndpoints(backlogs),
+    oldestUnsettledAt: ofEndpoints(oldestUnsettled),
+    statistics: { HOUR: ofWindow('HOUR'), DAY: ofWindow('DAY'), WEEK: ofWindow('WEEK') },
+  };
+}
+
+function batched<Key, Row>(
+  read: (keys: readonly Key[]) => Promise<Map<string, Row>>,
+  idOf: (key: Key) => string,
+): DataLoader<Key, Row | undefined> {
+  return new DataLoader<Key, Row | undefined>(
+    async (keys) => {
+      // Without a cache the same key comes once for each field that wants it.
+      const distinct = new Map(keys.map((key) => [idOf(key), key]));
+      const rows = await read([...distinct.values()]);
+      return keys.map((key) => rows.get(idOf(key)));
+    },
+    { cache: false },
+  );
+}

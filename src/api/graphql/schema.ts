@@ -1,0 +1,11 @@
+// Gathers the nouns into the schema.
+
+import type { GraphQLSchema } from 'graphql';
+import { builder } from './builder.ts';
+import './reload.ts';
+import './user.ts';
+import './webhook-delivery.ts';
+import './webhook-endpoint.ts';
+import './webhook-event.ts';
+
+export const schema: GraphQLSchema = builder.toSchema();

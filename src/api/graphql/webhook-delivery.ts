@@ -1,0 +1,129 @@
+// Deliveries, one row an attempt: read them and page through them.
+
+import type { EntityManager, FilterQuery } from '@mikro-orm/postgresql';
+import { type DeliveryStatus, WebhookDelivery as StoredDelivery } from '../../model/webhook-delivery.ts';
+import { isStorable } from '../../outbox/payload.ts';
+import { Refusal } from '../../policy/refusal.ts';
+import { builder } from './builder.ts';
+import { type Connection, type ConnectionArgs, connect } from './connection.ts';
+import { asUuid, createdBetween } from './uuid.ts';
+import { WebhookDeliveryRef, WebhookEvent } from './webhook-event.ts';
+
+export const WebhookDeliveryStatus = builder.enumType('WebhookDeliveryStatus', {
+  description: 'How an attempt ended.',
+  values: {
+    DELIVERED: { value: 'delivered', description: 'The endpoint answered 2xx.' },
+    RETRYING: { value: 'retrying', description: 'It failed and another attempt follows.' },
+    FAILED: { value: 'failed', description: 'It failed and was the last.' },
+  } satisfies Record<string, { value: DeliveryStatus; description: string }>,
+});
+
+const WebhookDelivery = WebhookDeliveryRef.implement({
+  description: 'One attempt to deliver one event to one endpoint.',
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'The stored UUID.' }),
+    eventId: t.exposeID('eventId', { description: "The event's id." }),
+    eventType: t.exposeString('eventType', { description: "The event's type." }),
+    endpointId: t.exposeID('endpointId', { description: "The endpoint's id." }),
+    endpointUrl: t.exposeString('endpointUrl', { description: 'Where it was sent.' }),
+    status: t.expose('status', { type: WebhookDeliveryStatus, description: 'How it ended.' }),
+    httpStatus: t.exposeInt('httpStatus', { nullable: true, description: 'The status of the answer, if one came.' }),
+    errorMessage: t.exposeString('errorMessage', {
+      nullable: true,
+      description: 'Why it failed: `HTTP 503` for a status, else a class and a sentence; null when delivered.',
+    }),
+    attemptCount: t.exposeInt('attemptCount', { description: "This attempt's number, from 1, anew after a resume." }),
+    latencyMs: t.float({
+      nullable: true,
+      description: "From the attempt's start, connecting included, to the answer's headers, in milliseconds.",
+      resolve: ({ latencyMs }) => (latencyMs === null ? null : Number(latencyMs)),
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the attempt began.' }),
+    completedAt: t.expose('completedAt', { type: 'DateTime', nullable: true, description: 'When it was answered.' }),
+    responseBody: t.exposeString('responseBody', {
+      nullable: true,
+      description: "The first 1 KiB of the answer's body.",
+    }),
+    event: t.field({
+      type: WebhookEvent,
+      description: 'The event that was sent.',
+      resolve: async ({ eventId }, _args, { loaders }) => {
+        const event = await loaders.eventById.load(eventId);
+        if (!event) throw new Refusal('NOT_FOUND', `The event ${eventId} is no longer kept.`);
+        return event;
+      },
+    }),
+  }),
+});
+
+export const WebhookDeliveryConnection = builder.connectionObject(
+  { type: WebhookDelivery, name: 'WebhookDeliveryConnection', description: 'A page of deliveries.' },
+  { name: 'WebhookDeliveryEdge', description: 'A delivery and its place in the list.' },
+);
+
+const WebhookDeliveryFilter = builder.inputType('WebhookDeliveryFilter', {
+  description: 'Which deliveries; every field that is given must hold.',
+  fields: (t) => ({
+    endpointId: t.id({ description: 'To this endpoint, also one that is no longer configured.' }),
+    eventId: t.id({ description: 'Of this event.' }),
+    eventType: t.string({ description: 'Of events of this type.' }),
+    status: t.field({ type: WebhookDeliveryStatus, description: 'That ended like this.' }),
+    since: t.field({ type: 'DateTime', description: 'Begun at this moment or later.' }),
+    until: t.field({ type: 'DateTime', description: 'Begun before this moment.' }),
+  }),
+});
+
+builder.queryFields((t) => ({
+  webhookDelivery: t.field({
+    type: WebhookDelivery,
+    nullable: true,
+    description: 'Admin. The delivery with this id; null when there is none.',
+    args: { id: t.arg.id({ required: true, description: "A delivery's id." }) },
+    resolve: async (_root, args, { em }) => {
+      const id = asUuid(args.id);
+      return id === null ? null : await em.findOne(StoredDelivery, { id }, { disableIdentityMap: true });
+    },
+  }),
+  webhookDeliveries: t.connection(
+    {
+      type: WebhookDelivery,
+      description: 'Admin. Newest first.',
+      args: { filter: t.arg({ type: WebhookDeliveryFilter, description: 'Which deliveries; all when absent.' }) },
+      resolve: async (_root, args, { em }) => await connectDeliveries(em, args, args.filter ?? {}),
+    },
+    WebhookDeliveryConnection,
+  ),
+}));
+
+type Filter = typeof WebhookDeliveryFilter.$inferInput;
+
+/** A page of the deliveries that match the filter. */
+export async function connectDeliveries(
+  em: EntityManager,
+  args: ConnectionArgs,
+  filter: Filter,
+): Promise<Connection<StoredDelivery>> {
+  return await connect<StoredDelivery>(args, { em, entity: StoredDelivery, kind: 'delivery', where: matching(filter) });
+}
+
+function matching({
+  endpointId,
+  eventId,
+  eventType,
+  status,
+  since,
+  until,
+}: Filter): FilterQuery<StoredDelivery> | null {
+  const conditions = createdBetween(since, until);
+  const texts = Object.entries({ endpointId, eventType }).filter(([, text]) => typeof text === 'string');
+  // An id or type of the wrong form is one that nothing has.
+  if (texts.some(([, text]) => !isStorable(text as string))) return null;
+  conditions.push(...texts.map(([field, text]) => ({ [field]: text })));
+  if (typeof eventId === 'string') {
+    const id = asUuid(eventId);
+    if (id === null) return null;
+    conditions.push({ eventId: id });
+  }
+  if (status) conditions.push({ status });
+  return { $and: conditions } as FilterQuery<StoredDelivery>;
+}

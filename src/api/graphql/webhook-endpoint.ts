@@ -1,0 +1,165 @@
+// Endpoints: what the configuration says of them, how they stand, and pause and resume.
+
+import type { Endpoint } from '../../settings/endpoint.ts';
+import { builder } from './builder.ts';
+import type { Statistics, Window } from './endpoint-statistics.ts';
+import { endpointById } from './endpoints.ts';
+import { WebhookDeliveryConnection, WebhookDeliveryStatus, connectDeliveries } from './webhook-delivery.ts';
+import { WebhookDeliveryRef } from './webhook-event.ts';
+
+const WebhookOrdering = builder.enumType('WebhookOrdering', {
+  description: 'What waits for what.',
+  values: {
+    ENDPOINT: { value: 'endpoint', description: 'Events go one at a time, in log order.' },
+    SUBJECT: { value: 'subject', description: 'The same for each subject. No endpoint can be configured so yet.' },
+    NONE: { value: 'none', description: 'Nothing waits. No endpoint can be configured so yet.' },
+  },
+});
+
+const WebhookEndpointState = builder.enumType('WebhookEndpointState', {
+  description: 'How an endpoint stands.',
+  values: {
+    ACTIVE: { description: 'It is sent what comes, also when nothing does.' },
+    RETRYING: { description: 'Its first unsettled event has a failed attempt.' },
+    PAUSED: { description: 'Nothing is sent until it is resumed; events keep their place. See pauseReason.' },
+    DISABLED: { description: '`enabled` is false: nothing is sent and no place is kept.' },
+  },
+});
+
+const WebhookStatsWindow = builder.enumType('WebhookStatsWindow', {
+  description: 'How far back statistics go.',
+  values: {
+    HOUR: { description: 'The last 60 minutes.' },
+    DAY: { description: 'The last 24 hours.' },
+    WEEK: { description: 'The last 7 days.' },
+  } satisfies Record<Window, object>,
+});
+
+const WebhookEndpointStats = builder.objectRef<Statistics>('WebhookEndpointStats').implement({
+  description: 'How the attempts went.',
+  fields: (t) => ({
+    attempts: t.int({ description: 'All attempts.', resolve: ({ delivered, failed }) => delivered + failed }),
+    delivered: t.exposeInt('delivered', { description: 'Attempts that were answered 2xx.' }),
+    failed: t.exposeInt('failed', { description: 'Attempts that failed, whether another followed or not.' }),
+    latencyP50Ms: t.exposeFloat('latencyP50Ms', {
+      nullable: true,
+      description: 'Half of the attempts took at most this many milliseconds, within 5 %; null without attempts.',
+    }),
+    latencyP95Ms: t.exposeFloat('latencyP95Ms', { nullable: true, description: 'The same for 95 of 100.' }),
+    latencyP99Ms: t.exposeFloat('latencyP99Ms', { nullable: true, description: 'The same for 99 of 100.' }),
+  }),
+});
+
+const noAttempts: Statistics = { delivered: 0, failed: 0, latencyP50Ms: null, latencyP95Ms: null, latencyP99Ms: null };
+
+export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').implement({
+  description: 'A receiver of webhooks, from config/webhooks.yaml.',
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'Its id in the file.' }),
+    url: t.exposeString('url', { description: 'Where events are sent.' }),
+    events: t.stringList({
+      description: 'Types it subscribed to; `*` matches any run of characters.',
+      resolve: ({ events }) => [...events],
+    }),
+    enabled: t.exposeBoolean('enabled', { description: 'Whether the file enables it.' }),
+    description: t.exposeString('description', { nullable: true, description: 'What the file says it is.' }),
+    ordering: t.expose('ordering', { type: WebhookOrdering, description: 'What waits for what.' }),
+    maxRetries: t.exposeInt('maxRetries', { description: 'Attempts after the first one.' }),
+    state: t.field({
+      type: WebhookEndpointState,
+      description:
+        'DISABLED: enabled is false. PAUSED: see pauseReason. RETRYING: its first unsettled event has a failed attempt. ACTIVE: else, also when idle. Read from the database, so every instance says the same.',
+      resolve: async (endpoint, _args, { loaders }) => {
+        if (!endpoint.enabled) return 'DISABLED';
+        const standing = await loaders.standing.load(endpoint);
+        if (standing?.pauseReason) return 'PAUSED';
+        return standing?.retrying ? 'RETRYING' : 'ACTIVE';
+      },
+    }),
+    pauseReason: t.string({
+      nullable: true,
+      description: 'admin, gone or exhausted; null when it is not paused.',
+      resolve: async (endpoint, _args, { loaders }) => (await loaders.standing.load(endpoint))?.pauseReason ?? null,
+    }),
+    backlog: t.int({
+      description:
+        'Committed events for this endpoint after its place, by its present filter, not yet delivered or failed; 0 when disabled. Exact to 10,000; above, 10,000.',
+      resolve: async (endpoint, _args, { loaders }) =>
+        endpoint.enabled ? ((await loaders.backlog.load(endpoint)) ?? 0) : 0,
+    }),
+    oldestUnsettledAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the first unsettled event was recorded; null without a backlog.',
+      resolve: async (endpoint, _args, { loaders }) => {
+        if (!endpoint.enabled || !(await loaders.backlog.load(endpoint))) return null;
+        return await loaders.oldestUnsettledAt.load(endpoint);
+      },
+    }),
+    nextAttemptAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the next attempt is due, while it waits for one.',
+      resolve: async (endpoint, _args, { loaders }) =>
+        endpoint.enabled ? (await loaders.standing.load(endpoint))?.nextAttemptAt : null,
+    }),
+    lastError: t.string({
+      nullable: true,
+      description: "The last failed attempt's message.",
+      resolve: async (endpoint, _args, { loaders }) => (await loaders.standing.load(endpoint))?.lastError,
+    }),
+    stats: t.field({
+      type: WebhookEndpointStats,
+      description: 'How the attempts of the last hour, day or week went.',
+      args: { window: t.arg({ type: WebhookStatsWindow, defaultValue: 'HOUR', description: 'How far back.' }) },
+      resolve: async (endpoint, { window }, { loaders }) =>
+        (await loaders.statistics[window ?? 'HOUR'].load(endpoint)) ?? noAttempts,
+    }),
+    deliveries: t.connection(
+      {
+        type: WebhookDeliveryRef,
+        description: 'Attempts to deliver to it, newest first.',
+        args: { status: t.arg({ type: WebhookDeliveryStatus, description: 'Only those that ended like this.' }) },
+        resolve: async ({ id }, args, { em }) =>
+          await connectDeliveries(em, args, { endpointId: id, status: args.status }),
+      },
+      WebhookDeliveryConnection,
+    ),
+  }),
+});
+
+builder.queryFields((t) => ({
+  webhookEndpoints: t.field({
+    type: [WebhookEndpoint],
+    description: 'Admin. All endpoints of the configuration in force, in its order.',
+    resolve: (_root, _args, { endpoints }) => endpoints.inForce(),
+  }),
+  webhookEndpoint: t.field({
+    type: WebhookEndpoint,
+    nullable: true,
+    description: 'Admin. The endpoint with this id; null when there is none.',
+    args: { id: t.arg.id({ required: true, description: "An endpoint's id." }) },
+    resolve: (_root, { id }, { endpoints }) => endpoints.inForce().find((endpoint) => endpoint.id === id),
+  }),
+}));
+
+builder.mutationFields((t) => ({
+  pauseWebhookEndpoint: t.field({
+    type: WebhookEndpoint,
+    description: 'Admin. Stop sending; events keep their place.',
+    args: { id: t.arg.id({ required: true, description: "The endpoint's id." }) },
+    resolve: async (_root, { id }, { endpoints }) => {
+      await endpoints.pause(id);
+      return endpointById(endpoints, id);
+    },
+  }),
+  resumeWebhookEndpoint: t.field({
+    type: WebhookEndpoint,
+    description: 'Admin. Go on where it stopped.',
+    args: { id: t.arg.id({ required: true, description: "The endpoint's id." }) },
+    resolve: async (_root, { id }, { endpoints }) => {
+      await endpoints.resume(id);
+      return endpointById(endpoints, id);
+    },
+  }),
+}));

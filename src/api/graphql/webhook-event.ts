@@ -1,0 +1,132 @@
+// Events of the log: read them, page through them, publish new ones.
+
+import type { FilterQuery } from '@mikro-orm/postgresql';
+import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
+import { WebhookEvent as StoredEvent } from '../../model/webhook-event.ts';
+import { fromPayload, isStorable } from '../../outbox/payload.ts';
+import type { Publication } from '../../outbox/publication.ts';
+import { publishEvents, sendTestEvent } from '../../outbox/publish.ts';
+import { Refusal } from '../../policy/refusal.ts';
+import { builder } from './builder.ts';
+import { connect } from './connection.ts';
+import { endpointById } from './endpoints.ts';
+import { asUuid, createdBetween } from './uuid.ts';
+
+/** Its fields are in webhook-delivery.ts. */
+export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDelivery');
+
+export const WebhookEvent = builder.objectRef<StoredEvent>('WebhookEvent').implement({
+  description: 'Something that happened, as it stands in the log. Never holds a secret.',
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'The stored UUID; `webhook-id` of every request that carries it.' }),
+    type: t.exposeString('type', { description: 'What happened, like user.created.' }),
+    position: t.string({
+      nullable: true,
+      description: 'Its place in the log, from 1 without gaps; null until it was given one.',
+      resolve: ({ position }) => position?.toString() ?? null,
+    }),
+    timestamp: t.expose('createdAt', { type: 'DateTime', description: 'When it was recorded.' }),
+    subject: t.exposeString('subject', {
+      nullable: true,
+      description: 'What it is about: the id of the user for a `user.` event.',
+    }),
+    data: t.field({
+      type: 'JSON',
+      description: '`data` of the payload.',
+      resolve: ({ payload }) => fromPayload(payload).data,
+    }),
+    payload: t.exposeString('payload', { description: 'The body, byte for byte as every endpoint gets it.' }),
+    deliveries: t.field({
+      type: [WebhookDeliveryRef],
+      description: 'Every attempt to deliver it, oldest first.',
+      resolve: async ({ id }, _args, { loaders }) => (await loaders.deliveriesOfEvent.load(id)) ?? [],
+    }),
+  }),
+});
+
+const WebhookEventConnection = builder.connectionObject(
+  { type: WebhookEvent, name: 'WebhookEventConnection', description: 'A page of events.' },
+  { name: 'WebhookEventEdge', description: 'An event and its place in the list.' },
+);
+
+const WebhookEventFilter = builder.inputType('WebhookEventFilter', {
+  description: 'Which events; every field that is given must hold.',
+  fields: (t) => ({
+    types: t.stringList({ description: 'Of one of these types.' }),
+    subject: t.string({ description: 'About this subject.' }),
+    since: t.field({ type: 'DateTime', description: 'Recorded at this moment or later.' }),
+    until: t.field({ type: 'DateTime', description: 'Recorded before this moment.' }),
+  }),
+});
+
+builder.queryFields((t) => ({
+  webhookEvent: t.field({
+    type: WebhookEvent,
+    nullable: true,
+    description: 'Admin. The event with this id; null when there is none.',
+    args: { id: t.arg.id({ required: true, description: "An event's id." }) },
+    resolve: async (_root, args, { loaders }) => {
+      const id = asUuid(args.id);
+      return id === null ? null : await loaders.eventById.load(id);
+    },
+  }),
+  webhookEvents: t.connection(
+    {
+      type: WebhookEvent,
+      description: 'Admin. Newest first.',
+      args: { filter: t.arg({ type: WebhookEventFilter, description: 'Which events; all when absent.' }) },
+      resolve: async (_root, args, { em }) =>
+        await connect<StoredEvent>(args, { em, entity: StoredEvent, kind: 'event', where: matching(args.filter) }),
+    },
+    WebhookEventConnection,
+  ),
+}));
+
+function matching(filter: typeof WebhookEventFilter.$inferInput | null | undefined): FilterQuery<StoredEvent> | null {
+  const { types, subject, since, until } = filter ?? {};
+  const conditions = createdBetween(since, until);
+  if (types) conditions.push({ type: { $in: types.filter(isStorable) } });
+  if (typeof subject === 'string') {
+    if (!isStorable(subject)) return null;
+    conditions.push({ subject });
+  }
+  return { $and: conditions } as FilterQuery<StoredEvent>;
+}
+
+const PublishWebhookEventInput = builder.inputType('PublishWebhookEventInput', {
+  description: 'An event to record.',
+  fields: (t) => ({
+    type: t.string({
+      required: true,
+      description: 'Words of a-z, 0-9 and _ joined by dots, at most 128 characters; `user.` and `webhook.` are ours.',
+    }),
+    data: t.field({ type: 'JSON', required: true, description: 'An object of at most 256 KiB.' }),
+    subject: t.string({ description: 'What it is about.' }),
+    idempotencyKey: t.string({
+      description: 'The same key again within a day records nothing new and returns the first event.',
+    }),
+  }),
+});
+
+builder.mutationFields((t) => ({
+  publishWebhookEvents: t.field({
+    type: [WebhookEvent],
+    description: 'Admin. At most 1000 at once, recorded together or not at all, in the order given.',
+    args: { events: t.arg({ type: [PublishWebhookEventInput], required: true, description: 'The events to record.' }) },
+    resolve: async (_root, { events }, { transactions }) =>
+      // That data is an object is checked there.
+      await publishEvents(transactions, events as Publication[]),
+  }),
+  sendTestWebhook: t.field({
+    type: WebhookEvent,
+    description: 'Admin. A webhook.test event for this endpoint alone, sent at once whatever it subscribed to.',
+    args: { endpointId: t.arg.id({ required: true, description: "The endpoint's id." }) },
+    resolve: async (_root, { endpointId }, { transactions, endpoints, loaders }) => {
+      const endpoint = endpointById(endpoints, endpointId);
+      if (!endpoint.enabled) throw new Refusal('CONFLICT', `${endpoint.id} is disabled: enable it in the file first.`);
+      const standing = await loaders.standing.load(endpoint);
+      if (standing?.pauseReason) throw new Refusal('CONFLICT', `${endpoint.id} is paused: resume it first.`);
+      return await sendTestEvent(transactions, endpoint.id);
+    },
+  }),
+}));

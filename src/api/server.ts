@@ -1,0 +1,72 @@
+// Listens for HTTP, and ends without cutting off what is in flight.
+
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+
+export type HttpOptions = {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  app: { fetch(request: Request): Response | Promise<Response> };
+};
+
+export type Http = AsyncDisposable & {
+  /** Base URL with the port that was taken. */
+  url: string;
+  port: number;
+  /** Stops accepting, waits up to `graceMs` for requests in flight, then cuts off what is left. */
+  close(graceMs: number): Promise<void>;
+};
+
+/** A request's headers and its whole body must come within these times, so that slow senders hold nothing open. */
+const headersTimeout = 10_000;
+const requestTimeout = 30_000;
+
+/** A connection that becomes idle while closing is closed this soon. */
+const lookForIdleMs = 20;
+
+/** Opens the server. Rejects with a sentence when the address cannot be listened on. */
+export async function openHttp({ host, port, app }: HttpOptions): Promise<Http> {
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    overrideGlobalObjects: false,
+    serverOptions: { headersTimeout, requestTimeout },
+  }) as Server;
+
+  const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen(port, host, resolve);
+  await listening.catch((error: NodeJS.ErrnoException) => {
+    throw new Error(`Cannot listen on ${host}:${port} (${error.code}): ${advice(error.code)}`, { cause: error });
+  });
+  // From here on an error concerns one connection, and the server goes on.
+  server.off('error', reject).on('error', () => {});
+
+  let closing: Promise<void> | undefined;
+  const close = (graceMs: number) => (closing ??= drain(server, graceMs));
+  const { port: taken } = server.address() as AddressInfo;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
+    port: taken,
+    close,
+    [Symbol.asyncDispose]: () => close(0),
+  };
+}
+
+async function drain(server: Server, graceMs: number): Promise<void> {
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  server.close(() => resolve());
+  // Kept-alive connections are idle only after the answer in flight, which is when nobody looks at them any more.
+  const idle = setInterval(() => server.closeIdleConnections(), lookForIdleMs);
+  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(cut);
+}
+
+function advice(code: string | undefined): string {
+  if (code === 'EADDRINUSE') return 'another program has this port; set PORT to a free one, or to 0.';
+  if (code === 'EACCES') return 'this user may not take this port; set PORT to one above 1023.';
+  return 'set HOST to an address of this machine.';
+}

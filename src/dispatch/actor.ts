@@ -1,0 +1,269 @@
+// One endpoint's actor: a pure state machine that keeps the endpoint's order.
+//
+// It holds a window of the log's events for its endpoint and decides what is sent next. Its line is strictly in log
+// order: one turn at a time, and after a failed attempt the same event again until its retries are spent. Side items
+// (tests) stand beside the line, alternate with it, and never change its order.
+//
+//   live      the dispatcher feeds it each matching event as the log grows
+//   lagging   its window was full: live events pass it by, and it reads on from cold pages until it has caught up
+//   loading   a turn was lost: nothing is sent before its rows were read again
+//   paused    nothing is sent; the window and the place in the log stay
+//
+// It touches no clock and no I/O: times are monotonic milliseconds that it is given.
+
+import type { LogEntry } from '../log/entry.ts';
+import type { PauseReason } from '../model/webhook-cursor.ts';
+import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
+import type { Endpoint } from '../settings/endpoint.ts';
+import type { Receiver, Turn, TurnReport } from '../worker/turn.ts';
+import { type Mailbox, createMailbox } from './mailbox.ts';
+
+/** Most events of one turn. */
+export const turnLimit = 64;
+
+/** A lagging actor asks for the next page when no more than this is left in its window. */
+const lowWater = 64;
+
+/** What is stored of an endpoint's place, as an actor needs it to go on. */
+export type Place = {
+  generation: number;
+  resumes: number;
+  pauseReason: PauseReason | null;
+  /** Everything up to here is settled. */
+  cursor: number;
+  /** Position of the last event for this endpoint at or below the cursor; 0 when there is none. */
+  previous: number;
+  /** Positions above the cursor that are settled too. */
+  settled: ReadonlySet<number>;
+  /** The attempts so far of the first unsettled event, and how long to wait before the next. */
+  retry: { position: number; attempts: number; waitMs: number } | null;
+  side: readonly { entry: LogEntry; origin: DeliveryOrigin; attempts: number; waitMs: number }[];
+  backlog: number;
+  /** The backlog was too long to count: it is at least this. */
+  backlogIsFloor: boolean;
+  lastError: string | null;
+};
+
+type SideItem = { entry: LogEntry; origin: DeliveryOrigin; attempts: number; notBefore: number };
+
+/** What to do next: begin a turn (in the line, or of a side item), or nothing before `at`, or nothing at all. */
+export type Choice = { kind: 'line' } | { kind: 'side'; item: SideItem } | { kind: 'wait'; at: number } | null;
+
+export class Actor {
+  endpoint: Endpoint;
+  matches: (type: string) => boolean;
+  generation = 0;
+  resumes = 0;
+  pauseReason: PauseReason | null = null;
+  backlog = 0;
+  backlogIsFloor = false;
+  lastError: string | null = null;
+  live = false;
+  loading = false;
+  /** A page has been asked for and has not come. */
+  reading = false;
+  /** It stands in one of the dispatcher's queues. */
+  queued = false;
+  /** Its last turn was out for long. */
+  slow = false;
+  /** The log is examined for it up to here; while it is live, at least up to the dispatcher's position. */
+  examined = 0;
+  /** The running turn, and what it sends. */
+  running: { slot: number; choice: { kind: 'line' } | { kind: 'side'; item: SideItem } } | null = null;
+
+  #receiver: Receiver;
+  #mailbox: Mailbox = createMailbox();
+  #lastMatch = 0;
+  #settled = new Set<number>();
+  #retry: { position: number; attempts: number; notBefore: number } | null = null;
+  #side: SideItem[] = [];
+  #sideNext = true;
+  #filterChanged = false;
+
+  constructor(endpoint: Endpoint, matches: (type: string) => boolean, place: Place, now: number) {
+    this.endpoint = endpoint;
+    this.#receiver = receiverOf(endpoint);
+    this.matches = matches;
+    this.load(place, now);
+  }
+
+  /** Drops the running turn, of which nothing is known; nothing is sent before `load`. */
+  lose(): void {
+    this.running = null;
+    this.loading = true;
+  }
+
+  /** Starts over from what is stored. */
+  load(place: Place, now: number): void {
+    this.generation = place.generation;
+    this.resumes = place.resumes;
+    this.pauseReason = place.pauseReason;
+    this.backlog = place.backlog;
+    this.backlogIsFloor = place.backlogIsFloor;
+    this.lastError = place.lastError;
+    this.live = false;
+    this.loading = false;
+    this.reading = false;
+    this.#filterChanged = false;
+    this.examined = place.cursor;
+    this.#mailbox.clear();
+    this.#lastMatch = place.previous;
+    this.#settled = new Set(place.settled);
+    this.#retry = place.retry && { ...place.retry, notBefore: now + place.retry.waitMs };
+    this.#side = place.side.map((item) => ({ ...item, notBefore: now + item.waitMs }));
+  }
+
+  /** Takes an event that the dispatcher reads while this actor is live; a full window makes it lagging. */
+  take(entry: LogEntry): void {
+    if (entry.position <= this.examined) return;
+    if (this.#mailbox.full) {
+      this.live = false;
+      this.examined = entry.position - 1;
+      return;
+    }
+    this.#mailbox.push({ entry, previous: this.#lastMatch });
+    this.#lastMatch = entry.position;
+  }
+
+  /**
+   * Takes a page of consecutive events read from the log for a lagging actor, until its window is full.
+   * It becomes live when it has then examined as much as the dispatcher.
+   */
+  takePage(page: readonly LogEntry[], dispatched: number): void {
+    if (this.live) return;
+    for (const entry of page) {
+      if (entry.position !== this.examined + 1) continue;
+      if (entry.addressedTo === null && this.matches(entry.type)) {
+        if (this.#settled.delete(entry.position)) {
+          this.#lastMatch = entry.position;
+        } else if (this.#mailbox.full) {
+          return;
+        } else {
+          this.#mailbox.push({ entry, previous: this.#lastMatch });
+          this.#lastMatch = entry.position;
+        }
+      }
+      this.examined = entry.position;
+    }
+    this.live = this.examined >= dispatched;
+  }
+
+  takeAside(entry: LogEntry, origin: DeliveryOrigin, now: number): void {
+    if (this.#side.some((item) => item.entry.id === entry.id)) return;
+    this.#side.push({ entry, origin, attempts: 0, notBefore: now });
+  }
+
+  /** Whether a lagging actor has room for another page. */
+  wantsPage(): boolean {
+    return !this.live && !this.reading && !this.loading && this.pauseReason === null && this.#mailbox.size <= lowWater;
+  }
+
+  choose(now: number): Choice {
+    if (this.running || this.loading || this.pauseReason !== null) return null;
+    const head = this.#mailbox.first();
+    const lineAt = head === undefined ? Infinity : (this.#retryOf(head.entry)?.notBefore ?? -Infinity);
+    let next: SideItem | undefined;
+    for (const item of this.#side) if (next === undefined || item.notBefore < next.notBefore) next = item;
+    const lineReady = lineAt <= now;
+    const sideReady = next !== undefined && next.notBefore <= now;
+    if (sideReady && (this.#sideNext || !lineReady)) return { kind: 'side', item: next! };
+    if (lineReady) return { kind: 'line' };
+    const at = Math.min(lineAt, next?.notBefore ?? Infinity);
+    return at === Infinity ? null : { kind: 'wait', at };
+  }
+
+  begin(choice: { kind: 'line' } | { kind: 'side'; item: SideItem }, slot: number): Turn {
+    this.running = { slot, choice };
+    this.#sideNext = choice.kind === 'line';
+    const common = { slot, receiver: this.#receiver, generation: this.generation, resumes: this.resumes };
+    if (choice.kind === 'side') {
+      const { entry, origin, attempts } = choice.item;
+      return { ...common, origin, attemptsBefore: attempts, events: [turnEvent(entry, null)] };
+    }
+    const letters = this.#mailbox.front(turnLimit);
+    const attemptsBefore = this.#retryOf(letters[0]!.entry)?.attempts ?? 0;
+    const events = letters.map(({ entry, previous }) => turnEvent(entry, previous));
+    return { ...common, origin: 'line', attemptsBefore, events };
+  }
+
+  /** Takes the report of the running turn, whose attempts are all durable. `turnResumes` is what its turn carried. */
+  finish(report: TurnReport, turnResumes: number, now: number): void {
+    const choice = this.running!.choice;
+    this.running = null;
+    const { failure } = report;
+    const resumedSince = turnResumes !== this.resumes;
+    if (failure) {
+      this.lastError = failure.message;
+      if (failure.gone && !resumedSince) this.pauseReason ??= 'gone';
+    }
+    const again =
+      failure?.status === 'retrying'
+        ? { attempts: resumedSince ? 0 : failure.attempt, notBefore: resumedSince ? now : now + failure.waitMs }
+        : null;
+    if (choice.kind === 'side') {
+      if (again) Object.assign(choice.item, again);
+      else if (report.settled > 0) this.#side = this.#side.filter((item) => item !== choice.item);
+    } else {
+      this.#mailbox.drop(report.settled);
+      this.backlog -= report.settled;
+      const head = this.#mailbox.first();
+      if (report.settled > 0) this.#retry = null;
+      if (again && head) this.#retry = { position: head.entry.position, ...again };
+    }
+    if (this.#filterChanged) this.#readAgain();
+  }
+
+  pause(reason: PauseReason): void {
+    this.pauseReason ??= reason;
+  }
+
+  /** Goes on where it stopped; attempts are counted anew. */
+  resume(resumes: number, now: number): void {
+    this.resumes = resumes;
+    this.pauseReason = null;
+    this.#retry = null;
+    for (const item of this.#side) Object.assign(item, { attempts: 0, notBefore: now });
+  }
+
+  /** Takes a changed configuration; a changed filter holds for what still waits, too. */
+  configure(endpoint: Endpoint, matches: (type: string) => boolean): void {
+    const sameFilter = endpoint.events.join('\n') === this.endpoint.events.join('\n');
+    this.endpoint = endpoint;
+    this.#receiver = receiverOf(endpoint);
+    this.matches = matches;
+    if (sameFilter) return;
+    if (this.running?.choice.kind === 'line') this.#filterChanged = true;
+    else this.#readAgain();
+  }
+
+  /** Everything up to `position` is settled for this endpoint, given how far the dispatcher has read. */
+  cursor(dispatched: number): { position: number; previous: number } {
+    const head = this.#mailbox.first();
+    if (head) return { position: head.entry.position - 1, previous: head.previous };
+    return { position: this.live ? Math.max(this.examined, dispatched) : this.examined, previous: this.#lastMatch };
+  }
+
+  #retryOf(entry: LogEntry): { attempts: number; notBefore: number } | null {
+    return this.#retry?.position === entry.position ? this.#retry : null;
+  }
+
+  #readAgain(): void {
+    this.#filterChanged = false;
+    const head = this.#mailbox.first();
+    if (!head) return;
+    this.examined = head.entry.position - 1;
+    this.#lastMatch = head.previous;
+    this.#mailbox.clear();
+    this.live = false;
+  }
+}
+
+/** What a thread needs of an endpoint, and nothing that only costs the way there. */
+function receiverOf(endpoint: Endpoint): Receiver {
+  const { id, url, headers, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs } = endpoint;
+  return { id, url, headers, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs };
+}
+
+function turnEvent(entry: LogEntry, previous: number | null): Turn['events'][number] {
+  return { id: entry.id, type: entry.type, payload: entry.payload, position: entry.position, previous };
+}

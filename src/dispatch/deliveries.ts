@@ -1,0 +1,176 @@
+// The dispatcher at work: its ports are real timers, threads and Postgres, and its cursors are written as they move.
+
+import { randomUUIDv7 } from 'node:crypto';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type { LogEntry } from '../log/entry.ts';
+import { decideAfterFailure } from '../policy/retry.ts';
+import type { Endpoint } from '../settings/endpoint.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { deliveryRow } from '../worker/delivery-row.ts';
+import type { ThreadPool } from '../worker/pool.ts';
+import type { Recorder } from '../worker/recorder.ts';
+import type { Turn, TurnReport } from '../worker/turn.ts';
+import { countMatches, exactTo } from './backlog.ts';
+import { createCursorWriter } from './cursors.ts';
+import { type Dispatcher, createDispatcher } from './dispatcher.ts';
+import { loadPlaces } from './places.ts';
+
+const writeCursorsEveryMs = 1_000;
+const reloadRetryMs = 500;
+
+export type Deliveries = AsyncDisposable & {
+  dispatcher: Dispatcher;
+  /** Puts a changed configuration in force, all of it between two turns of the event loop. */
+  apply(change: ConfigurationChange): Promise<void>;
+  /** Sends nothing more, and resolves when nothing is on the wire. */
+  drain(): Promise<void>;
+};
+
+export type ConfigurationChange = {
+  /** Endpoints that begin to be served; each has a place in the log. */
+  started: readonly Endpoint[];
+  changed: readonly Endpoint[];
+  /** Ids of those no longer served. */
+  stopped: readonly string[];
+};
+
+export type DeliveriesParts = {
+  orm: MikroORM;
+  cold: { page(after: number): Promise<readonly LogEntry[]> };
+  pool: Pick<ThreadPool, 'run' | 'interrupt'>;
+  /** Writes the row of an attempt whose thread died with it. */
+  recorder: Pick<Recorder, 'record'>;
+  /** The log's end: the dispatcher reads on from here, the actors read what is before it themselves. */
+  head: number;
+  shares: { fast: number; slow: number };
+  log: Logger;
+};
+
+export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }: DeliveriesParts): Deliveries {
+  const cursors = createCursorWriter(orm);
+  let idle: (() => void) | null = null;
+  let closed = false;
+
+  const dispatcher = createDispatcher({
+    position: head,
+    shares,
+    ports: {
+      now: () => performance.now(),
+      schedule(delayMs, callback) {
+        const timer = setTimeout(callback, delayMs);
+        return () => clearTimeout(timer);
+      },
+      interrupt: (slot) => pool.interrupt(slot),
+      run: (turn, done) => void run(turn, done),
+      readPage: (after, done) => void readPage(after, done),
+      reload: (endpointId) => void reload(endpointId),
+    },
+  });
+
+  async function run(turn: Turn, done: (report: TurnReport | null) => void): Promise<void> {
+    const outcome = await pool.run(turn);
+    if ('lost' in outcome && outcome.lost.current !== null) await recordLost(turn, outcome.lost.current);
+    done('report' in outcome ? outcome.report : null);
+    if (dispatcher.running === 0) idle?.();
+  }
+
+  /** The event that a dying thread had on the wire has spent an attempt, or one that kills threads would never end. */
+  async function recordLost(turn: Turn, current: number): Promise<void> {
+    const event = turn.events[current]!;
+    const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
+    const { maxRetries, baseDelayMs, maxDelayMs } = turn.receiver;
+    const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, gone: false });
+    const answer = {
+      createdAt: new Date(),
+      completedAt: null,
+      latencyMs: 0,
+      httpStatus: null,
+      errorMessage: 'worker lost: the delivery thread ended while this request was under way',
+      responseBody: null,
+    };
+    const failure = { status: next.status, waitMs: next.status === 'retrying' ? next.waitMs : 0 };
+    const row = deliveryRow({ id: randomUUIDv7(), turn, event, attempt, answer, failure });
+    await recorder.record({ row, gone: false });
+  }
+
+  async function readPage(after: number, done: (page: readonly LogEntry[]) => void): Promise<void> {
+    let page: readonly LogEntry[] = [];
+    try {
+      page = await cold.page(after);
+    } catch (error) {
+      log.warn({ reason: reasonOf(error) }, 'the log could not be read from Postgres; trying again');
+    }
+    done(page);
+  }
+
+  async function reload(endpointId: string): Promise<void> {
+    const endpoint = dispatcher.actor(endpointId)?.endpoint;
+    if (!endpoint || closed) return;
+    try {
+      const place = (await loadPlaces(orm, [endpoint], dispatcher.position)).get(endpointId);
+      if (place) dispatcher.load(endpointId, place);
+    } catch (error) {
+      log.warn({ endpoint_id: endpointId, reason: reasonOf(error) }, 'its place could not be read; trying again');
+      setTimeout(() => void reload(endpointId), reloadRetryMs);
+    }
+  }
+
+  async function writeCursors(): Promise<void> {
+    try {
+      await cursors.write(dispatcher.actors(), dispatcher.position);
+      await recount();
+    } catch (error) {
+      log.warn({ reason: reasonOf(error) }, 'cursors not written yet');
+    }
+  }
+
+  /** A backlog that was too long to count is counted again when it may have become short enough. */
+  async function recount(): Promise<void> {
+    for (const actor of dispatcher.actors()) {
+      if (!actor.backlogIsFloor || actor.backlog >= exactTo) continue;
+      const { position } = actor.cursor(dispatcher.position);
+      const before = { backlog: actor.backlog, dispatched: dispatcher.position };
+      const [count] = await countMatches(orm, [{ endpoint: actor.endpoint, after: position }], before.dispatched);
+      // What came and went while it was counted is in the difference.
+      actor.backlog = count!.count + (actor.backlog - before.backlog);
+      actor.backlogIsFloor = count!.isFloor;
+    }
+  }
+
+  let writing = Promise.resolve();
+  const writer = setInterval(() => {
+    writing = writing.then(writeCursors);
+  }, writeCursorsEveryMs);
+
+  return {
+    dispatcher,
+    async apply({ started, changed, stopped }) {
+      const places = await loadPlaces(orm, started, dispatcher.position);
+      for (const id of stopped) dispatcher.remove(id);
+      for (const endpoint of changed) dispatcher.configure(endpoint);
+      for (const endpoint of started) {
+        const place = places.get(endpoint.id);
+        if (place) dispatcher.add(endpoint, place);
+      }
+    },
+    async drain() {
+      dispatcher.stop();
+      if (dispatcher.running === 0) return;
+      await new Promise<void>((resolve) => {
+        idle = resolve;
+      });
+    },
+    async [Symbol.asyncDispose]() {
+      closed = true;
+      clearInterval(writer);
+      dispatcher.stop();
+      await writing;
+      await writeCursors();
+    },
+  };
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return typeof code === 'string' ? code : String(message);
+}

@@ -1,0 +1,262 @@
+// Routes the log's events to the actors of the endpoints that subscribed, and gives their turns slots to run in.
+//
+// Pure decisions: the clock, the timers, the threads and the log are given to it as ports.
+
+import type { LogEntry } from '../log/entry.ts';
+import type { PauseReason } from '../model/webhook-cursor.ts';
+import { compilePatterns } from '../policy/routing.ts';
+import type { Endpoint } from '../settings/endpoint.ts';
+import type { Turn, TurnReport } from '../worker/turn.ts';
+import { Actor, type Place } from './actor.ts';
+import { createShares } from './shares.ts';
+
+/** A turn out for longer than this moves over to the slow share, and its endpoint's next one starts there. */
+const slowAfterMs = 250;
+
+export type DispatcherPorts = {
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** Calls back once after `delayMs`; returns what cancels it. */
+  schedule(delayMs: number, callback: () => void): () => void;
+  /** Runs a turn on a thread; null when it was lost and nothing is known of it. */
+  run(turn: Turn, done: (report: TurnReport | null) => void): void;
+  /** Tells a running turn to stop before its next request. */
+  interrupt(slot: number): void;
+  /** Reads consecutive events after a position; an empty page means that the read failed or there are none yet. */
+  readPage(after: number, done: (page: readonly LogEntry[]) => void): void;
+  /** Reads an endpoint's place again from the database, and hands it to `load`. */
+  reload(endpointId: string): void;
+};
+
+export type Dispatcher = ReturnType<typeof createDispatcher>;
+
+/** `position` is where the log begins for it: everything up to there is left to the actors' own cold reading. */
+export function createDispatcher({
+  ports,
+  position: start,
+  shares: limits,
+}: {
+  ports: DispatcherPorts;
+  position: number;
+  shares: { fast: number; slow: number };
+}) {
+  const shares = createShares(limits);
+  const actors = new Map<string, Actor>();
+  const routes = new Map<string, Actor[]>();
+  const timers = new Map<Actor, { at: number; cancel: () => void }>();
+  /** Endpoints removed while a turn was out: a new actor of that name waits until it is back. */
+  const leaving = new Set<string>();
+  const queues = { fast: [] as Actor[], slow: [] as Actor[] };
+  let position = start;
+  let stopped = false;
+
+  function route(type: string): Actor[] {
+    let found = routes.get(type);
+    if (!found) {
+      found = [...actors.values()].filter((actor) => actor.matches(type));
+      // Types come from outside: a bound keeps a flood of new ones from growing this without end.
+      if (routes.size >= 10_000) routes.clear();
+      routes.set(type, found);
+    }
+    return found;
+  }
+
+  /** Decides what an actor does next; called after everything that may have changed it. */
+  function consider(actor: Actor): void {
+    if (stopped || actors.get(actor.endpoint.id) !== actor) return;
+    if (actor.wantsPage()) read(actor);
+    if (actor.queued) return;
+    const now = ports.now();
+    const choice = actor.choose(now);
+    if (choice?.kind === 'wait') {
+      wakeAt(actor, choice.at, now);
+    } else if (choice) {
+      actor.queued = true;
+      queues[actor.slow ? 'slow' : 'fast'].push(actor);
+      drain();
+    }
+  }
+
+  function wakeAt(actor: Actor, at: number, now: number): void {
+    const timer = timers.get(actor);
+    if (timer && timer.at <= at) return;
+    timer?.cancel();
+    const cancel = ports.schedule(Math.max(0, at - now), () => {
+      timers.delete(actor);
+      consider(actor);
+    });
+    timers.set(actor, { at, cancel });
+  }
+
+  function read(actor: Actor): void {
+    actor.reading = true;
+    ports.readPage(actor.examined, (page) => {
+      actor.reading = false;
+      actor.takePage(page, position);
+      // Behind, and no page came: the read failed. Asking at once would spin.
+      if (page.length > 0) consider(actor);
+      else if (!actor.live) wakeAt(actor, ports.now() + 250, ports.now());
+    });
+  }
+
+  /** Gives free slots to the actors that wait for one, in the order in which they came. */
+  function drain(): void {
+    for (const share of ['fast', 'slow'] as const) {
+      const queue = queues[share];
+      let next = 0;
+      while (next < queue.length) {
+        const slot = shares.acquire(share === 'slow');
+        if (slot === null) break;
+        begin(queue[next]!, slot);
+        next += 1;
+      }
+      if (next > 0) queue.splice(0, next);
+    }
+  }
+
+  function begin(actor: Actor, slot: number): void {
+    actor.queued = false;
+    const choice = actors.get(actor.endpoint.id) === actor && !stopped ? actor.choose(ports.now()) : null;
+    if (!choice || choice.kind === 'wait') {
+      shares.release(slot);
+      if (choice) consider(actor);
+      return;
+    }
+    const turn = actor.begin(choice, slot);
+    let out = true;
+    actor.slow = false;
+    const cancel = ports.schedule(slowAfterMs, () => {
+      actor.slow = true;
+      shares.moveToSlow(slot);
+      drain();
+    });
+    ports.run(turn, (report) => {
+      if (!out) return;
+      out = false;
+      cancel();
+      shares.release(slot);
+      if (actors.get(turn.receiver.id) !== actor) {
+        leaving.delete(turn.receiver.id);
+        const successor = actors.get(turn.receiver.id);
+        if (successor) {
+          successor.loading = false;
+          consider(successor);
+        }
+      } else if (report) {
+        actor.finish(report, turn.resumes, ports.now());
+      } else {
+        actor.lose();
+        ports.reload(turn.receiver.id);
+      }
+      consider(actor);
+      drain();
+    });
+  }
+
+  function forgetTimer(actor: Actor): void {
+    timers.get(actor)?.cancel();
+    timers.delete(actor);
+  }
+
+  function interrupt(actor: Actor): void {
+    if (actor.running) ports.interrupt(actor.running.slot);
+  }
+
+  return {
+    /** The log is read up to here. */
+    get position() {
+      return position;
+    },
+    get running() {
+      return shares.running;
+    },
+    actor: (endpointId: string): Actor | undefined => actors.get(endpointId),
+    actors: (): Iterable<Actor> => actors.values(),
+
+    /** Takes the next events of the log, in order and without a gap. */
+    offer(entries: readonly LogEntry[]): void {
+      const touched = new Set<Actor>();
+      for (const entry of entries) {
+        if (entry.position !== position + 1) throw new Error(`read ${entry.position} after ${position}: a gap`);
+        position = entry.position;
+        if (entry.addressedTo !== null) {
+          const actor = actors.get(entry.addressedTo);
+          actor?.takeAside(entry, 'test', ports.now());
+          if (actor) touched.add(actor);
+          continue;
+        }
+        for (const actor of route(entry.type)) {
+          actor.backlog += 1;
+          if (actor.live) actor.take(entry);
+          touched.add(actor);
+        }
+      }
+      for (const actor of touched) consider(actor);
+    },
+
+    /** Starts an actor for an endpoint at its place. */
+    add(endpoint: Endpoint, place: Place): void {
+      const actor = new Actor(endpoint, compilePatterns(endpoint.events), place, ports.now());
+      actors.set(endpoint.id, actor);
+      routes.clear();
+      actor.loading = leaving.has(endpoint.id);
+      actor.takePage([], position);
+      consider(actor);
+    },
+
+    /** Gives a running endpoint a changed configuration, in force before its next request. */
+    configure(endpoint: Endpoint): void {
+      const actor = actors.get(endpoint.id);
+      if (!actor) return;
+      actor.configure(endpoint, compilePatterns(endpoint.events));
+      routes.clear();
+      interrupt(actor);
+      consider(actor);
+    },
+
+    /** Stops an endpoint for good; what is on the wire ends and is recorded. */
+    remove(endpointId: string): void {
+      const actor = actors.get(endpointId);
+      if (!actor) return;
+      actors.delete(endpointId);
+      routes.clear();
+      interrupt(actor);
+      if (actor.running) leaving.add(endpointId);
+      forgetTimer(actor);
+    },
+
+    /** Takes an endpoint's stored place after `reload`. */
+    load(endpointId: string, place: Place): void {
+      const actor = actors.get(endpointId);
+      if (!actor) return;
+      forgetTimer(actor);
+      actor.load(place, ports.now());
+      actor.takePage([], position);
+      consider(actor);
+    },
+
+    pause(endpointId: string, reason: PauseReason): void {
+      const actor = actors.get(endpointId);
+      if (!actor) return;
+      actor.pause(reason);
+      interrupt(actor);
+    },
+
+    resume(endpointId: string, resumes: number): void {
+      const actor = actors.get(endpointId);
+      if (!actor) return;
+      actor.resume(resumes, ports.now());
+      forgetTimer(actor);
+      consider(actor);
+    },
+
+    /** Starts no more turns and tells the running ones to end. */
+    stop(): void {
+      stopped = true;
+      for (const actor of actors.values()) {
+        interrupt(actor);
+        forgetTimer(actor);
+      }
+    },
+  };
+}

@@ -1,0 +1,12 @@
+// One entry of the event log, as its readers see it, wherever it was read from.
+
+export type LogEntry = {
+  /** Place in the log, from 1 without gaps. */
+  position: number;
+  id: string;
+  type: string;
+  /** The only endpoint it is for, or null for all that subscribed. */
+  addressedTo: string | null;
+  /** The body to deliver, byte for byte. */
+  payload: string;
+};

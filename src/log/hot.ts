@@ -1,0 +1,156 @@
+// The log's hot tail: a Valkey stream whose entry ids are the positions.
+//
+// It may lag, lie, hang or be wiped: whoever reads it must check that positions follow each other, and read what is
+// missing from Postgres. Nothing here blocks its caller for longer than a time-out.
+
+import { Redis } from 'ioredis';
+import type { LogEntry } from './entry.ts';
+
+const keptEntries = 50_000;
+const commandTimeoutMs = 1_000;
+const blockMs = 1_000;
+const probeEveryMs = 500;
+/** Entries that may be on their way to Valkey at once; beyond that they are left for the cold readers. */
+const maxInFlight = 10_000;
+
+export type HotLog = AsyncDisposable & {
+  /** Appends entries without waiting; what cannot be appended is found in Postgres by its gap. */
+  append(entries: readonly LogEntry[]): void;
+  /** Whether reading here makes sense now. */
+  readonly ready: boolean;
+  /** The next entries after a position: waits up to a second for the first; null when Valkey did not answer. */
+  read(after: number): Promise<LogEntry[] | null>;
+  /** Null when Valkey answers, else what is the matter with it. */
+  check(): Promise<string | null>;
+};
+
+/**
+ * Opens the stream under `key`; resolves when Valkey answered, or after a second, and goes on trying. `onChange` hears
+ * whenever it becomes ready or stops being so.
+ */
+export async function openHotLog({
+  url,
+  key,
+  onChange,
+}: {
+  url: string;
+  key: string;
+  onChange: (ready: boolean, reason: string | null) => void;
+}): Promise<HotLog> {
+  const options = {
+    enableOfflineQueue: false,
+    // A command sent twice after a reconnect would be two entries, were it not for the explicit ids; still, never.
+    maxRetriesPerRequest: 0,
+    connectTimeout: commandTimeoutMs,
+    retryStrategy: (tries: number) => Math.min(50 * 2 ** Math.min(tries, 5), 1_000),
+  };
+  const producer = new Redis(url, { ...options, commandTimeout: commandTimeoutMs });
+  // Blocking reads have a connection of their own: any other command would wait behind them.
+  const consumer = new Redis(url, { ...options, commandTimeout: blockMs + commandTimeoutMs });
+  let problem: string | null = null;
+  let ready = false;
+  let inFlight = 0;
+  let closed = false;
+
+  for (const client of [producer, consumer]) {
+    client.on('error', (error: Error) => away(error));
+    client.on('close', () => away(new Error('connection closed')));
+  }
+
+  function away(error: Error): void {
+    problem = error.message;
+    if (!ready || closed) return;
+    ready = false;
+    onChange(false, problem);
+  }
+
+  async function probe(): Promise<void> {
+    try {
+      await Promise.all([producer.ping(), consumer.ping()]);
+      problem = null;
+      if (closed || ready) return;
+      ready = true;
+      onChange(true, null);
+    } catch (error) {
+      away(error as Error);
+    }
+  }
+
+  const prober = setInterval(() => {
+    if (!ready) void probe();
+  }, probeEveryMs);
+  await firstAnswer([producer, consumer]);
+  await probe();
+
+  return {
+    append(entries) {
+      if (!ready || inFlight + entries.length > maxInFlight) return;
+      const pipeline = producer.pipeline();
+      for (const { position, id, type, addressedTo, payload } of entries) {
+        const fields = ['id', id, 'type', type, 'to', addressedTo ?? '', 'payload', payload];
+        pipeline.xadd(key, 'MAXLEN', '~', keptEntries, `${position}-0`, ...fields);
+      }
+      inFlight += entries.length;
+      // Each command's own refusal (an id that is there already) is in the results, and is no reason to worry.
+      void pipeline
+        .exec()
+        .catch(away)
+        .finally(() => {
+          inFlight -= entries.length;
+        });
+    },
+    get ready() {
+      return ready;
+    },
+    async read(after) {
+      try {
+        const answer = await consumer.xread('COUNT', 1_000, 'BLOCK', blockMs, 'STREAMS', key, `${after}-0`);
+        return answer === null ? [] : answer[0]![1].map(([id, fields]) => toEntry(id, fields));
+      } catch (error) {
+        away(error as Error);
+        // A hung connection would keep the next reads waiting behind this one.
+        if (!closed) consumer.disconnect(true);
+        return null;
+      }
+    },
+    async check() {
+      await probe();
+      return problem;
+    },
+    async [Symbol.asyncDispose]() {
+      closed = true;
+      ready = false;
+      clearInterval(prober);
+      producer.disconnect();
+      consumer.disconnect();
+      await null;
+    },
+  };
+}
+
+/** Resolves when both clients are connected, or after a second. */
+async function firstAnswer(clients: readonly Redis[]): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, commandTimeoutMs);
+    let missing = clients.length;
+    for (const client of clients) {
+      client.once('ready', () => {
+        missing -= 1;
+        if (missing > 0) return;
+        clearTimeout(timer);
+        resolve();
+      });
+    }
+  });
+}
+
+function toEntry(id: string, fields: string[]): LogEntry {
+  const value = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
+  return {
+    position: Number(id.slice(0, id.indexOf('-'))),
+    id: value('id'),
+    type: value('type'),
+    addressedTo: value('to') || null,
+    payload: value('payload'),
+  };
+}

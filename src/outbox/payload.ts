@@ -1,0 +1,82 @@
+// Makes the text that every endpoint gets, once, when the event is recorded; and reads it back.
+
+import { randomUUIDv7 } from 'node:crypto';
+import { z } from 'zod';
+
+export type JsonObject = { [key: string]: unknown };
+
+export type EventDraft = {
+  type: string;
+  data: JsonObject;
+  /** What the event is about, a user's id for instance; events without one are one subject. */
+  subject?: string | null;
+  /** The only endpoint the event is for; absent or null: every endpoint that subscribed. */
+  addressedTo?: string | null;
+};
+
+export type NewWebhookEvent = ReturnType<typeof makeEvent>;
+
+/** An event's row, all but what the database and the relay number. */
+export function makeEvent(draft: EventDraft, now: Date, id: string = randomUUIDv7()) {
+  return {
+    id,
+    type: draft.type,
+    subject: draft.subject ?? null,
+    addressedTo: draft.addressedTo ?? null,
+    payload: toPayload({ eventId: id, type: draft.type, timestamp: now, data: draft.data }),
+    createdAt: now,
+  };
+}
+
+export type Payload = { eventId: string; type: string; timestamp: Date; data: JsonObject };
+
+/**
+ * The body: `{"event_id","event_type","timestamp","data"}` in this order, the timestamp in UTC with milliseconds.
+ * It is made once and stored as text, because no other store keeps a JSON text byte for byte.
+ */
+export function toPayload({ eventId, type, timestamp, data }: Payload): string {
+  const head = `{"event_id":${JSON.stringify(eventId)},"event_type":${JSON.stringify(type)}`;
+  return `${head},"timestamp":"${timestamp.toISOString()}","data":${dataText(data)}}`;
+}
+
+const lonelySurrogate = /\\\\|\\ud[89a-f][0-9a-f]{2}/g;
+
+/**
+ * `data` as it stands in the body. Half a surrogate pair becomes U+FFFD, also in keys: JSON.stringify would escape
+ * it, and parsers differ in whether they refuse the escape (RFC 8259, section 8.2), which would fail the event for good.
+ */
+export function dataText(data: JsonObject): string {
+  const text = JSON.stringify(data);
+  if (!text.includes('\\ud')) return text;
+  const mended = text.replace(lonelySurrogate, (match) => (match === '\\\\' ? match : '\ufffd'));
+  // Two broken keys may have become one, so that the text is what reading and writing it again would give.
+  return JSON.stringify(JSON.parse(mended));
+}
+
+const payloadShape = z.strictObject({
+  event_id: z.uuid(),
+  event_type: z.string().min(1),
+  timestamp: z.iso.datetime({ precision: 3 }),
+  // Not z.record, which copies the object and loses a key named __proto__.
+  data: z.custom<JsonObject>(isJsonObject, 'must be an object'),
+});
+
+/** Reads a body that toPayload made; toPayload of the result is the same text. Throws on any other text. */
+export function fromPayload(text: string): Payload {
+  const payload = payloadShape.parse(JSON.parse(text));
+  return {
+    eventId: payload.event_id,
+    type: payload.event_type,
+    timestamp: new Date(payload.timestamp),
+    data: payload.data,
+  };
+}
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Whether Postgres can keep this text as it is: it refuses NUL, and UTF-8 has no half surrogate pairs. */
+export function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
+}

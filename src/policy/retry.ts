@@ -1,0 +1,46 @@
+// Decides whether and when a failed attempt is followed by another.
+
+import { parseHttpDate } from './http-date.ts';
+
+export type AfterFailure = { status: 'retrying'; waitMs: number } | { status: 'failed' };
+
+export type Failure = {
+  /** This attempt's number, from 1. */
+  attempt: number;
+  /** Attempts allowed after the first. */
+  maxRetries: number;
+  baseDelayMs: number;
+  /** Cap of one wait, whoever asks for it. */
+  maxDelayMs: number;
+  /** What the endpoint asked for, or null. */
+  retryAfterMs: number | null;
+  /** The endpoint answered 410: it is paused, and the event stays its head. */
+  gone: boolean;
+};
+
+/** Wait before retry `k`, counted from 0: base * 2^k, at most `maxDelayMs`. */
+export function backoffMs(k: number, baseDelayMs: number, maxDelayMs: number): number {
+  // Past 2^1023 the power is Infinity, which the cap brings back.
+  return Math.min(baseDelayMs * 2 ** k, maxDelayMs);
+}
+
+/** A 410 waits for its resume alone, so it is `retrying` with no wait, whatever its number. */
+export function decideAfterFailure(failure: Failure): AfterFailure {
+  if (failure.gone) return { status: 'retrying', waitMs: 0 };
+  if (failure.attempt > failure.maxRetries) return { status: 'failed' };
+  const backoff = backoffMs(failure.attempt - 1, failure.baseDelayMs, failure.maxDelayMs);
+  return { status: 'retrying', waitMs: Math.min(Math.max(backoff, failure.retryAfterMs ?? 0), failure.maxDelayMs) };
+}
+
+/**
+ * Milliseconds a `Retry-After` asks for (RFC 9110, section 10.2.3): whole seconds or an HTTP date, 0 for one that has
+ * passed. Anything else, and a header that came more than once, is null.
+ */
+export function parseRetryAfter(value: string | readonly string[] | undefined, nowMs: number): number | null {
+  if (typeof value !== 'string') return value?.length === 1 ? parseRetryAfter(value[0], nowMs) : null;
+  const text = value.trim();
+  // A number too long to count is as good as the longest wait.
+  if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, Number.MAX_SAFE_INTEGER);
+  const date = parseHttpDate(text, nowMs);
+  return date === null ? null : Math.max(0, date - nowMs);
+}

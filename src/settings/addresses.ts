@@ -1,0 +1,51 @@
+// The URLs and origins among the settings; each function answers null for what is none.
+
+import { isIP } from 'node:net';
+
+/** A Postgres URL, as it is given. */
+export function parsePostgresUrl(text: string): string | null {
+  const url = parseUrl(text, ['postgres:', 'postgresql:']);
+  return url === null ? null : text;
+}
+
+/** A URL that ioredis understands: it would take `valkey://host` for a host of the name `valkey`. */
+export function parseValkeyUrl(text: string): string | null {
+  const redis = text.replace(/^valkey(s?):\/\//i, 'redis$1://');
+  const url = parseUrl(redis, ['redis:', 'rediss:']);
+  return url !== null && url.hostname !== '' && /^(\/\d{0,5})?$/.test(url.pathname) ? redis : null;
+}
+
+/** The base of our own URLs, without a slash at its end. */
+export function parsePublicUrl(text: string): string | null {
+  const url = parseUrl(text, ['http:', 'https:']);
+  if (url === null || /[?#]/.test(text) || url.username !== '' || url.password !== '') return null;
+  return url.href.replace(/\/+$/, '');
+}
+
+/** Origins as a browser would send them; `https://app.example.com/` is none. */
+export function parseOrigins(text: string): string[] | null {
+  const origins = text.split(',').map((part) => part.trim());
+  return origins.every((origin) => parseUrl(origin, ['http:', 'https:'])?.origin === origin) ? origins : null;
+}
+
+/** A host to listen on. */
+export function parseHost(text: string): string | null {
+  return isIP(text) !== 0 || /^[A-Za-z0-9]([A-Za-z0-9._-]{0,252})$/.test(text) ? text : null;
+}
+
+function parseUrl(text: string, protocols: readonly string[]): URL | null {
+  // The parser repairs blanks and a missing `//`; what it had to repair was meant differently.
+  if (/[\s\p{Cc}]/u.test(text) || !/^[a-z]+:\/\//i.test(text) || !URL.canParse(text)) return null;
+  const url = new URL(text);
+  return protocols.includes(url.protocol) && decodes(url.username + url.password + url.pathname) ? url : null;
+}
+
+/** Drivers decode what the URL parser lets pass, and throw. */
+function decodes(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,163 @@
+// All settings of the environment: read once at the start, every bad one named.
+
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { type DurationRule, durations } from './duration.ts';
+import { parseNetworks } from './networks.ts';
+import { parseHost, parseOrigins, parsePostgresUrl, parsePublicUrl, parseValkeyUrl } from './addresses.ts';
+
+type Environment = Record<string, string | undefined>;
+
+/** What of the machine decides a default. */
+export type Surroundings = { cores: number; terminal: boolean };
+
+export type EnvironmentReading<T> = { settings: T } | { problems: string[] };
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+export type Settings = ReturnType<typeof named>;
+export type FileSettings = Pick<Settings, 'allowHttp' | 'secretsDirectory'>;
+
+const mostThreads = 256;
+
+const fileVariables = {
+  SECRETS_DIR: text().default('/run/secrets'),
+  WEBHOOK_ALLOW_HTTP: flag().default(false),
+};
+
+function variables({ cores, terminal }: Surroundings) {
+  return z.object({
+    ...fileVariables,
+    DATABASE_URL: hidden('a Postgres URL such as postgres://user:password@host:5432/database', parsePostgresUrl),
+    VALKEY_URL: hidden(
+      'a Valkey URL such as valkey://:password@host:6379/0 (or valkeys, redis, rediss)',
+      parseValkeyUrl,
+    ),
+    HOST: setting('a host name or an IP address without brackets', parseHost).default('127.0.0.1'),
+    PORT: wholeNumber(0, 65_535).default(4000),
+    PUBLIC_URL: hidden('an http or https URL without credentials, query or fragment', parsePublicUrl),
+    ALLOWED_ORIGINS: setting('origins such as https://app.example.com, separated by commas', parseOrigins).default([]),
+    TRUST_PROXY: flag().default(false),
+    SESSION_TTL: duration(durations('1ms', '365d')).default(days(7)),
+    WEBHOOK_ALLOWED_NETWORKS: networks().default([]),
+    DELIVERY_THREADS: wholeNumber(1, mostThreads).default(Math.min(Math.max(cores - 1, 1), mostThreads)),
+    DELIVERY_RETENTION: duration(durations('1ms', '365d')).default(days(30)),
+    LOG_LEVEL: oneOf(logLevels).default('info'),
+    LOG_FORMAT: oneOf(['json', 'pretty']).default(terminal ? 'pretty' : 'json'),
+    SHUTDOWN_GRACE: duration(durations('0s', '365d')).default(20_000),
+  });
+}
+
+/**
+ * Reads every setting; an empty variable counts as unset, as `NAME=${NAME:-}` in a compose file makes it.
+ * Each problem is one line that begins with the variable's name; the values of URLs are not repeated in it.
+ */
+export function readEnvironment(
+  environment: Environment = process.env,
+  surroundings: Surroundings = { cores: availableParallelism(), terminal: process.stdout.isTTY },
+): EnvironmentReading<Settings> {
+  const read = variables(surroundings).safeParse(withoutEmpty(environment));
+  return read.success ? { settings: named(read.data) } : { problems: lines(read.error) };
+}
+
+/** Reads the two settings on which the meaning of the configuration files depends. */
+export function readFileSettings(environment: Environment = process.env): EnvironmentReading<FileSettings> {
+  const read = z.object(fileVariables).safeParse(withoutEmpty(environment));
+  if (!read.success) return { problems: lines(read.error) };
+  return { settings: { allowHttp: read.data.WEBHOOK_ALLOW_HTTP, secretsDirectory: read.data.SECRETS_DIR } };
+}
+
+function named(read: z.output<ReturnType<typeof variables>>) {
+  return {
+    /** Null: an embedded Postgres. */
+    databaseUrl: read.DATABASE_URL ?? null,
+    /** With a scheme that ioredis knows; null: a Valkey of our own. */
+    valkeyUrl: read.VALKEY_URL ?? null,
+    host: read.HOST,
+    /** 0: any free port. */
+    port: read.PORT,
+    /** Without a slash at its end; null: where HTTP listens. */
+    publicUrl: read.PUBLIC_URL ?? null,
+    allowedOrigins: read.ALLOWED_ORIGINS,
+    trustProxy: read.TRUST_PROXY,
+    secretsDirectory: read.SECRETS_DIR,
+    sessionTtlMs: read.SESSION_TTL,
+    allowHttp: read.WEBHOOK_ALLOW_HTTP,
+    /** Canonical CIDRs. */
+    allowedNetworks: read.WEBHOOK_ALLOWED_NETWORKS,
+    deliveryThreads: read.DELIVERY_THREADS,
+    deliveryRetentionMs: read.DELIVERY_RETENTION,
+    logLevel: read.LOG_LEVEL,
+    logFormat: read.LOG_FORMAT,
+    /** May be longer than a timer can wait (2^31 - 1 ms). */
+    shutdownGraceMs: read.SHUTDOWN_GRACE,
+  };
+}
+
+function withoutEmpty(environment: Environment): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
+}
+
+function lines(error: z.ZodError): string[] {
+  return error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
+}
+
+/** A variable whose value may be repeated; `parse` answers null for a bad one. */
+function setting<T>(expected: string, parse: (value: string) => T | null) {
+  return z.string().transform((value, context): T => {
+    const parsed = parse(value);
+    return parsed ?? refuse(context, `must be ${expected}, not ${quoted(value)}`);
+  });
+}
+
+/** A variable whose value may hold a password; there is no default. */
+function hidden<T>(expected: string, parse: (value: string) => T | null) {
+  return z
+    .string()
+    .transform((value, context): T => parse(value) ?? refuse(context, `must be ${expected} (its value is not shown)`))
+    .optional();
+}
+
+function networks() {
+  return z.string().transform((value, context): string[] => {
+    const read = parseNetworks(value);
+    return 'networks' in read ? read.networks : refuse(context, `is wrong: ${read.problem}`);
+  });
+}
+
+function refuse(context: z.RefinementCtx, message: string): never {
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+}
+
+function text() {
+  return z.string().refine((value) => !value.includes('\0'), 'must not hold NUL');
+}
+
+function flag() {
+  return setting('true or false', (value) => (value === 'true' ? true : value === 'false' ? false : null));
+}
+
+function wholeNumber(least: number, most: number) {
+  return setting(`a whole number from ${least} to ${most}`, (value) => {
+    const number = /^\d{1,9}$/.test(value) ? Number(value) : -1;
+    return number >= least && number <= most ? number : null;
+  });
+}
+
+function duration(rule: DurationRule) {
+  return setting(rule.expected, rule.parse);
+}
+
+function oneOf<const T extends string>(words: readonly T[]) {
+  return setting(`one of ${words.join(', ')}`, (value) => words.find((word) => word === value) ?? null);
+}
+
+function days(count: number): number {
+  return count * 86_400_000;
+}
+
+function quoted(value: string): string {
+  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+}

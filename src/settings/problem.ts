@@ -1,0 +1,36 @@
+// What is wrong in a configuration file, and where.
+
+export type ConfigProblem = {
+  /** As the operator knows it, from the working directory. */
+  file: string;
+  /** From 1. */
+  line: number;
+  /** From 1, in UTF-16 units. */
+  column: number;
+  /** The key's dotted path, such as `endpoints.1.timeout`; empty for the file as a whole. */
+  path: string;
+  /** A sentence that says what to do; never holds a value that may be a secret. */
+  message: string;
+};
+
+/** `config/webhooks.yaml:8:5 endpoints.1.timout: sentence`, always one line. */
+export function problemLine({ file, line, column, path, message }: ConfigProblem): string {
+  return `${file}:${line}:${column} ${path === '' ? '(root)' : path}: ${message}`;
+}
+
+/** In the order of the file; of equal ones the first alone. */
+export function inFileOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  const unique = new Map(problems.map((problem) => [problemLine(problem), problem]));
+  return [...unique.values()].sort((one, other) => one.line - other.line || one.column - other.column);
+}
+
+/** A path as text. A key that looks like a secret, or that would not stay on its line, is not shown. */
+export function dottedPath(path: readonly PropertyKey[]): string {
+  return path.map((key) => (typeof key === 'number' ? String(key) : shownKey(String(key)))).join('.');
+}
+
+function shownKey(key: string): string {
+  if (/whse?[ck]_/.test(key)) return '(hidden)';
+  const printable = key.replace(/[\p{C}\p{Z}]/gu, '?');
+  return printable.length > 64 ? `${printable.slice(0, 64)}…` : printable;
+}

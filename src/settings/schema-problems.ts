@@ -1,0 +1,49 @@
+// Turns what the schema found into problems with a place and a sentence.
+
+import type { z } from 'zod';
+import type { ConfigProblem } from './problem.ts';
+import type { YamlFile } from './yaml-file.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** One problem a path, as several rules broken by one value are mostly one mistake. */
+export function schemaProblems(
+  issues: readonly Issue[],
+  file: YamlFile,
+  laterKeys: readonly string[],
+): ConfigProblem[] {
+  const found = issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? unknownKeys(issue) : [one(issue)]));
+  const byPath = new Map<string, ConfigProblem>();
+  for (const { path, message, at } of found) {
+    const problem = file.problemAt(path, message, at);
+    if (problem !== null && !byPath.has(problem.path)) byPath.set(problem.path, problem);
+  }
+  return [...byPath.values()];
+
+  type Found = { path: PropertyKey[]; message: string; at: 'value' | 'key' };
+
+  function unknownKeys(issue: Extract<Issue, { code: 'unrecognized_keys' }>): Found[] {
+    return issue.keys.map((key) => {
+      const message = laterKeys.includes(key)
+        ? `the key "${key}" is not in this version yet; remove it`
+        : 'this key is unknown here';
+      return { path: [...issue.path, key], message, at: 'key' };
+    });
+  }
+
+  function one(issue: Issue): Found {
+    const path = [...issue.path];
+    if (issue.code === 'invalid_key') return { path, message: issue.issues[0]?.message ?? issue.message, at: 'key' };
+    if (path.length > 0 && valueAt(file.value, path) === undefined) return { path, message: 'is missing', at: 'value' };
+    const atKey = issue.code === 'custom' && issue.params?.['at'] === 'key' && path.length > 0;
+    return { path, message: issue.message, at: atKey ? 'key' : 'value' };
+  }
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (inner, key) =>
+      typeof inner === 'object' && inner !== null ? (inner as Record<PropertyKey, unknown>)[key] : undefined,
+    value,
+  );
+}

@@ -1,0 +1,86 @@
+// The service's own two secrets: found like every secret, or made for a service that keeps its data beside it.
+
+import { randomBytes, randomUUID } from 'node:crypto';
+import { link, mkdir, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ResolvedSecret, type Secrets, createSecrets, upperName } from './secrets.ts';
+
+export type ServiceSecrets = {
+  adminToken: string;
+  sessionSecret: string;
+  /** Those that live in local files, so that the start can say where. */
+  local: { name: string; path: string; created: boolean }[];
+};
+
+export type ServiceSecretsOptions = {
+  secrets: Secrets;
+  /** Where missing ones are kept and, on the first start, made; null: a missing one is a problem. */
+  localDirectory: string | null;
+};
+
+const minSessionSecretCharacters = 32;
+
+/** Resolves `admin_token` and `session_secret`; all problems at once, none with a value in it. */
+export async function resolveServiceSecrets(
+  options: ServiceSecretsOptions,
+): Promise<ServiceSecrets | { problems: string[] }> {
+  const problems: string[] = [];
+  const local: ServiceSecrets['local'] = [];
+
+  const find = async (name: string, wrong: (value: string) => string | null): Promise<string> => {
+    let found = await options.secrets.resolve(name);
+    if ('problem' in found && found.missing && options.localDirectory !== null) {
+      const kept = await keptIn(options.localDirectory, name);
+      if ('created' in kept) local.push({ name, path: kept.path, created: kept.created });
+      found = kept;
+    }
+    const problem = 'problem' in found ? found.problem : wrong(found.value);
+    if (problem === null) return 'value' in found ? found.value : '';
+    const advice = 'problem' in found && found.missing ? `; give it as a Docker secret or as ${upperName(name)}` : '';
+    problems.push(`${name}: ${problem}${advice}`);
+    return '';
+  };
+
+  const adminToken = await find('admin_token', (value) =>
+    /^[\x21-\x7e]+$/.test(value) ? null : 'must be printable ASCII without blanks, as it travels in an HTTP header',
+  );
+  const sessionSecret = await find('session_secret', (value) =>
+    value.length >= minSessionSecretCharacters ? null : `must be at least ${minSessionSecretCharacters} characters`,
+  );
+  return problems.length > 0 ? { problems } : { adminToken, sessionSecret, local };
+}
+
+type KeptSecret = ResolvedSecret & { path: string; created: boolean };
+
+/** Reads `directory/name`, or makes it: 32 random bytes, mode 0600, whole or not at all. */
+async function keptIn(directory: string, name: string): Promise<KeptSecret | { problem: string; missing: false }> {
+  const path = join(directory, name);
+  const files = createSecrets({ directory, warn: () => {}, environment: {} });
+  const before = await files.resolve(name);
+  if ('value' in before || !before.missing) return { ...before, path, created: false };
+  try {
+    await mkdir(directory, { recursive: true });
+    const created = await create(path, randomBytes(32).toString('base64url'));
+    return { ...(await files.resolve(name)), path, created };
+  } catch (error) {
+    return { problem: `cannot be made at ${path} (${(error as NodeJS.ErrnoException).code})`, missing: false };
+  }
+}
+
+/** A link never replaces: of two processes that start at once one wins, and both read what it wrote. */
+async function create(path: string, value: string): Promise<boolean> {
+  const draft = `${path}.${randomUUID()}`;
+  const file = await open(draft, 'wx', 0o600);
+  try {
+    await file.writeFile(value);
+    await file.sync();
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await file.close();
+    await rm(draft, { force: true });
+  }
+}

@@ -1,0 +1,62 @@
+// Reads a file that a person wrote, and refuses what would block or fill the memory.
+
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, open } from 'node:fs/promises';
+
+export type SmallFile = { bytes: Buffer } | { missing: true } | { problem: string };
+
+/**
+ * Reads all of a regular file (links are followed) of at most `maxBytes`.
+ * Never throws: what is wrong comes back as a problem, the end of a sentence that begins with the file's name.
+ */
+export async function readSmallFile(path: string, maxBytes: number): Promise<SmallFile> {
+  let file: FileHandle;
+  try {
+    // Without O_NONBLOCK the open of a FIFO waits for a writer.
+    file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') return { problem: `cannot be read (${code})` };
+    return (await isThere(path)) ? { problem: 'is a link to nothing' } : { missing: true };
+  }
+  try {
+    const status = await file.stat();
+    if (status.isDirectory()) return { problem: 'is a directory, not a file' };
+    if (!status.isFile()) return { problem: 'is not a regular file' };
+    const bytes = await readUpTo(file, maxBytes + 1);
+    return bytes.length > maxBytes ? { problem: `is larger than ${inWords(maxBytes)}` } : { bytes };
+  } catch (error) {
+    return { problem: `cannot be read (${codeOf(error)})` };
+  } finally {
+    await file.close();
+  }
+}
+
+/** The size of a file may be wrong (it grows, or lies in /proc), so it is read until its end or the limit. */
+async function readUpTo(file: FileHandle, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  while (length < maxBytes) {
+    const chunk = Buffer.alloc(Math.min(64 * 1024, maxBytes - length));
+    const { bytesRead } = await file.read(chunk, 0, chunk.length, null);
+    if (bytesRead === 0) break;
+    chunks.push(chunk.subarray(0, bytesRead));
+    length += bytesRead;
+  }
+  return Buffer.concat(chunks, length);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? 'unknown error';
+}
+
+function inWords(bytes: number): string {
+  return bytes >= 1024 * 1024 ? `${bytes / 1024 / 1024} MiB` : `${bytes / 1024} KiB`;
+}

@@ -1,0 +1,179 @@
+// The form of config/webhooks.yaml: each key with its rule and its description, for the reader and for editors.
+
+import { z } from 'zod';
+import { durationPattern, durations } from './duration.ts';
+import { headerNameProblem, headerValueProblem, headersProblems } from './endpoint-headers.ts';
+import { endpointUrlProblem } from './endpoint-url.ts';
+import { exhaustions, orderings } from './endpoint.ts';
+import { type SigningScheme, signingSchemes } from '../signing/sign.ts';
+import { secretNamePattern } from './secrets.ts';
+
+export const delays = durations('1ms', '7d');
+export const timeouts = durations('1ms', '5m');
+
+const maxPreviousSecrets = 20;
+
+/** What an endpoint has where neither it nor `defaults` says otherwise. */
+export const builtIn = {
+  enabled: true,
+  ordering: orderings[0],
+  max_retries: 5,
+  base_delay: '1s',
+  max_delay: '1h',
+  timeout: '15s',
+  on_exhausted: exhaustions[0],
+  headers: {} as Record<string, string>,
+  signing: ['standard'] as SigningScheme[],
+  previous_secrets: [] as string[],
+};
+
+/** Values and keys that the contract names and this version lacks. */
+const later = { ordering: ['subject', 'none'], on_exhausted: ['hold'] };
+export const laterKeys = ['rate_limit'];
+
+const secretNameRule = 'must be the NAME of a secret (letters, digits, "_", "." and "-"), never the secret itself';
+const secretName = z.string(secretNameRule).regex(secretNamePattern, secretNameRule);
+
+const headerName = z.string().superRefine((name, context) => complain(context, headerNameProblem(name)));
+const headerValue = z
+  .string('must be text; put it in quotes')
+  .superRefine((value, context) => complain(context, headerValueProblem(value)));
+
+const policy = {
+  ordering: available(orderings, later.ordering).meta({
+    description: 'endpoint: one event at a time, in the order of the log.',
+    default: builtIn.ordering,
+  }),
+  max_retries: z
+    .int('must be a whole number from 0 to 100')
+    .min(0, 'must be a whole number from 0 to 100')
+    .max(100, 'must be a whole number from 0 to 100')
+    .meta({ description: 'Attempts after the first one.', default: builtIn.max_retries }),
+  base_delay: duration(delays).meta({
+    description: 'Retry k, from 0, waits base_delay * 2^k. 1ms to 7d.',
+    default: builtIn.base_delay,
+  }),
+  max_delay: duration(delays).meta({
+    description: 'The longest wait between two attempts. 1ms to 7d.',
+    default: builtIn.max_delay,
+  }),
+  timeout: duration(timeouts).meta({
+    description: "One attempt, from connecting to the end of the answer's headers. 1ms to 5m.",
+    default: builtIn.timeout,
+  }),
+  on_exhausted: available(exhaustions, later.on_exhausted).meta({
+    description: 'skip: when the retries are spent, log the failure and go on with the next event.',
+    default: builtIn.on_exhausted,
+  }),
+  headers: z
+    .record(headerName, headerValue, 'must be a map of header names and values')
+    .superRefine((headers, context) => {
+      for (const { name, message } of headersProblems(headers)) {
+        context.addIssue({ code: 'custom', message, path: name === null ? [] : [name], params: { at: 'key' } });
+      }
+    })
+    .meta({ description: 'Sent with every request. At most 8 KiB of printable ASCII.' }),
+  signing: z
+    .array(z.enum(signingSchemes, 'must be standard or timestamped'), 'must be a list: [standard]')
+    .min(1, 'must name at least one scheme')
+    .refine((schemes) => new Set(schemes).size === schemes.length, 'must name each scheme once')
+    .meta({
+      description: 'How requests are signed, by one scheme or both.',
+      default: builtIn.signing,
+      uniqueItems: true,
+    }),
+  previous_secrets: z
+    .array(secretName, 'must be a list of names of secrets')
+    .max(maxPreviousSecrets, `must name at most ${maxPreviousSecrets} secrets`)
+    .meta({ description: 'NAMES of secrets to sign with as well, while receivers change over to a new one.' }),
+};
+
+/** The whole file. `allowHttp` decides about `http://` URLs. */
+export function webhooksSchema({ allowHttp }: { allowHttp: boolean }) {
+  const endpoint = z.strictObject(
+    {
+      id: z
+        .string('must be text; put it in quotes')
+        .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'must be 1 to 63 of a-z, 0-9, "_" and "-", the first a letter or digit')
+        .meta({ description: 'Names the endpoint in logs, metrics and the API. Unique.' }),
+      url: z
+        .string('must be a URL')
+        .superRefine((url, context) => complain(context, endpointUrlProblem(url, allowHttp)))
+        .meta({ description: 'Where events go: https, no credentials, no fragment.', format: 'uri', maxLength: 2048 }),
+      secret: secretName.meta({ description: 'The NAME of the secret that signs, never the secret itself.' }),
+      events: z
+        .array(
+          z
+            .string('must be text: an event type or a pattern')
+            .regex(
+              /^[a-z0-9_.*]{1,128}$/,
+              'must be 1 to 128 of a-z, 0-9, "_", "." and "*", such as user.created or "user.*"',
+            ),
+          'must be a list, such as [user.created, "user.oauth_*"]',
+        )
+        .min(1, 'must name at least one event type')
+        .meta({ description: 'Event types; * matches any run of characters.', examples: [['user.created'], ['*']] }),
+      enabled: z
+        .boolean('must be true or false')
+        .optional()
+        .meta({ description: 'false: nothing is sent and no place is kept.', default: builtIn.enabled }),
+      description: z
+        .string('must be text; put it in quotes')
+        .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must hold no NUL and no half characters')
+        .optional()
+        .meta({ description: 'For people.' }),
+      ...optional(policy),
+    },
+    'must be a map with id, url, secret and events',
+  );
+  return z
+    .strictObject(
+      {
+        defaults: z.strictObject(optional(policy), 'must be a map of keys and values').optional().meta({
+          description: 'What holds for every endpoint that does not say otherwise; lists and maps are replaced whole.',
+        }),
+        endpoints: z
+          .array(endpoint, 'must be a list of endpoints; write [] for none')
+          .meta({ description: 'Who gets events.' }),
+      },
+      'the file must be a map with the key "endpoints"',
+    )
+    .meta({
+      title: 'Tidings webhooks',
+      description: 'config/webhooks.yaml: which endpoints get which events, and how.',
+    });
+}
+
+/** The JSON Schema (draft 2020-12) of the file, as committed for editors. */
+export function webhooksJsonSchema(): string {
+  return `${JSON.stringify(z.toJSONSchema(webhooksSchema({ allowHttp: true }), { target: 'draft-2020-12' }), null, 2)}\n`;
+}
+
+export type WebhooksYaml = z.output<ReturnType<typeof webhooksSchema>>;
+
+function optional<T extends Record<string, z.ZodType>>(shape: T): { [K in keyof T]: z.ZodOptional<T[K]> } {
+  const entries = Object.entries(shape).map(([key, schema]) => [key, schema.optional()]);
+  return Object.fromEntries(entries) as { [K in keyof T]: z.ZodOptional<T[K]> };
+}
+
+function duration(rule: typeof delays) {
+  const expected = `must be ${rule.expected}`;
+  return z
+    .string(expected)
+    .refine((text) => rule.parse(text) !== null, expected)
+    .meta({ pattern: durationPattern });
+}
+
+function available<const T extends readonly [string, ...string[]]>(values: T, missing: readonly string[]) {
+  const known = values.join(' or ');
+  return z.enum(values, {
+    error: ({ input }) => {
+      const comes = typeof input === 'string' && missing.includes(input);
+      return comes ? `the value "${input}" is not in this version yet; write ${known}` : `must be ${known}`;
+    },
+  });
+}
+
+function complain(context: z.RefinementCtx, message: string | null): void {
+  if (message !== null) context.addIssue({ code: 'custom', message });
+}

@@ -1,0 +1,99 @@
+// Parses YAML text into a tree with places, within limits, and words what is wrong without repeating the text.
+
+import { Composer, type Document, type ErrorCode, Lexer, LineCounter, Parser, type ParsedNode } from 'yaml';
+
+const mostDepth = 64;
+/** What follows the first errors of syntax is mostly their echo. */
+const mostErrors = 100;
+
+export type SyntaxProblem = { offset: number; message: string };
+
+export type YamlSyntax = {
+  /** Null for an empty file, and where nesting was too deep to go on. */
+  contents: ParsedNode | null;
+  /** The text could not be read as it was meant, from the offset of the first of these on. */
+  errors: SyntaxProblem[];
+  /** What would be read, but not as it was meant: tags, directives. */
+  doubts: SyntaxProblem[];
+  lines: LineCounter;
+};
+
+/** Reads one YAML 1.2 document (core schema). Never throws. */
+export function parseYaml(text: string): YamlSyntax {
+  const lines = new LineCounter();
+  const nul = text.indexOf('\0');
+  const tokens = tokenize(text, lines);
+  if ('tooDeepAt' in tokens) {
+    const errors = [{ offset: tokens.tooDeepAt, message: `nesting is deeper than ${mostDepth} levels` }];
+    return { contents: null, errors, doubts: [], lines };
+  }
+  const composer = new Composer({
+    schema: 'core',
+    strict: true,
+    prettyErrors: false,
+    logLevel: 'silent',
+    resolveKnownTags: false,
+    // The library compares each key with all before it; they are compared where values are made.
+    uniqueKeys: false,
+  });
+  const [document, second] = [...composer.compose(tokens.tokens, true, text.length)];
+  const errors = (document?.errors ?? []).slice(0, mostErrors).map(worded);
+  if (second !== undefined) errors.push({ offset: second.range[0], message: 'only one YAML document may stand here' });
+  if (nul >= 0) errors.push({ offset: nul, message: 'the file holds a NUL character' });
+  const doubts = (document?.warnings ?? []).slice(0, mostErrors).map(worded);
+  const version = document && declaredVersion(document);
+  if (version === '1.1') doubts.push({ offset: 0, message: 'YAML 1.1 is not read here; remove the %YAML line' });
+  return { contents: document?.contents ?? null, errors, doubts, lines };
+}
+
+function declaredVersion(document: Document.Parsed): string | undefined {
+  const { explicit, version } = document.directives.yaml;
+  return explicit === true ? version : undefined;
+}
+
+type Tokens = { tokens: ReturnType<Parser['next']> extends Iterable<infer T> ? T[] : never } | { tooDeepAt: number };
+
+/** The library composes by recursion, so the depth is limited before it does. */
+function tokenize(text: string, lines: LineCounter): Tokens {
+  const parser = new Parser(lines.addNewLine);
+  lines.addNewLine(0);
+  const tokens = [];
+  for (const lexeme of new Lexer().lex(text)) {
+    tokens.push(...parser.next(lexeme));
+    // A level of blocks takes up to two entries of the stack.
+    if (parser.stack.length > 2 * mostDepth) return { tooDeepAt: parser.offset - lexeme.length };
+  }
+  tokens.push(...parser.end());
+  return { tokens };
+}
+
+function worded({ code, pos }: { code: ErrorCode; pos: [number, number] }): SyntaxProblem {
+  return { offset: pos[0], message: sentences[code] };
+}
+
+/** The library's own messages repeat parts of the text, which may be secret. */
+const sentences: Record<ErrorCode, string> = {
+  ALIAS_PROPS: 'an alias can have neither an anchor nor a tag',
+  BAD_ALIAS: 'an alias or anchor must have a name, which must not end with ":"',
+  BAD_COLLECTION_TYPE: 'this tag does not fit a list or map',
+  BAD_DIRECTIVE: 'this % line is not understood; remove it',
+  BAD_DQ_ESCAPE: 'unknown escape in a text in double quotes; write \\\\ for a backslash, or use single quotes',
+  BAD_INDENT: 'wrong indentation, or a bracket that is not closed',
+  BAD_PROP_ORDER: 'an anchor or tag stands in the wrong place',
+  BAD_SCALAR_START: 'a text that begins with this character needs quotes',
+  BLOCK_AS_IMPLICIT_KEY: 'a second ":" in one line; put a text that holds ": " in quotes',
+  BLOCK_IN_FLOW: 'a list or map of several lines cannot stand between brackets',
+  DUPLICATE_KEY: 'the key is given twice',
+  IMPOSSIBLE: 'this is no YAML',
+  KEY_OVER_1024_CHARS: 'a key is longer than 1024 characters',
+  MISSING_CHAR: 'a character is missing here: a ":", a comma, a closing quote or a blank',
+  MULTILINE_IMPLICIT_KEY: 'a key must stand on one line, followed by ":"',
+  MULTIPLE_ANCHORS: 'a value can have only one anchor',
+  MULTIPLE_DOCS: 'only one YAML document may stand here',
+  MULTIPLE_TAGS: 'a value can have only one tag',
+  NON_STRING_KEY: 'a key must be text',
+  RESOURCE_EXHAUSTION: 'nesting is too deep',
+  TAB_AS_INDENT: 'a tab cannot indent; use blanks',
+  TAG_RESOLVE_FAILED: 'this tag is unknown, or does not fit its value; remove it',
+  UNEXPECTED_TOKEN: 'this is not expected here; a text that begins or ends with a quote, or holds " #", needs quotes',
+};

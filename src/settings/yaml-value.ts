@@ -1,0 +1,121 @@
+// Makes plain values of a YAML tree, and remembers where each of them stands.
+
+import { type Node, type Pair, type YAMLMap, type YAMLSeq, isAlias, isMap, isScalar, isSeq } from 'yaml';
+
+const mostAliases = 100;
+/** They mean something to JavaScript itself. */
+const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype']);
+
+type Path = readonly PropertyKey[];
+
+export type ValueProblem = { offset: number; path: Path; message: string };
+
+/** Offsets into the text: where a thing begins, and where it ends. */
+export type Place = { offset: number; end: number };
+
+export type YamlValue = {
+  /** Maps are objects, lists arrays; what an alias stands for is shared. Null for an empty file. */
+  value: unknown;
+  problems: ValueProblem[];
+  /** Where the value at `path` stands, or its key; of what is not there, the nearest thing around it. */
+  locate(path: Path, at: 'value' | 'key'): Place;
+};
+
+/** Refuses keys that are no text or given twice, and aliases that are unknown, circular or too many. Never merges `<<`. */
+export function toPlainValue(contents: Node | null): YamlValue {
+  const problems: ValueProblem[] = [];
+  const anchors = new Map<string, Node>();
+  const targets = new Map<Node, Node>();
+  const values = new Map<Node, unknown>();
+  const unfinished = new Set<Node>();
+  const pairs = new Map<YAMLMap, Map<string, Pair<Node, Node | null>>>();
+  let aliases = 0;
+
+  const refuse = (node: Node, path: Path, message: string): undefined => {
+    problems.push({ offset: startOf(node), path, message });
+  };
+
+  function convert(node: Node | null, path: Path): unknown {
+    if (node === null) return null;
+    if (isAlias(node)) return follow(node, node.source, path);
+    const { anchor } = node as { anchor?: string };
+    if (anchor !== undefined) anchors.set(anchor, node);
+    unfinished.add(node);
+    const value = isMap<Node, Node | null>(node)
+      ? convertMap(node, path)
+      : isSeq<Node>(node)
+        ? node.items.map((item, index) => convert(item, [...path, index]))
+        : isScalar(node)
+          ? node.value
+          : null;
+    unfinished.delete(node);
+    if (anchor !== undefined) values.set(node, value);
+    return value;
+  }
+
+  function convertMap(map: YAMLMap<Node, Node | null>, path: Path): Record<string, unknown> {
+    const byKey = new Map<string, Pair<Node, Node | null>>();
+    pairs.set(map, byKey);
+    const entries: [string, unknown][] = [];
+    for (const pair of map.items) {
+      const key = isScalar(pair.key) ? pair.key.value : undefined;
+      if (typeof key !== 'string') {
+        refuse(pair.key, path, 'a key must be text; put it in quotes');
+      } else if (forbiddenKeys.has(key)) {
+        refuse(pair.key, [...path, key], 'a key of this name is not allowed');
+      } else if (byKey.has(key)) {
+        refuse(pair.key, [...path, key], 'the key is given twice');
+      } else {
+        byKey.set(key, pair);
+        entries.push([key, convert(pair.value, [...path, key])]);
+      }
+    }
+    return Object.fromEntries(entries);
+  }
+
+  function follow(alias: Node, name: string, path: Path): unknown {
+    aliases += 1;
+    if (aliases === mostAliases + 1) refuse(alias, path, `more than ${mostAliases} aliases`);
+    if (aliases > mostAliases) return null;
+    const target = anchors.get(name);
+    if (target === undefined)
+      return refuse(alias, path, 'there is no anchor of this name above; put a text with * in quotes');
+    if (unfinished.has(target)) return refuse(alias, path, 'the alias stands inside of what it repeats');
+    targets.set(alias, target);
+    return values.get(target);
+  }
+
+  function locate(path: Path, at: 'value' | 'key'): Place {
+    let node = contents;
+    let place = contents === null ? { offset: 0, end: 0 } : placeOf(contents);
+    for (const [index, key] of path.entries()) {
+      const around: Node | undefined = node === null ? undefined : (targets.get(node) ?? node);
+      const pair: Pair<Node, Node | null> | undefined = isMap(around) ? pairs.get(around)?.get(String(key)) : undefined;
+      const next = pair === undefined ? itemOf(around, key) : pair.value;
+      if (next === undefined) return place;
+      const last = index === path.length - 1;
+      place = placeOf(last && at === 'key' && pair !== undefined ? pair.key : (next ?? pair?.key ?? contents));
+      if (last && pair !== undefined) place.end = Math.max(place.end, endOf(next));
+      node = next;
+    }
+    return place;
+  }
+
+  return { value: convert(contents, []), problems, locate };
+}
+
+function itemOf(node: Node | undefined, key: PropertyKey): Node | undefined {
+  return isSeq<Node>(node) && typeof key === 'number' ? (node as YAMLSeq<Node>).items[key] : undefined;
+}
+
+function placeOf(node: Node | null): Place {
+  return { offset: startOf(node), end: endOf(node) };
+}
+
+function startOf(node: Node | null): number {
+  return node?.range?.[0] ?? 0;
+}
+
+function endOf(node: Node | null): number {
+  return node?.range?.[1] ?? 0;
+}

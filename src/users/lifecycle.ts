@@ -1,0 +1,81 @@
+// A user comes, changes and goes, each time with its event in the same transaction.
+
+import { randomUUIDv7 } from 'node:crypto';
+import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
+import { User } from '../model/user.ts';
+import { emitUserEvent } from '../outbox/emitter.ts';
+import type { Transactions } from '../outbox/transactions.ts';
+import { Refusal } from '../policy/refusal.ts';
+import { type CreateUserInput, parseNewUser, parseUserChange, type UpdateUserInput } from './input.ts';
+
+/** Makes a user and records user.created. Throws Refusal BAD_USER_INPUT. */
+export async function createUser(transactions: Transactions, input: CreateUserInput): Promise<User> {
+  const { email, displayName = null, role } = parseNewUser(input);
+  return await transactions.run(async (em) => {
+    const now = new Date();
+    const user = em.create(User, {
+      id: randomUUIDv7(),
+      email,
+      displayName,
+      avatarUrl: null,
+      role,
+      createdAt: now,
+      updatedAt: now,
+    });
+    em.persist(user);
+    emitUserEvent(em, 'user.created', user.id, { email, display_name: displayName, provider: null }, now);
+    return user;
+  });
+}
+
+/** The fields that an update may change, by the names they have in an event, in alphabetical order. */
+const changeable = { avatar_url: 'avatarUrl', display_name: 'displayName', email: 'email', role: 'role' } as const;
+
+/**
+ * Changes what the input names, and records user.updated when that made a difference.
+ * Throws Refusal NOT_FOUND, BAD_USER_INPUT.
+ */
+export async function updateUser(transactions: Transactions, id: string, input: UpdateUserInput): Promise<User> {
+  const wanted = parseUserChange(input);
+  return await transactions.run(async (em) => {
+    const user = await lockUser(em, id);
+    const changes = Object.entries(changeable)
+      .map(([name, field]) => ({ name, field, value: wanted[field] }))
+      .filter(({ field, value }) => value !== undefined && value !== user[field]);
+    if (changes.length === 0) return user;
+    const now = new Date();
+    Object.assign(user, Object.fromEntries(changes.map(({ field, value }) => [field, value])), { updatedAt: now });
+    const news = Object.fromEntries(changes.map(({ name, value }) => [name, value]));
+    emitUserEvent(em, 'user.updated', user.id, { changed: Object.keys(news), ...news }, now);
+    return user;
+  });
+}
+
+/** Removes a user and records user.deleted. Throws Refusal NOT_FOUND. */
+export async function deleteUser(transactions: Transactions, id: string): Promise<void> {
+  await transactions.run(async (em) => {
+    const user = await lockUser(em, id);
+    em.remove(user);
+    emitUserEvent(em, 'user.deleted', user.id);
+  });
+}
+
+/** The user with this id, or null; an id of the wrong form is one that does not exist. */
+export async function findUser(em: EntityManager, id: string): Promise<User | null> {
+  return isUuid(id) ? await em.findOne(User, { id }) : null;
+}
+
+/**
+ * Reads the user and keeps everybody else from changing it until this transaction ends. This is the first statement of
+ * every transaction that changes a user: a flush inserts the event before it updates the row, so without the lock
+ * two changes could be recorded in one order and stored in the other.
+ */
+export async function lockUser(em: EntityManager, id: string): Promise<User> {
+  const user = isUuid(id) ? await em.findOne(User, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE }) : null;
+  if (!user) throw new Refusal('NOT_FOUND', 'There is no user with this id.');
+  return user;
+}
+
+function isUuid(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+}

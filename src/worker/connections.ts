@@ -1,0 +1,101 @@
+// Keeps one connection per endpoint open from delivery to delivery.
+
+import { Client } from 'undici';
+import type { EgressGuard } from './egress.ts';
+import type { Receiver } from './turn.ts';
+
+export type Connection = {
+  client: Client;
+  /** Path and query of the endpoint's URL. */
+  path: string;
+  /** Ends it at once, connecting or connected; the endpoint's next delivery opens another. */
+  discard(): void;
+};
+
+export type Connections = AsyncDisposable & {
+  /** The endpoint's connection, opened by its first request. Throws a TypeError for what is no URL. */
+  of(receiver: Pick<Receiver, 'id' | 'url'>): Connection;
+};
+
+type Entry = Connection & { url: string; origin: string };
+
+const mostEndpoints = 10_000;
+/** An idle connection is closed after this long, or as long as the endpoint asks for, within the longest. */
+const keepAliveMs = 4_000;
+const longestKeepAliveMs = 10_000;
+
+/**
+ * The endpoint used least recently is forgotten beyond `most`. One that is forgotten, or moved to another origin, first
+ * ends the request it has under way.
+ */
+export function createConnections({ guard, most = mostEndpoints }: { guard: EgressGuard; most?: number }): Connections {
+  const current = new Map<string, Entry>();
+  /** Those that end their last request, too. */
+  const open = new Set<Entry>();
+
+  function openEntry(id: string, url: string): Entry {
+    const { origin, pathname, search } = new URL(url);
+    const givenUp = new AbortController();
+    const client = new Client(origin, {
+      connect: guard.connector(givenUp.signal),
+      allowH2: false,
+      pipelining: 1,
+      keepAliveTimeout: keepAliveMs,
+      keepAliveMaxTimeout: longestKeepAliveMs,
+      // Both look at single silences only; an attempt has one deadline of its own.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    const entry: Entry = {
+      client,
+      url,
+      origin,
+      path: pathname + search,
+      discard() {
+        if (current.get(id) === entry) current.delete(id);
+        open.delete(entry);
+        givenUp.abort();
+        void client.destroy();
+      },
+    };
+    open.add(entry);
+    return entry;
+  }
+
+  function closeWhenIdle(entry: Entry): void {
+    const forget = () => open.delete(entry);
+    entry.client.close().then(forget, forget);
+  }
+
+  function entryFor(id: string, url: string): Entry {
+    const known = current.get(id);
+    if (!known) return openEntry(id, url);
+    if (known.url === url) return known;
+    const { origin, pathname, search } = new URL(url);
+    if (origin === known.origin) return Object.assign(known, { url, path: pathname + search });
+    const entry = openEntry(id, url);
+    closeWhenIdle(known);
+    return entry;
+  }
+
+  return {
+    of({ id, url }) {
+      const entry = entryFor(id, url);
+      // A map keeps the order of insertion, so what is set anew stands last.
+      current.delete(id);
+      current.set(id, entry);
+      if (current.size > most) {
+        const [oldestId, oldest] = current.entries().next().value!;
+        current.delete(oldestId);
+        closeWhenIdle(oldest);
+      }
+      return entry;
+    },
+
+    async [Symbol.asyncDispose]() {
+      const entries = [...open];
+      for (const entry of entries) entry.discard();
+      await Promise.all(entries.map(({ client }) => client.destroy()));
+    },
+  };
+}

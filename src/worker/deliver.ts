@@ -1,0 +1,117 @@
+// Makes one attempt: signs an event, sends it to its endpoint, and says what came of it.
+
+import { mayDefer, verdictOf, type Verdict } from '../policy/verdict.ts';
+import { parseRetryAfter } from '../policy/retry.ts';
+import type { SigningKey } from '../signing/secret.ts';
+import { signatureHeaders } from '../signing/sign.ts';
+import type { Connections } from './connections.ts';
+import { errorMessage } from './error-message.ts';
+import { type Outcome, exchange } from './exchange.ts';
+import type { Receiver, TurnEvent } from './turn.ts';
+
+export type Attempt = {
+  receiver: Receiver;
+  event: TurnEvent;
+  /** This attempt's number, from 1. */
+  attempt: number;
+  /** Of the receiver's secrets, in their order. */
+  keys: readonly SigningKey[];
+  /** Tidings' own version, for the user agent. */
+  version: string;
+};
+
+export type Answer = {
+  /** The attempt's start. */
+  createdAt: Date;
+  /** From the start, connecting included, to the end of the final headers, or to the failure. */
+  latencyMs: number;
+  /** When the final headers had come; null without an answer. */
+  completedAt: Date | null;
+  httpStatus: number | null;
+  /** `HTTP 503`, or a failure's class and a sentence; null when delivered. */
+  errorMessage: string | null;
+  /** The first 1 KiB of the answer's body; null when there was none. */
+  responseBody: string | null;
+  /** What a 429 or 503 asks us to wait; not yet capped. */
+  retryAfterMs: number | null;
+  verdict: Verdict;
+};
+
+export type Clock = {
+  /** Unix milliseconds. */
+  nowMs: () => number;
+  /** Milliseconds from any point, never set back. */
+  monotonicMs: () => number;
+};
+
+export const systemClock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
+
+/** Sends the event once, whatever happens; never rejects. */
+export async function deliver(connections: Connections, attempt: Attempt, clock = systemClock): Promise<Answer> {
+  const createdAtMs = clock.nowMs();
+  const startedAtMs = clock.monotonicMs();
+  const outcome = await send(connections, attempt, createdAtMs, clock.monotonicMs);
+  // Microseconds: finer digits are noise, and every one of them is stored.
+  const latencyMs = Math.max(0, Math.round((outcome.endedAtMs - startedAtMs) * 1000) / 1000);
+  const answer = { createdAt: new Date(createdAtMs), latencyMs };
+  if ('error' in outcome) {
+    return {
+      ...answer,
+      completedAt: null,
+      httpStatus: null,
+      errorMessage: errorMessage(outcome.error),
+      responseBody: null,
+      retryAfterMs: null,
+      verdict: verdictOf(null),
+    };
+  }
+  const { status, retryAfter, body } = outcome;
+  const completedAtMs = createdAtMs + Math.round(latencyMs);
+  const verdict = verdictOf(status);
+  return {
+    ...answer,
+    completedAt: new Date(completedAtMs),
+    httpStatus: status,
+    errorMessage: verdict === 'delivered' ? null : `HTTP ${status}`,
+    responseBody: body,
+    retryAfterMs: mayDefer(status) ? parseRetryAfter(retryAfter, completedAtMs) : null,
+    verdict,
+  };
+}
+
+async function send(
+  connections: Connections,
+  attempt: Attempt,
+  createdAtMs: number,
+  monotonicMs: () => number,
+): Promise<Outcome> {
+  const { receiver, event } = attempt;
+  try {
+    const headers = requestHeaders(attempt, Math.floor(createdAtMs / 1000));
+    const body = Buffer.from(event.payload);
+    return await exchange(connections.of(receiver), { headers, body, timeoutMs: receiver.timeoutMs }, monotonicMs);
+  } catch (error) {
+    return { endedAtMs: monotonicMs(), error };
+  }
+}
+
+/** Names and values in turn, the form that undici takes as it is. */
+function requestHeaders({ receiver, event, attempt, keys, version }: Attempt, timestampSeconds: number): string[] {
+  const headers = [
+    'content-type',
+    'application/json',
+    'user-agent',
+    `Tidings/${version}`,
+    'x-webhook-attempt',
+    String(attempt),
+    'x-webhook-position',
+    String(event.position),
+  ];
+  if (event.previous !== null) headers.push('x-webhook-previous', String(event.previous));
+  const content = { id: event.id, timestampSeconds, body: event.payload };
+  for (const [name, value] of Object.entries(signatureHeaders(receiver.signing, keys, content))) {
+    headers.push(name, value);
+  }
+  for (const [name, value] of Object.entries(receiver.headers)) headers.push(name, value);
+  return headers;
+}

@@ -1,0 +1,60 @@
+// Starts one TCP or TLS connection to addresses that were already looked up.
+
+import type { LookupAddress } from 'node:dns';
+import { type LookupFunction, type Socket, connect as connectTcp, isIP } from 'node:net';
+import { type SecureContext, connect as connectTls, createSecureContext } from 'node:tls';
+
+export type Target = {
+  secure: boolean;
+  /** Named in TLS, and what the certificate must be for; never looked up. */
+  hostname: string;
+  port: number;
+  /** Tried in this order until one connects. */
+  addresses: readonly LookupAddress[];
+};
+
+export type Dial = (target: Target) => Socket;
+
+/** A distant endpoint's first address gets this long before its second is tried; Node's own 250 ms is less than some round trips. */
+const nextAddressAfterMs = 500;
+
+/** Made once, since each holds all root certificates. */
+let rootCertificates: SecureContext | undefined;
+
+/** Dials for one origin; TLS sessions are resumed between its connections. HTTP/1.1 only: HTTP/2 repeats requests by itself. */
+export function createDial(): Dial {
+  let session: Buffer | undefined;
+
+  return ({ secure, hostname, port, addresses }) => {
+    const common = {
+      host: hostname,
+      port,
+      lookup: pinned(addresses),
+      noDelay: true,
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: nextAddressAfterMs,
+    };
+    if (!secure) return connectTcp(common);
+    rootCertificates ??= createSecureContext();
+    const socket = connectTls({
+      ...common,
+      // An IP address is no server name (RFC 6066, section 3), and a name in it has no final dot.
+      servername: isIP(hostname) === 0 ? hostname.replace(/\.$/, '') : undefined,
+      secureContext: rootCertificates,
+      session,
+      ALPNProtocols: ['http/1.1'],
+      // Said outright, because the environment could turn the default off.
+      rejectUnauthorized: true,
+    });
+    return socket.on('session', (fresh) => {
+      session = fresh;
+    });
+  };
+}
+
+function pinned(addresses: readonly LookupAddress[]): LookupFunction {
+  return (_hostname, { all }, callback) => {
+    if (all) callback(null, [...addresses]);
+    else callback(null, addresses[0]!.address, addresses[0]!.family);
+  };
+}

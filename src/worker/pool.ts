@@ -1,0 +1,76 @@
+// The pool of delivery threads: each endpoint's turns go to one thread, where its connection is.
+
+import { Piscina, queueOptionsSymbol } from 'piscina';
+import type { Logger } from '../telemetry/logger.ts';
+import { openControl } from './control.ts';
+import type { ThreadData } from './thread.ts';
+import { type Turn, type TurnReport, maxSlots } from './turn.ts';
+
+export type ThreadPool = AsyncDisposable & {
+  /** Runs a turn; null when its thread died, with the index of the event that was on the wire. */
+  run(turn: Turn): Promise<{ report: TurnReport } | { lost: { current: number | null } }>;
+  /** Tells a turn to stop before its next request. */
+  interrupt(slot: number): void;
+};
+
+/** What only the balancer reads; it is not sent to the thread. */
+type Route = { thread: number };
+
+/** Starts `threads` threads and waits until each one is ready. */
+export async function openThreadPool({
+  threads,
+  log,
+  ...data
+}: Omit<ThreadData, 'controlMemory' | 'log'> & {
+  threads: number;
+  log: { logger: Logger; options: ThreadData['log'] };
+}): Promise<ThreadPool> {
+  const control = openControl();
+  const pool = new Piscina({
+    filename: new URL('./thread.ts', import.meta.url).href,
+    workerData: { ...data, controlMemory: control.memory, log: log.options } satisfies ThreadData,
+    minThreads: threads,
+    maxThreads: threads,
+    concurrentTasksPerWorker: maxSlots,
+    // The default freezes an idle thread's event loop, and its sockets with it.
+    atomics: 'disabled',
+    recordTiming: false,
+    workerHistogram: false,
+    loadBalancer(task, workers) {
+      const { thread } = task[queueOptionsSymbol] as Route;
+      return workers[thread % workers.length] ?? null;
+    },
+  });
+  pool.on('error', (error: Error) => log.logger.error({ reason: error.message }, 'a delivery thread failed'));
+
+  return {
+    async run(turn) {
+      control.begin(turn.slot);
+      const routed = { ...turn, [queueOptionsSymbol]: { thread: hash(turn.receiver.id) } satisfies Route };
+      try {
+        return { report: (await pool.run(routed)) as TurnReport };
+      } catch (error) {
+        log.logger.error({ endpoint_id: turn.receiver.id, reason: (error as Error).message }, 'a turn was lost');
+        return { lost: { current: control.current(turn.slot) } };
+      }
+    },
+    interrupt: control.stop,
+    /** Call it when no turn runs any more: Piscina's own close kills what is in flight. */
+    async [Symbol.asyncDispose]() {
+      const closing = pool.threads.map((_, thread) => {
+        return pool.run({ [queueOptionsSymbol]: { thread } satisfies Route }, { name: 'close' });
+      });
+      await Promise.allSettled(closing);
+      await pool.destroy();
+    },
+  };
+}
+
+/** FNV-1a, 32 bits: spreads endpoint ids over the threads. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1) {
+    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
+  }
+  return value >>> 0;
+}

@@ -1,0 +1,125 @@
+// Writes delivery rows in batches, and says of each when it is durable.
+//
+// Rows that come while a batch is on its way make the next one, so batches grow with the load. A batch that Postgres
+// cannot take now is written later, in the same rows with the same ids; nothing is sent again because of it.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EntityManager, MikroORM, RequiredEntityData } from '@mikro-orm/postgresql';
+import { SideItem } from '../model/side-item.ts';
+import { WebhookCursor } from '../model/webhook-cursor.ts';
+import { WebhookDelivery } from '../model/webhook-delivery.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+export type DeliveryRow = RequiredEntityData<WebhookDelivery>;
+
+export type Attempt = {
+  row: DeliveryRow;
+  /** 410 Gone: the endpoint is paused in the same transaction. */
+  gone: boolean;
+};
+
+const maxBatch = 500;
+const retryMs = { first: 100, last: 2_000 };
+
+export type Recorder = AsyncDisposable & {
+  /** Resolves when the attempt's row is durable. */
+  record(attempt: Attempt): Promise<void>;
+};
+
+export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 'warn' | 'error'> }): Recorder {
+  let waiting: { attempt: Attempt; done: () => void }[] = [];
+  let writing: Promise<void> | null = null;
+
+  async function writeAll(): Promise<void> {
+    // Attempts that end in the same turn of the event loop share a batch.
+    await null;
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, maxBatch);
+      waiting = waiting.slice(maxBatch);
+      await writeUntilDurable(batch.map(({ attempt }) => attempt));
+      for (const { done } of batch) done();
+    }
+    writing = null;
+  }
+
+  async function writeUntilDurable(attempts: Attempt[], blanked = false): Promise<void> {
+    let waitMs = retryMs.first;
+    // Of an earlier try it may be unknown whether it was committed.
+    for (let again = false; ; again = true) {
+      try {
+        const em = orm.em.fork();
+        if (again || attempts.some(isMoreThanItsRow)) await em.transactional((inner) => write(inner, attempts, again));
+        else await write(em, attempts, false);
+        return;
+      } catch (error) {
+        if (isRefusedForItsData(error) && !blanked) return await writeApart(attempts, error);
+        log.warn({ rows: attempts.length, reason: reasonOf(error) }, 'delivery rows not written yet; trying again');
+        await sleep(waitMs);
+        waitMs = Math.min(waitMs * 2, retryMs.last);
+      }
+    }
+  }
+
+  /** Splits a batch that Postgres refused for its data until the bad row stands alone, and blanks that one's text. */
+  async function writeApart(attempts: Attempt[], error: unknown): Promise<void> {
+    if (attempts.length > 1) {
+      const middle = attempts.length >> 1;
+      await writeUntilDurable(attempts.slice(0, middle));
+      await writeUntilDurable(attempts.slice(middle));
+      return;
+    }
+    const { row, gone } = attempts[0]!;
+    log.error({ delivery_id: row.id, reason: reasonOf(error) }, 'delivery row refused; written without its text');
+    const blank = { ...row, endpointUrl: '', errorMessage: row.errorMessage == null ? null : '', responseBody: null };
+    await writeUntilDurable([{ row: blank, gone }], true);
+  }
+
+  return {
+    record: (attempt) =>
+      new Promise((done) => {
+        waiting.push({ attempt, done });
+        writing ??= writeAll();
+      }),
+    async [Symbol.asyncDispose]() {
+      while (writing) await writing;
+    },
+  };
+}
+
+async function write(em: EntityManager, attempts: Attempt[], again: boolean): Promise<void> {
+  let rows = attempts.map(({ row }) => row);
+  if (again) {
+    const ids = rows.map(({ id }) => id as string);
+    const written = await em.find(WebhookDelivery, { id: { $in: ids } }, { fields: ['id'] });
+    const known = new Set(written.map(({ id }) => id));
+    rows = rows.filter(({ id }) => !known.has(id as string));
+  }
+  if (rows.length > 0) await em.insertMany(WebhookDelivery, rows);
+  for (const { row, gone } of attempts) {
+    const { endpointId, eventId, generation, resumes } = row;
+    if (gone) {
+      const here = { endpointId, generation, resumes, pauseReason: null };
+      await em.nativeUpdate(WebhookCursor, here, { pauseReason: 'gone' });
+    }
+    if (endsSideItem(row)) await em.nativeDelete(SideItem, { endpointId, eventId });
+  }
+}
+
+function isMoreThanItsRow({ row, gone }: Attempt): boolean {
+  return gone || endsSideItem(row);
+}
+
+function endsSideItem(row: DeliveryRow): boolean {
+  return row.origin !== 'line' && row.status !== 'retrying';
+}
+
+/** SQLSTATE classes 22 (data exception) and 23 (integrity constraint violation). */
+function isRefusedForItsData(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && /^2[23]/.test(code);
+}
+
+function reasonOf(error: unknown): string {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  return typeof code === 'string' ? code : String(name);
+}

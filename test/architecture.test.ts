@@ -1,0 +1,248 @@
+// The rules of the house: who may import whom, what stays pure, and what a file may look like.
+
+import { expect, test } from 'vitest';
+import { chainsFrom, importCycles, importGraph } from './support/import-graph.ts';
+import { type SourceFile, lineAt, parseSource } from './support/source-file.ts';
+import { readSources } from './support/source-tree.ts';
+
+/**
+ * What each part of src may import besides itself. A part is a folder, or a file without its ending; a file belongs
+ * to the longest part that holds it, and one that belongs to none is refused.
+ */
+const mayImport: Record<string, readonly string[]> = {
+  // Leaves: they know nobody.
+  policy: [],
+  signing: [],
+  telemetry: [],
+  'log/hot': [],
+
+  // What is stored, what crosses to the threads, and what an operator may set.
+  model: ['policy', 'migrations'],
+  'worker/turn': ['policy', 'model', 'signing'],
+  settings: ['policy', 'model', 'signing', 'worker/turn'],
+
+  // The way of an event, from the change to the row.
+  users: ['policy', 'model', 'outbox'],
+  outbox: ['policy', 'model', 'telemetry', 'log'],
+  log: ['policy', 'model', 'telemetry'],
+  dispatch: ['policy', 'model', 'telemetry', 'settings', 'log', 'worker/turn'],
+  worker: ['policy', 'model', 'telemetry', 'signing'],
+
+  // Around it.
+  api: ['policy', 'model', 'telemetry', 'settings', 'users', 'outbox'],
+  operations: ['policy', 'model', 'telemetry'],
+  embedded: ['telemetry', 'settings'],
+
+  // The whole, and the ways to start it.
+  service: [
+    'policy',
+    'model',
+    'telemetry',
+    'settings',
+    'users',
+    'outbox',
+    'log',
+    'dispatch',
+    'worker',
+    'api',
+    'operations',
+    'embedded',
+  ],
+  cli: ['model', 'telemetry', 'settings'],
+  demo: ['telemetry', 'settings', 'signing'],
+  main: ['telemetry', 'settings', 'cli', 'service'],
+};
+
+/** Where a process begins and ends. */
+const processes = ['main', 'demo/main'];
+
+/** What a delivery thread may load, all the way down. */
+const thread = { file: 'src/worker/thread.ts', parts: ['worker', 'signing', 'policy', 'model', 'telemetry'] };
+
+/** Decisions: they are given the time, the log and the transport, and take none of their own. */
+const pure = ['policy', 'dispatch/actor', 'dispatch/mailbox', 'dispatch/dispatcher'];
+const effects =
+  /(?<![.\w])(Date\.now|(new )?Date\(\s*\)|performance\.|Math\.random|set(Timeout|Interval|Immediate)\b|crypto\.|process\.|globalThis\b|fetch\()/g;
+
+/** A parsed file's strings are blank but for names of signals, so a variable or a signal is what is left to find. */
+const signals = /(?<![.\w])process\s*\.\s*(on|once|addListener|prependListener|prependOnceListener)\(\s*(?!'\s)\S/g;
+/** Handing the whole of `process` around counts as reading it. */
+const environment = /(?<![.\w])process\s*(\.\s*env\b|[[,;)}])/g;
+
+const mostLines = 300;
+const goodName = /^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.config)?\.ts$/;
+const emptyName = /^(index|utils?|helpers?|common|shared|misc|types?|interfaces?)(\.ts)?$/;
+
+/** Each rule answers with one line for every place that breaks it. */
+const rules: Record<string, (files: readonly SourceFile[]) => string[]> = {
+  'a part imports only what the table allows': (files) =>
+    inSource(files).flatMap(({ path, imports }) => {
+      const part = partOf(path);
+      const allowed = part === undefined ? [] : [part, ...(mayImport[part] ?? [])];
+      if (part === undefined) return [`${path} belongs to no part of the table`];
+      return imports
+        .filter(({ what }) => what.endsWith('.ts') && !insideAny(what, allowed))
+        .map(({ what, line }) => `${path}:${line} ${part} may not import ${what}`);
+    }),
+
+  'a relative import names a file of the house': (files) => {
+    const known = new Set(files.map(({ path }) => path));
+    return files.flatMap(({ path, imports }) =>
+      imports
+        .filter(({ what }) => /^(\.|src\/|test\/|bench\/|migrations\/|schema\/)/.test(what) && !known.has(what))
+        .map(({ what, line }) => `${path}:${line} imports ${what}, which is no TypeScript file here`),
+    );
+  },
+
+  'no file imports itself by way of others, even for types': (files) =>
+    importCycles(importGraph(files)).map((cycle) => cycle.join(' -> ')),
+
+  'a delivery thread loads only what it needs': (files) =>
+    [...chainsFrom(importGraph(files), thread.file)]
+      .filter(([path]) => !insideAny(path, thread.parts))
+      .map(([, chain]) => chain.join(' -> ')),
+
+  'decisions know no clock, chance, timer, package or socket': (files) =>
+    inSource(files)
+      .filter(({ path }) => insideAny(path, pure))
+      .flatMap((file) => [...matches(file, effects), ...importsOf(file, /(?<!\.ts)$/)]),
+
+  'only settings reads the environment': (files) =>
+    inSource(files)
+      .filter(({ path }) => !insideAny(path, ['settings']))
+      .flatMap((file) => [...matches(file, environment), ...importsOf(file, /^(node:)?process$/)]),
+
+  'only the start of a process handles signals': (files) =>
+    inSource(files)
+      .filter(({ path }) => !insideAny(path, processes))
+      .flatMap((file) => matches(file, signals)),
+
+  'a name is exported only where it is made': (files) =>
+    files.flatMap(({ path, reExports }) => reExports.map(({ what, line }) => `${path}:${line} ${what}`)),
+
+  'a file is short': (files) =>
+    files.filter(({ lines }) => lines > mostLines).map(({ path, lines }) => `${path} has ${lines} lines`),
+
+  'a file is named for what it holds': (files) =>
+    files
+      .filter(
+        ({ path }) =>
+          !goodName.test(path.split('/').at(-1) ?? '') || path.split('/').some((name) => emptyName.test(name)),
+      )
+      .map(({ path }) => path),
+
+  'a file opens with a sentence that says what it is for': (files) =>
+    files
+      .filter(({ path, firstLine }) => !path.endsWith('.test.ts') && !/^\/\/ \S.{9,}/.test(firstLine))
+      .map(({ path }) => path),
+};
+
+const house = readSources(`${import.meta.dirname}/..`, ['src', 'test', 'bench', 'migrations', 'schema']);
+
+test.each(Object.entries(rules))('%s', (_, rule) => {
+  expect(rule(house)).toEqual([]);
+});
+
+test('every part, process, thread and decision that the rules name has a file', () => {
+  const named = new Set([...Object.keys(mayImport), ...Object.values(mayImport).flat(), ...processes, ...pure]);
+  expect([...named].filter((part) => !house.some(({ path }) => inside(path, part)))).toEqual([]);
+  expect(house.map(({ path }) => path)).toContain(thread.file);
+});
+
+const neighbours = [
+  [
+    'src/policy/budget.ts',
+    `import type { Retry } from './retry.ts';\n/** Not Date.now(). */\nexport const left = 'process.env';`,
+  ],
+  ['src/policy/retry.ts', `export const at = (ms: number) => new Date(ms);`],
+  ['src/dispatch/actor.ts', `import type { left } from '../policy/budget.ts';`],
+  ['src/settings/environment.ts', `export const port = process.env['PORT'];`],
+  ['src/log/cold.ts', `import '../telemetry/logger.ts';`],
+  ['src/telemetry/logger.ts', `process.once('exit', () => process.stdout.write('SIGTERM'));`],
+  ['src/worker/thread.ts', `import { at } from '../policy/retry.ts';`],
+  [
+    'src/main.ts',
+    `import '../src/settings/environment.ts';\nfor (const name of ['SIGINT']) process.on(name, () => {});`,
+  ],
+] as const;
+
+test('a made-up house that keeps every rule is found to keep them', () => {
+  const files = neighbours.map(([path, text]) => madeUp(path, text));
+  expect(Object.values(rules).flatMap((rule) => rule(files))).toEqual([]);
+});
+
+test.each([
+  ['a part imports only what the table allows', 'src/api/door.ts', `import { enqueue } from '../dispatch/actor.ts';`],
+  ['a part imports only what the table allows', 'src/policy/other.ts', `import type { A } from '../log/cold.ts';`],
+  ['a part imports only what the table allows', 'src/policy/other.ts', `let a: import('../log/cold.ts').A;`],
+  ['a part imports only what the table allows', 'src/log/hot.ts', `const cold = await import('./cold.ts');`],
+  ['a part imports only what the table allows', 'src/nowhere/door.ts', ''],
+  ['a relative import names a file of the house', 'src/api/door.ts', `import { x } from './gone.ts';`],
+  [
+    'no file imports itself by way of others, even for types',
+    'src/policy/retry.ts',
+    `import type { left } from './budget.ts';`,
+  ],
+  ['a delivery thread loads only what it needs', 'src/policy/retry.ts', `import '../settings/environment.ts';`],
+  [
+    'decisions know no clock, chance, timer, package or socket',
+    'src/policy/retry.ts',
+    'export const at = `${new Date()}`;',
+  ],
+  ['decisions know no clock, chance, timer, package or socket', 'src/dispatch/actor.ts', 'setTimeout(() => {}, 1);'],
+  [
+    'decisions know no clock, chance, timer, package or socket',
+    'src/policy/retry.ts',
+    `import { hash } from 'node:crypto';`,
+  ],
+  ['only settings reads the environment', 'src/api/door.ts', `const port = process.env['PORT'];`],
+  ['only settings reads the environment', 'src/api/door.ts', 'const { env } = process;'],
+  ['only settings reads the environment', 'src/api/door.ts', `import { env } from 'node:process';`],
+  ['only the start of a process handles signals', 'src/service.ts', `process.once('SIGTERM', stop);`],
+  ['only the start of a process handles signals', 'src/service.ts', 'process.on(signal, stop);'],
+  ['a name is exported only where it is made', 'src/api/door.ts', `export { x } from './y.ts';`],
+  ['a name is exported only where it is made', 'src/api/door.ts', `import { x } from './y.ts';\nexport { x };`],
+  ['a file is short', 'src/api/door.ts', '\n'.repeat(mostLines)],
+  ['a file is named for what it holds', 'src/api/index.ts', ''],
+  ['a file is named for what it holds', 'src/utils/text.ts', ''],
+  ['a file is named for what it holds', 'src/api/theDoor.ts', ''],
+])('the rule that %s would find %s holding: %s', (rule, path, text) => {
+  const others = neighbours.filter(([neighbour]) => neighbour !== path).map(([name, content]) => madeUp(name, content));
+  const found = rules[rule]?.([...others, madeUp(path, text)]) ?? [];
+  expect(found).toEqual([expect.stringContaining(path)]);
+});
+
+test('the rule that a file opens with a sentence would find one that does not', () => {
+  const rule = rules['a file opens with a sentence that says what it is for'];
+  expect(rule?.([parseSource('src/api/door.ts', 'export {};')])).toEqual(['src/api/door.ts']);
+});
+
+function inside(path: string, part: string): boolean {
+  return [`src/${part}/`, `${part}/`].some((folder) => path.startsWith(folder)) || path === `src/${part}.ts`;
+}
+
+function insideAny(path: string, parts: readonly string[]): boolean {
+  return parts.some((part) => inside(path, part));
+}
+
+/** The longest part of the table that holds the file. */
+function partOf(path: string): string | undefined {
+  const parts = Object.keys(mayImport).filter((part) => inside(path, part));
+  return parts.toSorted((one, other) => other.length - one.length)[0];
+}
+
+function inSource(files: readonly SourceFile[]): SourceFile[] {
+  return files.filter(({ path }) => path.startsWith('src/'));
+}
+
+function matches({ path, code }: SourceFile, pattern: RegExp): string[] {
+  return [...code.matchAll(pattern)].map(({ 0: found, index }) => `${path}:${lineAt(code, index)} ${found}`);
+}
+
+function importsOf({ path, imports }: SourceFile, pattern: RegExp): string[] {
+  return imports.filter(({ what }) => pattern.test(what)).map(({ what, line }) => `${path}:${line} imports ${what}`);
+}
+
+function madeUp(path: string, text: string): SourceFile {
+  return parseSource(path, `// A file that was made up.\n${text}\n`);
+}

@@ -1,0 +1,150 @@
+// The embedded Postgres: whose it is, what it survives, and that its data stays.
+
+import { spawn } from 'node:child_process';
+import { readFile, readlink, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { hasPostmaster, readPostmaster } from '../../src/embedded/postmaster.ts';
+import { openOrm } from '../../src/model/orm.ts';
+import { makeEmbeddedDirectory } from '../support/embedded-directory.ts';
+import { eventually } from '../support/eventually.ts';
+import { runKillableService } from './killable-service.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+test('it listens on loopback alone, asks for its password, and stores any text', async () => {
+  await using place = await makeEmbeddedDirectory();
+  await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
+  expect(await ask(postgres.url, 'show listen_addresses')).toBe('127.0.0.1');
+  expect(await ask(postgres.url, 'show unix_socket_directories')).toBe('');
+  expect(await ask(postgres.url, 'show server_encoding')).toBe('UTF8');
+  expect(await ask(postgres.url, 'show fsync')).toBe('on');
+  await expect(ask(withPassword(postgres.url, 'wrong'), 'select 1')).rejects.toThrow('password authentication failed');
+  expect((await stat(join(place.path, 'postgres', 'password'))).mode & 0o777).toBe(0o600);
+});
+
+test.runIf(isRoot)('as root it runs as another user, from a directory that only root may enter', async () => {
+  await using place = await makeEmbeddedDirectory();
+  expect((await stat(place.path)).mode & 0o777).toBe(0o700);
+  await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
+  const link = join(place.path, 'postgres');
+  expect(await readlink(link)).toMatch(/^\/var\/lib\/tidings\/[0-9a-f]+$/);
+  expect(await ask(postgres.url, 'show data_directory')).toBe(await realpath(join(link, 'data')));
+  expect((await stat(join(link, 'data'))).uid).not.toBe(0);
+  expect((await stat(`/proc/${await pidIn(place.path)}`)).uid).toBe((await stat(join(link, 'data'))).uid);
+
+  await using copy = await makeEmbeddedDirectory();
+  await symlink(await readlink(link), join(copy.path, 'postgres'));
+  await expect(openEmbeddedPostgres({ directory: copy.path, log: logInto([]) })).rejects.toThrow(
+    `links to the database of ${place.path}`,
+  );
+  await rm(join(copy.path, 'postgres'));
+});
+
+test('a clean end stops it, and the next start finds its data', async () => {
+  await using place = await makeEmbeddedDirectory();
+  {
+    await using first = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
+    await ask(first.url, `create table kept as select 'a row' as value`);
+  }
+  expect(await readPostmaster(dataIn(place.path))).toBeNull();
+  await using second = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
+  expect(await ask(second.url, 'select value from kept')).toBe('a row');
+});
+
+test.runIf(isRoot)('removing the directory removes its data, as it does for everyone but root', async () => {
+  await using place = await makeEmbeddedDirectory();
+  {
+    await using service = await runKillableService(place.path, 'postgres');
+    await ask(service.urls.postgres, `create table old as select 1 as value`);
+  }
+  const before = await pidIn(place.path);
+  await rm(join(place.path, 'postgres'));
+  await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
+  expect(await ask(postgres.url, `select to_regclass('old')::text`)).toBeNull();
+  expect(await pidIn(place.path)).not.toBe(before);
+});
+
+test('it outlives a kill -9 of the service, and the next start takes up the running server', async () => {
+  await using place = await makeEmbeddedDirectory();
+  let url: string | undefined;
+  {
+    await using service = await runKillableService(place.path, 'postgres');
+    url = service.urls.postgres;
+    await ask(url, `create table kept as select 'a row' as value`);
+  }
+  const pid = await pidIn(place.path);
+  expect(await ask(url, 'select value from kept')).toBe('a row');
+  {
+    await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
+    expect(postgres.url).toBe(url);
+    expect(await pidIn(place.path)).toBe(pid);
+  }
+  expect(await hasPostmaster(dataIn(place.path))).toBe(false);
+});
+
+test('one that dies under a running service is started again on its port and its data', async () => {
+  await using place = await makeEmbeddedDirectory();
+  const lines: string[] = [];
+  await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto(lines) });
+  await ask(postgres.url, `create table kept as select 'a row' as value`);
+  for (let round = 0; round < 2; round += 1) {
+    const pid = await pidIn(place.path);
+    process.kill(pid, 'SIGKILL');
+    await eventually(async () => (await pidIn(place.path)) !== pid && (await hasPostmaster(dataIn(place.path))));
+    expect(await eventually(() => ask(postgres.url, 'select value from kept'))).toBe('a row');
+  }
+  await eventually(() => lines.filter((line) => line === 'The embedded Postgres runs again').length === 2);
+  expect(lines.join('\n')).not.toContain(new URL(postgres.url).password);
+});
+
+test('a pid file of a dead server whose number is another process by now does not keep it from starting', async () => {
+  await using place = await makeEmbeddedDirectory();
+  {
+    await using service = await runKillableService(place.path, 'postgres');
+    await ask(service.urls.postgres, `create table kept as select 'a row' as value`);
+  }
+  process.kill(await pidIn(place.path), 'SIGKILL');
+  await eventually(async () => !(await hasPostmaster(dataIn(place.path))));
+  // Of the same user: Postgres overlooks the processes of others by itself.
+  const { uid, gid } = await stat(dataIn(place.path));
+  const stranger = spawn('/bin/sleep', ['60'], { uid, gid, cwd: '/' });
+  const file = join(dataIn(place.path), 'postmaster.pid');
+  await writeFile(file, (await readFile(file, 'utf8')).replace(/^\d+/, String(stranger.pid)));
+  try {
+    await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
+    expect(await ask(postgres.url, 'select value from kept')).toBe('a row');
+  } finally {
+    stranger.kill();
+  }
+});
+
+function logInto(lines: string[]) {
+  return { info: (line: string) => lines.push(line), warn: (line: string) => lines.push(line) };
+}
+
+function dataIn(directory: string): string {
+  return join(directory, 'postgres', 'data');
+}
+
+async function pidIn(directory: string): Promise<number> {
+  return (await readPostmaster(dataIn(directory)))?.pid ?? 0;
+}
+
+function withPassword(given: string, password: string): string {
+  const url = new URL(given);
+  url.password = password;
+  return url.href;
+}
+
+/** The one value that a statement answers. */
+async function ask(url: string | undefined, statement: string): Promise<unknown> {
+  const orm = openOrm({ url: url ?? '', connections: 1, name: 'test' });
+  try {
+    const [row] = await orm.em.getConnection().execute(statement);
+    return row && Object.values(row as object)[0];
+  } finally {
+    await orm.close(true);
+  }
+}

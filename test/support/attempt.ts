@@ -1,0 +1,36 @@
+// One attempt's worth of values, and the parts that send it, guarded as strictly as a test allows.
+
+import type { Receiver } from '../../src/worker/turn.ts';
+import { prepareKeys } from '../../src/signing/sign.ts';
+import { type Connections, createConnections } from '../../src/worker/connections.ts';
+import type { Attempt } from '../../src/worker/deliver.ts';
+import { type EgressOptions, createEgressGuard } from '../../src/worker/egress.ts';
+
+const secret = 'the secret of the receiver in tests';
+
+/** Attempt 1 of event 7, the third for its endpoint. */
+export function attemptAt(url: string, receiver: Partial<Receiver> = {}, payload = '{"data":{}}'): Attempt {
+  return {
+    receiver: {
+      id: 'crm',
+      url,
+      headers: {},
+      signing: ['standard'],
+      secrets: [secret],
+      timeoutMs: 10_000,
+      maxRetries: 5,
+      baseDelayMs: 1_000,
+      maxDelayMs: 3_600_000,
+      ...receiver,
+    },
+    event: { id: '0195f0a0-0000-7000-8000-000000000001', type: 'user.created', payload, position: 7, previous: 4 },
+    attempt: 1,
+    keys: prepareKeys(receiver.secrets ?? [secret]),
+    version: '1.2.3',
+  };
+}
+
+/** Connections that may go to 127.0.0.1 and nowhere else that is not public. */
+export function openConnections(egress: Partial<EgressOptions> = {}, most?: number): Connections {
+  return createConnections({ guard: createEgressGuard({ allowedNetworks: ['127.0.0.1/32'], ...egress }), most });
+}
