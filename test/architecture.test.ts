@@ -14,7 +14,8 @@ const mayImport: Record<string, readonly string[]> = {
   policy: [],
   signing: [],
   telemetry: [],
-  'log/hot': [],
+  'log/entry': [],
+  'log/hot': ['log/entry'],
 
   // What is stored, what crosses to the threads, and what an operator may set.
   model: ['policy', 'migrations'],
@@ -23,14 +24,24 @@ const mayImport: Record<string, readonly string[]> = {
 
   // The way of an event, from the change to the row.
   users: ['policy', 'model', 'outbox'],
-  outbox: ['policy', 'model', 'telemetry', 'log'],
+  outbox: ['policy', 'model', 'telemetry', 'log/entry'],
   log: ['policy', 'model', 'telemetry'],
-  dispatch: ['policy', 'model', 'telemetry', 'settings', 'log', 'worker/turn'],
+  dispatch: [
+    'policy',
+    'model',
+    'telemetry',
+    'settings',
+    'log',
+    'worker/turn',
+    'worker/pool',
+    'worker/recorder',
+    'worker/delivery-row',
+  ],
   worker: ['policy', 'model', 'telemetry', 'signing'],
 
   // Around it.
   api: ['policy', 'model', 'telemetry', 'settings', 'users', 'outbox'],
-  operations: ['policy', 'model', 'telemetry'],
+  operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'dispatch'],
   embedded: ['telemetry', 'settings'],
 
   // The whole, and the ways to start it.
@@ -48,9 +59,9 @@ const mayImport: Record<string, readonly string[]> = {
     'operations',
     'embedded',
   ],
-  cli: ['model', 'telemetry', 'settings'],
+  cli: ['model', 'telemetry', 'settings', 'service'],
   demo: ['telemetry', 'settings', 'signing'],
-  main: ['telemetry', 'settings', 'cli', 'service'],
+  main: ['telemetry', 'settings', 'cli'],
 };
 
 /** Where a process begins and ends. */
@@ -60,7 +71,7 @@ const processes = ['main', 'demo/main'];
 const thread = { file: 'src/worker/thread.ts', parts: ['worker', 'signing', 'policy', 'model', 'telemetry'] };
 
 /** Decisions: they are given the time, the log and the transport, and take none of their own. */
-const pure = ['policy', 'dispatch/actor', 'dispatch/mailbox', 'dispatch/dispatcher'];
+const pure = ['policy', 'dispatch/actor', 'dispatch/mailbox', 'dispatch/shares', 'dispatch/dispatcher'];
 const effects =
   /(?<![.\w])(Date\.now|(new )?Date\(\s*\)|performance\.|Math\.random|set(Timeout|Interval|Immediate)\b|crypto\.|process\.|globalThis\b|fetch\()/g;
 

@@ -32,7 +32,10 @@ export function createApp(api: Api): Hono {
   app.use(bodyLimit({ maxSize: mostBodyBytes, onError: (c) => refuse(c, 413, 'The body is above 1 MiB.') }));
 
   app.get('/', (c) => c.html(landingPage(api.version)));
-  app.route('/', healthRoutes(api.readiness));
+  app.route(
+    '/',
+    healthRoutes(() => api.readiness()),
+  );
   app.route('/', graphiqlRoutes());
 
   app.on(['GET', 'POST'], '/graphql', async (c) => {

@@ -26,7 +26,7 @@ const contentSecurityPolicy = [
 export function graphiqlRoutes(): Hono {
   let made: Promise<Page> | undefined;
   return new Hono().get('/graphiql', async (c) => {
-    made ??= makePage().catch((error) => {
+    made ??= makePage().catch((error: unknown) => {
       made = undefined;
       throw error;
     });

@@ -29,7 +29,7 @@ const lookForIdleMs = 20;
 /** Opens the server. Rejects with a sentence when the address cannot be listened on. */
 export async function openHttp({ host, port, app }: HttpOptions): Promise<Http> {
   const server = createAdaptorServer({
-    fetch: app.fetch,
+    fetch: async (request) => await app.fetch(request),
     overrideGlobalObjects: false,
     serverOptions: { headersTimeout, requestTimeout },
   }) as Server;
@@ -37,8 +37,9 @@ export async function openHttp({ host, port, app }: HttpOptions): Promise<Http> 
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
   server.listen(port, host, resolve);
-  await listening.catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`Cannot listen on ${host}:${port} (${error.code}): ${advice(error.code)}`, { cause: error });
+  await listening.catch((error: unknown) => {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(`Cannot listen on ${host}:${port} (${code}): ${advice(code)}`, { cause: error });
   });
   // From here on an error concerns one connection, and the server goes on.
   server.off('error', reject).on('error', () => {});

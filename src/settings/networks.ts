@@ -32,7 +32,8 @@ function parseNetwork(entry: string): Network | null {
   const [address = '', length, ...rest] = entry.split('/');
   if (rest.length > 0 || (length !== undefined && !/^(0|[1-9]\d{0,2})$/.test(length))) return null;
   // A zone (`fe80::1%eth0`) names an interface of this machine, not a network.
-  const most = isIPv4(address) ? 32 : isIPv6(address) && !address.includes('%') ? 128 : -1;
+  const most = isIPv4(address) ? 32 : isIPv6(address) && !address.includes('%') ? 128 : null;
+  if (most === null) return null;
   const bits = length === undefined ? most : Number(length);
   if (bits > most) return null;
   const parsed = most === 32 ? new Address4(`${address}/${bits}`) : new Address6(`${address}/${bits}`);

@@ -23,12 +23,12 @@ export function schemaProblems(
   type Found = { path: PropertyKey[]; message: string; at: 'value' | 'key' };
 
   function unknownKeys(issue: Extract<Issue, { code: 'unrecognized_keys' }>): Found[] {
-    return issue.keys.map((key) => {
-      const message = laterKeys.includes(key)
-        ? `the key "${key}" is not in this version yet; remove it`
-        : 'this key is unknown here';
-      return { path: [...issue.path, key], message, at: 'key' };
-    });
+    return issue.keys.map((key) => ({ path: [...issue.path, key], message: unknownKey(key), at: 'key' }));
+  }
+
+  function unknownKey(key: string): string {
+    if (laterKeys.includes(key)) return `the key "${key}" is not in this version yet; remove it`;
+    return key === '<<' ? '"<<" is no merge here; "defaults" holds what endpoints share' : 'this key is unknown here';
   }
 
   function one(issue: Issue): Found {

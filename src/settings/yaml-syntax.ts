@@ -2,7 +2,8 @@
 
 import { Composer, type Document, type ErrorCode, Lexer, LineCounter, Parser, type ParsedNode } from 'yaml';
 
-const mostDepth = 64;
+/** Far below what the library's recursion bears, far above what any file here needs. */
+const mostOpenNodes = 128;
 /** What follows the first errors of syntax is mostly their echo. */
 const mostErrors = 100;
 
@@ -24,7 +25,7 @@ export function parseYaml(text: string): YamlSyntax {
   const nul = text.indexOf('\0');
   const tokens = tokenize(text, lines);
   if ('tooDeepAt' in tokens) {
-    const errors = [{ offset: tokens.tooDeepAt, message: `nesting is deeper than ${mostDepth} levels` }];
+    const errors = [{ offset: tokens.tooDeepAt, message: 'nesting is too deep' }];
     return { contents: null, errors, doubts: [], lines };
   }
   const composer = new Composer({
@@ -60,8 +61,7 @@ function tokenize(text: string, lines: LineCounter): Tokens {
   const tokens = [];
   for (const lexeme of new Lexer().lex(text)) {
     tokens.push(...parser.next(lexeme));
-    // A level of blocks takes up to two entries of the stack.
-    if (parser.stack.length > 2 * mostDepth) return { tooDeepAt: parser.offset - lexeme.length };
+    if (parser.stack.length > mostOpenNodes) return { tooDeepAt: parser.offset - lexeme.length };
   }
   tokens.push(...parser.end());
   return { tokens };

@@ -1,5 +1,6 @@
 // The pool of delivery threads: each endpoint's turns go to one thread, where its connection is.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Piscina, queueOptionsSymbol } from 'piscina';
 import type { Logger } from '../telemetry/logger.ts';
 import { openControl } from './control.ts';
@@ -12,6 +13,8 @@ export type ThreadPool = AsyncDisposable & {
   /** Tells a turn to stop before its next request. */
   interrupt(slot: number): void;
 };
+
+const closeWithinMs = 3_000;
 
 /** What only the balancer reads; it is not sent to the thread. */
 type Route = { thread: number };
@@ -60,7 +63,8 @@ export async function openThreadPool({
       const closing = pool.threads.map((_, thread) => {
         return pool.run({ [queueOptionsSymbol]: { thread } satisfies Route }, { name: 'close' });
       });
-      await Promise.allSettled(closing);
+      // A thread that cannot write its rows now does not hold up the end: what is not recorded is repeated.
+      await Promise.race([Promise.allSettled(closing), sleep(closeWithinMs, undefined, { ref: false })]);
       await pool.destroy();
     },
   };

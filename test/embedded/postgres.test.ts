@@ -48,7 +48,7 @@ test('a clean end stops it, and the next start finds its data', async () => {
     await using first = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
     await ask(first.url, `create table kept as select 'a row' as value`);
   }
-  expect(await readPostmaster(dataIn(place.path))).toBeNull();
+  expect(await readPostmaster(await dataIn(place.path))).toBeNull();
   await using second = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
   expect(await ask(second.url, 'select value from kept')).toBe('a row');
 });
@@ -81,7 +81,7 @@ test('it outlives a kill -9 of the service, and the next start takes up the runn
     expect(postgres.url).toBe(url);
     expect(await pidIn(place.path)).toBe(pid);
   }
-  expect(await hasPostmaster(dataIn(place.path))).toBe(false);
+  expect(await hasPostmaster(await dataIn(place.path))).toBe(false);
 });
 
 test('one that dies under a running service is started again on its port and its data', async () => {
@@ -92,7 +92,7 @@ test('one that dies under a running service is started again on its port and its
   for (let round = 0; round < 2; round += 1) {
     const pid = await pidIn(place.path);
     process.kill(pid, 'SIGKILL');
-    await eventually(async () => (await pidIn(place.path)) !== pid && (await hasPostmaster(dataIn(place.path))));
+    await eventually(async () => (await pidIn(place.path)) !== pid && (await hasPostmaster(await dataIn(place.path))));
     expect(await eventually(() => ask(postgres.url, 'select value from kept'))).toBe('a row');
   }
   await eventually(() => lines.filter((line) => line === 'The embedded Postgres runs again').length === 2);
@@ -106,11 +106,11 @@ test('a pid file of a dead server whose number is another process by now does no
     await ask(service.urls.postgres, `create table kept as select 'a row' as value`);
   }
   process.kill(await pidIn(place.path), 'SIGKILL');
-  await eventually(async () => !(await hasPostmaster(dataIn(place.path))));
+  await eventually(async () => !(await hasPostmaster(await dataIn(place.path))));
   // Of the same user: Postgres overlooks the processes of others by itself.
-  const { uid, gid } = await stat(dataIn(place.path));
+  const { uid, gid } = await stat(await dataIn(place.path));
   const stranger = spawn('/bin/sleep', ['60'], { uid, gid, cwd: '/' });
-  const file = join(dataIn(place.path), 'postmaster.pid');
+  const file = join(await dataIn(place.path), 'postmaster.pid');
   await writeFile(file, (await readFile(file, 'utf8')).replace(/^\d+/, String(stranger.pid)));
   try {
     await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
@@ -124,12 +124,13 @@ function logInto(lines: string[]) {
   return { info: (line: string) => lines.push(line), warn: (line: string) => lines.push(line) };
 }
 
-function dataIn(directory: string): string {
-  return join(directory, 'postgres', 'data');
+/** As the server's own arguments have it. */
+async function dataIn(directory: string): Promise<string> {
+  return await realpath(join(directory, 'postgres', 'data'));
 }
 
 async function pidIn(directory: string): Promise<number> {
-  return (await readPostmaster(dataIn(directory)))?.pid ?? 0;
+  return (await readPostmaster(await dataIn(directory)))?.pid ?? 0;
 }
 
 function withPassword(given: string, password: string): string {

@@ -43,7 +43,8 @@ export function parseSource(path: string, text: string): SourceFile {
       noteImport(node, node.moduleSpecifier);
       if (node.moduleSpecifier) noteReExport(node);
     } else if (ts.isExportSpecifier(node)) {
-      if (imported.has((node.propertyName ?? node.name).text)) noteReExport(node);
+      const from = node.parent.parent.moduleSpecifier;
+      if (!from && imported.has((node.propertyName ?? node.name).text)) noteReExport(node);
     } else if (ts.isImportTypeNode(node)) {
       if (ts.isLiteralTypeNode(node.argument)) noteImport(node, node.argument.literal);
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {

@@ -17,7 +17,7 @@ export function watchDatabase(ask: () => Promise<unknown>): Plugin {
       setExecuteFn(async (options) => {
         const done = new AbortController();
         try {
-          return await Promise.race([executeFn(options), lost(ask, done.signal)]);
+          return (await Promise.race([executeFn(options), lost(ask, done.signal)])) as unknown;
         } finally {
           done.abort();
         }

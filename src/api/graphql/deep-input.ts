@@ -9,7 +9,7 @@ export function refuseDeepInput(): Plugin {
     onParse({ parseFn, setParseFn }) {
       setParseFn((...args: Parameters<typeof parseFn>) => {
         try {
-          return parseFn(...args);
+          return parseFn(...args) as unknown;
         } catch (error) {
           throw error instanceof RangeError ? tooDeep('GRAPHQL_PARSE_FAILED') : error;
         }
@@ -18,7 +18,7 @@ export function refuseDeepInput(): Plugin {
     onValidate({ validateFn, setValidationFn }) {
       setValidationFn((...args: Parameters<typeof validateFn>) => {
         try {
-          return validateFn(...args);
+          return validateFn(...args) as unknown;
         } catch (error) {
           if (error instanceof RangeError) return [tooDeep('GRAPHQL_VALIDATION_FAILED')];
           throw error;

@@ -8,7 +8,7 @@ import type { Endpoint } from '../../settings/endpoint.ts';
 const mostCounted = 10_000;
 
 const asked = `
-  with asked as (select * from jsonb_to_recordset(?::jsonb) as asked (endpoint_id text, patterns text[]))`;
+  with asked as (select * from jsonb_to_recordset(?::jsonb) as asked (endpoint_id text, patterns text[], filter text))`;
 
 const isSettled = `d.generation = c.generation and d.origin = 'line' and d.status in ('delivered', 'failed')`;
 const isForIt = 'e.addressed_to is null and e.type like any (asked.patterns)';
@@ -16,12 +16,14 @@ const isForIt = 'e.addressed_to is null and e.type like any (asked.patterns)';
 /**
  * The cursor's row knows how many events lay between its place and where the log was examined. Events after that come
  * to it; events above the place that are settled by now leave it. Both are few, and no count goes on without end.
+ * A number counted with another filter than the present one says nothing: then all is counted from the place on.
  */
 const count = `${asked}
   select c.endpoint_id,
-         least(${mostCounted}, greatest(0, c.backlog + coming.events - settled.events))::float8 as backlog
+         least(${mostCounted}, greatest(0, case when known.same then c.backlog else 0 end + coming.events - settled.events))::float8 as backlog
   from asked
   join webhook_cursors c using (endpoint_id)
+  cross join lateral (select c.filter = asked.filter as same) known
   cross join lateral (
     select count(distinct above.position) as events from (
       select d.position from webhook_deliveries d
@@ -31,7 +33,7 @@ const count = `${asked}
   ) settled
   cross join lateral (
     select count(*) as events from (
-      select 1 from webhook_events e where e.position > c.examined and ${isForIt}
+      select 1 from webhook_events e where e.position > case when known.same then c.examined else c.position end and ${isForIt}
       union all
       select 1 from webhook_events e where e.position is null and ${isForIt}
       limit ${mostCounted + 1} + settled.events
@@ -68,5 +70,12 @@ export async function oldestUnsettled(em: EntityManager, endpoints: readonly End
 }
 
 function subscriptions(endpoints: readonly Endpoint[]): string {
-  return JSON.stringify(endpoints.map(({ id, events }) => ({ endpoint_id: id, patterns: events.map(likePattern) })));
+  return JSON.stringify(
+    endpoints.map(({ id, events }) => ({
+      endpoint_id: id,
+      patterns: events.map(likePattern),
+      // As dispatch/cursors.ts stores it.
+      filter: events.join('\n'),
+    })),
+  );
 }

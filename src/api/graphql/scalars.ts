@@ -54,9 +54,10 @@ function jsonOf(node: ValueNode, variables: { readonly [name: string]: unknown }
     case Kind.ENUM:
     case Kind.BOOLEAN:
       return node.value;
-    case Kind.NULL:
-      return null;
     case Kind.VARIABLE:
       return variables[node.name.value] ?? null;
+    case Kind.NULL:
+    default:
+      return null;
   }
 }

@@ -13,7 +13,7 @@ const longestSearch = 320;
  */
 export function containing(text: string): string | null {
   if (!isStorable(text)) return null;
-  const characters = [...text];
+  const characters = Array.from(text);
   if (characters.length > longestSearch) {
     throw new Refusal('BAD_USER_INPUT', `search has ${characters.length} characters; it may have ${longestSearch}.`);
   }

@@ -1,7 +1,7 @@
 // Users: read them, page through them, make, change and delete them.
 
 import type { FilterQuery } from '@mikro-orm/postgresql';
-import { User as StoredUser, roles } from '../../model/user.ts';
+import { User as StoredUser, type roles } from '../../model/user.ts';
 import type { CreateUserInput as NewUser, UpdateUserInput as UserChange } from '../../users/input.ts';
 import { createUser, deleteUser, findUser, updateUser } from '../../users/lifecycle.ts';
 import { builder } from './builder.ts';

@@ -125,5 +125,5 @@ function matching({
     conditions.push({ eventId: id });
   }
   if (status) conditions.push({ status });
-  return { $and: conditions } as FilterQuery<StoredDelivery>;
+  return { $and: conditions };
 }

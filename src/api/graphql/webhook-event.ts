@@ -90,7 +90,7 @@ function matching(filter: typeof WebhookEventFilter.$inferInput | null | undefin
     if (!isStorable(subject)) return null;
     conditions.push({ subject });
   }
-  return { $and: conditions } as FilterQuery<StoredEvent>;
+  return { $and: conditions };
 }
 
 const PublishWebhookEventInput = builder.inputType('PublishWebhookEventInput', {

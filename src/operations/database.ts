@@ -1,0 +1,38 @@
+// Waits for the database at the start, and sees that its tables are those that this version expects.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { migrate, pendingMigrations } from '../model/migrations.ts';
+import { StartError } from '../settings/start-error.ts';
+
+const tryForMs = 30_000;
+const tryEveryMs = 500;
+
+/**
+ * Resolves when the tables are as they must be: a database of our own is migrated, one that was given must have been.
+ * Throws a StartError when it stays away for 30 s, or lacks a migration.
+ */
+export async function prepareDatabase({ url, isOurs }: { url: string; isOurs: boolean }): Promise<void> {
+  const pending = await untilReachable(() => pendingMigrations(url));
+  if (pending.length === 0) return;
+  if (!isOurs) {
+    throw new StartError(`The database lacks ${pending.join(', ')}: run "npx tidings migrate", then start again.`);
+  }
+  await migrate(url);
+}
+
+async function untilReachable<T>(ask: () => Promise<T>): Promise<T> {
+  const giveUpAt = performance.now() + tryForMs;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (performance.now() > giveUpAt) {
+        const reason = (error as { code?: string }).code ?? (error as Error).message.split('\n')[0];
+        throw new StartError(
+          `DATABASE_URL: the database could not be reached for ${tryForMs / 1000} s (${reason}); is it running, and is the URL right?`,
+        );
+      }
+      await sleep(tryEveryMs);
+    }
+  }
+}

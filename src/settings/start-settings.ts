@@ -1,0 +1,45 @@
+// Everything a start reads before it opens anything: the environment, and the configuration file with its secrets.
+
+import { join } from 'node:path';
+import { type Settings, readEnvironment } from './environment.ts';
+import { problemLine } from './problem.ts';
+import { type Secrets, type SecretWarning, createSecrets } from './secrets.ts';
+import { type ServiceSecrets, resolveServiceSecrets } from './service-secrets.ts';
+import { StartError } from './start-error.ts';
+import { type Webhooks, readWebhooks } from './webhooks.ts';
+
+/** Throws a StartError that names every bad setting. */
+export function readSettings(): Settings & { workDirectory: string; stateDirectory: string } {
+  const read = readEnvironment();
+  if ('problems' in read) throw new StartError(...read.problems);
+  const workDirectory = process.cwd();
+  return { ...read.settings, workDirectory, stateDirectory: join(workDirectory, '.tidings') };
+}
+
+export type Configuration = {
+  serviceSecrets: ServiceSecrets;
+  webhooks: Extract<Webhooks, { ok: true }>;
+  /** Reads the file and the secrets again. */
+  read(): Promise<Webhooks>;
+};
+
+/** Throws a StartError with every problem of the file and of the service's own secrets. */
+export async function readConfiguration(
+  settings: Pick<Settings, 'allowHttp' | 'secretsDirectory' | 'databaseUrl'> & {
+    workDirectory: string;
+    stateDirectory: string;
+  },
+  warn: (warning: SecretWarning) => void,
+): Promise<Configuration> {
+  const secrets: Secrets = createSecrets({ directory: settings.secretsDirectory, warn });
+  const read = () => readWebhooks({ directory: settings.workDirectory, allowHttp: settings.allowHttp, secrets });
+  const webhooks = await read();
+  const localDirectory = settings.databaseUrl === null ? settings.stateDirectory : null;
+  const serviceSecrets = await resolveServiceSecrets({ secrets, localDirectory });
+  const problems = [
+    ...(webhooks.ok ? [] : webhooks.problems.map(problemLine)),
+    ...('problems' in serviceSecrets ? serviceSecrets.problems : []),
+  ];
+  if (!webhooks.ok || 'problems' in serviceSecrets) throw new StartError(...problems);
+  return { serviceSecrets, webhooks, read };
+}

@@ -1,0 +1,78 @@
+// Rows as the pipeline would store them, for tests that read.
+
+import { randomUUID, randomUUIDv7 } from 'node:crypto';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { EndpointStats } from '../../src/model/endpoint-stats.ts';
+import { User } from '../../src/model/user.ts';
+import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
+import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
+import { WebhookEvent } from '../../src/model/webhook-event.ts';
+
+/** A UUIDv7 of that moment (RFC 9562, section 5.7). */
+export function uuidAt(at: Date): string {
+  const hex = at.getTime().toString(16).padStart(12, '0');
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7${randomUUID().slice(15)}`;
+}
+
+export async function storeUser(orm: MikroORM, given: Partial<User> = {}): Promise<User> {
+  const now = new Date();
+  const user = {
+    id: randomUUIDv7(),
+    email: 'ada@example.com',
+    displayName: null,
+    avatarUrl: null,
+    role: 'USER' as const,
+  };
+  return await insert(orm, User, { ...user, createdAt: now, updatedAt: now, ...given });
+}
+
+export async function storeEvent(orm: MikroORM, given: Partial<WebhookEvent> = {}): Promise<WebhookEvent> {
+  const createdAt = given.createdAt ?? new Date();
+  const id = given.id ?? uuidAt(createdAt);
+  const type = given.type ?? 'order.paid';
+  const payload = `{"event_id":"${id}","event_type":"${type}","timestamp":"${createdAt.toISOString()}","data":{"order_id":7}}`;
+  const event = { id, type, subject: null, addressedTo: null, payload, position: null, positionedAt: null };
+  return await insert(orm, WebhookEvent, { ...event, createdAt, ...given } as WebhookEvent);
+}
+
+export async function storeDelivery(orm: MikroORM, given: Partial<WebhookDelivery> = {}): Promise<WebhookDelivery> {
+  const createdAt = given.createdAt ?? new Date();
+  const delivery = {
+    id: uuidAt(createdAt),
+    eventId: randomUUIDv7(),
+    eventType: 'order.paid',
+    endpointId: 'crm',
+    endpointUrl: 'https://crm.example.com/hooks',
+    status: 'delivered' as const,
+    httpStatus: 200,
+    errorMessage: null,
+    attemptCount: 1,
+    latencyMs: 12.5,
+    createdAt,
+    completedAt: createdAt,
+    responseBody: 'ok',
+    position: 1,
+    generation: 1,
+    resumes: 0,
+    origin: 'line' as const,
+    waitMs: null,
+    recordedAt: createdAt,
+  };
+  return await insert(orm, WebhookDelivery, { ...delivery, ...given });
+}
+
+export async function storeCursor(
+  orm: MikroORM,
+  given: Partial<WebhookCursor> & { endpointId: string },
+): Promise<void> {
+  await orm.em.fork().upsert(WebhookCursor, { generation: 1, filter: '*', ...given });
+}
+
+export async function storeStats(orm: MikroORM, given: EndpointStats): Promise<void> {
+  await orm.em.fork().insert(EndpointStats, given);
+}
+
+async function insert<Row extends object>(orm: MikroORM, entity: Parameters<MikroORM['em']['insert']>[0], row: Row) {
+  await orm.em.fork().insert(entity as never, row as never);
+  return row;
+}

@@ -1,0 +1,52 @@
+// `tidings migrate`: needs its URL alone, says what it ran, and does nothing twice.
+
+import { expect, inject, test } from 'vitest';
+import { pendingMigrations } from '../../src/model/migrations.ts';
+import { openOrm } from '../../src/model/orm.ts';
+import { runTidings } from '../support/run-tidings.ts';
+
+test('it runs what is pending, prints it, and exits 0 also when there is nothing', async () => {
+  await using database = await openEmptyDatabase();
+  const pending = await pendingMigrations(database.url);
+  expect(pending).toContain('0001-first-tables');
+  const environment = { DATABASE_URL: database.url, PORT: 'not for migrate' };
+  expect(await runTidings(['migrate'], { environment })).toEqual({
+    status: 0,
+    stdout: pending.map((name) => `migrated: ${name}\n`).join(''),
+    stderr: '',
+  });
+  expect(await pendingMigrations(database.url)).toEqual([]);
+  expect(await runTidings(['migrate'], { environment })).toEqual({
+    status: 0,
+    stdout: 'nothing to migrate\n',
+    stderr: '',
+  });
+});
+
+test.for([
+  { what: 'no DATABASE_URL', url: '', says: /^DATABASE_URL must be set [^\n]*\n$/ },
+  { what: 'a URL of another kind', url: 'mysql://u:hush@h/d', says: /^DATABASE_URL must be a Postgres URL [^\n]*\n$/ },
+  { what: 'a server that is not there', url: 'postgres://u:hush@127.0.0.1:1/d', says: /^[^\n]*ECONNREFUSED[^\n]*\n$/ },
+])('$what is one line on stderr without the password, and exit status 1', async ({ url, says }) => {
+  const { status, stdout, stderr } = await runTidings(['migrate'], { environment: { DATABASE_URL: url } });
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toMatch(says);
+  expect(stderr).not.toContain('hush');
+});
+
+async function openEmptyDatabase(): Promise<AsyncDisposable & { url: string }> {
+  const administer = async (statement: string) => {
+    const orm = openOrm({ url: inject('postgresUrl'), connections: 1, name: 'test-admin' });
+    await orm.em
+      .getConnection()
+      .execute(statement)
+      .finally(() => orm.close(true));
+  };
+  const url = new URL(inject('postgresUrl'));
+  url.pathname = '/migrate_from_nothing';
+  await administer('create database migrate_from_nothing');
+  return {
+    url: url.href,
+    [Symbol.asyncDispose]: () => administer('drop database migrate_from_nothing with (force)'),
+  };
+}

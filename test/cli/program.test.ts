@@ -1,0 +1,60 @@
+// The command line's outside: help, exit codes, and the launcher.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { platform, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { executable, runTidings } from '../support/run-tidings.ts';
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tidings cli '));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+test.for(['start', 'check', 'migrate'])('%s has help on stdout', async (command) => {
+  const { status, stdout, stderr } = await runTidings([command, '--help']);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(stdout).toContain(`Usage: tidings ${command}`);
+});
+
+test.for([
+  { args: [], what: 'no command' },
+  { args: ['strat'], what: 'an unknown command' },
+  { args: ['start', '--port', '1'], what: 'an unknown option' },
+  { args: ['migrate', 'now'], what: 'an argument too many' },
+])('$what is a usage error: exit status 2, told on stderr', async ({ args }) => {
+  const { status, stdout, stderr } = await runTidings(args);
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  expect(stderr).not.toBe('');
+});
+
+test('it runs on its own Node through a link, from any directory, whatever node the caller has', async () => {
+  const node = join(directory, 'node');
+  await writeFile(node, '#!/bin/sh\necho a wrong node >&2\nexit 9\n');
+  await chmod(node, 0o755);
+  const link = join(directory, 'tidings');
+  await symlink(executable, link);
+  const environment = { PATH: `${directory}:/usr/bin:/bin` };
+  const { status, stdout } = await runTidings(['--version'], { environment, directory, program: link });
+  expect({ status, stdout }).toEqual({ status: 0, stdout: '0.1.0\n' });
+});
+
+test.runIf(platform() === 'linux')('its pid is the pid of the Node that runs it', async () => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const env = { DATABASE_URL: `postgres://user@127.0.0.1:${port}/x`, PATH: process.env['PATH'] };
+  const child = spawn(executable, ['migrate'], { env, stdio: 'ignore' });
+  try {
+    // It dials, so it is past the launcher.
+    await once(silent, 'connection');
+    expect(await readFile(`/proc/${child.pid}/cmdline`, 'utf8')).toMatch(/node\0.*src\/main\.ts\0migrate\0$/);
+  } finally {
+    child.kill('SIGKILL');
+    silent.close();
+  }
+});

@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { durations } from '../../src/settings/duration.ts';
+
+const rule = durations('0s', '365d');
+
+test.each([
+  ['500ms', 500],
+  ['0s', 0],
+  ['15s', 15_000],
+  ['90m', 5_400_000],
+  ['24h', 86_400_000],
+  ['7d', 604_800_000],
+  ['365d', 31_536_000_000],
+])('%s is %i ms', (text, ms) => {
+  expect(rule.parse(text)).toBe(ms);
+});
+
+test.each([
+  '',
+  '5',
+  '5 s',
+  ' 5s',
+  '5s ',
+  '5S',
+  '-5s',
+  '+5s',
+  '1.5s',
+  '1h30m',
+  '1e3ms',
+  's',
+  '5w',
+  '٥s',
+  '5s\n',
+  '366d',
+])('%j is no duration', (text) => {
+  expect(rule.parse(text)).toBeNull();
+});
+
+test('a duration outside of its bounds is refused, at the bounds taken', () => {
+  const timeouts = durations('1ms', '5m');
+  expect(['0ms', '1ms', '5m', '300001ms', '301s'].map((text) => timeouts.parse(text))).toEqual([
+    null,
+    1,
+    300_000,
+    null,
+    null,
+  ]);
+});
+
+test('every whole number of every unit up to a year is its product', () => {
+  const units = fc.constantFrom(['ms', 1], ['s', 1e3], ['m', 6e4], ['h', 36e5], ['d', 864e5] as const);
+  fc.assert(
+    fc.property(fc.nat(365), units, (count, [unit, ms]) => {
+      expect(rule.parse(`${count}${unit}`)).toBe(count * Number(ms));
+    }),
+  );
+});
