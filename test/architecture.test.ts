@@ -41,7 +41,7 @@ const mayImport: Record<string, readonly string[]> = {
 
   // Around it.
   api: ['policy', 'model', 'telemetry', 'settings', 'users', 'outbox'],
-  operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'dispatch'],
+  operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'log', 'dispatch', 'api/health'],
   embedded: ['telemetry', 'settings'],
 
   // The whole, and the ways to start it.

@@ -13,17 +13,22 @@ import { StartError } from '../settings/start-error.ts';
  */
 export async function lockDirectory(directory: string): Promise<Disposable> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const file = new DatabaseSync(join(directory, 'lock'));
+  let file: DatabaseSync | undefined;
   try {
-    file.exec('begin exclusive');
+    file = new DatabaseSync(join(directory, 'lock'));
+    // Nothing is written, so nothing needs a journal beside it.
+    file.exec('pragma journal_mode = memory; begin exclusive');
   } catch (error) {
-    file.close();
-    if ((error as { errcode?: number }).errcode !== sqliteBusy) throw error;
+    file?.close();
+    if ((error as { errcode?: number }).errcode !== sqliteBusy) {
+      throw new StartError(`${join(directory, 'lock')} cannot be locked: ${(error as Error).message}.`);
+    }
     throw new StartError(
       `Another Tidings service already runs in ${directory}: stop it first, or start this one in a directory of its own.`,
     );
   }
-  return { [Symbol.dispose]: () => file.close() };
+  const held = file;
+  return { [Symbol.dispose]: () => held.close() };
 }
 
 /** SQLITE_BUSY, https://www.sqlite.org/rescode.html#busy */

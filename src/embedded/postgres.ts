@@ -115,7 +115,8 @@ async function run({ base, programs, user }: PostgresPlace, program: string, arg
     await execute(join(programs, program), args, { cwd: base, env, ...user });
   } catch (error) {
     const { stderr = '', message } = error as Error & { stderr?: string };
-    throw new Error(`${program} of the embedded Postgres failed: ${stderr.trim().split('\n').join(' ') || message}`);
+    const reason = stderr.trim().split('\n').join(' ') || message;
+    throw new Error(`${program} of the embedded Postgres failed: ${reason}`, { cause: error });
   }
 }
 

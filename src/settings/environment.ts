@@ -14,7 +14,6 @@ export type Surroundings = { cores: number; terminal: boolean };
 export type EnvironmentReading<T> = { settings: T } | { problems: string[] };
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export type LogLevel = (typeof logLevels)[number];
 
 export type Settings = ReturnType<typeof named>;
 export type FileSettings = Pick<Settings, 'allowHttp' | 'secretsDirectory'>;

@@ -6,17 +6,18 @@ import type { YamlFile } from './yaml-file.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** One problem a path, as several rules broken by one value are mostly one mistake. */
+/** One problem a path, as several rules broken by one value are mostly one mistake; none where reading has told one. */
 export function schemaProblems(
   issues: readonly Issue[],
   file: YamlFile,
   laterKeys: readonly string[],
 ): ConfigProblem[] {
   const found = issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? unknownKeys(issue) : [one(issue)]));
+  const told = new Set(file.problems.map(spot));
   const byPath = new Map<string, ConfigProblem>();
   for (const { path, message, at } of found) {
     const problem = file.problemAt(path, message, at);
-    if (problem !== null && !byPath.has(problem.path)) byPath.set(problem.path, problem);
+    if (problem !== null && !told.has(spot(problem)) && !byPath.has(problem.path)) byPath.set(problem.path, problem);
   }
   return [...byPath.values()];
 
@@ -35,9 +36,13 @@ export function schemaProblems(
     const path = [...issue.path];
     if (issue.code === 'invalid_key') return { path, message: issue.issues[0]?.message ?? issue.message, at: 'key' };
     if (path.length > 0 && valueAt(file.value, path) === undefined) return { path, message: 'is missing', at: 'value' };
-    const atKey = issue.code === 'custom' && issue.params?.['at'] === 'key' && path.length > 0;
+    const atKey = issue.code === 'custom' && issue.params?.['at'] === 'key';
     return { path, message: issue.message, at: atKey ? 'key' : 'value' };
   }
+}
+
+function spot({ line, column, path }: ConfigProblem): string {
+  return `${line}:${column} ${path}`;
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

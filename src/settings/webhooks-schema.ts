@@ -69,7 +69,11 @@ const policy = {
     .record(headerName, headerValue, 'must be a map of header names and values')
     .superRefine((headers, context) => {
       for (const { name, message } of headersProblems(headers)) {
-        context.addIssue({ code: 'custom', message, path: name === null ? [] : [name], params: { at: 'key' } });
+        context.addIssue({
+          code: 'custom',
+          message,
+          ...(name === null ? {} : { path: [name], params: { at: 'key' } }),
+        });
       }
     })
     .meta({ description: 'Sent with every request. At most 8 KiB of printable ASCII.' }),

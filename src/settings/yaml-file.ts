@@ -35,7 +35,7 @@ export async function readYamlFile(directory: string, file: string): Promise<Yam
 }
 
 /** The same for text; `file` is its name in problems. */
-export function readYamlText(file: string, text: string): YamlFile {
+function readYamlText(file: string, text: string): YamlFile {
   const { contents, errors, doubts, lines } = parseYaml(text);
   const { value, problems, locate } = toPlainValue(contents);
   const broken = Math.min(...errors.map(({ offset }) => offset), Number.POSITIVE_INFINITY);

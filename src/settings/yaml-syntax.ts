@@ -22,8 +22,10 @@ export type YamlSyntax = {
 /** Reads one YAML 1.2 document (core schema). Never throws. */
 export function parseYaml(text: string): YamlSyntax {
   const lines = new LineCounter();
+  // The parser's own count misses some line breaks inside of broken text.
+  for (let start = 0; start >= 0; start = text.indexOf('\n', start) + 1 || -1) lines.addNewLine(start);
   const nul = text.indexOf('\0');
-  const tokens = tokenize(text, lines);
+  const tokens = tokenize(text);
   if ('tooDeepAt' in tokens) {
     const errors = [{ offset: tokens.tooDeepAt, message: 'nesting is too deep' }];
     return { contents: null, errors, doubts: [], lines };
@@ -37,7 +39,7 @@ export function parseYaml(text: string): YamlSyntax {
     // The library compares each key with all before it; they are compared where values are made.
     uniqueKeys: false,
   });
-  const [document, second] = [...composer.compose(tokens.tokens, true, text.length)];
+  const [document, second] = composer.compose(tokens.tokens, true, text.length);
   const errors = (document?.errors ?? []).slice(0, mostErrors).map(worded);
   if (second !== undefined) errors.push({ offset: second.range[0], message: 'only one YAML document may stand here' });
   if (nul >= 0) errors.push({ offset: nul, message: 'the file holds a NUL character' });
@@ -55,9 +57,8 @@ function declaredVersion(document: Document.Parsed): string | undefined {
 type Tokens = { tokens: ReturnType<Parser['next']> extends Iterable<infer T> ? T[] : never } | { tooDeepAt: number };
 
 /** The library composes by recursion, so the depth is limited before it does. */
-function tokenize(text: string, lines: LineCounter): Tokens {
-  const parser = new Parser(lines.addNewLine);
-  lines.addNewLine(0);
+function tokenize(text: string): Tokens {
+  const parser = new Parser();
   const tokens = [];
   for (const lexeme of new Lexer().lex(text)) {
     tokens.push(...parser.next(lexeme));
@@ -86,7 +87,7 @@ const sentences: Record<ErrorCode, string> = {
   DUPLICATE_KEY: 'the key is given twice',
   IMPOSSIBLE: 'this is no YAML',
   KEY_OVER_1024_CHARS: 'a key is longer than 1024 characters',
-  MISSING_CHAR: 'a character is missing here: a ":", a comma, a closing quote or a blank',
+  MISSING_CHAR: 'something is missing here: indentation, a "-", ":" or comma, a blank, or a closing quote',
   MULTILINE_IMPLICIT_KEY: 'a key must stand on one line, followed by ":"',
   MULTIPLE_ANCHORS: 'a value can have only one anchor',
   MULTIPLE_DOCS: 'only one YAML document may stand here',

@@ -1,6 +1,6 @@
 // Makes plain values of a YAML tree, and remembers where each of them stands.
 
-import { type Node, type Pair, type YAMLMap, type YAMLSeq, isAlias, isMap, isScalar, isSeq } from 'yaml';
+import { type Node, type Pair, type YAMLMap, isAlias, isMap, isScalar, isSeq } from 'yaml';
 
 const mostAliases = 100;
 /** They mean something to JavaScript itself. */
@@ -31,8 +31,9 @@ export function toPlainValue(contents: Node | null): YamlValue {
   const pairs = new Map<YAMLMap, Map<string, Pair<Node, Node | null>>>();
   let aliases = 0;
 
-  const refuse = (node: Node, path: Path, message: string): undefined => {
+  const refuse = (node: Node, path: Path, message: string): null => {
     problems.push({ offset: startOf(node), path, message });
+    return null;
   };
 
   function convert(node: Node | null, path: Path): unknown {
@@ -75,7 +76,7 @@ export function toPlainValue(contents: Node | null): YamlValue {
 
   function follow(alias: Node, name: string, path: Path): unknown {
     aliases += 1;
-    if (aliases === mostAliases + 1) refuse(alias, path, `more than ${mostAliases} aliases`);
+    if (aliases === mostAliases + 1) return refuse(alias, path, `more than ${mostAliases} aliases`);
     if (aliases > mostAliases) return null;
     const target = anchors.get(name);
     if (target === undefined)
@@ -105,7 +106,7 @@ export function toPlainValue(contents: Node | null): YamlValue {
 }
 
 function itemOf(node: Node | undefined, key: PropertyKey): Node | undefined {
-  return isSeq<Node>(node) && typeof key === 'number' ? (node as YAMLSeq<Node>).items[key] : undefined;
+  return isSeq<Node>(node) && typeof key === 'number' ? node.items[key] : undefined;
 }
 
 function placeOf(node: Node | null): Place {

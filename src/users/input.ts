@@ -46,7 +46,8 @@ function accept<T>(result: z.ZodSafeParseResult<T>): T {
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const field = String(issue?.path[0] ?? 'input');
-  const sentence = issue?.code === 'invalid_type' ? 'must be a text, and cannot be cleared' : issue?.message;
+  const sentence =
+    issue?.code === 'invalid_type' ? 'must be a text; only displayName and avatarUrl can be cleared' : issue?.message;
   throw new Refusal('BAD_USER_INPUT', `${field}: ${sentence}.`);
 }
 

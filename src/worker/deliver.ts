@@ -44,7 +44,7 @@ export type Clock = {
   monotonicMs: () => number;
 };
 
-export const systemClock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
+const systemClock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
 
 /** Sends the event once, whatever happens; never rejects. */
 export async function deliver(connections: Connections, attempt: Attempt, clock = systemClock): Promise<Answer> {

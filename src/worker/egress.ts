@@ -94,7 +94,7 @@ function established(
     };
     const onReady = () => {
       finish();
-      // Until undici listens itself, a moment later, an error must find somebody.
+      // The error listener below stays: until undici has its own, an error must find somebody.
       resolve(socket);
     };
     const onConnect = () => {

@@ -11,7 +11,9 @@ export type Statistics = AsyncDisposable & {
   count(row: { endpointId: string; status: string; latencyMs: number; createdAt: Date }): void;
 };
 
-type Minute = { endpoint_id: string; minute: string; delivered: number; failed: number; latency_buckets: number[] };
+type Counts = { endpointId: string; minute: number; delivered: number; failed: number; latencyBuckets: number[] };
+
+const minuteMs = 60_000;
 
 /**
  * Each writer has rows of its own, and writes what it counted so far, not what was added: a write that is repeated
@@ -19,8 +21,9 @@ type Minute = { endpoint_id: string; minute: string; delivered: number; failed: 
  */
 export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger, 'warn'> }): Statistics {
   const writer = randomUUIDv7();
-  const minutes = new Map<string, Minute>();
-  const changed = new Set<Minute>();
+  /** By endpoint: its newest minute. A minute that is over is kept in `changed` alone until it is written. */
+  const current = new Map<string, Counts>();
+  const changed = new Set<Counts>();
   let timer: NodeJS.Timeout | null = null;
   let writing = Promise.resolve();
 
@@ -35,9 +38,9 @@ export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger
              from json_populate_recordset(null::webhook_endpoint_stats, ?::json)
          on conflict (endpoint_id, minute, writer) do update
            set delivered = excluded.delivered, failed = excluded.failed, latency_buckets = excluded.latency_buckets`,
-        [writer, JSON.stringify(rows)],
+        [writer, JSON.stringify(rows.map(toRow))],
       );
-      forgetMinutesBefore(Date.now() - 60_000);
+      forgetBefore(Date.now() / minuteMs - 2);
     } catch (error) {
       log.warn({ reason: String((error as { code?: unknown }).code ?? error) }, 'statistics not written yet');
       for (const row of rows) changed.add(row);
@@ -45,9 +48,9 @@ export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger
     }
   }
 
-  function forgetMinutesBefore(ms: number): void {
-    for (const [key, row] of minutes) {
-      if (!changed.has(row) && Date.parse(row.minute) + 60_000 < ms) minutes.delete(key);
+  function forgetBefore(minute: number): void {
+    for (const [id, counts] of current) {
+      if (counts.minute < minute && !changed.has(counts)) current.delete(id);
     }
   }
 
@@ -60,17 +63,17 @@ export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger
 
   return {
     count({ endpointId, status, latencyMs, createdAt }) {
-      const minute = new Date(Math.floor(createdAt.getTime() / 60_000) * 60_000).toISOString();
-      const key = `${minute} ${endpointId}`;
-      let row = minutes.get(key);
-      if (!row) {
-        row = { endpoint_id: endpointId, minute, delivered: 0, failed: 0, latency_buckets: [] };
-        row.latency_buckets = Array.from({ length: bucketCount }, () => 0);
-        minutes.set(key, row);
+      const minute = Math.floor(createdAt.getTime() / minuteMs);
+      let counts = current.get(endpointId);
+      // A clock set back counts on in the newest minute: a minute begun twice would overwrite itself.
+      if (!counts || counts.minute < minute) {
+        const latencyBuckets = Array.from({ length: bucketCount }, () => 0);
+        counts = { endpointId, minute, delivered: 0, failed: 0, latencyBuckets };
+        current.set(endpointId, counts);
       }
-      row[status === 'delivered' ? 'delivered' : 'failed'] += 1;
-      row.latency_buckets[bucketOf(latencyMs)]! += 1;
-      changed.add(row);
+      counts[status === 'delivered' ? 'delivered' : 'failed'] += 1;
+      counts.latencyBuckets[bucketOf(latencyMs)]! += 1;
+      changed.add(counts);
       arm();
     },
     async [Symbol.asyncDispose]() {
@@ -80,4 +83,9 @@ export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger
       if (timer) clearTimeout(timer);
     },
   };
+}
+
+function toRow({ endpointId, minute, delivered, failed, latencyBuckets }: Counts) {
+  const start = new Date(minute * minuteMs).toISOString();
+  return { endpoint_id: endpointId, minute: start, delivered, failed, latency_buckets: latencyBuckets };
 }

@@ -37,10 +37,11 @@ test.for([
 async function openEmptyDatabase(): Promise<AsyncDisposable & { url: string }> {
   const administer = async (statement: string) => {
     const orm = openOrm({ url: inject('postgresUrl'), connections: 1, name: 'test-admin' });
-    await orm.em
-      .getConnection()
-      .execute(statement)
-      .finally(() => orm.close(true));
+    try {
+      await orm.em.getConnection().execute(statement);
+    } finally {
+      await orm.close(true);
+    }
   };
   const url = new URL(inject('postgresUrl'));
   url.pathname = '/migrate_from_nothing';

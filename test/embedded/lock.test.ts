@@ -1,6 +1,6 @@
 // One service a directory: the lock on `.tidings`.
 
-import { stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { lockDirectory } from '../../src/embedded/lock.ts';
@@ -27,6 +27,12 @@ test('a directory is free again after a kill -9 of its holder, and after a clean
     using _lock = await lockDirectory(place.path);
     await expect(lockDirectory(place.path)).rejects.toThrow('Another Tidings service');
   }
+});
+
+test('a lock file that cannot be used is refused with a sentence that names it', async () => {
+  await using place = await makeEmbeddedDirectory();
+  await mkdir(join(place.path, 'lock'));
+  await expect(lockDirectory(place.path)).rejects.toThrow(`${place.path}/lock cannot be locked: `);
 });
 
 test('a missing directory is made, for its owner alone', async () => {

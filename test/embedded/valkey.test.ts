@@ -47,9 +47,11 @@ test('one that dies under a running service is started again on its port and its
   const lines: string[] = [];
   await using valkey = await openEmbeddedValkey({ directory: place.path, log: logInto(lines) });
   await ask(valkey?.url, 'SET', 'kept', 'a value');
-  process.kill(await pidOf(valkey?.url), 'SIGKILL');
-  expect(await eventually(() => ask(valkey?.url, 'GET', 'kept'))).toBe('a value');
-  await eventually(() => lines.includes('The embedded Valkey runs again'));
+  for (let deaths = 1; deaths <= 2; deaths += 1) {
+    process.kill(await pidOf(valkey?.url), 'SIGKILL');
+    await eventually(() => lines.filter((line) => line === 'The embedded Valkey runs again').length === deaths);
+    expect(await ask(valkey?.url, 'GET', 'kept')).toBe('a value');
+  }
   expect(lines.join('\n')).not.toContain(new URL(valkey!.url).password);
 });
 

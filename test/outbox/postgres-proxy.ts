@@ -6,7 +6,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 /** `silent` swallows every byte; `lose the commit` lets a commit through and drops the connection instead of its answer. */
 export type ProxyMode = 'pass' | 'silent' | 'lose the commit';
 
-export type PostgresProxy = AsyncDisposable & { url: string; mode: ProxyMode };
+export type PostgresProxy = AsyncDisposable & { url: string; mode: ProxyMode; cut(): void };
 
 export async function openPostgresProxy(target: string): Promise<PostgresProxy> {
   const { hostname, port } = new URL(target);
@@ -36,8 +36,9 @@ export async function openPostgresProxy(target: string): Promise<PostgresProxy> 
   const proxy: PostgresProxy = {
     url: url.href,
     mode: 'pass',
+    cut: () => sockets.forEach((socket) => socket.destroy()),
     async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
+      proxy.cut();
       server.close();
       await once(server, 'close');
     },

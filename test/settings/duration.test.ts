@@ -52,7 +52,7 @@ test('every whole number of every unit up to a year is its product', () => {
   const units = fc.constantFrom(['ms', 1], ['s', 1e3], ['m', 6e4], ['h', 36e5], ['d', 864e5] as const);
   fc.assert(
     fc.property(fc.nat(365), units, (count, [unit, ms]) => {
-      expect(rule.parse(`${count}${unit}`)).toBe(count * Number(ms));
+      expect(rule.parse(`${count}${unit}`)).toBe(count * ms);
     }),
   );
 });

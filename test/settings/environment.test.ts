@@ -139,11 +139,9 @@ test.each(Object.entries(bad).flatMap(([name, values]) => values.map((value) => 
 
 test('every bad value is reported at once', () => {
   const read = readEnvironment({ PORT: 'x', LOG_LEVEL: 'x', TRUST_PROXY: 'x' }, surroundings);
-  expect('problems' in read && read.problems.map((line) => line.split(' ')[0]).toSorted()).toEqual([
-    'LOG_LEVEL',
-    'PORT',
-    'TRUST_PROXY',
-  ]);
+  expect('problems' in read && new Set(read.problems.map((line) => line.split(' ')[0]))).toEqual(
+    new Set(['LOG_LEVEL', 'PORT', 'TRUST_PROXY']),
+  );
 });
 
 test('the settings of the files are read without looking at the others', () => {

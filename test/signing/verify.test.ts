@@ -84,7 +84,7 @@ test.each<[string, ReceivedRequest]>([
   ['a list of 1000 signatures', withHeaders({ 'webhook-signature': `${`${wrong} `.repeat(999)}${right}` })],
   ['a comma between signatures', withHeaders({ 'webhook-signature': `${wrong},${right}` })],
   ['the signature came twice', withHeaders({ 'webhook-signature': [right, right] })],
-  ['the headers are in the prototype', { ...good, headers: Object.create(good.headers as object) as {} }],
+  ['the headers are in the prototype', { ...good, headers: Object.create(good.headers) }],
   ['a byte more in the body', withHeaders({}, `${body} `)],
   ['the body was parsed and written again', withHeaders({}, JSON.stringify(JSON.parse(body)))],
   ['line ends of the body were changed', { ...signedAs({ body: 'a\nb' }), body: 'a\r\nb' }],

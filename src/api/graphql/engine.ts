@@ -7,7 +7,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { viewerOf } from '../admin.ts';
 import type { Endpoints } from './builder.ts';
 import { watchDatabase } from './database-watch.ts';
-import { refuseDeepInput } from './deep-input.ts';
+import { refuseBadQueries } from './refused-queries.ts';
 import { shownError } from './errors.ts';
 import { createLoaders } from './loaders.ts';
 import { schema } from './schema.ts';
@@ -32,7 +32,7 @@ export function createEngine(options: EngineOptions): (request: Request) => Prom
       const authorization = request.headers.get('authorization');
       return { em, viewer: viewer(authorization), transactions, endpoints, loaders: createLoaders(em) };
     },
-    plugins: [refuseDeepInput(), watchDatabase(() => orm.em.fork().execute('select 1'))],
+    plugins: [refuseBadQueries(), watchDatabase(() => orm.em.fork().execute('select 1'))],
     maskedErrors: { maskError: (error) => shownError(error, log) },
     // Masked errors are logged where they are masked, the others are the caller's.
     logging: false,

@@ -5,7 +5,7 @@ import { withoutSql } from '../../outbox/transactions.ts';
 import { Refusal } from '../../policy/refusal.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 
-/** Codes that the GraphQL engine's own errors carry and that stay as they are. */
+/** Codes of the GraphQL engine's own errors that stay. */
 const engineCodes = new Set(['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED']);
 
 /** SQLSTATE class 22, data exception (PostgreSQL, appendix A): a value that no column can hold or compare with. */
@@ -23,8 +23,11 @@ export function shownError(thrown: unknown, log: Logger): GraphQLError {
   if (cause instanceof Error && 'code' in cause && dataException.test(String(cause.code))) {
     return copyOf(located, 'A text or number in the request is none that the database can hold.', 'BAD_USER_INPUT');
   }
-  if (located && engineCodes.has(String(located.extensions['code']))) return located;
-  if (located && isInputError(located, cause)) return copyOf(located, located.message, 'BAD_USER_INPUT');
+  if (located) {
+    const code = String(located.extensions['code']);
+    if (engineCodes.has(code)) return copyOf(located, located.message, code);
+    if (isInputError(located, cause)) return copyOf(located, located.message, 'BAD_USER_INPUT');
+  }
 
   log.error({ err: cause, path: located?.path?.join('.') }, 'a GraphQL request failed unexpectedly');
   return copyOf(located, 'Unexpected error.', 'INTERNAL_SERVER_ERROR');
@@ -45,14 +48,17 @@ function rootCause(error: unknown): unknown {
   return cause;
 }
 
-/** A new error, so that nothing of the old one is shown but where it came from. */
+/**
+ * A new error, so that nothing of the old one is shown but where it came from. A request that the engine could not run
+ * has its HTTP status, whatever the client accepts: without `spec`, Yoga answers 200 to those that accept plain JSON.
+ */
 function copyOf(located: GraphQLError | undefined, message: string, code: string): GraphQLError {
-  const http = located?.extensions['http'];
+  const { status } = (located?.extensions['http'] ?? {}) as { status?: number };
   return new GraphQLError(message, {
     nodes: located?.nodes,
     source: located?.source,
     positions: located?.positions,
     path: located?.path,
-    extensions: { code, ...(http ? { http } : {}) },
+    extensions: { code, ...(status ? { http: { status } } : {}) },
   });
 }

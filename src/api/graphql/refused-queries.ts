@@ -1,10 +1,10 @@
-// Answers a query nested too deep for the stack as what it is: the caller's mistake.
+// Answers a query that cannot be run as the caller's mistake: with its code and HTTP 400.
 
 import { GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 
-/** Parser and validator recurse; a query that overflows the stack is refused with HTTP 400, and nothing else is hurt. */
-export function refuseDeepInput(): Plugin {
+/** Parser and validator recurse: a query that is too deep for the stack is refused too, and nothing else is hurt. */
+export function refuseBadQueries(): Plugin {
   return {
     onParse({ parseFn, setParseFn }) {
       setParseFn((...args: Parameters<typeof parseFn>) => {
@@ -24,6 +24,12 @@ export function refuseDeepInput(): Plugin {
           throw error;
         }
       });
+      return ({ result }) => {
+        for (const { extensions } of result) {
+          // Without `spec: false`, Yoga would answer 200 to clients that accept plain JSON.
+          Object.assign(extensions, { code: 'GRAPHQL_VALIDATION_FAILED', http: { status: 400, spec: false } });
+        }
+      };
     },
   };
 }

@@ -1,0 +1,166 @@
+import { once } from 'node:events';
+import { type Socket, connect, createServer } from 'node:net';
+import { Agent, request } from 'undici';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { openHttp } from '../../src/api/server.ts';
+import { openDatabase } from '../support/database.ts';
+import { type Answer, type Door, adminToken, openDoor, post } from './door.ts';
+
+let door: Door;
+beforeAll(async () => {
+  door = await openDoor();
+});
+afterAll(async () => await door[Symbol.asyncDispose]());
+
+const app = { fetch: async (incoming: Request) => await door.fetch(new URL(incoming.url).pathname, incoming) };
+
+test('the service answers over a real socket', async () => {
+  await using http = await openHttp({ host: '127.0.0.1', port: 0, app });
+  expect(http.url).toBe(`http://127.0.0.1:${http.port}`);
+  const response = await fetch(`${http.url}/graphql`, post({ query: '{ users { totalCount } }' }));
+  expect(await response.json()).toEqual({ data: { users: { totalCount: 0 } } });
+});
+
+test('a body above 1 MiB is refused while it is still being sent, and the server goes on', async () => {
+  await using http = await openHttp({ host: '127.0.0.1', port: 0, app });
+  const socket = connect(http.port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(
+    `POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50000000\r\n\r\n{"query":`,
+  );
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  expect(answer.toString()).toMatch(/^HTTP\/1\.1 413 /);
+  socket.destroy();
+  expect((await fetch(`${http.url}/healthz`)).status).toBe(200);
+});
+
+test('a port that is taken is said in a sentence', async () => {
+  await using http = await openHttp({ host: '127.0.0.1', port: 0, app });
+  await expect(openHttp({ host: '127.0.0.1', port: http.port, app })).rejects.toThrow(
+    `Cannot listen on 127.0.0.1:${http.port} (EADDRINUSE): another program has this port; set PORT to a free one, or to 0.`,
+  );
+});
+
+/** An application whose one answer comes when it is told to. */
+function slowApp() {
+  const begun = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<Response>();
+  return {
+    begun: begun.promise,
+    answer: (text: string) => answer.resolve(new Response(text)),
+    fetch: async () => {
+      begun.resolve();
+      return await answer.promise;
+    },
+  };
+}
+
+test('closing refuses new connections, and ends as soon as what is in flight was answered', async () => {
+  const slow = slowApp();
+  const http = await openHttp({ host: '127.0.0.1', port: 0, app: slow });
+  // A kept-alive connection that nobody closes would hold the server open for its whole idle time.
+  const agent = new Agent({ keepAliveTimeout: 60_000 });
+  const inFlight = request(http.url, { dispatcher: agent });
+  await slow.begun;
+  const closed = http.close(60_000);
+  await expect(fetch(http.url)).rejects.toThrow();
+  slow.answer('in time');
+  expect(await (await inFlight).body.text()).toBe('in time');
+  await closed;
+  await agent.close();
+});
+
+test('what is still in flight when the grace ends is cut off', async () => {
+  const slow = slowApp();
+  const http = await openHttp({ host: '127.0.0.1', port: 0, app: slow });
+  const inFlight = fetch(http.url);
+  const cut = expect(inFlight).rejects.toThrow();
+  await slow.begun;
+  await http.close(10);
+  await cut;
+  slow.answer('too late');
+});
+
+test('a database that refuses connections makes every field UNAVAILABLE, and the operator is told', async () => {
+  const nobody = createServer().listen(0, '127.0.0.1');
+  await once(nobody, 'listening');
+  const { port } = nobody.address() as { port: number };
+  nobody.close();
+  await using away = await openDoor({ url: `postgres://postgres@127.0.0.1:${port}/gone` });
+  for (const query of [
+    '{ users { totalCount } }',
+    'mutation { createUser(input: { email: "a@example.com" }) { id } }',
+  ]) {
+    const { errors } = await away.ask(query);
+    expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['UNAVAILABLE']);
+    expect(JSON.stringify(errors)).not.toContain(String(port));
+  }
+  expect(away.logged.join('')).toContain('"path":"users.totalCount"');
+});
+
+/** Passes bytes on to Postgres until it is told to stop, as a server that is stopped, not gone. */
+async function openProxy(target: URL): Promise<{ port: number; stop(): void; cut(): void } & AsyncDisposable> {
+  const sockets = new Set<Socket>();
+  let stopped = false;
+  const server = createServer((client) => {
+    const upstream = connect(Number(target.port), target.hostname);
+    for (const socket of [client, upstream]) sockets.add(socket.on('error', () => {}));
+    client.on('data', (bytes) => stopped || upstream.write(bytes)).on('close', () => upstream.destroy());
+    upstream.on('data', (bytes) => stopped || client.write(bytes)).on('close', () => client.destroy());
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as { port: number }).port,
+    stop: () => void (stopped = true),
+    cut: () => sockets.forEach((socket) => socket.destroy()),
+    async [Symbol.asyncDispose]() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await once(server, 'close');
+    },
+  };
+}
+
+test.each([
+  ['a query', '{ users { nodes { id } } }'],
+  ['a mutation', 'mutation { createUser(input: { email: "a@example.com" }) { id } }'],
+])('a database that stops answering on open connections makes %s UNAVAILABLE within 3 s', async (_, query) => {
+  await using database = await openDatabase();
+  const url = new URL(database.url);
+  await using proxy = await openProxy(new URL(inject('postgresUrl')));
+  url.port = String(proxy.port);
+  url.hostname = '127.0.0.1';
+  await using behind = await openDoor({ url: url.href });
+  expect((await behind.ask('{ users { nodes { id } } }')).errors).toBeUndefined();
+  proxy.stop();
+  const askedAt = performance.now();
+  const { errors } = await behind.ask(query);
+  expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['UNAVAILABLE']);
+  expect(performance.now() - askedAt).toBeLessThan(3_000);
+  proxy.cut();
+});
+
+test('a slow query of a database that is there is waited for', async () => {
+  const holder = door.orm.em.fork();
+  const locked = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const holding = holder.transactional(async (em) => {
+    await em.execute('lock table users in access exclusive mode');
+    locked.resolve();
+    await release.promise;
+  });
+  await locked.promise;
+  let asked = false;
+  const answer = door.ask('{ users { totalCount } }').then((result: Answer) => ((asked = true), result));
+  // Longer than the time after which the database is asked whether it is there, and than that question may take.
+  await new Promise((resolve) => setTimeout(resolve, 2_700));
+  expect(asked).toBe(false);
+  release.resolve();
+  await holding;
+  expect(await answer).toEqual({ data: { users: { totalCount: 0 } } });
+});
+
+test('the admin token is in no line of the log', async () => {
+  await door.ask('{ nobody }');
+  expect(door.logged.join('')).not.toContain(adminToken);
+});

@@ -1,0 +1,121 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { type World, createWorld } from '../support/dispatch-world.ts';
+import { makeEndpoint } from '../support/endpoint.ts';
+
+const ids = ['a', 'b', 'c'];
+const types = ['order.paid', 'order.sent', 'user.created'];
+
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('publish' as const), type: fc.constantFrom(...types) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 900 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('writeCursors' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('pause' as const), id: fc.constantFrom(...ids) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('resume' as const), id: fc.constantFrom(...ids) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('burst' as const), count: fc.integer({ min: 1, max: 400 }) }),
+  },
+);
+
+const schedule = fc.record({
+  steps: fc.array(step, { maxLength: 60 }),
+  chances: fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })),
+  failure: fc.constantFrom(0, 0.1, 0.5, 0.9),
+  lostTurn: fc.constantFrom(0, 0.05),
+  failedRead: fc.constantFrom(0, 0.3),
+});
+
+type Schedule = typeof schedule extends fc.Arbitrary<infer T> ? T : never;
+
+function run({ steps, chances, ...rates }: Schedule, { maxRetries }: { maxRetries: number }): World {
+  const endpoints = ids.map((id, index) =>
+    makeEndpoint({ id, maxRetries, events: index === 0 ? ['*'] : index === 1 ? ['order.*'] : ['user.created'] }),
+  );
+  const world = createWorld({ endpoints, rates, chance: () => chances.next().value as number });
+  for (const action of steps) {
+    if (action.do === 'publish') world.publish(action.type);
+    else if (action.do === 'burst') for (let n = 0; n < action.count; n += 1) world.publish(types[n % types.length]!);
+    else if (action.do === 'pass') world.pass(action.ms);
+    else if (action.do === 'crash') world.crash();
+    else if (action.do === 'writeCursors') world.writeCursors();
+    else world[action.do](action.id);
+  }
+  for (const id of ids) world.resume(id);
+  // Long enough for every retry of every event that is left.
+  world.pass(400_000_000);
+  return world;
+}
+
+function settledOf(world: World, id: string): number[] {
+  return world.rows.filter((row) => row.endpoint === id && row.status !== 'retrying').map(({ position }) => position);
+}
+
+test('property 7: an endpoint sees first attempts in log order, whatever fails, crashes, pauses or lags', () => {
+  fc.assert(
+    fc.property(schedule, (given) => {
+      const world = run(given, { maxRetries: 3 });
+      for (const id of ids) {
+        const first = [...new Set(world.seen.filter(({ endpoint }) => endpoint === id).map((seen) => seen.position))];
+        expect(first).toEqual(first.toSorted((one, other) => one - other));
+      }
+    }),
+    { numRuns: 5 },
+  );
+});
+
+test('property 7: every event is settled exactly once for every endpoint that wants it, and for no other', () => {
+  fc.assert(
+    fc.property(schedule, (given) => {
+      const world = run(given, { maxRetries: 3 });
+      for (const id of ids) expect(settledOf(world, id)).toEqual(world.wanted(id));
+    }),
+    { numRuns: 5 },
+  );
+});
+
+test('property 7: one request at a time, and never the next event before the one before is settled', () => {
+  fc.assert(
+    fc.property(schedule, (given) => {
+      const world = run(given, { maxRetries: 3 });
+      expect(world.mostOnWire).toBeLessThanOrEqual(1);
+      for (const id of ids) {
+        const rows = world.rows.filter(({ endpoint }) => endpoint === id);
+        for (const [index, row] of rows.entries()) {
+          const before = rows[index - 1];
+          if (before && before.position !== row.position) expect(before.status).not.toBe('retrying');
+        }
+      }
+    }),
+    { numRuns: 5 },
+  );
+});
+
+test('property 6: recorded attempts of one event count up from 1 and are never more than max_retries + 1', () => {
+  fc.assert(
+    fc.property(schedule, fc.integer({ min: 0, max: 4 }), (given, maxRetries) => {
+      const world = run({ ...given, steps: given.steps.filter((action) => action.do !== 'resume') }, { maxRetries });
+      for (const rows of Map.groupBy(world.rows, (row) => `${row.endpoint} ${row.position}`).values()) {
+        const attempts = rows.map(({ attempt }) => attempt);
+        expect(attempts.length).toBeLessThanOrEqual(maxRetries + 1);
+      }
+    }),
+    { numRuns: 5 },
+  );
+});
+
+test('the header x-webhook-previous names the event before, the same on every attempt and after a crash', () => {
+  fc.assert(
+    fc.property(schedule, (given) => {
+      const world = run(given, { maxRetries: 3 });
+      for (const id of ids) {
+        const wanted = world.wanted(id);
+        for (const { position, previous } of world.seen.filter(({ endpoint }) => endpoint === id)) {
+          expect(previous).toBe(wanted[wanted.indexOf(position) - 1] ?? 0);
+        }
+      }
+    }),
+    { numRuns: 5 },
+  );
+});

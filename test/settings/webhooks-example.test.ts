@@ -1,0 +1,63 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { createSecrets } from '../../src/settings/secrets.ts';
+import { webhooksJsonSchema } from '../../src/settings/webhooks-schema.ts';
+import { readWebhooks } from '../../src/settings/webhooks.ts';
+import { scratchDirectory } from '../support/scratch-directory.ts';
+
+const root = new URL('../../', import.meta.url);
+
+async function exampleText(): Promise<string> {
+  return await readFile(new URL('config/webhooks.yaml.example', root), 'utf8');
+}
+
+async function readText(text: string, environment: Record<string, string>) {
+  await using scratch = await scratchDirectory();
+  await mkdir(join(scratch.path, 'config'));
+  await writeFile(join(scratch.path, 'config/webhooks.yaml'), text);
+  const secrets = createSecrets({ directory: scratch.path, environment, warn: () => {} });
+  return await readWebhooks({ directory: scratch.path, allowHttp: false, secrets });
+}
+
+test('the example is valid as it is, with every endpoint disabled and no secret needed', async () => {
+  const read = await readText(await exampleText(), {});
+  expect(read).toMatchObject({ ok: true, warnings: [] });
+  expect(read.ok && read.endpoints.map(({ enabled }) => enabled)).toEqual([false, false]);
+});
+
+test('the example is valid with everything enabled and its secrets given', async () => {
+  const read = await readText((await exampleText()).replaceAll('enabled: false', 'enabled: true'), {
+    AUDIT_WEBHOOK_SECRET: 'a'.repeat(24),
+    CRM_WEBHOOK_SECRET: 'b'.repeat(24),
+    CRM_OLD_WEBHOOK_SECRET: 'c'.repeat(24),
+  });
+  expect(read).toMatchObject({ ok: true, warnings: [] });
+  expect(read.ok && read.endpoints.map(({ secrets }) => secrets.length)).toEqual([1, 2]);
+});
+
+test('the example names the schema for editors and shows every key that the schema knows', async () => {
+  const text = await exampleText();
+  expect(text.split('\n')[0]).toBe('# yaml-language-server: $schema=../schema/webhooks.schema.json');
+  const schema = JSON.parse(webhooksJsonSchema()) as {
+    properties: { endpoints: { items: { properties: object } } };
+  };
+  const { endpoints } = parse(text) as { endpoints: object[] };
+  const shown = Object.keys(endpoints.at(-1) ?? {}).toSorted();
+  expect(shown).toEqual(Object.keys(schema.properties.endpoints.items.properties).toSorted());
+});
+
+test('the example shows the values that hold when nobody gives one', async () => {
+  const least = 'endpoints: [{id: a, url: "https://a.example.com", secret: s, events: ["*"], enabled: false}]';
+  const [own, example] = await Promise.all([readText(least, {}), readText(await exampleText(), {})]);
+  const [bare] = own.ok ? own.endpoints : [];
+  const [first, full] = example.ok ? example.endpoints : [];
+  expect(first).toEqual({ ...bare, id: first?.id, url: first?.url, secretName: first?.secretName });
+  const { id, url, secretName, events, description, headers, previousSecretNames } = full ?? {};
+  expect(full).toEqual({ ...bare, id, url, secretName, events, description, headers, previousSecretNames });
+});
+
+test('schema/webhooks.schema.json is what schema/print-webhooks-schema.ts prints', async () => {
+  expect(await readFile(new URL('schema/webhooks.schema.json', root), 'utf8')).toBe(webhooksJsonSchema());
+});
