@@ -19,6 +19,7 @@ import { startPartitions } from './operations/partitions.ts';
 import { createReadiness } from './operations/readiness.ts';
 import { numberAll, startRelay } from './outbox/relay.ts';
 import { createTransactions } from './outbox/transactions.ts';
+import { relationWarnings } from './settings/relations.ts';
 import { readConfiguration, readSettings } from './settings/start-settings.ts';
 import { openLog } from './telemetry/logger.ts';
 import { openThreadPool } from './worker/pool.ts';
@@ -52,10 +53,8 @@ export async function startService(): Promise<Service> {
     logger.info({ secret: name, path }, created ? `${name} was made` : `${name} is read from its local file`);
   }
   for (const { file, line, message } of webhooks.warnings) logger.warn({ file, line }, message);
-  for (const { id, timeoutMs } of webhooks.endpoints) {
-    if (timeoutMs <= settings.shutdownGraceMs) continue;
-    logger.warn({ endpoint_id: id }, 'its timeout is longer than SHUTDOWN_GRACE: an attempt cut off by it is repeated');
-  }
+  const relations = { shutdownGraceMs: settings.shutdownGraceMs, endpoints: webhooks.endpoints };
+  for (const warning of relationWarnings(relations)) logger.warn(warning);
 
   // The databases, of our own or given.
   const { stateDirectory: directory } = settings;

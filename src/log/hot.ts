@@ -117,13 +117,13 @@ export async function openHotLog({
       await probe();
       return problem;
     },
-    async [Symbol.asyncDispose]() {
+    [Symbol.asyncDispose]() {
       closed = true;
       ready = false;
       clearInterval(prober);
       producer.disconnect();
       consumer.disconnect();
-      await null;
+      return Promise.resolve();
     },
   };
 }

@@ -54,9 +54,9 @@ export function startLogReader({ hot, cold, after, take, onError }: LogReaderPar
       }
       const gap = next.findIndex((entry, index) => entry.position !== position + 1 + index);
       const end = gap === -1 ? next.length : gap;
-      const run = next.slice(0, end);
+      const consecutive = next.slice(0, end);
       next = next.slice(end);
-      accept(run);
+      accept(consecutive);
     }
   }
 

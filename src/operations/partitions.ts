@@ -76,7 +76,11 @@ export async function startPartitions({
     } catch (error) {
       log.warn(`no partitions were made: ${reasonOf(error)}; tried again later`);
     }
-    if (!stopped) timer = setTimeout(() => (running = run()), everyMs);
+    if (!stopped) {
+      timer = setTimeout(() => {
+        running = run();
+      }, everyMs);
+    }
   }
 
   let running = run();

@@ -2,16 +2,36 @@
 
 /** Compiles patterns in which `*` matches any run of characters, dots included, into one test of an event type. */
 export function compilePatterns(patterns: readonly string[]): (type: string) => boolean {
-  const source = patterns.map((pattern) => pattern.split('*').map(escapeRegExp).join('.*')).join('|');
-  const expression = new RegExp(`^(?:${source})$`, 's');
-  return (type) => expression.test(type);
+  return (type) => patterns.some((pattern) => matchesPattern(pattern, type));
+}
+
+/** Looks back only to the last star, so that no pattern costs more than its length times the type's. */
+function matchesPattern(pattern: string, type: string): boolean {
+  let at = 0;
+  let read = 0;
+  let star = -1;
+  let readAtStar = 0;
+  while (read < type.length) {
+    if (pattern[at] === '*') {
+      star = at;
+      at += 1;
+      readAtStar = read;
+    } else if (pattern[at] === type[read]) {
+      at += 1;
+      read += 1;
+    } else if (star >= 0) {
+      readAtStar += 1;
+      read = readAtStar;
+      at = star + 1;
+    } else {
+      return false;
+    }
+  }
+  while (pattern[at] === '*') at += 1;
+  return at === pattern.length;
 }
 
 /** The same pattern for SQL's LIKE with its default escape character. */
 export function likePattern(pattern: string): string {
   return pattern.replace(/[\\%_]/g, '\\$&').replaceAll('*', '%');
-}
-
-function escapeRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

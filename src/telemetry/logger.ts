@@ -1,8 +1,8 @@
 // The structured log: one JSON object a line on stdout, or prose on a terminal.
 
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 
-export type { Logger } from 'pino';
+export type Logger = PinoLogger;
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 

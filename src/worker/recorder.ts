@@ -32,7 +32,7 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
 
   async function writeAll(): Promise<void> {
     // Attempts that end in the same turn of the event loop share a batch.
-    await null;
+    await Promise.resolve();
     while (waiting.length > 0) {
       const batch = waiting.slice(0, maxBatch);
       waiting = waiting.slice(maxBatch);

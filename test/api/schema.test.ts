@@ -59,8 +59,8 @@ test('every type, field, argument and enum value is described', () => {
     if (isInputObjectType(type) || isObjectType(type) || isInterfaceType(type)) {
       for (const field of Object.values(type.getFields())) {
         check(`${type.name}.${field.name}`, field);
-        if ('args' in field)
-          field.args.forEach((argument) => check(`${type.name}.${field.name}.${argument.name}`, argument));
+        const { args = [] } = field as GraphQLField<unknown, unknown>;
+        for (const argument of args) check(`${type.name}.${field.name}.${argument.name}`, argument);
       }
     }
   }

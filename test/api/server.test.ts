@@ -95,7 +95,7 @@ test('a database that refuses connections makes every field UNAVAILABLE, and the
     expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['UNAVAILABLE']);
     expect(JSON.stringify(errors)).not.toContain(String(port));
   }
-  expect(away.logged.join('')).toContain('"path":"users.totalCount"');
+  expect(away.logged.join('')).toContain('"path":"users"');
 });
 
 /** Passes bytes on to Postgres until it is told to stop, as a server that is stopped, not gone. */
@@ -130,14 +130,18 @@ test.each([
   await using proxy = await openProxy(new URL(inject('postgresUrl')));
   url.port = String(proxy.port);
   url.hostname = '127.0.0.1';
-  await using behind = await openDoor({ url: url.href });
+  const behind = await openDoor({ url: url.href });
   expect((await behind.ask('{ users { nodes { id } } }')).errors).toBeUndefined();
   proxy.stop();
   const askedAt = performance.now();
   const { errors } = await behind.ask(query);
   expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['UNAVAILABLE']);
   expect(performance.now() - askedAt).toBeLessThan(3_000);
+
   proxy.cut();
+  // Not awaited: a BEGIN that fails keeps its pooled connection for ever (Kysely's controlled transactions), and closing
+  // waits for it. The connection itself is cut.
+  void behind[Symbol.asyncDispose]();
 });
 
 test('a slow query of a database that is there is waited for', async () => {

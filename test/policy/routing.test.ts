@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compilePatterns } from '../../src/policy/routing.ts';
+import { compilePatterns, likePattern } from '../../src/policy/routing.ts';
 
 test.each([
   ['user.created', 'user.created', true],
@@ -21,4 +21,21 @@ test('a pattern without a star matches itself and nothing else', () => {
       expect(compilePatterns([one])(other)).toBe(one === other);
     }),
   );
+});
+
+test('many stars match as a regular expression would, in no more time than the lengths ask for', () => {
+  const pattern = fc.stringMatching(/^[ab.*]{0,12}$/);
+  const type = fc.stringMatching(/^[ab.]{0,16}$/);
+  fc.assert(
+    fc.property(pattern, type, (one, other) => {
+      const expression = new RegExp(`^${one.replaceAll('.', '\\.').replaceAll('*', '.*')}$`);
+      expect(compilePatterns([one])(other)).toBe(expression.test(other));
+    }),
+  );
+  expect(compilePatterns(['*a'.repeat(60) + '*b'])('a'.repeat(128))).toBe(false);
+});
+
+test('a pattern becomes its LIKE with what LIKE would read otherwise escaped', () => {
+  expect(likePattern('user.oauth_*')).toBe('user.oauth\\_%');
+  expect(likePattern('100%\\')).toBe('100\\%\\\\');
 });

@@ -181,8 +181,7 @@ export function createWorld({ endpoints, chance, rates, shares = { fast: 3, slow
       dispatcher.pause(id, 'admin');
     },
     resume(id: string): void {
-      pauses.delete(id);
-      dispatcher.resume(id, 0);
+      if (pauses.delete(id)) dispatcher.resume(id, 0);
     },
     configure(endpoint: Endpoint): void {
       inForce.set(endpoint.id, endpoint);

@@ -117,7 +117,7 @@ test(
           const commitsBefore = commits();
           const outcome = await perform(does, id, transactions).then(
             (made) => ({ made }),
-            (error: Error) => error,
+            (error: unknown) => (error instanceof Error ? error : expect.fail('no error')),
           );
           await orm.em.fork().execute('truncate failing_step');
 

@@ -1,0 +1,12 @@
+// A fixed sequence of numbers from 0 to 1 for each seed.
+
+/** Mulberry32 (public domain, by Tommy Ettinger): small, fast, and the same everywhere. */
+export function createChance(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
