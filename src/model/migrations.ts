@@ -31,7 +31,6 @@ async function withMigrator<T>(url: string, use: (orm: MikroORM) => Promise<T>):
     { url, connections: 2, name: 'tidings-migrate' },
     {
       extensions: [Migrator],
-      logger: () => {},
       // A migration may take longer than any query, and its lock waits meanwhile.
       driverOptions: { application_name: 'tidings-migrate', keepAlive: true },
       migrations: { migrationsList: migrations, tableName: 'tidings_migrations', snapshot: false },

@@ -1,6 +1,7 @@
 // Opens MikroORM on the one database, with the time-outs that keep a lost Postgres from hanging its callers.
 
 import { MikroORM, type Options } from '@mikro-orm/postgresql';
+import { releaseBrokenConnections } from './broken-connections.ts';
 import { EndpointStats } from './endpoint-stats.ts';
 import { IdempotencyKey } from './idempotency-key.ts';
 import { LogHead } from './log-head.ts';
@@ -24,6 +25,10 @@ export function openOrm({ url, connections, name }: OrmOptions, more: Partial<Op
     clientUrl: url,
     entities: [User, WebhookEvent, WebhookDelivery, WebhookCursor, LogHead, IdempotencyKey, SideItem, EndpointStats],
     forceUtcTimezone: true,
+    // It would write prose to stdout, between the log's lines; errors reach their callers anyway.
+    logger: () => {},
+    // The default makes a database that a mistyped URL names.
+    ensureDatabase: false,
     pool: { min: 0, max: connections },
     driverOptions: {
       application_name: name,
@@ -32,6 +37,7 @@ export function openOrm({ url, connections, name }: OrmOptions, more: Partial<Op
       statement_timeout: 30_000,
       idle_in_transaction_session_timeout: 30_000,
       keepAlive: true,
+      onPoolCreated: releaseBrokenConnections,
     },
     ...more,
   });

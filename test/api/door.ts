@@ -1,6 +1,6 @@
 // The API on a database of its own, asked without a socket, with a configuration that lives in memory.
 
-import { MikroORM } from '@mikro-orm/postgresql';
+import type { MikroORM } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
 import { createApp } from '../../src/api/app.ts';
 import type { Endpoints, Reload } from '../../src/api/graphql/builder.ts';

@@ -59,7 +59,7 @@ test('every type, field, argument and enum value is described', () => {
     if (isInputObjectType(type) || isObjectType(type) || isInterfaceType(type)) {
       for (const field of Object.values(type.getFields())) {
         check(`${type.name}.${field.name}`, field);
-        const { args = [] } = field as GraphQLField<unknown, unknown>;
+        const args = 'args' in field ? (field as GraphQLField<unknown, unknown>).args : [];
         for (const argument of args) check(`${type.name}.${field.name}.${argument.name}`, argument);
       }
     }

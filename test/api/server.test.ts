@@ -4,6 +4,7 @@ import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { openHttp } from '../../src/api/server.ts';
 import { openDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Answer, type Door, adminToken, openDoor, post } from './door.ts';
 
 let door: Door;
@@ -156,8 +157,15 @@ test('a slow query of a database that is there is waited for', async () => {
   await locked.promise;
   let asked = false;
   const answer = door.ask('{ users { totalCount } }').then((result: Answer) => ((asked = true), result));
-  // Longer than the time after which the database is asked whether it is there, and than that question may take.
-  await new Promise((resolve) => setTimeout(resolve, 2_700));
+  // The door has asked the database whether it is there, and was answered.
+  await eventually(async () => {
+    const rows = await door.orm.em
+      .fork()
+      .execute<unknown[]>(
+        `select 1 from pg_stat_activity where datname = current_database() and query = 'select 1' and state = 'idle'`,
+      );
+    return rows.length > 0;
+  });
   expect(asked).toBe(false);
   release.resolve();
   await holding;
