@@ -1,7 +1,6 @@
-// Writes schema/schema.graphql from the schema in the code; run it whenever that changed.
+// Prints the GraphQL schema that the code makes: `node schema/print-graphql-schema.ts >schema/schema.graphql`.
 
-import { writeFileSync } from 'node:fs';
 import { lexicographicSortSchema, printSchema } from 'graphql';
 import { schema } from '../src/api/graphql/schema.ts';
 
-writeFileSync(new URL('schema.graphql', import.meta.url), `${printSchema(lexicographicSortSchema(schema))}\n`);
+process.stdout.write(`${printSchema(lexicographicSortSchema(schema))}\n`);

@@ -9,7 +9,7 @@ import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 
 /** A UUIDv7 of that moment (RFC 9562, section 5.7). */
-export function uuidAt(at: Date): string {
+function uuidAt(at: Date): string {
   const hex = at.getTime().toString(16).padStart(12, '0');
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7${randomUUID().slice(15)}`;
 }

@@ -12,7 +12,7 @@ export async function eventually<T>(
   for (;;) {
     try {
       const answer = await ask();
-      if (answer) return answer as NonNullable<T>;
+      if (answer) return answer;
       last = answer;
     } catch (error) {
       last = error;

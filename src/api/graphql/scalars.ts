@@ -8,7 +8,7 @@ const moment = /^\d{4}-(\d{2})-(\d{2})T\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2
  * Reads an ISO 8601 date and time with an offset or Z; digits after the milliseconds are cut off. Throws GraphQLError
  * for anything else, also for a day that no month has and a year outside 1 to 9999.
  */
-export function parseDateTime(value: unknown): Date {
+function parseDateTime(value: unknown): Date {
   const text = typeof value === 'string' ? value : '';
   const match = moment.exec(text);
   const time = new Date(text.replace(',', '.').toUpperCase());
