@@ -8,13 +8,12 @@ import { lockDirectory } from './embedded/lock.ts';
 import { openEmbeddedPostgres } from './embedded/postgres.ts';
 import { openEmbeddedValkey } from './embedded/valkey.ts';
 import { createColdLog } from './log/cold.ts';
-import { openHotLog } from './log/hot.ts';
-import { streamKey } from './log/identity.ts';
 import { startLogReader } from './log/reader.ts';
 import { openOrm } from './model/orm.ts';
 import { prepareDatabase } from './operations/database.ts';
 import { createEndpointControl } from './operations/endpoint-control.ts';
 import { startHeartbeat } from './operations/heartbeat.ts';
+import { openLogTail } from './operations/hot-log.ts';
 import { startPartitions } from './operations/partitions.ts';
 import { createReadiness } from './operations/readiness.ts';
 import { numberAll, startRelay } from './outbox/relay.ts';
@@ -77,19 +76,8 @@ export async function startService(): Promise<Service> {
   // The log: everything committed before now has its position before anybody reads.
   const relayOrm = openOrm({ url: databaseUrl, connections: 1, name: 'tidings-relay' });
   opening.defer(() => relayOrm.close(true));
+  const hot = await openLogTail({ url: valkeyUrl, orm, log: logger });
   const head = await numberAll(relayOrm);
-  const hot =
-    valkeyUrl === null
-      ? null
-      : await openHotLog({
-          url: valkeyUrl,
-          key: await streamKey(orm),
-          onChange: (ready, reason) =>
-            ready
-              ? logger.info('Valkey answers: events flow through its stream')
-              : logger.warn({ reason }, 'Valkey does not answer: events flow through Postgres until it does'),
-        });
-  if (hot && !hot.ready) logger.warn('Valkey cannot be reached: events flow through Postgres until it can');
   const cold = createColdLog(orm);
 
   // Deliveries.

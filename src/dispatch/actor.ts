@@ -14,6 +14,7 @@
 import type { LogEntry } from '../log/entry.ts';
 import type { PauseReason } from '../model/webhook-cursor.ts';
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
+import { filterText } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Receiver, Turn, TurnReport } from '../worker/turn.ts';
 import { type Mailbox, createMailbox } from './mailbox.ts';
@@ -39,7 +40,7 @@ export type Place = {
   retry: { position: number; attempts: number; waitMs: number } | null;
   side: readonly { entry: LogEntry; origin: DeliveryOrigin; attempts: number; waitMs: number }[];
   backlog: number;
-  /** The backlog was too long to count: it is at least this. */
+  /** The backlog could not be counted yet, or was too long: it is at least this. */
   backlogIsFloor: boolean;
   lastError: string | null;
 };
@@ -227,11 +228,13 @@ export class Actor {
 
   /** Takes a changed configuration; a changed filter holds for what still waits, too. */
   configure(endpoint: Endpoint, matches: (type: string) => boolean): void {
-    const sameFilter = endpoint.events.join('\n') === this.endpoint.events.join('\n');
+    const sameFilter = filterText(endpoint.events) === filterText(this.endpoint.events);
     this.endpoint = endpoint;
     this.#receiver = receiverOf(endpoint);
     this.matches = matches;
     if (sameFilter) return;
+    this.backlog = 0;
+    this.backlogIsFloor = true;
     if (this.running?.choice.kind === 'line') this.#filterChanged = true;
     else this.#readAgain();
   }

@@ -1,13 +1,9 @@
 // Where the endpoints stand, in Postgres: written lazily, many at once, and never over a newer generation.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { filterText } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Actor } from './actor.ts';
-
-/** How an endpoint's filter is stored beside the backlog that was counted with it. */
-export function filterText({ events }: Pick<Endpoint, 'events'>): string {
-  return events.join('\n');
-}
 
 type CursorRow = {
   endpoint_id: string;
@@ -59,7 +55,7 @@ function rowOf(actor: Actor, dispatched: number): CursorRow {
     position,
     previous,
     examined: dispatched,
-    filter: filterText(actor.endpoint),
+    filter: filterText(actor.endpoint.events),
     backlog: Math.max(0, actor.backlog),
     last_error: actor.lastError,
   };
@@ -77,7 +73,7 @@ export async function placeEndpoints(em: EntityManager, endpoints: readonly Endp
   const rows = endpoints.map((endpoint) => ({
     endpoint_id: endpoint.id,
     position: endpoint.enabled ? head.position : null,
-    filter: filterText(endpoint),
+    filter: filterText(endpoint.events),
   }));
   const given = JSON.stringify(rows);
   await em.execute(

@@ -117,14 +117,14 @@ export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }
 
   async function writeCursors(): Promise<void> {
     try {
-      await cursors.write(dispatcher.actors(), dispatcher.position);
       await recount();
+      await cursors.write(dispatcher.actors(), dispatcher.position);
     } catch (error) {
       log.warn({ reason: reasonOf(error) }, 'cursors not written yet');
     }
   }
 
-  /** A backlog that was too long to count is counted again when it may have become short enough. */
+  /** A backlog that was too long to count, or counted by another filter, is counted again when it may be exact. */
   async function recount(): Promise<void> {
     for (const actor of dispatcher.actors()) {
       if (!actor.backlogIsFloor || actor.backlog >= exactTo) continue;

@@ -4,9 +4,9 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { PauseReason } from '../model/webhook-cursor.ts';
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
 import { countMatches } from './backlog.ts';
+import { filterText } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Place } from './actor.ts';
-import { filterText } from './cursors.ts';
 
 type Cursor = {
   endpointId: string;
@@ -89,7 +89,7 @@ export async function loadPlaces(
   );
   const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
   const unseen = cursors.map((cursor) => {
-    const sameFilter = cursor.filter === filterText(byId.get(cursor.endpointId)!);
+    const sameFilter = cursor.filter === filterText(byId.get(cursor.endpointId)!.events);
     return { endpoint: byId.get(cursor.endpointId)!, after: sameFilter ? cursor.examined : cursor.position };
   });
   const counts = await countMatches(orm, unseen, head);
@@ -97,7 +97,7 @@ export async function loadPlaces(
     cursors.map((cursor, index) => {
       const line = lines.get(cursor.endpointId) ?? [];
       const settled = new Set(line.filter(({ status }) => status !== 'retrying').map(({ position }) => position));
-      const stored = cursor.filter === filterText(byId.get(cursor.endpointId)!) ? cursor.backlog : 0;
+      const stored = cursor.filter === filterText(byId.get(cursor.endpointId)!.events) ? cursor.backlog : 0;
       const place: Place = {
         generation: cursor.generation,
         resumes: cursor.resumes,

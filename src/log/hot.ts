@@ -20,22 +20,29 @@ export type HotLog = AsyncDisposable & {
   readonly ready: boolean;
   /** The next entries after a position: waits up to a second for the first; null when Valkey did not answer. */
   read(after: number): Promise<LogEntry[] | null>;
+  /** The stream's last entry; null when it has none, or Valkey does not answer. */
+  last(): Promise<LogEntry | null>;
+  /** Goes on in another stream. */
+  moveTo(key: string): void;
   /** Null when Valkey answers, else what is the matter with it. */
   check(): Promise<string | null>;
 };
 
 /**
  * Opens the stream under `key`; resolves when Valkey answered, or after a second, and goes on trying. `onChange` hears
- * whenever it becomes ready or stops being so.
+ * whenever it becomes ready or stops being so, `onRefused` of entries whose place in the stream is taken.
  */
 export async function openHotLog({
   url,
-  key,
+  key: firstKey,
   onChange,
+  onRefused,
 }: {
   url: string;
   key: string;
   onChange: (ready: boolean, reason: string | null) => void;
+  /** `taken` is what stands there: the same entry, added twice, or another one. */
+  onRefused: (taken: LogEntry) => void;
 }): Promise<HotLog> {
   const options = {
     enableOfflineQueue: false,
@@ -47,6 +54,7 @@ export async function openHotLog({
   const producer = new Redis(url, { ...options, commandTimeout: commandTimeoutMs });
   // Blocking reads have a connection of their own: any other command would wait behind them.
   const consumer = new Redis(url, { ...options, commandTimeout: blockMs + commandTimeoutMs });
+  let key = firstKey;
   let problem: string | null = null;
   let ready = false;
   let inFlight = 0;
@@ -76,6 +84,11 @@ export async function openHotLog({
     }
   }
 
+  async function lookAt(position: number): Promise<void> {
+    const [found] = await producer.xrange(key, `${position}-0`, `${position}-0`);
+    if (found) onRefused(toEntry(found[0], found[1]));
+  }
+
   const prober = setInterval(() => {
     if (!ready) void probe();
   }, probeEveryMs);
@@ -91,9 +104,12 @@ export async function openHotLog({
         pipeline.xadd(key, 'MAXLEN', '~', keptEntries, `${position}-0`, ...fields);
       }
       inFlight += entries.length;
-      // Each command's own refusal (an id that is there already) is in the results, and is no reason to worry.
       void pipeline
         .exec()
+        .then((results) => {
+          const refused = results?.findIndex(([error]) => error !== null) ?? -1;
+          return refused === -1 ? undefined : lookAt(entries[refused]!.position);
+        })
         .catch(away)
         .finally(() => {
           inFlight -= entries.length;
@@ -112,6 +128,18 @@ export async function openHotLog({
         if (!closed) consumer.disconnect(true);
         return null;
       }
+    },
+    async last() {
+      try {
+        const [found] = await producer.xrevrange(key, '+', '-', 'COUNT', 1);
+        return found ? toEntry(found[0], found[1]) : null;
+      } catch (error) {
+        away(error as Error);
+        return null;
+      }
+    },
+    moveTo(next) {
+      key = next;
     },
     async check() {
       await probe();

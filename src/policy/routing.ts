@@ -35,3 +35,8 @@ function matchesPattern(pattern: string, type: string): boolean {
 export function likePattern(pattern: string): string {
   return pattern.replace(/[\\%_]/g, '\\$&').replaceAll('*', '%');
 }
+
+/** How a filter is stored beside what was counted with it. */
+export function filterText(patterns: readonly string[]): string {
+  return patterns.join('\n');
+}

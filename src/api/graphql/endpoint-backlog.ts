@@ -1,7 +1,7 @@
 // How much endpoints have before them, from the number that the owner keeps and what has happened since.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { likePattern } from '../../policy/routing.ts';
+import { filterText, likePattern } from '../../policy/routing.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 
 /** Exact up to here; above, this is the answer. */
@@ -75,7 +75,7 @@ function subscriptions(endpoints: readonly Endpoint[]): string {
       endpoint_id: id,
       patterns: events.map(likePattern),
       // As dispatch/cursors.ts stores it.
-      filter: events.join('\n'),
+      filter: filterText(events),
     })),
   );
 }

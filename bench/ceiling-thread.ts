@@ -1,0 +1,71 @@
+// A thread of the ceiling: bare signed POSTs, one connection an endpoint, one request at a time on each.
+
+import { type KeyObject, createHmac, createSecretKey } from 'node:crypto';
+import { parentPort } from 'node:worker_threads';
+import { Client, type Dispatcher } from 'undici';
+import type { CeilingRun, CeilingTime } from './ceiling.ts';
+
+type Line = { client: Client; key: KeyObject };
+
+const lines = new Map<string, Line>();
+
+parentPort!.on('message', (run: CeilingRun) => void send(run));
+
+async function send({ url, endpoints }: CeilingRun): Promise<void> {
+  const startedAtMs = performance.timeOrigin + performance.now();
+  await Promise.all(
+    endpoints.map(async ({ path, secret, events }) => {
+      const { client, key } = lineOf(url, path, secret);
+      for (const event of events) await post(client, path, key, event);
+    }),
+  );
+  const endedAtMs = performance.timeOrigin + performance.now();
+  parentPort!.postMessage({ startedAtMs, endedAtMs } satisfies CeilingTime);
+}
+
+function lineOf(url: string, path: string, secret: string): Line {
+  let line = lines.get(path);
+  if (!line) {
+    const key = createSecretKey(Buffer.from(secret.slice('whsec_'.length), 'base64'));
+    line = { client: new Client(url, { pipelining: 1, headersTimeout: 0, bodyTimeout: 0 }), key };
+    lines.set(path, line);
+  }
+  return line;
+}
+
+type Event = CeilingRun['endpoints'][number]['events'][number];
+
+/** undici's lowest layer, which costs less than `request`: what the service is held against is the best there is. */
+function post(client: Client, path: string, key: KeyObject, event: Event): Promise<void> {
+  const { id, position, previous, payload } = event;
+  const timestamp = String(Math.floor(Date.now() / 1000));
+  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${payload}`).digest('base64');
+  const headers = [
+    'content-type',
+    'application/json',
+    'user-agent',
+    'Tidings/0.0.0',
+    'x-webhook-attempt',
+    '1',
+    'x-webhook-position',
+    String(position),
+    'x-webhook-previous',
+    String(previous),
+    'webhook-id',
+    id,
+    'webhook-timestamp',
+    timestamp,
+    'webhook-signature',
+    `v1,${signature}`,
+  ];
+  return new Promise((resolve, reject) => {
+    const handler: Dispatcher.DispatchHandler = {
+      onResponseStart(_, status) {
+        if (status !== 204) reject(new Error(`the receiver answered ${status}`));
+      },
+      onResponseEnd: () => resolve(),
+      onResponseError: (_, error) => reject(error),
+    };
+    client.dispatch({ method: 'POST', path, headers, body: payload }, handler);
+  });
+}

@@ -1,0 +1,49 @@
+// The ceiling: what undici alone does with the same bodies in as many threads, with nothing recorded.
+
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import type { Expected } from './backlog.ts';
+import type { BenchEndpoint } from './endpoints.ts';
+import type { Ground } from './ground.ts';
+
+/** What a thread is to send: each endpoint's events one after another, the endpoints side by side. */
+export type CeilingRun = {
+  url: string;
+  endpoints: { path: string; secret: string; events: Pick<Expected, 'id' | 'position' | 'previous' | 'payload'>[] }[];
+};
+
+/** Unix milliseconds, with fractions. */
+export type CeilingTime = { startedAtMs: number; endedAtMs: number };
+
+export type Ceiling = {
+  /** Sends the events; the seconds from the first thread's first request to the last answer. */
+  send(events: readonly Expected[]): Promise<number>;
+};
+
+/** The threads live from run to run, and so does what their compiler has learnt. */
+export async function openCeiling(
+  ground: Ground,
+  { url, endpoints, threads }: { url: string; endpoints: readonly BenchEndpoint[]; threads: number },
+): Promise<Ceiling> {
+  const workers = Array.from({ length: threads }, () => new Worker(new URL('./ceiling-thread.ts', import.meta.url)));
+  for (const worker of workers) {
+    await ground.open({ [Symbol.asyncDispose]: async () => void (await worker.terminate()) });
+  }
+  return {
+    async send(events) {
+      const byType = Map.groupBy(events, ({ type }) => type);
+      const lines = endpoints.map(({ path, secret, type }) => ({ path, secret, events: byType.get(type) ?? [] }));
+      const times = await Promise.all(
+        workers.map(async (worker, thread) => {
+          const own = lines.filter((_, index) => index % threads === thread);
+          worker.postMessage({ url, endpoints: own } satisfies CeilingRun);
+          const [time] = (await once(worker, 'message')) as [CeilingTime];
+          return time;
+        }),
+      );
+      const startedAtMs = Math.min(...times.map((time) => time.startedAtMs));
+      const endedAtMs = Math.max(...times.map((time) => time.endedAtMs));
+      return (endedAtMs - startedAtMs) / 1_000;
+    },
+  };
+}

@@ -1,0 +1,44 @@
+// One request as the receiver's log has it; both receivers write the same fields in the same order.
+
+export type Received = {
+  path: string;
+  id: string;
+  position: number;
+  previous: number;
+  attempt: number;
+  timestamp: string;
+  signature: string;
+  bodyBytes: number;
+};
+
+/** As nginx names what it logs; the headers among them are what the Node receiver looks up. */
+export const loggedVariables = [
+  'uri',
+  'http_webhook_id',
+  'http_x_webhook_position',
+  'http_x_webhook_previous',
+  'http_x_webhook_attempt',
+  'http_webhook_timestamp',
+  'http_webhook_signature',
+  'content_length',
+] as const;
+
+/** One line a request, its fields separated by spaces; in the order in which the requests came. */
+export function parseReceived(log: string): Received[] {
+  return log
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [path = '', id = '', position, previous, attempt, timestamp = '', signature = '', bytes] = line.split(' ');
+      return {
+        path,
+        id,
+        position: Number(position),
+        previous: Number(previous),
+        attempt: Number(attempt),
+        timestamp,
+        signature,
+        bodyBytes: Number(bytes),
+      };
+    });
+}

@@ -1,0 +1,42 @@
+// A working directory with a Postgres and a Valkey of its own, all gone afterwards.
+
+import { symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { openEmbeddedPostgres } from '../src/embedded/postgres.ts';
+import { openEmbeddedValkey } from '../src/embedded/valkey.ts';
+import { migrate } from '../src/model/migrations.ts';
+import { openOrm } from '../src/model/orm.ts';
+import { makeEmbeddedDirectory } from '../test/support/embedded-directory.ts';
+import type { Ground } from './ground.ts';
+
+/** A directory whose local servers, the service's own too, end with it. */
+export async function openDirectory(ground: Ground): Promise<string> {
+  const { path } = await ground.open(makeEmbeddedDirectory());
+  // Servers are looked for in the directory itself when it is removed, and the service has its own in .tidings.
+  await symlink('.', join(path, '.tidings'));
+  return path;
+}
+
+export type Servers = {
+  databaseUrl: string;
+  /** Null where no Valkey is installed. */
+  valkeyUrl: string | null;
+  orm: MikroORM;
+  versions: Record<string, string>;
+};
+
+/** The same servers that the service starts when it is given none, here with the tables made. */
+export async function openServers(ground: Ground, directory: string): Promise<Servers> {
+  const log = { info: () => {}, warn: (message: string) => console.error(message) };
+  const { url: databaseUrl } = await ground.open(openEmbeddedPostgres({ directory, log }));
+  const valkey = await openEmbeddedValkey({ directory, log });
+  const valkeyUrl = valkey ? (await ground.open(valkey)).url : null;
+  await migrate(databaseUrl);
+  const orm = openOrm({ url: databaseUrl, connections: 2, name: 'bench' });
+  await ground.open({ [Symbol.asyncDispose]: () => orm.close(true) });
+  const [{ postgres }] = await orm.em.fork().execute<[{ postgres: string }]>(
+    `select current_setting('server_version') as postgres`,
+  );
+  return { databaseUrl, valkeyUrl, orm, versions: { postgres } };
+}

@@ -1,0 +1,88 @@
+// The demo's own directory: the endpoints it shows, their secrets, and the configuration file that names both.
+
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StartError } from '../settings/start-error.ts';
+
+export type DemoEndpoint = {
+  id: string;
+  events: string[];
+  /** In the form of the file; absent: its default. */
+  baseDelay?: string;
+  /** For people. */
+  description: string;
+};
+
+export const demoEndpoints: readonly DemoEndpoint[] = [
+  { id: 'crm', events: ['user.*'], description: 'wants to know everything about users' },
+  { id: 'audit', events: ['*'], description: 'wants to know everything' },
+  {
+    id: 'flaky',
+    events: ['user.created', 'user.updated'],
+    baseDelay: '500ms',
+    description: 'answers 503 twice before it accepts',
+  },
+];
+
+/** Makes what is missing: the directory, for its owner alone, and a secret for each endpoint. Answers those by id. */
+export async function prepareDirectory(directory: string): Promise<Map<string, string>> {
+  await mkdir(join(directory, 'config'), { recursive: true, mode: 0o700 });
+  await mkdir(secretsOf(directory), { recursive: true, mode: 0o700 });
+  const secrets = new Map<string, string>();
+  for (const { id } of demoEndpoints) secrets.set(id, await readOrMakeSecret(join(secretsOf(directory), nameFor(id))));
+  return secrets;
+}
+
+/** Where the secrets lie as files. */
+export function secretsOf(directory: string): string {
+  return join(directory, 'secrets');
+}
+
+/** Writes config/webhooks.yaml with every endpoint at its path of the receiver. */
+export async function writeConfiguration(directory: string, receiverUrl: string): Promise<void> {
+  const endpoints = demoEndpoints.map(({ id, events, baseDelay, description }) =>
+    [
+      `  - id: ${id}`,
+      `    url: ${receiverUrl}/${id}`,
+      `    secret: ${nameFor(id)}`,
+      `    events: ${JSON.stringify(events)}`,
+      `    description: ${description}`,
+      ...(baseDelay === undefined ? [] : [`    base_delay: ${baseDelay}`]),
+    ].join('\n'),
+  );
+  const head = '# Written by each start of the demo, because its receiver takes a free port.\nendpoints:\n';
+  await writeFile(configurationOf(directory), `${head}${endpoints.join('\n')}\n`);
+}
+
+/**
+ * Throws a StartError when another demo runs in the directory. The receiver that the configuration names is asked,
+ * because it lives exactly as long as its demo.
+ */
+export async function refuseSecondDemo(directory: string): Promise<void> {
+  const configuration = await readFile(configurationOf(directory), 'utf8').catch(() => '');
+  const receiverUrl = /url: (http:\/\/127\.0\.0\.1:\d+)\//.exec(configuration)?.[1];
+  if (receiverUrl === undefined) return;
+  const answer = await fetch(receiverUrl, { signal: AbortSignal.timeout(2_000) })
+    .then((response) => response.json() as Promise<{ demo?: unknown } | null>)
+    .catch(() => null);
+  if (answer?.demo !== directory) return;
+  throw new StartError(`A demo already runs in ${directory}: stop it with Ctrl-C where it runs, then start this one.`);
+}
+
+function configurationOf(directory: string): string {
+  return join(directory, 'config', 'webhooks.yaml');
+}
+
+function nameFor(id: string): string {
+  return `${id}_webhook_secret`;
+}
+
+async function readOrMakeSecret(path: string): Promise<string> {
+  try {
+    await writeFile(path, `whsec_${randomBytes(32).toString('base64')}`, { mode: 0o600, flag: 'wx', flush: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  return await readFile(path, 'utf8');
+}

@@ -1,0 +1,102 @@
+// The demo's process: the whole system and a receiver in .tidings/demo, shown on the terminal until Ctrl-C.
+
+import { readFile } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { StartError } from '../settings/start-error.ts';
+import { createAdminApi } from './admin-api.ts';
+import { demoEndpoints, prepareDirectory, refuseSecondDemo, secretsOf, writeConfiguration } from './directory.ts';
+import { openReceiver } from './receiver.ts';
+import { createScreen } from './screen.ts';
+import { startServiceProcess } from './service-process.ts';
+import { keepAlive, tellStory } from './story.ts';
+
+const place = join('.tidings', 'demo');
+const screen = createScreen();
+
+/** The first signal asks for a clean end, the second ends the demo and its service at once. */
+function catchStop(): AbortSignal {
+  const stop = new AbortController();
+  const end = (): void => {
+    if (stop.signal.aborted) process.exit(1);
+    stop.abort();
+  };
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, end);
+  // Nobody reads any more, as after `| head`.
+  process.stdout.on('error', () => stop.abort());
+  return stop.signal;
+}
+
+async function runDemo(directory: string, stop: AbortSignal): Promise<void> {
+  await using parts = new AsyncDisposableStack();
+  await refuseSecondDemo(directory);
+  const secrets = await prepareDirectory(directory);
+  const receiver = parts.use(await openReceiver({ directory, secrets, onArrival: screen.arrival }));
+  await writeConfiguration(directory, receiver.url);
+
+  screen.say(`Tidings starts in ${place} with a Postgres and a Valkey of its own …`);
+  const service = parts.use(
+    startServiceProcess(directory, {
+      PORT: '0',
+      LOG_FORMAT: 'json',
+      SECRETS_DIR: secretsOf(directory),
+      WEBHOOK_ALLOW_HTTP: 'true',
+      WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8,::1/128',
+    }),
+  );
+  const stopped = new Promise<void>((done) => stop.addEventListener('abort', () => done()));
+  const show = async (): Promise<void> => {
+    const url = await service.ready;
+    const tokenFile = join(directory, '.tidings', 'admin_token');
+    const api = createAdminApi(url, (await readFile(tokenFile, 'utf8')).trim());
+    const stage = { api, receiver, screen, signal: stop };
+    introduce(url, receiver.url);
+    await tellStory(stage);
+    if (stop.aborted) return;
+    showWhatToTry(url, relative('.', tokenFile));
+    await keepAlive(stage);
+  };
+  await Promise.race([stopped, show(), service.ended.then(({ reason }) => Promise.reject(reason))]);
+
+  screen.say('Stopping …');
+  await parts.disposeAsync();
+  screen.say(`Stopped. The data stays in ${place}, and the next make demo goes on with it.`);
+}
+
+function introduce(url: string, receiverUrl: string): void {
+  screen.say(`It runs at ${url}, and sends to a receiver at ${receiverUrl} with three endpoints:`);
+  screen.list(
+    ...demoEndpoints.map(({ id, events, description }): [string, string] => [
+      id.padEnd(5),
+      `${events.join(', ').padEnd(26)}  ${description}`,
+    ]),
+  );
+  screen.say('The receiver verifies each request with the npm package standardwebhooks. A line is one request.');
+}
+
+function showWhatToTry(url: string, tokenFile: string): void {
+  screen.say('That was the story. It keeps running, with a change every 15 seconds; Ctrl-C stops it.', '');
+  screen.list(
+    ['GraphiQL', `${url}/graphiql`],
+    ['', `its Headers want the admin token in place of <admin token>: cat ${tokenFile}`],
+    ['Health', `${url}/readyz`],
+    ['Endpoints', join(place, 'config', 'webhooks.yaml')],
+    ['Log', join(place, 'service.log')],
+  );
+  screen.say(
+    'A change of your own, from another terminal in this directory:',
+    '',
+    `  curl -s ${url}/graphql -H "authorization: Bearer $(cat ${tokenFile})" \\`,
+    `    -H 'content-type: application/json' \\`,
+    `    -d '{"query":"mutation { createUser(input: {email: \\"you@example.com\\"}) { id } }"}'`,
+  );
+}
+
+const stop = catchStop();
+try {
+  await runDemo(resolve(place), stop);
+  process.exit();
+} catch (error) {
+  const lines = error instanceof StartError ? error.lines : [`demo: ${(error as Error).message}`];
+  process.stderr.write(`${lines.join('\n')}\n`);
+  process.exit(1);
+}

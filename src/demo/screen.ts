@@ -1,0 +1,72 @@
+// What the terminal shows: what is being done, and one aligned line for each webhook that comes.
+
+import { styleText } from 'node:util';
+import type { Arrival } from './receiver.ts';
+
+export type Screen = {
+  /** A paragraph, after an empty line. */
+  say(...lines: string[]): void;
+  /** Something that is done through the API, and to whom. */
+  act(operation: string, what: string): void;
+  /** The heads of the columns that `arrival` fills. */
+  columns(): void;
+  arrival(arrival: Arrival): void;
+  /** Something that did not work and does not matter to the rest. */
+  trouble(sentence: string): void;
+  /** Pairs of a name and what belongs to it, indented. */
+  list(...rows: [name: string, text: string][]): void;
+};
+
+const widths = { time: 12, endpoint: 8, position: 8, previous: 8, attempt: 7, event: 14 };
+
+/** Colours are for a terminal; styleText leaves them out for anything else. */
+export function createScreen(write: (line: string) => void = console.log): Screen {
+  return {
+    say: (...lines) => ['', ...lines].forEach((line) => write(line)),
+    act: (operation, what) => write(`${styleText(['bold', 'cyan'], `→ ${operation}`)}  ${what}`),
+    columns: () =>
+      write(styleText('dim', row('time', 'endpoint', 'position', 'previous', 'attempt', 'event', 'verdict'))),
+    arrival: ({ at, endpoint, position, previous, attempt, eventType, refused, answered }) =>
+      write(
+        row(
+          clock(at),
+          endpoint,
+          position ?? '–',
+          previous ?? '–',
+          attempt ?? '–',
+          eventType ?? '?',
+          verdict(refused, answered),
+        ),
+      ),
+    trouble: (sentence) => write(styleText('yellow', `! ${sentence}`)),
+    list: (...rows) => {
+      const width = Math.max(...rows.map(([name]) => name.length));
+      for (const [name, text] of rows) write(`  ${styleText('bold', name.padEnd(width))}  ${text}`);
+    },
+  };
+}
+
+function row(...[time, endpoint, position, previous, attempt, event, verdict]: [string, ...string[]]): string {
+  return [
+    time.padEnd(widths.time),
+    endpoint?.padEnd(widths.endpoint),
+    position?.padStart(widths.position),
+    previous?.padStart(widths.previous),
+    attempt?.padStart(widths.attempt),
+    event?.padEnd(widths.event),
+    verdict,
+  ].join('  ');
+}
+
+function verdict(refused: string | null, answered: number): string {
+  if (refused !== null) return styleText('red', `✗ not verified (${refused}), answered ${answered}`);
+  if (answered === 204) return `${styleText('green', '✓')} verified, answered ${answered}`;
+  return `${styleText('red', '✗')} verified, answered ${answered}, will be retried`;
+}
+
+/** Local time to the millisecond. */
+function clock(at: Date): string {
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const seconds = [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(':');
+  return `${seconds}.${String(at.getMilliseconds()).padStart(3, '0')}`;
+}

@@ -1,0 +1,49 @@
+// Publishes events through the running service until each is acknowledged, whatever happens to the service.
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunningService } from './service.ts';
+
+const publish = `mutation ($events: [PublishWebhookEventInput!]!) { publishWebhookEvents(events: $events) { id } }`;
+
+export type Load = {
+  /** Ids of the events acknowledged so far. */
+  acknowledged: readonly string[];
+  /** Resolves when all are acknowledged. */
+  done: Promise<void>;
+};
+
+/** Publishes `batches` one after another, of `size` events each; `service` gives the one that runs now. */
+export function startLoad(
+  service: () => RunningService,
+  { batches, size, type = 'load.tick' }: { batches: number; size: number; type?: string },
+): Load {
+  const acknowledged: string[] = [];
+  const run = randomUUID();
+
+  async function publishAll(): Promise<void> {
+    for (let batch = 0; batch < batches; batch += 1) {
+      const events = Array.from({ length: size }, (_, index) => {
+        const data = { number: batch * size + index };
+        return { type, data, subject: `subject-${index % 7}`, idempotencyKey: `${run}-${data.number}` };
+      });
+      acknowledged.push(...(await untilAcknowledged(service, events)));
+    }
+  }
+
+  return { acknowledged, done: publishAll() };
+}
+
+async function untilAcknowledged(service: () => RunningService, events: object[]): Promise<string[]> {
+  for (;;) {
+    try {
+      const { publishWebhookEvents } = await service().ask(publish, { events });
+      return (publishWebhookEvents as { id: string }[]).map(({ id }) => id);
+    } catch (error) {
+      const { code, name } = error as { code?: string; name: string };
+      // Away: refused by the service, or by the machine, which fetch says as a TypeError.
+      if (code !== 'UNAVAILABLE' && name !== 'TypeError' && name !== 'SyntaxError') throw error;
+      await sleep(20);
+    }
+  }
+}

@@ -1,0 +1,103 @@
+// Where a journey plays: a working directory, a database, a receiver with its journal, and the service between them.
+
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { openOrm } from '../../src/model/orm.ts';
+import { openDatabase } from './database.ts';
+import { eventually } from './eventually.ts';
+import { type StoredEvent, checkHistory } from './history-check.ts';
+import { type JournalReceiver, openJournalReceiver } from './journal-receiver.ts';
+import { type RunningService, startService } from './service.ts';
+import { type StoredRow, readAttempts, readLog } from './stored-history.ts';
+import { type EndpointValue, type Workplace, openWorkplace, secrets } from './workplace.ts';
+
+export type Stage = AsyncDisposable & {
+  place: Workplace;
+  receiver: JournalReceiver;
+  /** The service that was started last. */
+  service(): RunningService;
+  /** Starts the service, after the end of the one before it. */
+  start(): Promise<RunningService>;
+  /** An endpoint of the receiver, named by its id. */
+  endpoint(id: string, more?: Record<string, unknown>): EndpointValue;
+  log(): Promise<StoredEvent[]>;
+  attempts(endpoint?: string): Promise<StoredRow[]>;
+  query<Row>(sql: string): Promise<Row[]>;
+  /**
+   * Waits until each endpoint has accepted all events that there are, and each answer is recorded; then says what was
+   * wrong with the whole history, nothing left out. All endpoints take all events.
+   */
+  judge(told: { endpoints: readonly string[]; acknowledged: readonly string[]; crashes: number }): Promise<string[]>;
+};
+
+/** With `ownServers` Postgres is the service's own, too; else it is a database of the tests' server. */
+export async function openStage({
+  ownServers = false,
+  environment = {},
+}: { ownServers?: boolean; environment?: Record<string, string> } = {}): Promise<Stage> {
+  await using opening = new AsyncDisposableStack();
+  const place = opening.use(await openWorkplace());
+  const database = ownServers ? null : opening.use(await openDatabase());
+  const receiver = opening.use(await openJournalReceiver(secrets));
+  const connected = new Map<string, MikroORM>();
+  opening.defer(async () => {
+    for (const orm of connected.values()) await orm.close(true);
+  });
+  let service: RunningService | null = null;
+  opening.defer(async () => await service?.[Symbol.asyncDispose]());
+
+  /** The port of Postgres changes with its start by a new service. */
+  async function orm(): Promise<MikroORM> {
+    const url = database?.url ?? (await place.postgres()).url;
+    let found = connected.get(url);
+    if (!found) connected.set(url, (found = openOrm({ url, connections: 1, name: 'test-journey' })));
+    return found;
+  }
+
+  async function query<Row>(sql: string): Promise<Row[]> {
+    return await (await orm()).em.fork().execute<Row[]>(sql);
+  }
+
+  const parts = opening.move();
+  return {
+    place,
+    receiver,
+    query,
+    service: () => service!,
+    async start() {
+      const given = database ? { DATABASE_URL: database.url, ...environment } : environment;
+      service = await startService(place.path, given);
+      return service;
+    },
+    endpoint: (id, more = {}) => ({ id, url: receiver.urlOf(id), ...more }),
+    log: async () => await readLog(await orm()),
+    attempts: async (endpoint) =>
+      (await readAttempts(await orm())).filter((row) => endpoint === undefined || row.endpoint === endpoint),
+    async judge({ endpoints, acknowledged, crashes }) {
+      const [stored] = await query<{ count: number }>('select count(*)::int as count from webhook_events');
+      await eventually(() => endpoints.every((id) => acceptedBy(receiver, id) === stored!.count), {
+        withinMs: 60_000,
+        saying: `every event at every endpoint (${stored!.count} at each)`,
+      });
+      const accepted = endpoints.length * stored!.count;
+      await eventually(async () => {
+        const [rows] = await query<{ count: number }>(
+          `select count(*)::int as count from webhook_deliveries where status = 'delivered'`,
+        );
+        return rows!.count >= accepted;
+      });
+      return checkHistory({
+        events: await readLog(await orm()),
+        endpoints: Object.fromEntries(endpoints.map((id) => [id, () => true])),
+        requests: receiver.journal,
+        attempts: await readAttempts(await orm()),
+        acknowledged,
+        crashes,
+      });
+    },
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
+  };
+}
+
+function acceptedBy(receiver: JournalReceiver, endpoint: string): number {
+  return new Set(receiver.of(endpoint).flatMap(({ eventId, status }) => (status === 200 ? [eventId] : []))).size;
+}
