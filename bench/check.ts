@@ -30,6 +30,11 @@ export function judge(
   const missing = new Map(expected.map((event) => [event.id, event]));
   const byId = new Map(missing);
   const lastOf = new Map<string, number>();
+  // What came before the first of this run belongs to an earlier one.
+  for (const { type, previous } of expected) {
+    const path = pathOf.get(type)!;
+    if (!lastOf.has(path)) lastOf.set(path, previous);
+  }
 
   for (const request of received) {
     const event = byId.get(request.id);
@@ -38,10 +43,9 @@ export function judge(
       continue;
     }
     if (!missing.delete(event.id)) verdict.duplicated += 1;
-    // Of what this run is to deliver, the first has its predecessor in an earlier run.
-    const last = lastOf.get(request.path) ?? event.previous;
-    const inOrder = event.previous === last && request.position === event.position && request.previous === last;
-    if (!inOrder) verdict.outOfOrder += 1;
+    const isNext = event.previous === lastOf.get(request.path);
+    const saysSo = request.position === event.position && request.previous === event.previous;
+    if (!isNext || !saysSo) verdict.outOfOrder += 1;
     lastOf.set(request.path, event.position);
     if (!isSigned(verifiers.get(request.path)!, event, request)) verdict.wronglySigned += 1;
   }
@@ -49,7 +53,11 @@ export function judge(
   return verdict;
 }
 
-function isSigned(verifier: Webhook, { payload }: Expected, { id, timestamp, signature, bodyBytes }: Received): boolean {
+function isSigned(
+  verifier: Webhook,
+  { payload }: Expected,
+  { id, timestamp, signature, bodyBytes }: Received,
+): boolean {
   const headers = { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature };
   try {
     verifier.verify(payload, headers, { jsonParse: false });

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const endsWithinMs = 30_000;
@@ -25,8 +26,9 @@ export function startChild(
   const child = spawn(program, args, { cwd: directory, env, detached: true, stdio: ['ignore', output, output] });
   closeSync(output);
   const exit = once(child, 'exit').catch((error: unknown) => [error]);
-  const ended = exit.then(([reason]) => {
-    throw new Error(`${program} ended (${String(reason)}); its output is in ${logFile}`);
+  const ended = exit.then(async ([reason]) => {
+    const said = (await readFile(logFile, 'utf8')).trim().split('\n').at(-1);
+    throw new Error(`${program} ended (${String(reason)}) and said last: ${said}`);
   });
   ended.catch(() => {});
   return {

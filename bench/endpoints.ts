@@ -36,7 +36,10 @@ export async function writeConfiguration(
   );
   await writeFile(join(directory, 'config', 'webhooks.yaml'), `endpoints:\n${entries.join('')}`);
   const service = { admin_token: 'benchmark', session_secret: 'of the benchmark alone, and not of use elsewhere' };
-  const secrets = Object.entries({ ...service, ...Object.fromEntries(endpoints.map(({ id, secret }) => [id, secret])) });
+  const secrets = Object.entries({
+    ...service,
+    ...Object.fromEntries(endpoints.map(({ id, secret }) => [id, secret])),
+  });
   await Promise.all(secrets.map(([name, value]) => writeFile(join(secretsDirectory, name), value, { mode: 0o600 })));
   return secretsDirectory;
 }

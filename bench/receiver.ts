@@ -27,7 +27,7 @@ export async function openReceiver(ground: Ground, directory: string): Promise<R
   const port = await findFreePort();
   const logFile = join(directory, 'received.log');
   const { name, program, args, rotate } = (await nginxKind(directory, port, logFile)) ?? nodeKind(port, logFile);
-  const output = { directory, env: {}, logFile: join(directory, 'receiver.log') };
+  const output = { directory, env: { PATH: process.env['PATH'] }, logFile: join(directory, 'receiver.log') };
   const child = await ground.open(startChild(program, args, output));
   const listening = until('the receiver listens', () => answers(port), { everyMs: 20, withinMs: 10_000 });
   await Promise.race([listening, child.ended]);

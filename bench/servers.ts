@@ -35,8 +35,8 @@ export async function openServers(ground: Ground, directory: string): Promise<Se
   await migrate(databaseUrl);
   const orm = openOrm({ url: databaseUrl, connections: 2, name: 'bench' });
   await ground.open({ [Symbol.asyncDispose]: () => orm.close(true) });
-  const [{ postgres }] = await orm.em.fork().execute<[{ postgres: string }]>(
-    `select current_setting('server_version') as postgres`,
-  );
+  const [{ postgres }] = await orm.em
+    .fork()
+    .execute<[{ postgres: string }]>(`select current_setting('server_version') as postgres`);
   return { databaseUrl, valkeyUrl, orm, versions: { postgres } };
 }

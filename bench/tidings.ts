@@ -62,7 +62,7 @@ export async function startTidings(ground: Ground, options: TidingsOptions): Pro
       const times = lines.map((line) => Date.parse((JSON.parse(line) as { time: string }).time));
       return { count: lines.length, lastAtMs: times.reduce((last, at) => Math.max(last, at), 0) };
     },
-    stop: child[Symbol.asyncDispose],
+    stop: async () => await child[Symbol.asyncDispose](),
   };
 }
 

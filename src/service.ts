@@ -141,6 +141,7 @@ export async function startService(): Promise<Service> {
     adminToken: serviceSecrets.adminToken,
     log: logger,
     readiness,
+    allowedOrigins: settings.allowedOrigins,
     version,
   });
   const http = open(await openHttp({ host: settings.host, port: settings.port, app }));

@@ -2,6 +2,7 @@
 
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { cors } from 'hono/cors';
 import { type EngineOptions, createEngine } from './graphql/engine.ts';
 import { graphiqlRoutes } from './graphiql.ts';
 import { type Readiness, healthRoutes } from './health.ts';
@@ -9,6 +10,8 @@ import { landingPage } from './landing-page.ts';
 
 export type Api = EngineOptions & {
   readiness(): Promise<Readiness>;
+  /** Origins whose pages may call the API from a browser; nobody else's get CORS headers. */
+  allowedOrigins: readonly string[];
   /** Of this program, as in package.json. */
   version: string;
 };
@@ -29,6 +32,9 @@ export function createApp(api: Api): Hono {
   const app = new Hono();
 
   app.use(securityHeaders);
+  if (api.allowedOrigins.length > 0) {
+    app.use('/graphql', cors({ origin: [...api.allowedOrigins], allowMethods: ['GET', 'POST'], credentials: true }));
+  }
   app.use(bodyLimit({ maxSize: mostBodyBytes, onError: (c) => refuse(c, 413, 'The body is above 1 MiB.') }));
 
   app.get('/', (c) => c.html(landingPage(api.version)));

@@ -43,7 +43,9 @@ async function runDemo(directory: string, stop: AbortSignal): Promise<void> {
       WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8,::1/128',
     }),
   );
-  const stopped = new Promise<void>((done) => stop.addEventListener('abort', () => done()));
+  const stopped = Promise.withResolvers<void>();
+  stop.addEventListener('abort', () => stopped.resolve());
+  if (stop.aborted) stopped.resolve();
   const show = async (): Promise<void> => {
     const url = await service.ready;
     const tokenFile = join(directory, '.tidings', 'admin_token');
@@ -55,7 +57,7 @@ async function runDemo(directory: string, stop: AbortSignal): Promise<void> {
     showWhatToTry(url, relative('.', tokenFile));
     await keepAlive(stage);
   };
-  await Promise.race([stopped, show(), service.ended.then(({ reason }) => Promise.reject(reason))]);
+  await Promise.race([stopped.promise, show(), service.ended.then(({ reason }) => Promise.reject(reason))]);
 
   screen.say('Stopping …');
   await parts.disposeAsync();

@@ -17,7 +17,16 @@ export type Screen = {
   list(...rows: [name: string, text: string][]): void;
 };
 
-const widths = { time: 12, endpoint: 8, position: 8, previous: 8, attempt: 7, event: 14 };
+/** Numbers end, words begin at the same place. */
+const columns = [
+  (time: string) => time.padEnd(12),
+  (endpoint: string) => endpoint.padEnd(8),
+  (position: string) => position.padStart(8),
+  (previous: string) => previous.padStart(8),
+  (attempt: string) => attempt.padStart(7),
+  (event: string) => event.padEnd(14),
+  (verdict: string) => verdict,
+];
 
 /** Colours are for a terminal; styleText leaves them out for anything else. */
 export function createScreen(write: (line: string) => void = console.log): Screen {
@@ -35,7 +44,7 @@ export function createScreen(write: (line: string) => void = console.log): Scree
           previous ?? '–',
           attempt ?? '–',
           eventType ?? '?',
-          verdict(refused, answered),
+          verdictOf(refused, answered),
         ),
       ),
     trouble: (sentence) => write(styleText('yellow', `! ${sentence}`)),
@@ -46,19 +55,11 @@ export function createScreen(write: (line: string) => void = console.log): Scree
   };
 }
 
-function row(...[time, endpoint, position, previous, attempt, event, verdict]: [string, ...string[]]): string {
-  return [
-    time.padEnd(widths.time),
-    endpoint?.padEnd(widths.endpoint),
-    position?.padStart(widths.position),
-    previous?.padStart(widths.previous),
-    attempt?.padStart(widths.attempt),
-    event?.padEnd(widths.event),
-    verdict,
-  ].join('  ');
+function row(...texts: string[]): string {
+  return texts.map((text, index) => columns[index]?.(text)).join('  ');
 }
 
-function verdict(refused: string | null, answered: number): string {
+function verdictOf(refused: string | null, answered: number): string {
   if (refused !== null) return styleText('red', `✗ not verified (${refused}), answered ${answered}`);
   if (answered === 204) return `${styleText('green', '✓')} verified, answered ${answered}`;
   return `${styleText('red', '✗')} verified, answered ${answered}, will be retried`;

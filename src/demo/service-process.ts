@@ -93,9 +93,7 @@ async function reasonOf(
   // No other demo runs here, so this is a service whose demo was killed.
   if (lastLines.some((line) => line.startsWith('Another Tidings service already runs in '))) {
     const pid = (await readFile(pidFile, 'utf8').catch(() => '')).trim();
-    return new StartError(
-      `The service of an earlier demo still runs: stop it with ${`kill ${pid}`.trim()}, then start this one.`,
-    );
+    return new StartError(`The service of an earlier demo still runs: stop it with kill ${pid}, then start this one.`);
   }
   return new StartError(`The service ended (${how}). The last lines of ${logFile}:`, ...lastLines);
 }

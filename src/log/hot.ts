@@ -22,7 +22,7 @@ export type HotLog = AsyncDisposable & {
   read(after: number): Promise<LogEntry[] | null>;
   /** The stream's last entry; null when it has none, or Valkey does not answer. */
   last(): Promise<LogEntry | null>;
-  /** Goes on in another stream. */
+  /** Goes on in another stream, and removes this one. */
   moveTo(key: string): void;
   /** Null when Valkey answers, else what is the matter with it. */
   check(): Promise<string | null>;
@@ -139,6 +139,7 @@ export async function openHotLog({
       }
     },
     moveTo(next) {
+      producer.unlink(key).catch(away);
       key = next;
     },
     async check() {

@@ -11,6 +11,7 @@ import { createTransactions } from '../../src/outbox/transactions.ts';
 import { Refusal } from '../../src/policy/refusal.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 import { openDatabase } from '../support/database.ts';
+import { makeEndpoint } from '../support/endpoint.ts';
 
 export const adminToken = 'the-admin-token';
 
@@ -31,7 +32,10 @@ export type Door = AsyncDisposable & {
   ask(query: string, variables?: object): Promise<Answer>;
 };
 
-export async function openDoor({ url }: { url?: string } = {}): Promise<Door> {
+export async function openDoor({
+  url,
+  allowedOrigins = [],
+}: { url?: string; allowedOrigins?: string[] } = {}): Promise<Door> {
   const database = url === undefined ? await openDatabase() : undefined;
   const orm = openOrm({ url: url ?? database!.url, connections: 4, name: 'test-door' });
   const logged: string[] = [];
@@ -57,6 +61,7 @@ export async function openDoor({ url }: { url?: string } = {}): Promise<Door> {
     endpoints: endpointsOf(door),
     adminToken,
     readiness: () => Promise.resolve(door.readiness),
+    allowedOrigins,
     version: '1.2.3',
     log: pino({ level: 'trace' }, { write: (line: string) => void logged.push(line) }),
   });
@@ -71,25 +76,10 @@ export function post(body: unknown, headers: Record<string, string> = {}): Reque
   };
 }
 
+/** Its secret is one that must not be found in any answer. */
 export function endpoint(given: Partial<Endpoint> & { id: string }): Endpoint {
-  return {
-    url: `https://${given.id}.example.com/hooks`,
-    headers: {},
-    signing: ['standard'],
-    secrets: ['a-very-secret-value-of-an-endpoint'],
-    timeoutMs: 15_000,
-    maxRetries: 5,
-    baseDelayMs: 1_000,
-    maxDelayMs: 3_600_000,
-    events: ['*'],
-    enabled: true,
-    description: null,
-    ordering: 'endpoint',
-    onExhausted: 'skip',
-    secretName: 'a_secret',
-    previousSecretNames: [],
-    ...given,
-  };
+  const url = `https://${given.id}.example.com/hooks`;
+  return makeEndpoint({ url, secrets: ['a-very-secret-value-of-an-endpoint'], secretName: 'a_secret', ...given });
 }
 
 function endpointsOf(door: Door): Endpoints {

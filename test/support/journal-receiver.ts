@@ -36,6 +36,8 @@ export type JournalReceiver = AsyncDisposable & {
   /** Answers the endpoint's requests by this from now on; the default is an empty 200. */
   behave(endpoint: string, behaviour: Behaviour): void;
   of(endpoint: string): JournalEntry[];
+  /** How many different events the endpoint has accepted. */
+  accepted(endpoint: string): number;
   /** Requests that are not answered and whose connection stands. */
   hanging(): number;
 };
@@ -45,6 +47,7 @@ export async function openJournalReceiver(secrets: Record<string, string>): Prom
   const verifiers = Object.entries(secrets).map(([name, secret]) => ({ name, webhook: new Webhook(secret) }));
   const journal: JournalEntry[] = [];
   const behaviours = new Map<string, Behaviour>();
+  const accepted = new Map<string, Set<string>>();
   const open = new Map<string, number>();
   let hanging = 0;
 
@@ -76,6 +79,10 @@ export async function openJournalReceiver(secrets: Record<string, string>): Prom
     const { status = 200, headers: more = {} } = (await behaviours.get(endpoint)?.(entry)) ?? {};
     if (!isOpen) return;
     entry.status = status;
+    if (status >= 200 && status <= 299) {
+      if (!accepted.has(endpoint)) accepted.set(endpoint, new Set());
+      accepted.get(endpoint)!.add(entry.eventId);
+    }
     // Before the answer is on its way: the next request may follow it at once.
     close();
     response.writeHead(status, more).end();
@@ -95,6 +102,7 @@ export async function openJournalReceiver(secrets: Record<string, string>): Prom
     urlOf: (endpoint) => `http://127.0.0.1:${port}/${endpoint}/hook`,
     behave: (endpoint, behaviour) => void behaviours.set(endpoint, behaviour),
     of: (endpoint) => journal.filter((entry) => entry.endpoint === endpoint),
+    accepted: (endpoint) => accepted.get(endpoint)?.size ?? 0,
     hanging: () => hanging,
     async [Symbol.asyncDispose]() {
       server.close();

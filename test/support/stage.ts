@@ -74,7 +74,7 @@ export async function openStage({
       (await readAttempts(await orm())).filter((row) => endpoint === undefined || row.endpoint === endpoint),
     async judge({ endpoints, acknowledged, crashes }) {
       const [stored] = await query<{ count: number }>('select count(*)::int as count from webhook_events');
-      await eventually(() => endpoints.every((id) => acceptedBy(receiver, id) === stored!.count), {
+      await eventually(() => endpoints.every((id) => receiver.accepted(id) === stored!.count), {
         withinMs: 60_000,
         saying: `every event at every endpoint (${stored!.count} at each)`,
       });
@@ -96,8 +96,4 @@ export async function openStage({
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
-}
-
-function acceptedBy(receiver: JournalReceiver, endpoint: string): number {
-  return new Set(receiver.of(endpoint).flatMap(({ eventId, status }) => (status === 200 ? [eventId] : []))).size;
 }

@@ -1,0 +1,87 @@
+// `make bench`: measures the rows, prints one table, and leaves nothing running.
+
+import { relative } from 'node:path';
+import { parseArgs } from 'node:util';
+import { removeAbandonedDirectories } from '../test/support/embedded-directory.ts';
+import { createGround } from './ground.ts';
+import { describeMachine } from './machine.ts';
+import { type Outcome, printReport, writeResults } from './report.ts';
+import type { Row, RowOptions } from './row.ts';
+import { drainRow } from './rows/drain.ts';
+import { idleMemoryRow } from './rows/idle-memory.ts';
+
+const rows: readonly Row[] = [drainRow(20_000), idleMemoryRow];
+
+const usage = `usage: node bench/main.ts [row ...] [--pairs N] [--keep] [--profile DIRECTORY]
+rows: ${rows.map(({ name }) => name).join(', ')} (all of them when none is named)
+--pairs N            how often the two sides are measured, in turn (5)
+--keep               write the results a second time, under their date
+--profile DIRECTORY  let the service write CPU profiles there; it is slower then`;
+
+const { chosen, options, keep } = readArguments();
+const interrupted = catchSignals();
+await removeAbandonedDirectories();
+const machine = await describeMachine();
+
+const outcomes: Outcome[] = [];
+for (const row of chosen) {
+  if (interrupted.aborted) break;
+  options.say(`${row.name} …`);
+  outcomes.push(await measure(row));
+}
+if (interrupted.aborted) process.exit(130);
+printReport(machine, outcomes);
+const paths = await writeResults(machine, outcomes, { keep });
+console.log(`written to ${paths.map((path) => relative(process.cwd(), path)).join(', ')}`);
+process.exit(outcomes.some((outcome) => 'noFigure' in outcome) ? 1 : 0);
+
+/** The row on a ground of its own, which is gone when this resolves, however it went. */
+async function measure(row: Row): Promise<Outcome> {
+  await using ground = createGround();
+  const measuring = row.measure(ground, options).then(
+    (figure) => ({ row: row.name, figure }),
+    (error: unknown) => ({ row: row.name, noFigure: error instanceof Error ? error.message : String(error) }),
+  );
+  const stopped = new Promise<Outcome>((resolve) => {
+    interrupted.addEventListener('abort', () => resolve({ row: row.name, noFigure: 'interrupted' }), { once: true });
+  });
+  return await Promise.race([measuring, stopped]);
+}
+
+/** The first signal ends the row and closes everything; a second one ends the process at once. */
+function catchSignals(): AbortSignal {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (stop.signal.aborted) process.exit(1);
+      stop.abort();
+      console.error('stopping; again to leave everything as it is');
+    });
+  }
+  return stop.signal;
+}
+
+function readArguments(): { chosen: readonly Row[]; options: RowOptions; keep: boolean } {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        pairs: { type: 'string', default: '5' },
+        keep: { type: 'boolean', default: false },
+        profile: { type: 'string' },
+      },
+    });
+    const unknown = positionals.filter((name) => !rows.some((row) => row.name === name));
+    if (unknown.length > 0 || !/^[1-9]\d*$/.test(values.pairs)) throw new Error('unknown row, or no number');
+    const chosen = positionals.length === 0 ? rows : rows.filter(({ name }) => positionals.includes(name));
+    const say = (line: string) => console.error(line);
+    return {
+      chosen,
+      keep: values.keep,
+      options: { pairs: Number(values.pairs), profileDirectory: values.profile ?? null, say },
+    };
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${usage}`);
+    process.exit(2);
+  }
+}

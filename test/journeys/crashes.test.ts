@@ -1,0 +1,77 @@
+// Kills the service, its Postgres and its Valkey under load. The tests share one history, and each judges all of it.
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { type Load, startLoad } from '../support/load.ts';
+import { type Stage, openStage } from '../support/stage.ts';
+
+const endpoints = Array.from({ length: 8 }, (_, index) => `endpoint-${index + 1}`);
+const acknowledged: string[] = [];
+let crashes = 0;
+let stage: Stage;
+
+beforeAll(async () => {
+  stage = await openStage({ ownServers: true, environment: { DELIVERY_THREADS: '2' } });
+  await stage.place.configure(endpoints.map((id) => stage.endpoint(id, { base_delay: '50ms' })));
+  await stage.start();
+});
+afterAll(() => stage[Symbol.asyncDispose]());
+
+/** Waits until `count` more requests than now have come, so that what follows happens under load. */
+async function underLoad(count: number): Promise<void> {
+  const before = stage.receiver.journal.length;
+  await eventually(() => stage.receiver.journal.length >= before + count, { saying: `${count} more requests` });
+}
+
+async function kill(): Promise<void> {
+  crashes += 1;
+  await stage.service().kill();
+}
+
+async function judgeAfter(load: Load): Promise<string[]> {
+  await load.done;
+  acknowledged.push(...load.acknowledged);
+  return await stage.judge({ endpoints, acknowledged, crashes });
+}
+
+test(
+  'a killed service loses nothing and keeps the order, and repeats only what was in flight, byte for byte',
+  { timeout: 120_000 },
+  async () => {
+    const load = startLoad(stage.service, { batches: 40, size: 20 });
+    for (const requests of [400, 900, 150]) {
+      await underLoad(requests);
+      await kill();
+      await stage.start();
+    }
+    expect(await judgeAfter(load)).toEqual([]);
+  },
+);
+
+test('the same holds when its Postgres and its Valkey are killed with it', { timeout: 120_000 }, async () => {
+  const load = startLoad(stage.service, { batches: 20, size: 20 });
+  for (const requests of [300, 500]) {
+    await underLoad(requests);
+    const [postgres, valkey] = await Promise.all([stage.place.postgres(), stage.place.valkey()]);
+    const killed = kill();
+    for (const { pid } of [postgres, valkey]) process.kill(pid, 'SIGKILL');
+    await killed;
+    await stage.start();
+  }
+  expect(await judgeAfter(load)).toEqual([]);
+});
+
+test(
+  'a Postgres killed under the running service is started again by it: nothing is lost, and nothing is sent twice',
+  { timeout: 120_000 },
+  async () => {
+    const load = startLoad(stage.service, { batches: 20, size: 20 });
+    await underLoad(500);
+    const { pid } = await stage.place.postgres();
+    process.kill(pid, 'SIGKILL');
+    await eventually(() => stage.service().lines.find(({ msg }) => msg === 'The embedded Postgres runs again'));
+    // No crash of the service: `crashes` allows for no further repeat.
+    expect(await judgeAfter(load)).toEqual([]);
+    expect((await stage.place.postgres()).pid).not.toBe(pid);
+  },
+);
