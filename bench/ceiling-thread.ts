@@ -12,6 +12,7 @@ const lines = new Map<string, Line>();
 parentPort!.on('message', (run: CeilingRun) => void send(run));
 
 async function send({ url, endpoints }: CeilingRun): Promise<void> {
+  const before = process.threadCpuUsage();
   const startedAtMs = performance.timeOrigin + performance.now();
   await Promise.all(
     endpoints.map(async ({ path, secret, events }) => {
@@ -20,7 +21,8 @@ async function send({ url, endpoints }: CeilingRun): Promise<void> {
     }),
   );
   const endedAtMs = performance.timeOrigin + performance.now();
-  parentPort!.postMessage({ startedAtMs, endedAtMs } satisfies CeilingTime);
+  const { user, system } = process.threadCpuUsage(before);
+  parentPort!.postMessage({ startedAtMs, endedAtMs, cpuUs: user + system } satisfies CeilingTime);
 }
 
 function lineOf(url: string, path: string, secret: string): Line {
@@ -60,9 +62,11 @@ function post(client: Client, path: string, key: KeyObject, event: Event): Promi
   ];
   return new Promise((resolve, reject) => {
     const handler: Dispatcher.DispatchHandler = {
+      onRequestStart() {},
       onResponseStart(_, status) {
         if (status !== 204) reject(new Error(`the receiver answered ${status}`));
       },
+      onResponseData() {},
       onResponseEnd: () => resolve(),
       onResponseError: (_, error) => reject(error),
     };

@@ -12,12 +12,17 @@ export type CeilingRun = {
   endpoints: { path: string; secret: string; events: Pick<Expected, 'id' | 'position' | 'previous' | 'payload'>[] }[];
 };
 
-/** Unix milliseconds, with fractions. */
-export type CeilingTime = { startedAtMs: number; endedAtMs: number };
+export type CeilingTime = {
+  /** Unix milliseconds, with fractions. */
+  startedAtMs: number;
+  endedAtMs: number;
+  /** Processor microseconds of the thread. */
+  cpuUs: number;
+};
 
 export type Ceiling = {
-  /** Sends the events; the seconds from the first thread's first request to the last answer. */
-  send(events: readonly Expected[]): Promise<number>;
+  /** Sends the events: the seconds from the first request to the last answer, processor microseconds a request. */
+  send(events: readonly Expected[]): Promise<{ seconds: number; cpuUs: number }>;
 };
 
 /** The threads live from run to run, and so does what their compiler has learnt. */
@@ -43,7 +48,8 @@ export async function openCeiling(
       );
       const startedAtMs = Math.min(...times.map((time) => time.startedAtMs));
       const endedAtMs = Math.max(...times.map((time) => time.endedAtMs));
-      return (endedAtMs - startedAtMs) / 1_000;
+      const cpuUs = times.reduce((sum, time) => sum + time.cpuUs, 0) / events.length;
+      return { seconds: (endedAtMs - startedAtMs) / 1_000, cpuUs };
     },
   };
 }

@@ -43,11 +43,11 @@ async function measure(events: number, ground: Ground, { pairs, profileDirectory
     const drained = await drain({ orm, tidings, processes }, count, insert);
     const expected = await readExpected(orm, after);
     demandRight('Tidings', judge(endpoints, expected, await receiver.take()));
-    const bareSeconds = await ceiling.send(expected);
+    const bare = await ceiling.send(expected);
     demandRight('The ceiling', judge(endpoints, expected, await receiver.take()));
     const ours = count / drained.seconds;
-    const theirs = count / bareSeconds;
-    return { ours, theirs, ratio: ours / theirs, fromCommit: count / drained.secondsFromCommit, cpuUs: drained.cpuUs };
+    const theirs = count / bare.seconds;
+    return { ours, theirs, ratio: ours / theirs, fromCommit: count / drained.secondsFromCommit, cpuUs: { ...drained.cpuUs, 'ceiling: thread': bare.cpuUs } };
   }
 
   await runPair(warmUp);

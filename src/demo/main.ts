@@ -33,7 +33,7 @@ async function runDemo(directory: string, stop: AbortSignal): Promise<void> {
   const receiver = parts.use(await openReceiver({ directory, secrets, onArrival: screen.arrival }));
   await writeConfiguration(directory, receiver.url);
 
-  screen.say(`Tidings starts in ${place} with a Postgres and a Valkey of its own …`);
+  screen.say(`Tidings starts in ${place}, with databases of its own …`);
   const service = parts.use(
     startServiceProcess(directory, {
       PORT: '0',
@@ -54,7 +54,7 @@ async function runDemo(directory: string, stop: AbortSignal): Promise<void> {
     introduce(url, receiver.url);
     await tellStory(stage);
     if (stop.aborted) return;
-    showWhatToTry(url, relative('.', tokenFile));
+    await showWhatToTry(url, relative('.', tokenFile));
     await keepAlive(stage);
   };
   await Promise.race([stopped.promise, show(), service.ended.then(({ reason }) => Promise.reject(reason))]);
@@ -75,12 +75,13 @@ function introduce(url: string, receiverUrl: string): void {
   screen.say('The receiver verifies each request with the npm package standardwebhooks. A line is one request.');
 }
 
-function showWhatToTry(url: string, tokenFile: string): void {
+async function showWhatToTry(url: string, tokenFile: string): Promise<void> {
+  const { status } = (await (await fetch(`${url}/readyz`)).json()) as { status: string };
   screen.say('That was the story. It keeps running, with a change every 15 seconds; Ctrl-C stops it.', '');
   screen.list(
     ['GraphiQL', `${url}/graphiql`],
-    ['', `its Headers want the admin token in place of <admin token>: cat ${tokenFile}`],
-    ['Health', `${url}/readyz`],
+    ['', `in its Headers put the admin token in place of <admin token>; it is in ${tokenFile}`],
+    ['Health', `${url}/readyz (${status})`],
     ['Endpoints', join(place, 'config', 'webhooks.yaml')],
     ['Log', join(place, 'service.log')],
   );

@@ -62,7 +62,7 @@ function row(...texts: string[]): string {
 function verdictOf(refused: string | null, answered: number): string {
   if (refused !== null) return styleText('red', `✗ not verified (${refused}), answered ${answered}`);
   if (answered === 204) return `${styleText('green', '✓')} verified, answered ${answered}`;
-  return `${styleText('red', '✗')} verified, answered ${answered}, will be retried`;
+  return `${styleText('red', '✗')} answered ${answered}, will be retried`;
 }
 
 /** Local time to the millisecond. */

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -72,6 +72,7 @@ export function startServiceProcess(directory: string, settings: Record<string, 
       const { how, reason } = await ended;
       // By the signal itself when it had not begun to catch it.
       if (how !== 'exit status 0' && how !== 'SIGTERM') throw reason;
+      await rm(pidFile, { force: true });
     },
   };
 }

@@ -2,17 +2,18 @@
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
-
-const partitionedTables = ['webhook_events', 'webhook_deliveries'] as const;
-type PartitionedTable = (typeof partitionedTables)[number];
-
-/** Any number that nobody else locks: "tidp" in ASCII. */
-const advisoryLock = 0x74696470;
-
-/** While an attached partition waits for a long query to end, queries that come later wait behind it: not for long. */
-const lockTimeoutMs = 1_000;
-
-const dayMs = 24 * 60 * 60 * 1000;
+import {
+  advisoryLock,
+  dayMs,
+  firstIdOf,
+  lockTimeoutMs,
+  type PartitionedTable,
+  partitionedTables,
+  partitionName,
+  partitionsOf,
+  reasonOf,
+  sqlStateOf,
+} from './day-partitions.ts';
 
 export type PartitionsMade = {
   created: string[];
@@ -42,7 +43,7 @@ export async function ensurePartitions(
         const created = await orm.em.fork().transactional((em) => createPartition(em, table, day));
         if (created) made.created.push(partition);
       } catch (error) {
-        made.failed.push({ partition, reason: reasonOf(error) });
+        made.failed.push({ partition, reason: reasonFor(error) });
         // What stood in the way of this one stands in the way of the next, and each try waits.
         if (!holdsRows(error)) break;
       }
@@ -94,16 +95,6 @@ export async function startPartitions({
   };
 }
 
-async function partitionsOf(em: EntityManager, table: PartitionedTable): Promise<Set<string>> {
-  const rows = await em.execute<{ name: string }[]>(
-    `select child.relname as name from pg_inherits
-     join pg_class child on child.oid = inhrelid
-     where inhparent = ?::regclass`,
-    [table],
-  );
-  return new Set(rows.map(({ name }) => name));
-}
-
 /** False when another instance made it in the meantime. */
 async function createPartition(em: EntityManager, table: PartitionedTable, day: number): Promise<boolean> {
   const partition = partitionName(table, day);
@@ -123,27 +114,11 @@ async function createPartition(em: EntityManager, table: PartitionedTable, day: 
   return true;
 }
 
-function partitionName(table: PartitionedTable, day: number): string {
-  return `${table}_${new Date(day).toISOString().slice(0, 10).replaceAll('-', '')}`;
-}
-
-/** The lowest UUIDv7 of a millisecond or above: 48 bits of Unix time in ms, then zeros (RFC 9562, section 5.7). */
-export function firstIdOf(unixMs: number): string {
-  const hex = unixMs.toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
-}
-
-function reasonOf(error: unknown): string {
-  if (holdsRows(error)) return 'the default partition already holds rows of that day, and keeps them';
-  if (sqlStateOf(error) === '55P03') return 'long queries were in the way; tried again later';
-  return `the database refused it (${sqlStateOf(error) ?? 'no connection'})`;
+function reasonFor(error: unknown): string {
+  return holdsRows(error) ? 'the default partition already holds rows of that day, and keeps them' : reasonOf(error);
 }
 
 /** 23514, check violation: a row of the default partition belongs into the new one. */
 function holdsRows(error: unknown): boolean {
   return sqlStateOf(error) === '23514';
-}
-
-function sqlStateOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }

@@ -1,7 +1,8 @@
 // Kills the service, its Postgres and its Valkey under load. The tests share one history, and each judges all of it.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { reportOnFailure } from '../support/failure-report.ts';
 import { type Load, startLoad } from '../support/load.ts';
 import { type Stage, openStage } from '../support/stage.ts';
 
@@ -16,6 +17,7 @@ beforeAll(async () => {
   await stage.start();
 });
 afterAll(() => stage[Symbol.asyncDispose]());
+beforeEach(() => reportOnFailure(stage));
 
 /** Waits until `count` more requests than now have come, so that what follows happens under load. */
 async function underLoad(count: number): Promise<void> {

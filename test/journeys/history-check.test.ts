@@ -36,7 +36,7 @@ function goodHistory() {
       signedWith: 'a secret',
       open: 1,
       status: 200,
-      headers: {},
+      at: position,
       ...given,
     };
   }

@@ -4,7 +4,6 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { problemLine } from '../../src/settings/problem.ts';
 import { createSecrets } from '../../src/settings/secrets.ts';
 import { readWebhooks } from '../../src/settings/webhooks.ts';
-import { relationWarnings } from '../../src/settings/relations.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
 let scratch: Awaited<ReturnType<typeof scratchDirectory>>;
@@ -207,19 +206,4 @@ test('no value of the file is ever repeated in a problem', async () => {
   // Each line but those that only open a map holds one mistake, the headers two; the quote left open is one more.
   expect(found).toHaveLength(16);
   expect(found.join('\n')).not.toContain(canary);
-});
-
-test('a grace shorter than the longest timeout of an enabled endpoint is told, with the reason', async () => {
-  const endpoints = await endpointsOf(
-    [
-      'endpoints:',
-      `  - {id: a, url: "${url}", secret: s, events: ["*"], timeout: 30s}`,
-      `  - {id: b, url: "${url}", secret: s, events: ["*"], timeout: 5m, enabled: false}`,
-    ],
-    { s: long },
-  );
-  expect(relationWarnings({ shutdownGraceMs: 30_000, endpoints })).toEqual([]);
-  expect(relationWarnings({ shutdownGraceMs: 29_999, endpoints })).toEqual([
-    expect.stringMatching(/^SHUTDOWN_GRACE .*"a".*30000 ms.*repeated/),
-  ]);
 });

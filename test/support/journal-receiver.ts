@@ -23,7 +23,8 @@ export type JournalEntry = {
   open: number;
   /** What it was answered; null as long as it hangs, and for ever when its connection broke before. */
   status: number | null;
-  headers: IncomingHttpHeaders;
+  /** When it was whole, in monotonic milliseconds. */
+  at: number;
 };
 
 export type JournalAnswer = { status?: number; headers?: Record<string, string> };
@@ -73,7 +74,7 @@ export async function openJournalReceiver(secrets: Record<string, string>): Prom
       signedWith: verifiers.find(({ webhook }) => verifies(webhook, body, headers))?.name ?? null,
       open: open.get(endpoint)!,
       status: null,
-      headers,
+      at: performance.now(),
     };
     journal.push(entry);
     const { status = 200, headers: more = {} } = (await behaviours.get(endpoint)?.(entry)) ?? {};

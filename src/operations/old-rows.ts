@@ -1,0 +1,95 @@
+// Deletes old rows where no whole day can be dropped: batch after batch, each a short transaction.
+
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { firstIdOf } from './day-partitions.ts';
+import { alone, neededDeliveries, oldestEventDay } from './old-partitions.ts';
+
+/** What is not deleted in one run is left to the next. */
+const limits = { rows: 5_000, batches: 200 };
+
+/** A key counts for a day; this is how long its row is kept. */
+const keyIsKept = '2 days';
+/** The longest window of the statistics is a week. */
+const minuteIsKept = '8 days';
+
+type Purge = { table: string; batch(em: EntityManager): Promise<number> };
+
+/**
+ * What may be deleted of each table: `cutoff` is for the logs' default partitions, `now` for the rest, both Unix ms.
+ * `batch` deletes at most 5,000 rows and returns how many.
+ */
+export function purges({ cutoff, now }: { cutoff: number; now: number }): Purge[] {
+  return [
+    { table: 'webhook_deliveries_default', batch: (em) => deleteDeliveries(em, cutoff) },
+    { table: 'webhook_events_default', batch: (em) => deleteEvents(em, cutoff) },
+    {
+      table: 'webhook_idempotency_keys',
+      batch: (em) => deleteOlder(em, 'webhook_idempotency_keys', 'created_at', now, keyIsKept),
+    },
+    {
+      table: 'webhook_endpoint_stats',
+      batch: (em) => deleteOlder(em, 'webhook_endpoint_stats', 'minute', now, minuteIsKept),
+    },
+  ];
+}
+
+/** Runs one to its end, its limit or the signal; returns the number of rows deleted. */
+export async function purge(orm: MikroORM, { batch }: Purge, signal: AbortSignal): Promise<number> {
+  let rows = 0;
+  for (let round = 0; round < limits.batches && !signal.aborted; round++) {
+    const deleted = (await alone(orm, batch)) ?? 0;
+    rows += deleted;
+    if (deleted < limits.rows) break;
+  }
+  return rows;
+}
+
+async function deleteDeliveries(em: EntityManager, cutoff: number): Promise<number> {
+  return await countDeleted(
+    em,
+    `delete from webhook_deliveries_default where id in (
+       select id from webhook_deliveries_default
+        where id < ?::uuid and id not in (select id from (${neededDeliveries('webhook_deliveries_default')}) needed)
+        order by id limit ${limits.rows})`,
+    [firstIdOf(cutoff)],
+  );
+}
+
+/** Only what is older than every partition, so that what is left is the log's end. */
+async function deleteEvents(em: EntityManager, cutoff: number): Promise<number> {
+  const before = firstIdOf(Math.min(cutoff, await oldestEventDay(em)));
+  const old = `
+    select e.id from webhook_events_default e
+     where e.id < ?::uuid and e.position <= coalesce((select min(position) from webhook_cursors), e.position)
+       and not exists (select 1 from webhook_side_items s where s.event_id = e.id)
+       and not exists (select 1 from webhook_deliveries d where d.event_id = e.id)
+     order by e.id limit ${limits.rows}`;
+  if ((await em.execute<unknown[]>(`${old}`, [before])).length === 0) return 0;
+  // As for a partition: nobody orders a replay of an event between the answer and the delete.
+  await em.execute('lock table webhook_events_default in access exclusive mode');
+  return await countDeleted(em, `delete from webhook_events_default where id in (${old})`, [before]);
+}
+
+/** By the physical place of the row: neither table has an index on its time, and old rows lie at the front. */
+async function deleteOlder(
+  em: EntityManager,
+  table: string,
+  column: string,
+  now: number,
+  kept: string,
+): Promise<number> {
+  return await countDeleted(
+    em,
+    `delete from ${table} where ctid in (
+       select ctid from ${table} where ${column} < to_timestamp(?::float8 / 1000) - ?::interval limit ${limits.rows})`,
+    [now, kept],
+  );
+}
+
+async function countDeleted(em: EntityManager, statement: string, parameters: unknown[]): Promise<number> {
+  const [{ rows }] = await em.execute<[{ rows: number }]>(
+    `with deleted as (${statement} returning 1) select count(*)::int as rows from deleted`,
+    parameters,
+  );
+  return rows;
+}

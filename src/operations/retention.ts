@@ -1,0 +1,101 @@
+// Keeps the logs for DELIVERY_RETENTION and no longer: one old day of each an hour, and never what somebody still needs.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { leastRetentionMs } from '../settings/relations.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { reasonOf } from './day-partitions.ts';
+import { type Dropped, dropOldDeliveries, dropOldEvents } from './old-partitions.ts';
+import { purge, purges } from './old-rows.ts';
+
+export type RetentionParts = {
+  orm: MikroORM;
+  /** DELIVERY_RETENTION; less than two days counts as two days. */
+  retentionMs: number;
+  log: Pick<Logger, 'debug' | 'info' | 'warn'>;
+  everyMs?: number;
+};
+
+/**
+ * Removes what is too old, now and then again `everyMs` after each run, until it is disposed of, which waits for the
+ * step under way.
+ */
+export function startRetention({ everyMs = 60 * 60 * 1000, ...parts }: RetentionParts): AsyncDisposable {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const told = new Set<string>();
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      await runRetention(parts, { told, signal });
+      await sleep(everyMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  const running = run();
+  return {
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+/**
+ * One run: at most one day of each log, and some rows. A step that fails is told in the log, and tried again by the next
+ * run; a partition in `told` is not told of again.
+ */
+export async function runRetention(
+  { orm, retentionMs, log }: Omit<RetentionParts, 'everyMs'>,
+  {
+    told = new Set<string>(),
+    signal = new AbortController().signal,
+  }: { told?: Set<string>; signal?: AbortSignal } = {},
+): Promise<void> {
+  let now: number | null = null;
+  await step('the age of the logs', async () => {
+    now = await justifiedTime(orm);
+  });
+  if (now === null) return;
+  const ages = { now, cutoff: now - Math.max(retentionMs, leastRetentionMs) };
+  await step('webhook_deliveries', async () => tell(await dropOldDeliveries(orm, ages.cutoff)));
+  await step('webhook_events', async () => tell(await dropOldEvents(orm, ages.cutoff)));
+  for (const each of purges(ages)) {
+    await step(each.table, async () => {
+      const rows = await purge(orm, each, signal);
+      if (rows > 0) log.info({ table: each.table, rows }, 'old rows deleted');
+    });
+  }
+
+  async function step(what: string, work: () => Promise<void>): Promise<void> {
+    if (signal.aborted) return;
+    try {
+      await work();
+    } catch (error) {
+      log.warn({ what }, `nothing old was removed here: ${reasonOf(error)}`);
+    }
+  }
+
+  function tell({ dropped, kept }: Dropped): void {
+    if (dropped) log.info({ partition: dropped }, 'a day older than DELIVERY_RETENTION was dropped');
+    for (const { partition, reason, endpoints, isUsual } of kept) {
+      const level = isUsual || told.has(partition) ? 'debug' : 'warn';
+      log[level]({ partition, endpoints }, `kept beyond DELIVERY_RETENTION: ${reason}`);
+      if (!isUsual) told.add(partition);
+    }
+  }
+}
+
+/**
+ * The time that ages are counted from, in Unix ms: the database's clock, but no later than the newest row, so that a
+ * clock that is far ahead makes nothing old. Null while both logs are empty.
+ */
+async function justifiedTime(orm: MikroORM): Promise<number | null> {
+  const newest = (table: string) => `(select created_at from ${table} order by id desc limit 1)`;
+  const [row] = await orm.em.fork().execute<[{ clock: number; newest: number | null }]>(
+    `select extract(epoch from clock_timestamp())::float8 * 1000 as clock,
+            extract(epoch from greatest(${newest('webhook_events')}, ${newest('webhook_deliveries')}))::float8 * 1000
+              as newest`,
+  );
+  return row.newest === null ? null : Math.floor(Math.min(row.clock, row.newest));
+}

@@ -1,0 +1,278 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import type { LogEntry } from '../../src/log/entry.ts';
+import { openOrm } from '../../src/model/orm.ts';
+import { numberAll, startRelay } from '../../src/outbox/relay.ts';
+import { createChance } from '../support/chance.ts';
+import { type TestDatabase, openDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { openPostgresProxy } from './postgres-proxy.ts';
+
+let database: TestDatabase;
+let orm: MikroORM;
+
+beforeAll(async () => {
+  database = await openDatabase();
+  orm = openOrm({ url: database.url, connections: 10, name: 'relay-test' });
+});
+afterAll(async () => {
+  await orm.close(true);
+  await database[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  await orm.em
+    .fork()
+    .execute(`truncate webhook_events; update webhook_log_head set position = 0, positioned_at = '-infinity'`);
+});
+afterEach(() => void vi.useRealTimers());
+
+/** A relay on connections of its own, the batches it told of, and its errors. */
+function open({ url = database.url, onAppended = (_: readonly LogEntry[]): void => {} } = {}) {
+  const relayOrm = openOrm({ url, connections: 1, name: 'relay-under-test' });
+  const batches: (readonly LogEntry[])[] = [];
+  const errors: unknown[] = [];
+  const relay = startRelay({
+    orm: relayOrm,
+    onAppended(entries) {
+      batches.push(entries);
+      onAppended(entries);
+    },
+    onError: (error) => errors.push(error),
+  });
+  return {
+    ...relay,
+    batches,
+    errors,
+    async [Symbol.asyncDispose]() {
+      await relay[Symbol.asyncDispose]();
+      await relayOrm.close(true);
+    },
+  };
+}
+
+async function insert(em: EntityManager, count: number, payload = '{}'): Promise<string[]> {
+  const ids = Array.from({ length: count }, () => randomUUIDv7());
+  await em.execute(
+    `insert into webhook_events (id, type, addressed_to, payload, created_at)
+       select id::uuid, 'order.paid', case when n % 3 = 0 then 'crm' end, ?, now()
+         from json_array_elements_text(?::json) with ordinality as v (id, n) order by n`,
+    [payload, JSON.stringify(ids)],
+  );
+  return ids;
+}
+
+/** Inserts in a transaction that stays open until it is told to commit. */
+async function hold(count: number): Promise<{ ids: string[]; commit(): Promise<void> }> {
+  const em = orm.em.fork();
+  await em.begin();
+  const ids = await insert(em, count);
+  return { ids, commit: () => em.commit() };
+}
+
+type Stored = { id: string; seq: number; position: number | null; /** Unix milliseconds. */ atMs: number | null };
+
+const stored = () =>
+  orm.em
+    .fork()
+    .execute<Stored[]>(
+      'select id, seq::int as seq, position::int as position, extract(epoch from positioned_at)::float8 * 1000 as "atMs" from webhook_events order by seq',
+    );
+
+const range = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+test('what is committed is numbered from 1 without gaps, in the order of insertion, and told as it is stored', async () => {
+  const ids = [...(await insert(orm.em.fork(), 2_300)), ...(await insert(orm.em.fork(), 200, '{"é":"\u2028"}'))];
+  await using relay = open();
+  expect(await relay.catchUp()).toBe(2_500);
+  const rows = await stored();
+  expect(rows.map(({ id, position }) => ({ id, position }))).toEqual(
+    ids.map((id, index) => ({ id, position: index + 1 })),
+  );
+  const told = relay.batches.flat();
+  expect(told.map(({ id, position }) => ({ id, position }))).toEqual(
+    ids.map((id, index) => ({ id, position: index + 1 })),
+  );
+  expect(told[2]).toEqual({ position: 3, id: ids[2], type: 'order.paid', addressedTo: 'crm', payload: '{}' });
+  expect(told.at(-1)).toMatchObject({ addressedTo: null, payload: '{"é":"\u2028"}' });
+});
+
+test('several relays at once number nothing twice and skip nothing, while writers commit late and out of order', async () => {
+  const chance = createChance(20_261_123);
+  await using first = open();
+  await using second = open();
+  await using third = open();
+  const relays = [first, second, third];
+  const latest = await hold(2);
+  let written = 2;
+  const writer = async () => {
+    for (let round = 0; round < 25; round += 1) {
+      const held = await hold(1 + Math.floor(chance() * 4));
+      written += held.ids.length;
+      if (chance() < 0.5) await orm.em.fork().execute('select pg_sleep(?)', [chance() * 0.01]);
+      await held.commit();
+      for (const relay of relays) if (chance() < 0.7) relay.wake();
+    }
+  };
+  await Promise.all(range(4).map(writer));
+  const before = await relays[1]!.catchUp();
+  expect(before).toBe(written - 2);
+  await latest.commit();
+  expect(await relays[2]!.catchUp()).toBe(written);
+
+  const rows = await stored();
+  const byPosition = rows.toSorted((one, other) => one.position! - other.position!);
+  expect(byPosition.map(({ position }) => position)).toEqual(range(written));
+  expect(byPosition.slice(-2).map(({ id }) => id)).toEqual(latest.ids);
+  await eventually(() => relays.flatMap(({ batches }) => batches).flat().length >= written);
+  const told = relays
+    .flatMap(({ batches }) => batches)
+    .flat()
+    .toSorted((one, other) => one.position - other.position);
+  expect(told.map(({ id, position }) => ({ id, position }))).toEqual(
+    byPosition.map(({ id, position }) => ({ id, position })),
+  );
+  for (const { batches, errors } of relays) {
+    const own = batches.flat().map(({ position }) => position);
+    expect(own).toEqual(own.toSorted((one, other) => one - other));
+    expect(errors).toEqual([]);
+  }
+  const times = byPosition.map(({ atMs }) => atMs!);
+  expect(times).toEqual(times.toSorted((one, other) => one - other));
+});
+
+test('nobody waits for an open transaction, and its events are no gap', async () => {
+  await using relay = open();
+  const late = await hold(1);
+  const early = await insert(orm.em.fork(), 2);
+  expect(await relay.catchUp()).toBe(2);
+  await late.commit();
+  expect(await relay.catchUp()).toBe(3);
+  expect(relay.batches.flat().map(({ id }) => id)).toEqual([...early, ...late.ids]);
+});
+
+test('what is rolled back gets no position', async () => {
+  const em = orm.em.fork();
+  await em.begin();
+  await insert(em, 2);
+  await em.rollback();
+  await insert(orm.em.fork(), 1);
+  expect(await numberAll(orm)).toBe(1);
+});
+
+test('a batch ends after 1,000 events, or with the event that passes 4 MiB', async () => {
+  await insert(orm.em.fork(), 2_001);
+  await insert(orm.em.fork(), 9, 'x'.repeat(1024 * 1024));
+  await insert(orm.em.fork(), 2, 'x'.repeat(5 * 1024 * 1024));
+  await using relay = open();
+  expect(await relay.catchUp()).toBe(2_012);
+  // 2 bytes of the one small event leave room for a fifth of the large ones: the limit is met before the last one.
+  expect(relay.batches.map((batch) => batch.length)).toEqual([1_000, 1_000, 1 + 4, 4, 1 + 1, 1]);
+});
+
+test('the time of positions never runs back, also when the clock does', async () => {
+  const ahead = new Date(Date.now() + 3_600_000);
+  await orm.em.fork().execute('update webhook_log_head set positioned_at = ?', [ahead]);
+  await insert(orm.em.fork(), 2);
+  await numberAll(orm);
+  expect((await stored()).map(({ atMs }) => atMs)).toEqual([ahead.getTime(), ahead.getTime()]);
+  await insert(orm.em.fork(), 1);
+  await numberAll(orm);
+  expect((await stored()).at(-1)!.atMs).toBe(ahead.getTime());
+});
+
+test('a committed event is numbered without a wake-up too', async () => {
+  await using relay = open();
+  await eventually(async () => (await relay.catchUp()) === 0);
+  await insert(orm.em.fork(), 1);
+  await eventually(() => relay.batches.length === 1, { withinMs: 3_000 });
+});
+
+test('a listener that fails costs nobody a position, and the relay goes on', async () => {
+  let fails = 2;
+  const onAppended = () => {
+    if (fails-- > 0) throw new Error('the stream is away');
+  };
+  await using relay = open({ onAppended });
+  await insert(orm.em.fork(), 3);
+  relay.wake();
+  await eventually(() => relay.errors.length === 1);
+  await insert(orm.em.fork(), 2);
+  relay.wake();
+  await eventually(() => relay.errors.length === 2);
+  await insert(orm.em.fork(), 1);
+  expect(await relay.catchUp()).toBe(6);
+  expect((await stored()).map(({ position }) => position)).toEqual(range(6));
+  expect(relay.batches.flat().map(({ position }) => position)).toEqual(range(6));
+});
+
+test('a transaction that stays open longer than the bound trails is numbered when it is committed', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  await using relay = open();
+  const late = await hold(1);
+  await insert(orm.em.fork(), 1);
+  await relay.catchUp();
+  vi.advanceTimersByTime(61_000);
+  await insert(orm.em.fork(), 1);
+  await relay.catchUp();
+  await late.commit();
+  vi.advanceTimersByTime(11_000);
+  await eventually(() => relay.batches.flat().length === 3, { withinMs: 3_000 });
+  expect(relay.batches.flat().at(-1)).toMatchObject({ id: late.ids[0], position: 3 });
+});
+
+test('catching up numbers everything that is committed, however long it was open', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  await using relay = open();
+  const late = await hold(1);
+  await insert(orm.em.fork(), 1);
+  await relay.catchUp();
+  vi.advanceTimersByTime(61_000);
+  await relay.catchUp();
+  await late.commit();
+  expect(await relay.catchUp()).toBe(2);
+});
+
+test('after a commit whose answer was lost nothing is told and nothing numbered again', async () => {
+  await using proxy = await openPostgresProxy(database.url);
+  await using relay = open({ url: proxy.url });
+  await relay.catchUp();
+  proxy.mode = 'lose the commit';
+  await insert(orm.em.fork(), 3);
+  relay.wake();
+  await eventually(async () => (await stored()).every(({ position }) => position !== null));
+  await eventually(() => relay.errors.length > 0);
+  proxy.mode = 'pass';
+  const [fourth] = await insert(orm.em.fork(), 1);
+  await eventually(() => relay.batches.length === 1);
+  expect(relay.batches.flat()).toMatchObject([{ id: fourth, position: 4 }]);
+  expect((await stored()).map(({ position }) => position)).toEqual([1, 2, 3, 4]);
+});
+
+test('a lost connection is told, and the relay goes on with another', async () => {
+  await using relay = open();
+  await relay.catchUp();
+  for (const round of [1, 2, 3]) {
+    await orm.em
+      .fork()
+      .execute(
+        `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'relay-under-test'`,
+      );
+    await insert(orm.em.fork(), 1);
+    relay.wake();
+    await eventually(() => relay.batches.length === round);
+  }
+  expect((await stored()).map(({ position }) => position)).toEqual([1, 2, 3]);
+});
+
+test('a relay that ends leaves no batch half done, and the next one goes on after it', async () => {
+  await insert(orm.em.fork(), 3_000);
+  {
+    await using relay = open();
+    relay.wake();
+  }
+  const numbered = (await stored()).filter(({ position }) => position !== null).map(({ position }) => position);
+  expect(numbered).toEqual(range(numbered.length));
+  expect(await numberAll(orm)).toBe(3_000);
+  expect((await stored()).map(({ position }) => position)).toEqual(range(3_000));
+});

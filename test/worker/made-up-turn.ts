@@ -1,0 +1,51 @@
+// A turn and the answers to it, made up, for tests of what is done with them.
+
+import { randomUUIDv7 } from 'node:crypto';
+import type { Answer } from '../../src/worker/deliver.ts';
+import type { Turn } from '../../src/worker/turn.ts';
+
+export function makeTurn(
+  events: number,
+  { receiver, ...given }: Partial<Omit<Turn, 'receiver'>> & { receiver?: Partial<Turn['receiver']> } = {},
+): Turn {
+  return {
+    slot: 0,
+    receiver: {
+      id: 'crm',
+      url: 'https://crm.example.com/hooks',
+      headers: {},
+      signing: ['standard'],
+      secrets: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
+      timeoutMs: 15_000,
+      maxRetries: 5,
+      baseDelayMs: 1_000,
+      maxDelayMs: 3_600_000,
+      ...receiver,
+    },
+    generation: 1,
+    resumes: 0,
+    origin: 'line',
+    attemptsBefore: 0,
+    events: Array.from({ length: events }, (_, index) => {
+      return { id: randomUUIDv7(), type: 'order.paid', payload: '{}', position: index + 1, previous: index };
+    }),
+    ...given,
+  };
+}
+
+/** What `deliver` says of an endpoint that answered with this status. */
+export function answerOf(status: number, given: Partial<Answer> = {}): Answer {
+  const createdAt = new Date();
+  const accepted = status >= 200 && status <= 299;
+  return {
+    createdAt,
+    completedAt: createdAt,
+    latencyMs: 3.25,
+    httpStatus: status,
+    errorMessage: accepted ? null : `HTTP ${status}`,
+    responseBody: 'ok',
+    retryAfterMs: null,
+    verdict: accepted ? 'delivered' : status === 410 ? 'gone' : 'failed',
+    ...given,
+  };
+}

@@ -1,0 +1,272 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { openOrm } from '../../src/model/orm.ts';
+import { SideItem } from '../../src/model/side-item.ts';
+import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
+import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
+import { deliveryRow } from '../../src/worker/delivery-row.ts';
+import { type Attempt, createRecorder } from '../../src/worker/recorder.ts';
+import type { TurnFailure } from '../../src/worker/turn.ts';
+import { storeCursor } from '../api/stored-rows.ts';
+import { openPostgresProxy } from '../outbox/postgres-proxy.ts';
+import { type TestDatabase, openDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { answerOf, makeTurn } from './made-up-turn.ts';
+
+let database: TestDatabase;
+let orm: MikroORM;
+
+beforeAll(async () => {
+  database = await openDatabase();
+  orm = openOrm({ url: database.url, connections: 4, name: 'recorder-test' });
+});
+afterAll(async () => {
+  await orm.close(true);
+  await database[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  await orm.em.fork().execute('truncate webhook_deliveries, webhook_cursors, webhook_side_items');
+});
+
+/** A recorder on one connection of its own, as a thread has it, and what it logged. */
+function open(url = database.url) {
+  const own = openOrm({ url, connections: 1, name: 'recorder-under-test' }, { logger: () => {} });
+  const logged = { warn: [] as object[], error: [] as object[] };
+  const recorder = createRecorder({
+    orm: own,
+    log: {
+      warn: (fields: object) => logged.warn.push(fields),
+      error: (fields: object) => logged.error.push(fields),
+    } as never,
+  });
+  return {
+    ...recorder,
+    logged,
+    async [Symbol.asyncDispose]() {
+      await recorder[Symbol.asyncDispose]();
+      await own.close(true);
+    },
+  };
+}
+
+type Given = Partial<Parameters<typeof makeTurn>[1]> & {
+  status?: number;
+  body?: string;
+  failure?: Partial<TurnFailure>;
+};
+
+/** An attempt on an event of its own; a failure is the last one unless it says otherwise. */
+function attempt({ status = 200, body = 'ok', failure, ...given }: Given = {}): Attempt {
+  const turn = makeTurn(1, given);
+  const failed =
+    status === 200 ? null : { status: 'failed' as const, attempt: 1, waitMs: 0, message: '', gone: false, ...failure };
+  const answer = answerOf(status, { responseBody: body });
+  const row = deliveryRow({
+    id: randomUUIDv7(),
+    turn,
+    event: turn.events[0]!,
+    attempt: 1,
+    answer,
+    failure: failed,
+  });
+  return { row, gone: status === 410 };
+}
+
+const many = (count: number) => Array.from({ length: count }, () => attempt());
+const gone = (given: Given = {}) => attempt({ status: 410, failure: { status: 'retrying', gone: true }, ...given });
+const rows = () => orm.em.fork().find(WebhookDelivery, {}, { orderBy: { id: 'asc' } });
+const ids = (attempts: readonly Attempt[]) => attempts.map(({ row }) => row.id as string).toSorted();
+const storedIds = async () => (await rows()).map(({ id }) => id);
+const cursor = () => orm.em.fork().findOneOrFail(WebhookCursor, 'crm');
+const endRecorders = () =>
+  orm.em
+    .fork()
+    .execute(
+      `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'recorder-under-test'`,
+    );
+
+test('a row that is said to be recorded can be seen by all', async () => {
+  await using recorder = open();
+  for (const each of many(3)) {
+    await recorder.record(each);
+    expect(await storedIds()).toContain(each.row.id);
+  }
+});
+
+test('attempts that end together share batches, and each is recorded once', async () => {
+  await using recorder = open();
+  const attempts = many(1_201);
+  await Promise.all(attempts.map(recorder.record));
+  expect(await storedIds()).toEqual(ids(attempts));
+  // The batches were transactions of their own: rows of one batch have one recorder of their time.
+  const [{ batches }] = await orm.em
+    .fork()
+    .execute<[{ batches: number }]>('select count(distinct xmin::text)::int as batches from webhook_deliveries');
+  expect(batches).toBe(3);
+});
+
+test('a batch refused for its data is split until the bad row stands alone, and that one alone loses its text', async () => {
+  await using recorder = open();
+  const attempts = many(20);
+  const bad = attempt({ status: 500, body: 'a NUL: \0', receiver: { url: 'https://crm.example.com/\0' } });
+  await Promise.all([...attempts, bad].map(recorder.record));
+  const found = await rows();
+  expect(found.map(({ id }) => id)).toEqual(ids([...attempts, bad]));
+  for (const row of found) {
+    const text = { url: row.endpointUrl, body: row.responseBody };
+    if (row.id !== bad.row.id) expect(text).toEqual({ url: 'https://crm.example.com/hooks', body: 'ok' });
+    else {
+      expect(text).toEqual({ url: '', body: null });
+      expect(row).toMatchObject({ status: 'failed', httpStatus: 500, attemptCount: 1, errorMessage: '' });
+    }
+  }
+  expect(recorder.logged.error).toEqual([{ delivery_id: bad.row.id, reason: '22021' }]);
+});
+
+test('a bad 410 pauses its endpoint all the same', async () => {
+  await storeCursor(orm, { endpointId: 'crm' });
+  await using recorder = open();
+  await Promise.all([recorder.record(gone({ body: '\0' })), recorder.record(attempt())]);
+  expect((await cursor()).pauseReason).toBe('gone');
+  expect(await rows()).toHaveLength(2);
+});
+
+test('a row that is there already, from a try of which nothing is known, is done as it is', async () => {
+  await using recorder = open();
+  const attempts = many(50);
+  await orm.em.fork().insert(WebhookDelivery, attempts[20]!.row);
+  const startedAt = performance.now();
+  await Promise.all(attempts.map(recorder.record));
+  expect(await storedIds()).toEqual(ids(attempts));
+  expect((await rows()).map(({ responseBody }) => responseBody)).toEqual(attempts.map(() => 'ok'));
+  expect(recorder.logged.error).toEqual([]);
+  // Not one by one, each after a wait.
+  expect(performance.now() - startedAt).toBeLessThan(3_000);
+});
+
+test('rows are written once Postgres is back, each once, and what comes meanwhile as well', async () => {
+  await using proxy = await openPostgresProxy(database.url);
+  await using recorder = open(proxy.url);
+  await recorder.record(attempt());
+  const waiting: Promise<void>[] = [];
+  for (const round of [1, 2, 3]) {
+    await endRecorders();
+    const attempts = many(5);
+    waiting.push(...attempts.map(recorder.record));
+    await Promise.all(waiting);
+    expect(await rows()).toHaveLength(1 + 5 * round);
+  }
+  proxy.mode = 'silent';
+  proxy.cut();
+  waiting.push(...many(5).map(recorder.record));
+  await eventually(() => recorder.logged.warn.length > 0);
+  waiting.push(...many(5).map(recorder.record));
+  proxy.mode = 'pass';
+  proxy.cut();
+  await Promise.all(waiting);
+  expect(await rows()).toHaveLength(26);
+});
+
+test('a commit whose answer was lost makes no second row, and no second pause', async () => {
+  await storeCursor(orm, { endpointId: 'crm' });
+  await using proxy = await openPostgresProxy(database.url);
+  await using recorder = open(proxy.url);
+  await recorder.record(attempt());
+  proxy.mode = 'lose the commit';
+  const attempts = [...many(3), gone()];
+  const recorded = Promise.all(attempts.map(recorder.record));
+  await eventually(async () => (await rows()).length === 5);
+  expect((await cursor()).pauseReason).toBe('gone');
+  // An admin resumes it before the next try, which must not pause it again.
+  await orm.em.fork().execute(`update webhook_cursors set pause_reason = null, resumes = resumes + 1`);
+  await eventually(() => recorder.logged.warn.length >= 2);
+  proxy.mode = 'pass';
+  await recorded;
+  expect(await rows()).toHaveLength(5);
+  expect((await cursor()).pauseReason).toBeNull();
+});
+
+test('a plain insert whose answer was lost makes no second row', async () => {
+  await using proxy = await openPostgresProxy(database.url);
+  await using recorder = open(proxy.url);
+  await recorder.record(attempt());
+  // The proxy looks for the word in what is sent, and a row may hold it: the answer to its insert is what is lost.
+  proxy.mode = 'lose the commit';
+  const attempts = [attempt({ body: 'commit' }), ...many(2)];
+  const recorded = Promise.all(attempts.map(recorder.record));
+  await eventually(async () => (await rows()).length === 4);
+  await eventually(() => recorder.logged.warn.length >= 2);
+  proxy.mode = 'pass';
+  await recorded;
+  expect(await rows()).toHaveLength(4);
+});
+
+test('410 pauses its endpoint in the transaction of its row', async () => {
+  await storeCursor(orm, { endpointId: 'crm' });
+  await using recorder = open();
+  const held = orm.em.fork();
+  await held.begin();
+  await held.execute(`select 1 from webhook_cursors for update`);
+  const recorded = recorder.record(gone());
+  await eventually(async () => {
+    const [{ count }] = await orm.em
+      .fork()
+      .execute<[{ count: number }]>(`select count(*)::int as count from pg_locks where not granted`);
+    return count > 0;
+  });
+  expect(await rows()).toEqual([]);
+  await held.commit();
+  await recorded;
+  expect(await rows()).toHaveLength(1);
+  expect((await cursor()).pauseReason).toBe('gone');
+});
+
+test.each([
+  ['its generation and resumes', { generation: 3, resumes: 2 }, 'gone'],
+  ['an older generation', { generation: 2, resumes: 2 }, null],
+  ['a turn that began before a resume', { generation: 3, resumes: 1 }, null],
+  ['another endpoint', { generation: 3, resumes: 2, receiver: { id: 'other' } }, null],
+])('410 of %s pauses accordingly', async (_, given, reason) => {
+  await storeCursor(orm, { endpointId: 'crm', generation: 3, resumes: 2 });
+  await using recorder = open();
+  await recorder.record(gone(given));
+  expect((await cursor()).pauseReason).toBe(reason);
+  expect(await rows()).toHaveLength(1);
+});
+
+test('410 leaves the reason of a pause that is there', async () => {
+  await storeCursor(orm, { endpointId: 'crm', pauseReason: 'admin' });
+  await using recorder = open();
+  await recorder.record(gone());
+  expect((await cursor()).pauseReason).toBe('admin');
+});
+
+test.each([
+  ['delivered', 'test', 200, {}, 0],
+  ['failed for good', 'test', 500, { status: 'failed' }, 0],
+  ['to be retried', 'test', 500, { status: 'retrying' }, 1],
+  ['a line’s own', 'line', 200, {}, 1],
+] as const)('the side item of an attempt that is %s stays only while another will follow', async (...given) => {
+  const [, origin, status, failure, left] = given;
+  const each = attempt({ origin, status, failure });
+  const item = { id: randomUUIDv7(), endpointId: 'crm', eventId: each.row.eventId, origin: 'test' as const };
+  const others = [
+    { ...item, id: randomUUIDv7(), endpointId: 'other' },
+    { ...item, id: randomUUIDv7(), eventId: randomUUIDv7() },
+  ];
+  await orm.em.fork().insertMany(SideItem, [item, ...others]);
+  await using recorder = open();
+  await recorder.record(each);
+  expect(await orm.em.fork().count(SideItem, { id: item.id })).toBe(left);
+  expect(await orm.em.fork().count(SideItem, {})).toBe(2 + left);
+});
+
+test('it ends only when all that it was given is durable', async () => {
+  const attempts = many(700);
+  {
+    await using recorder = open();
+    for (const each of attempts) void recorder.record(each);
+  }
+  expect(await storedIds()).toEqual(ids(attempts));
+});

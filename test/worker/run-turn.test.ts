@@ -1,0 +1,171 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Answer, Attempt } from '../../src/worker/deliver.ts';
+import { openControl } from '../../src/worker/control.ts';
+import { runTurn } from '../../src/worker/run-turn.ts';
+import type { Turn } from '../../src/worker/turn.ts';
+import { eventually } from '../support/eventually.ts';
+import { answerOf, makeTurn } from './made-up-turn.ts';
+
+// The time of a turn stands still unless a test moves it.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+afterEach(() => void vi.useRealTimers());
+
+const yieldToOthers = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+/** Runs a turn against made-up answers; rows become durable at once, or when `write` is called for the oldest. */
+function start(turn: Turn, answer: (index: number) => Answer | Promise<Answer>, { held = false } = {}) {
+  const control = openControl();
+  control.begin(turn.slot);
+  const attempts: Attempt[] = [];
+  const durable: string[] = [];
+  const waiting: (() => void)[] = [];
+  const running = { done: false };
+  const report = runTurn(turn, {
+    control,
+    version: '1.2.3',
+    async deliver(attempt) {
+      attempts.push(attempt);
+      expect(control.current(turn.slot)).toBe(turn.events.indexOf(attempt.event));
+      return await answer(attempts.length - 1);
+    },
+    recorder: {
+      record: () => (held ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve()),
+    },
+    onRecorded: (row) => durable.push(row.eventId),
+  });
+  void report.then(() => (running.done = true));
+  return { report, control, attempts, durable, running, waiting, write: () => waiting.shift()!() };
+}
+
+/** Lets everything run that waits for nothing but the event loop. */
+async function settle(): Promise<void> {
+  for (let round = 0; round < 50; round += 1) await yieldToOthers();
+}
+
+test('events are sent one after another in their order, and all of them when all are accepted', async () => {
+  const turn = makeTurn(40);
+  let onWire = 0;
+  const { report, attempts, durable } = start(turn, async () => {
+    expect((onWire += 1)).toBe(1);
+    await yieldToOthers();
+    onWire -= 1;
+    return answerOf(204);
+  });
+  expect(await report).toEqual({ settled: 40, failure: null });
+  expect(attempts.map(({ event }) => event)).toEqual(turn.events);
+  expect(durable).toEqual(turn.events.map(({ id }) => id));
+});
+
+test.each([
+  ['retrying', 5, 2, { status: 'retrying', attempt: 1, waitMs: 1_000, message: 'HTTP 503', gone: false }],
+  ['failed for good', 0, 3, { status: 'failed', attempt: 1, waitMs: 0, message: 'HTTP 503', gone: false }],
+])('it stops at the first failure: %s', async (_, maxRetries, settled, failure) => {
+  const { report, attempts } = start(makeTurn(5, { receiver: { maxRetries } }), (index) =>
+    answerOf(index === 2 ? 503 : 200),
+  );
+  expect(await report).toEqual({ settled, failure });
+  expect(attempts).toHaveLength(3);
+});
+
+test('410 stops it, whatever the number of the attempt, and settles nothing', async () => {
+  const { report, attempts } = start(makeTurn(3, { attemptsBefore: 5 }), () => answerOf(410));
+  expect(await report).toEqual({
+    settled: 0,
+    failure: { status: 'retrying', attempt: 6, waitMs: 0, message: 'HTTP 410', gone: true },
+  });
+  expect(attempts).toHaveLength(1);
+});
+
+test('the first event goes on counting its attempts, the others begin at 1', async () => {
+  const { report, attempts } = start(makeTurn(4, { attemptsBefore: 3 }), () => answerOf(200));
+  await report;
+  expect(attempts.map(({ attempt }) => attempt)).toEqual([4, 1, 1, 1]);
+});
+
+test('at most 16 answers are unwritten: the next request waits for a row', async () => {
+  const { report, attempts, write, waiting } = start(makeTurn(20), () => answerOf(200), { held: true });
+  await eventually(() => attempts.length >= 16);
+  await settle();
+  expect(attempts).toHaveLength(16);
+  write();
+  await eventually(() => attempts.length >= 17);
+  await settle();
+  expect(attempts).toHaveLength(17);
+  while (attempts.length < 20 || waiting.length > 0) {
+    if (waiting.length > 0) write();
+    await yieldToOthers();
+  }
+  expect(await report).toEqual({ settled: 20, failure: null });
+});
+
+test('it is over when every row is durable, not before', async () => {
+  const { report, running, attempts, waiting, write } = start(
+    makeTurn(5),
+    (index) => answerOf(index === 2 ? 500 : 200),
+    { held: true },
+  );
+  await eventually(() => waiting.length === 3);
+  for (let left = 3; left > 0; left -= 1) {
+    await settle();
+    expect(running.done).toBe(false);
+    write();
+  }
+  await report;
+  expect(attempts).toHaveLength(3);
+});
+
+test('told to stop before it begins, it sends nothing', async () => {
+  const turn = makeTurn(3);
+  const control = openControl();
+  control.begin(0);
+  control.stop(0);
+  const deliver = vi.fn();
+  const recorder = { record: () => Promise.resolve() };
+  const report = await runTurn(turn, { control, recorder, deliver, onRecorded() {}, version: '1.2.3' });
+  expect(report).toEqual({ settled: 0, failure: null });
+  expect(deliver).not.toHaveBeenCalled();
+});
+
+test('told to stop while a request is on the wire, it ends with its answer', async () => {
+  const turn = makeTurn(10);
+  const { report, attempts, control } = start(turn, (index) => {
+    if (index === 3) control.stop(turn.slot);
+    return answerOf(200);
+  });
+  expect(await report).toEqual({ settled: 4, failure: null });
+  expect(attempts).toHaveLength(4);
+});
+
+test('told to stop while it waits for rows, it sends nothing more', async () => {
+  const turn = makeTurn(20);
+  const { report, attempts, control, waiting, write } = start(turn, () => answerOf(200), { held: true });
+  await eventually(() => waiting.length === 16);
+  await settle();
+  control.stop(turn.slot);
+  while (waiting.length > 0) {
+    write();
+    await settle();
+  }
+  expect(await report).toEqual({ settled: 16, failure: null });
+  expect(attempts).toHaveLength(16);
+});
+
+test('a turn that takes long ends by itself with what it has sent, but sends its first event always', async () => {
+  const slow = start(makeTurn(10), (index) => {
+    if (index === 2) vi.advanceTimersByTime(250);
+    return answerOf(200);
+  });
+  expect(await slow.report).toEqual({ settled: 3, failure: null });
+  const slower = start(makeTurn(3), () => {
+    vi.advanceTimersByTime(10_000);
+    return answerOf(200);
+  });
+  expect(await slower.report).toEqual({ settled: 1, failure: null });
+});
+
+test('between requests it says that none is on the wire', async () => {
+  const turn = makeTurn(2, { slot: 7 });
+  const { report, control } = start(turn, () => answerOf(200));
+  await report;
+  expect(control.current(7)).toBeNull();
+});
