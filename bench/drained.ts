@@ -14,6 +14,8 @@ export type Drained = {
   seconds: number;
   /** From the commit of the backlog to the same moment. */
   secondsFromCommit: number;
+  /** Delivery rows of one insert, in the mean. */
+  rowsOfInsert: number;
   /** Processor microseconds a delivery, by part. */
   cpuUs: CpuTime;
 };
@@ -54,12 +56,13 @@ export async function drain(
     },
     { everyMs: 100, withinMs: 10_000 },
   );
-  const startedAtMs = await demandRows(orm, after, count);
+  const { startedAtMs, inserts } = await demandRows(orm, after, count);
   return {
     deliveries: count,
     // A thread logs an attempt once its row is durable.
     seconds: (attempts.lastAtMs - startedAtMs) / 1_000,
     secondsFromCommit: (attempts.lastAtMs - committedAtMs) / 1_000,
+    rowsOfInsert: Math.round(count / inserts),
     cpuUs: Object.fromEntries(
       Object.entries(cpu)
         .map(([name, us]) => [name, Math.round(((us - (before[name] ?? 0)) / count) * 10) / 10] as const)
@@ -79,23 +82,25 @@ export async function untilSettled(orm: MikroORM, position: number): Promise<voi
   await until(`every endpoint comes to position ${position}`, ask, { everyMs: 100, withinMs });
 }
 
-/** Throws a NoFigure unless each event after `after` has its one row; else the first attempt's start, unix ms. */
-async function demandRows(orm: MikroORM, after: number, count: number): Promise<number> {
-  type Row = { rows: number; events: number; good: number; startedAtMs: number };
-  const [row] = await orm.em.fork().execute<[Row]>(
+type Rows = { rows: number; events: number; good: number; inserts: number; startedAtMs: number };
+
+/** Throws a NoFigure unless each event after `after` has its one row; else when the first attempt began, unix ms. */
+async function demandRows(orm: MikroORM, after: number, count: number): Promise<Rows> {
+  const [found] = await orm.em.fork().execute<[Rows]>(
     `select count(*)::int as rows, count(distinct d.event_id)::int as events,
             (count(*) filter (where d.status = 'delivered' and d.http_status = 204 and d.attempt_count = 1
                                 and e.type = 'bench.' || d.endpoint_id))::int as good,
+            count(distinct d.xmin::text)::int as inserts,
             (extract(epoch from min(d.created_at)) * 1000)::float8 as "startedAtMs"
        from webhook_deliveries d join webhook_events e on e.id = d.event_id
       where e.position > ?`,
     [after],
   );
-  const { rows, events, good, startedAtMs } = row;
+  const { rows, events, good } = found;
   if (rows !== count || events !== count || good !== count) {
     throw new NoFigure(`${count} deliveries have ${rows} rows of ${events} events, ${good} of them as they must be`);
   }
-  return startedAtMs;
+  return found;
 }
 
 async function cpuTimes(orm: MikroORM, { pid }: Tidings, processes: Record<string, number>): Promise<CpuTime> {

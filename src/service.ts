@@ -16,6 +16,7 @@ import { startHeartbeat } from './operations/heartbeat.ts';
 import { openLogTail } from './operations/hot-log.ts';
 import { startPartitions } from './operations/partitions.ts';
 import { createReadiness } from './operations/readiness.ts';
+import { startRetention } from './operations/retention.ts';
 import { numberAll, startRelay } from './outbox/relay.ts';
 import { createTransactions } from './outbox/transactions.ts';
 import { relationWarnings } from './settings/relations.ts';
@@ -52,7 +53,8 @@ export async function startService(): Promise<Service> {
     logger.info({ secret: name, path }, created ? `${name} was made` : `${name} is read from its local file`);
   }
   for (const { file, line, message } of webhooks.warnings) logger.warn({ file, line }, message);
-  const relations = { shutdownGraceMs: settings.shutdownGraceMs, endpoints: webhooks.endpoints };
+  const { shutdownGraceMs, deliveryRetentionMs } = settings;
+  const relations = { shutdownGraceMs, deliveryRetentionMs, endpoints: webhooks.endpoints };
   for (const warning of relationWarnings(relations)) logger.warn(warning);
 
   // The databases, of our own or given.
@@ -67,6 +69,7 @@ export async function startService(): Promise<Service> {
   const orm = openOrm({ url: databaseUrl, connections: 10, name: 'tidings' });
   opening.defer(() => orm.close(true));
   open(await startPartitions({ orm, log: logger }));
+  open(startRetention({ orm, retentionMs: deliveryRetentionMs, log: logger }));
   let valkeyUrl = settings.valkeyUrl;
   if (valkeyUrl === null) {
     const valkey = await openEmbeddedValkey({ directory, log: serverLog });

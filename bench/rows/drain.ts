@@ -47,7 +47,9 @@ async function measure(events: number, ground: Ground, { pairs, profileDirectory
     demandRight('The ceiling', judge(endpoints, expected, await receiver.take()));
     const ours = count / drained.seconds;
     const theirs = count / bare.seconds;
-    return { ours, theirs, ratio: ours / theirs, fromCommit: count / drained.secondsFromCommit, cpuUs: { ...drained.cpuUs, 'ceiling: thread': bare.cpuUs } };
+    const fromCommit = count / drained.secondsFromCommit;
+    const cpuUs = { ...drained.cpuUs, 'ceiling: thread': Math.round(bare.cpuUs * 10) / 10 };
+    return { ours, theirs, ratio: ours / theirs, fromCommit, rowsOfInsert: drained.rowsOfInsert, cpuUs };
   }
 
   await runPair(warmUp);

@@ -5,6 +5,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { sql } from 'kysely';
 import type { LogEntry } from '../log/entry.ts';
 
 const batch = { events: 1_000, bytes: 4 * 1024 * 1024 };
@@ -134,11 +135,11 @@ async function number(em: EntityManager, aboveSeq: number): Promise<Numbered> {
       returning positioned_at as at`,
     [position],
   );
-  await em.execute(
-    `update webhook_events e set position = v.position, positioned_at = ?
-       from json_to_recordset(?::json) as v (id uuid, position bigint) where e.id = v.id`,
-    [at, JSON.stringify(entries.map((entry) => ({ id: entry.id, position: entry.position })))],
-  );
+  const ids = entries.map((entry) => entry.id);
+  const positions = entries.map((entry) => entry.position);
+  await sql`update webhook_events e set position = v.position, positioned_at = ${at}
+    from unnest(${ids}::uuid[], ${positions}::bigint[]) as v (id, position)
+    where e.id = v.id`.execute(em.getKysely());
   return { entries, position, seq: rows.at(-1)!.seq };
 }
 

@@ -13,7 +13,9 @@ export type AttemptMade = {
   failure: Pick<TurnFailure, 'status' | 'waitMs'> | null;
 };
 
-/** A row of webhook_deliveries; the database adds when it was recorded. */
+/** A row of webhook_deliveries, but for when it was recorded, which the database adds. */
+export type DeliveryRow = ReturnType<typeof deliveryRow>;
+
 export function deliveryRow({ id, turn, event, attempt, answer, failure }: AttemptMade) {
   return {
     id,

@@ -4,13 +4,12 @@
 // cannot take now is written later, in the same rows with the same ids; nothing is sent again because of it.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EntityManager, MikroORM, RequiredEntityData } from '@mikro-orm/postgresql';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { SideItem } from '../model/side-item.ts';
 import { WebhookCursor } from '../model/webhook-cursor.ts';
-import { WebhookDelivery } from '../model/webhook-delivery.ts';
 import type { Logger } from '../telemetry/logger.ts';
-
-export type DeliveryRow = RequiredEntityData<WebhookDelivery>;
+import type { DeliveryRow } from './delivery-row.ts';
+import { insertDeliveries } from './insert-deliveries.ts';
 
 export type Attempt = {
   row: DeliveryRow;
@@ -44,12 +43,11 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
 
   async function writeUntilDurable(attempts: Attempt[], blanked = false): Promise<void> {
     let waitMs = retryMs.first;
-    // Of an earlier try it may be unknown whether it was committed.
-    for (let again = false; ; again = true) {
+    for (;;) {
       try {
         const em = orm.em.fork();
-        if (again || attempts.some(isMoreThanItsRow)) await em.transactional((inner) => write(inner, attempts, again));
-        else await write(em, attempts, false);
+        if (attempts.some(isMoreThanItsRow)) await em.transactional((inner) => write(inner, attempts));
+        else await write(em, attempts);
         return;
       } catch (error) {
         if (isRefusedForItsData(error) && !blanked) return await writeApart(attempts, error);
@@ -70,7 +68,7 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
     }
     const { row, gone } = attempts[0]!;
     log.error({ delivery_id: row.id, reason: reasonOf(error) }, 'delivery row refused; written without its text');
-    const blank = { ...row, endpointUrl: '', errorMessage: row.errorMessage == null ? null : '', responseBody: null };
+    const blank = { ...row, endpointUrl: '', errorMessage: row.errorMessage === null ? null : '', responseBody: null };
     await writeUntilDurable([{ row: blank, gone }], true);
   }
 
@@ -86,15 +84,11 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
   };
 }
 
-async function write(em: EntityManager, attempts: Attempt[], again: boolean): Promise<void> {
-  let rows = attempts.map(({ row }) => row);
-  if (again) {
-    const ids = rows.map(({ id }) => id as string);
-    const written = await em.find(WebhookDelivery, { id: { $in: ids } }, { fields: ['id'] });
-    const known = new Set(written.map(({ id }) => id));
-    rows = rows.filter(({ id }) => !known.has(id as string));
-  }
-  if (rows.length > 0) await em.insertMany(WebhookDelivery, rows);
+async function write(em: EntityManager, attempts: Attempt[]): Promise<void> {
+  await insertDeliveries(
+    em,
+    attempts.map(({ row }) => row),
+  );
   for (const { row, gone } of attempts) {
     const { endpointId, eventId, generation, resumes } = row;
     if (gone) {

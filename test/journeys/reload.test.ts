@@ -169,7 +169,7 @@ test('a changed URL and secret hold from the next attempt, of the event under wa
   ]);
   const rows = await eventually(async () => {
     const found = await stage.attempts('mover');
-    return found.length === 3 && found;
+    return found.length === 3 ? found : null;
   });
   expect(rows.map(({ url }) => url)).toEqual(['mover', 'moved', 'moved'].map(stage.receiver.urlOf));
 });

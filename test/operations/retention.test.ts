@@ -142,6 +142,24 @@ test('an event that a replay or a test still has to send stays', async () => {
   expect(warnings()).toMatchObject([{ endpoints: ['crm'], msg: expect.stringContaining('replays') }]);
 });
 
+test('a replay that is ordered while its day is being dropped keeps the day', async () => {
+  const { first } = await march();
+  await stored.cursor('crm', 3);
+  let running = Promise.resolve();
+  await orm.em.fork().transactional(async (replay) => {
+    await replay.execute('select 1 from webhook_events where id = ?', [first]);
+    running = run();
+    const waits = `select 1 from pg_locks where not granted and relation = 'webhook_events'::regclass`;
+    await eventually(async () => (await stored.sql(waits)).length > 0);
+    await replay.execute(
+      `insert into webhook_side_items (id, endpoint_id, event_id, origin) values (gen_random_uuid(), 'crm', ?, 'replay')`,
+      [first],
+    );
+  });
+  await running;
+  expect((await stored.days('webhook_events'))[0]).toBe('20240301');
+});
+
 test('no delivery is left without its event, and that alarms nobody', async () => {
   const { first } = await march();
   await stored.delivery('2024-03-04T00:00:00Z', first);

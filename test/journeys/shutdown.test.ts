@@ -1,0 +1,86 @@
+// The end of the service by signals, in the middle of its work.
+
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { actAsAdmin, createGate } from '../support/admin.ts';
+import { eventually } from '../support/eventually.ts';
+import { reportOnFailure } from '../support/failure-report.ts';
+import { startLoad } from '../support/load.ts';
+import { type Stage, openStage } from '../support/stage.ts';
+
+const endpoints = ['crm', 'billing', 'search', 'audit'];
+let stage: Stage;
+
+beforeEach(async () => {
+  stage = await openStage({ environment: { SHUTDOWN_GRACE: '2s' } });
+  await stage.place.configure(endpoints.map((id) => stage.endpoint(id)));
+  await stage.start();
+  reportOnFailure(stage);
+});
+afterEach(() => stage[Symbol.asyncDispose]());
+
+/** Lets every endpoint hang at its first request. */
+async function hang(): Promise<{ release: () => void }> {
+  const gate = createGate();
+  for (const id of endpoints) {
+    stage.receiver.behave(id, async () => {
+      await gate.opened;
+      return {};
+    });
+  }
+  await actAsAdmin(stage).publish('a.one', 'a.two');
+  await eventually(() => stage.receiver.hanging() === endpoints.length, { saying: 'a hanging request at each' });
+  return { release: gate.open };
+}
+
+async function draining(): Promise<void> {
+  await eventually(() => stage.service().lines.some(({ msg }) => msg === 'draining'), { saying: 'the drain' });
+}
+
+test('SIGTERM under load ends the service with 0, and the next start loses and repeats nothing', async () => {
+  const load = startLoad(stage.service, { batches: 60, size: 20 });
+  for (let times = 0; times < 2; times += 1) {
+    const before = stage.receiver.journal.length;
+    await eventually(() => stage.receiver.journal.length > before + 500);
+    expect(await stage.service().stop()).toBe(0);
+    await stage.start();
+  }
+  await load.done;
+  expect(await stage.judge({ endpoints, acknowledged: load.acknowledged, crashes: 0 })).toEqual([]);
+});
+
+test('from SIGTERM on /readyz answers 503 while what is in flight ends, and nothing more is sent', async () => {
+  const { release } = await hang();
+  const { url, send, ended } = stage.service();
+  send('SIGTERM');
+  await draining();
+  expect((await fetch(`${url}/readyz`)).status).toBe(503);
+  release();
+  expect(await ended).toBe(0);
+  expect(stage.receiver.journal.map(({ status }) => status)).toEqual(endpoints.map(() => 200));
+  await stage.start();
+  expect(await stage.judge({ endpoints, acknowledged: [], crashes: 0 })).toEqual([]);
+});
+
+test('what is still in flight when the grace runs out is cut off with exit 0, and repeated at the next start', async () => {
+  const { release } = await hang();
+  expect(await stage.service().stop()).toBe(0);
+  release();
+  await stage.start();
+  expect(await stage.judge({ endpoints, acknowledged: [], crashes: 1 })).toEqual([]);
+  expect(stage.receiver.of('crm').map(({ attempt, status }) => [attempt, status])).toEqual([
+    [1, null],
+    [1, 200],
+    [1, 200],
+  ]);
+});
+
+test('a second signal ends the service at once with 1', async () => {
+  await hang();
+  const { send, ended } = stage.service();
+  send('SIGTERM');
+  await draining();
+  send('SIGINT');
+  expect(await ended).toBe(1);
+  // It was not the grace that ended it: the endpoints still hung.
+  expect(stage.receiver.journal.every(({ status }) => status === null)).toBe(true);
+});

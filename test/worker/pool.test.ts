@@ -1,0 +1,151 @@
+import { once } from 'node:events';
+import type { Worker } from 'node:worker_threads';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { pino } from 'pino';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { openOrm } from '../../src/model/orm.ts';
+import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
+import { openThreadPool } from '../../src/worker/pool.ts';
+import { type TestDatabase, openDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Reply, openReceiver } from '../support/receiver.ts';
+import { makeTurn } from './made-up-turn.ts';
+
+let database: TestDatabase;
+let orm: MikroORM;
+
+beforeAll(async () => {
+  database = await openDatabase();
+  orm = openOrm({ url: database.url, connections: 2, name: 'pool-test' });
+});
+afterAll(async () => {
+  await orm.close(true);
+  await database[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  await orm.em.fork().execute('truncate webhook_deliveries, webhook_endpoint_stats');
+});
+
+/** Real threads on the test's database, which may send to this machine. */
+async function open(threads = 1) {
+  const workers: Worker[] = [];
+  const remember = (worker: Worker) => workers.push(worker);
+  process.on('worker', remember);
+  onTestFinished(() => void process.off('worker', remember));
+  const pool = await openThreadPool({
+    threads,
+    databaseUrl: database.url,
+    allowedNetworks: ['127.0.0.0/8'],
+    version: '1.2.3',
+    log: { logger: pino({ level: 'silent' }), options: { level: 'silent', format: 'json' } },
+  });
+  return { pool, workers, [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose]() };
+}
+
+const rows = (endpointId: string) =>
+  orm.em.fork().find(WebhookDelivery, { endpointId }, { orderBy: { position: 'asc' } });
+
+test('a turn’s report comes when its rows are there, and its requests came in order on one connection', async () => {
+  await using receiver = await openReceiver();
+  await using opened = await open(2);
+  const turn = makeTurn(20, { receiver: { url: receiver.url } });
+  expect(await opened.pool.run(turn)).toEqual({ report: { settled: 20, failure: null } });
+  expect((await rows('crm')).map(({ eventId, status }) => [eventId, status])).toEqual(
+    turn.events.map(({ id }) => [id, 'delivered']),
+  );
+  expect(await opened.pool.run({ ...turn, slot: 9 })).toEqual({ report: { settled: 20, failure: null } });
+  expect(receiver.received.map(({ headers }) => headers['webhook-id'])).toEqual(
+    [...turn.events, ...turn.events].map(({ id }) => id),
+  );
+  expect(receiver.connections()).toBe(1);
+});
+
+test('turns of many endpoints run at once, and an endpoint that hangs holds up no other', async () => {
+  const release = Promise.withResolvers<Reply>();
+  await using hanging = await openReceiver({ reply: () => release.promise });
+  await using quick = await openReceiver();
+  await using opened = await open(1);
+  const slots = Array.from({ length: 40 }, (_, slot) => slot);
+  const hung = slots
+    .slice(0, 20)
+    .map((slot) => opened.pool.run(makeTurn(1, { slot, receiver: { id: `hung-${slot}`, url: hanging.url } })));
+  await eventually(() => hanging.received.length === 20);
+  const reports = await Promise.all(
+    slots
+      .slice(20)
+      .map((slot) => opened.pool.run(makeTurn(3, { slot, receiver: { id: `quick-${slot}`, url: quick.url } }))),
+  );
+  expect(reports).toEqual(reports.map(() => ({ report: { settled: 3, failure: null } })));
+  release.resolve({});
+  await Promise.all(hung);
+});
+
+test('an interrupted turn ends with the request on the wire, and the next turn of its slot is not told', async () => {
+  const release = Promise.withResolvers<Reply>();
+  await using receiver = await openReceiver({ reply: (_, index) => (index === 0 ? release.promise : {}) });
+  await using opened = await open();
+  const turn = makeTurn(5, { receiver: { url: receiver.url } });
+  const running = opened.pool.run(turn);
+  await eventually(() => receiver.received.length === 1);
+  opened.pool.interrupt(turn.slot);
+  release.resolve({});
+  expect(await running).toEqual({ report: { settled: 1, failure: null } });
+  const rest = { ...turn, events: turn.events.slice(1) };
+  expect(await opened.pool.run(rest)).toEqual({ report: { settled: 4, failure: null } });
+});
+
+test('a thread that dies names the event that each of its turns had on the wire, and is replaced', async () => {
+  const hang = Promise.withResolvers<Reply>();
+  onTestFinished(() => hang.resolve({}));
+  await using receiver = await openReceiver({
+    reply: ({ headers }) => (headers['x-webhook-position'] === '3' ? hang.promise : {}),
+  });
+  await using opened = await open();
+  const turn = makeTurn(5, { receiver: { url: receiver.url } });
+  const other = makeTurn(1, { slot: 1, receiver: { id: 'other', url: receiver.url } });
+  const event = { ...other.events[0]!, position: 3 };
+  const running = [opened.pool.run(turn), opened.pool.run({ ...other, events: [event] })];
+  await eventually(() => receiver.received.filter(({ headers }) => headers['x-webhook-position'] === '3').length === 2);
+  await eventually(async () => (await rows('crm')).length === 2);
+  expect(opened.workers).toHaveLength(1);
+  await opened.workers[0]!.terminate();
+  expect(await Promise.all(running)).toEqual([{ lost: { current: 2 } }, { lost: { current: 0 } }]);
+  const rest = { ...turn, events: turn.events.slice(3) };
+  expect(await opened.pool.run(rest)).toEqual({ report: { settled: 2, failure: null } });
+  expect((await rows('crm')).map(({ position }) => position)).toEqual([1, 2, 4, 5]);
+});
+
+test('a turn that only a bug can make throw is lost, and takes no other with it', async () => {
+  await using receiver = await openReceiver();
+  await using opened = await open();
+  const broken = makeTurn(1, { receiver: { secrets: ['whsec_not base64'] } });
+  const sound = makeTurn(2, { slot: 1, receiver: { id: 'other', url: receiver.url } });
+  expect(await Promise.all([opened.pool.run(broken), opened.pool.run(sound)])).toEqual([
+    { lost: { current: null } },
+    { report: { settled: 2, failure: null } },
+  ]);
+});
+
+test('its end writes the counts, ends the threads and closes their connections', async () => {
+  await using receiver = await openReceiver();
+  const opened = await open(2);
+  const ends = opened.workers.map((worker) => once(worker, 'exit'));
+  await Promise.all(
+    ['a', 'b', 'c', 'd'].map((id, slot) => opened.pool.run(makeTurn(3, { slot, receiver: { id, url: receiver.url } }))),
+  );
+  await opened[Symbol.asyncDispose]();
+  await Promise.all(ends);
+  expect(ends).toHaveLength(2);
+  const counts = await orm.em
+    .fork()
+    .execute(
+      'select endpoint_id as id, sum(delivered)::int as count from webhook_endpoint_stats group by 1 order by 1',
+    );
+  expect(counts).toEqual(['a', 'b', 'c', 'd'].map((id) => ({ id, count: 3 })));
+  const [{ open: left }] = await orm.em
+    .fork()
+    .execute<[{ open: number }]>(
+      `select count(*)::int as open from pg_stat_activity where application_name = 'tidings-thread' and datname = current_database()`,
+    );
+  expect(left).toBe(0);
+});
