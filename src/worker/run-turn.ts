@@ -35,8 +35,8 @@ export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport>
   let failure: TurnFailure | null = null;
 
   for (const [index, event] of events.entries()) {
-    if (parts.control.stopped(slot) || (index > 0 && performance.now() > endAt)) break;
     if (unwritten.size >= maxUnwritten) await Promise.race(unwritten);
+    if (parts.control.stopped(slot) || (index > 0 && performance.now() > endAt)) break;
     const attempt = index === 0 ? turn.attemptsBefore + 1 : 1;
     parts.control.setCurrent(slot, index);
     const answer = await parts.deliver({ receiver, event, attempt, keys, version: parts.version });
