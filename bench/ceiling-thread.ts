@@ -22,6 +22,7 @@ async function send({ url, endpoints }: CeilingRun): Promise<void> {
   );
   const endedAtMs = performance.timeOrigin + performance.now();
   const { user, system } = process.threadCpuUsage(before);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
   parentPort!.postMessage({ startedAtMs, endedAtMs, cpuUs: user + system } satisfies CeilingTime);
 }
 

@@ -41,6 +41,7 @@ export async function openCeiling(
       const times = await Promise.all(
         workers.map(async (worker, thread) => {
           const own = lines.filter((_, index) => index % threads === thread);
+          // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
           worker.postMessage({ url, endpoints: own } satisfies CeilingRun);
           const [time] = (await once(worker, 'message')) as [CeilingTime];
           return time;

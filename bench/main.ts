@@ -1,6 +1,6 @@
 // `make bench`: measures the rows, prints one table, and leaves nothing running.
 
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { removeAbandonedDirectories } from '../test/support/embedded-directory.ts';
 import { createGround } from './ground.ts';
@@ -42,8 +42,8 @@ async function measure(row: Row): Promise<Outcome> {
     (figure) => ({ row: row.name, figure }),
     (error: unknown) => ({ row: row.name, noFigure: error instanceof Error ? error.message : String(error) }),
   );
-  const stopped = new Promise<Outcome>((resolve) => {
-    interrupted.addEventListener('abort', () => resolve({ row: row.name, noFigure: 'interrupted' }), { once: true });
+  const stopped = new Promise<Outcome>((end) => {
+    interrupted.addEventListener('abort', () => end({ row: row.name, noFigure: 'interrupted' }), { once: true });
   });
   return await Promise.race([measuring, stopped]);
 }
@@ -62,6 +62,7 @@ function catchSignals(): AbortSignal {
 }
 
 function readArguments(): { chosen: readonly Row[]; options: RowOptions; keep: boolean } {
+  const say = (line: string) => console.error(line);
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
@@ -71,17 +72,17 @@ function readArguments(): { chosen: readonly Row[]; options: RowOptions; keep: b
         profile: { type: 'string' },
       },
     });
-    const unknown = positionals.filter((name) => !rows.some((row) => row.name === name));
-    if (unknown.length > 0 || !/^[1-9]\d*$/.test(values.pairs)) throw new Error('unknown row, or no number');
-    const chosen = positionals.length === 0 ? rows : rows.filter(({ name }) => positionals.includes(name));
-    const say = (line: string) => console.error(line);
+    const named = rows.filter(({ name }) => positionals.includes(name));
+    if (named.length < positionals.length) throw new Error('there is no row of that name');
+    if (!/^[1-9]\d{0,2}$/.test(values.pairs)) throw new Error('--pairs must be a whole number from 1 to 999');
+    const profileDirectory = values.profile === undefined ? null : resolve(values.profile);
     return {
-      chosen,
+      chosen: named.length === 0 ? rows : named,
       keep: values.keep,
-      options: { pairs: Number(values.pairs), profileDirectory: values.profile ?? null, say },
+      options: { pairs: Number(values.pairs), profileDirectory, say },
     };
   } catch (error) {
-    console.error(`${(error as Error).message}\n${usage}`);
-    process.exit(2);
+    say(`${(error as Error).message}\n${usage}`);
+    return process.exit(2);
   }
 }

@@ -5,7 +5,6 @@ export type Received = {
   id: string;
   position: number;
   previous: number;
-  attempt: number;
   timestamp: string;
   signature: string;
   bodyBytes: number;
@@ -17,7 +16,6 @@ export const loggedVariables = [
   'http_webhook_id',
   'http_x_webhook_position',
   'http_x_webhook_previous',
-  'http_x_webhook_attempt',
   'http_webhook_timestamp',
   'http_webhook_signature',
   'content_length',
@@ -29,13 +27,12 @@ export function parseReceived(log: string): Received[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const [path = '', id = '', position, previous, attempt, timestamp = '', signature = '', bytes] = line.split(' ');
+      const [path = '', id = '', position, previous, timestamp = '', signature = '', bytes] = line.split(' ');
       return {
         path,
         id,
         position: Number(position),
         previous: Number(previous),
-        attempt: Number(attempt),
         timestamp,
         signature,
         bodyBytes: Number(bytes),

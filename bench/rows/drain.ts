@@ -45,11 +45,11 @@ async function measure(events: number, ground: Ground, { pairs, profileDirectory
     demandRight('Tidings', judge(endpoints, expected, await receiver.take()));
     const bare = await ceiling.send(expected);
     demandRight('The ceiling', judge(endpoints, expected, await receiver.take()));
-    const ours = count / drained.seconds;
-    const theirs = count / bare.seconds;
-    const fromCommit = count / drained.secondsFromCommit;
+    const ours = Math.round(count / drained.seconds);
+    const theirs = Math.round(count / bare.seconds);
+    const fromCommit = Math.round(count / drained.secondsFromCommit);
     const cpuUs = { ...drained.cpuUs, 'ceiling: thread': Math.round(bare.cpuUs * 10) / 10 };
-    return { ours, theirs, ratio: ours / theirs, fromCommit, rowsOfInsert: drained.rowsOfInsert, cpuUs };
+    return { ours, theirs, ratio: round(ours / theirs), fromCommit, rowsOfInsert: drained.rowsOfInsert, cpuUs };
   }
 
   await runPair(warmUp);
@@ -97,6 +97,10 @@ async function measure(events: number, ground: Ground, { pairs, profileDirectory
     demandRight('Tidings after a restart', judge(endpoints, await readExpected(orm, after), await receiver.take()));
     return { readySeconds: again.readyMs / 1_000, seconds: (lastAtMs - startedAtMs) / 1_000 };
   }
+}
+
+function round(ratio: number): number {
+  return Math.round(ratio * 1_000) / 1_000;
 }
 
 function perSecond(rate: number): string {

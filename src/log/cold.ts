@@ -31,8 +31,10 @@ export function createColdLog(orm: MikroORM): ColdLog {
          from webhook_events where position > ? and position <= ? order by position`,
       [first, first + pageSize],
     );
-    // A hole cannot be, but if it were, nothing behind it may be taken for what follows.
-    const hole = rows.findIndex((entry, index) => entry.position !== first + index + 1);
+    // Retention takes the log's beginning, in the middle of a page too. No other hole can be, but if it were, nothing
+    // behind it may be taken for what follows.
+    const start = rows[0]?.position ?? 0;
+    const hole = rows.findIndex((entry, index) => entry.position !== start + index);
     const entries = hole === -1 ? rows : rows.slice(0, hole);
     if (entries.length === pageSize) keep(first, entries);
     return entries;
@@ -64,7 +66,8 @@ export function createColdLog(orm: MikroORM): ColdLog {
         loading = load(first).finally(() => underWay.delete(first));
         underWay.set(first, loading);
       }
-      return (await loading).slice(after - first);
+      const entries = (await loading).filter(({ position }) => position > after);
+      return entries[0]?.position === after + 1 ? entries : [];
     },
     async head() {
       const [row] = await orm.em

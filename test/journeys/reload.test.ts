@@ -146,6 +146,9 @@ test('a changed filter holds for the backlog, from the request after the one on 
   await admin.received('picky', [ids[0]!, ids[1]!, ids[3]!]);
   const later = await admin.publish('a.four', 'b.three');
   await admin.received('picky', [ids[0]!, ids[1]!, ids[3]!, later[1]!]);
+  await admin.pause('picky');
+  await admin.publish('a.five', 'b.four');
+  await eventually(async () => (await admin.standing('picky')).backlog === 1, { saying: 'a backlog of one' });
 });
 
 test('a changed URL and secret hold from the next attempt, of the event under way too', async () => {

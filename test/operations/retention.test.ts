@@ -204,7 +204,7 @@ test('an endpoint goes on in the middle of a page whose beginning was dropped', 
 
 test('old rows of the default partitions go under the same conditions', async () => {
   await stored.partitions('2024-03-10T00:00:00Z', 11);
-  const [settled, told, replayed] = [
+  const [settled, logged, replayed] = [
     await stored.event('2024-03-01T10:00:00Z', 1),
     await stored.event('2024-03-01T11:00:00Z', 2),
     await stored.event('2024-03-01T12:00:00Z', 3),
@@ -215,11 +215,11 @@ test('old rows of the default partitions go under the same conditions', async ()
   await stored.sideItem('crm', replayed);
   await stored.delivery('2024-03-01T10:00:01Z', settled, { position: 1 });
   const needed = await stored.delivery('2024-03-01T13:00:01Z', unsettled, { position: 5, status: 'retrying' });
-  const recent = await stored.delivery('2024-03-20T12:00:00Z', told, { position: 2 });
+  const recent = await stored.delivery('2024-03-20T12:00:00Z', logged, { position: 2 });
   await run();
   const ids = async (table: string) =>
     (await stored.sql<{ id: string }>(`select id from ${table} order by id`)).map(({ id }) => id);
-  expect(await ids('webhook_events')).toEqual([told, replayed, unsettled, unnumbered]);
+  expect(await ids('webhook_events')).toEqual([logged, replayed, unsettled, unnumbered]);
   expect(await ids('webhook_deliveries')).toEqual([needed, recent]);
   expect(lines.filter(({ table }) => table)).toMatchObject([
     { level: 'info', table: 'webhook_deliveries_default', rows: 1 },

@@ -20,44 +20,30 @@ const reloading = `mutation ($dryRun: Boolean!) {
   }
 }`;
 
+const publishing = 'mutation ($events: [PublishWebhookEventInput!]!) { publishWebhookEvents(events: $events) { id } }';
+const testing = 'mutation ($id: ID!) { sendTestWebhook(endpointId: $id) { id } }';
+const looking = 'query ($id: ID!) { webhookEndpoint(id: $id) { state pauseReason backlog nextAttemptAt } }';
+
 /** Acts on whichever service of the stage runs at the time. */
 export function actAsAdmin(stage: Stage) {
-  const ask = (query: string, variables: object) => stage.service().ask(query, variables);
+  /** The answer to the query's only field. */
+  async function ask<T>(query: string, variables: object): Promise<T> {
+    const data = await stage.service().ask<Record<string, T>>(query, variables);
+    return Object.values(data)[0]!;
+  }
+
   return {
     /** One event of each type, in this order; their ids. */
     async publish(...types: string[]): Promise<string[]> {
-      const { publishWebhookEvents } = await ask(
-        'mutation ($events: [PublishWebhookEventInput!]!) { publishWebhookEvents(events: $events) { id } }',
-        { events: types.map((type) => ({ type, data: {} })) },
-      );
-      return (publishWebhookEvents as { id: string }[]).map(({ id }) => id);
+      const events = await ask<{ id: string }[]>(publishing, { events: types.map((type) => ({ type, data: {} })) });
+      return events.map(({ id }) => id);
     },
-    async reload({ dryRun = false } = {}): Promise<ReloadAnswer> {
-      return (await ask(reloading, { dryRun })).reloadWebhooks;
-    },
-    async pause(id: string): Promise<void> {
-      await ask('mutation ($id: ID!) { pauseWebhookEndpoint(id: $id) { id } }', { id });
-    },
-    async resume(id: string): Promise<void> {
-      await ask('mutation ($id: ID!) { resumeWebhookEndpoint(id: $id) { id } }', { id });
-    },
-    async sendTest(endpointId: string): Promise<string> {
-      return (
-        await ask('mutation ($endpointId: ID!) { sendTestWebhook(endpointId: $endpointId) { id } }', {
-          endpointId,
-        })
-      ).sendTestWebhook.id;
-    },
-    async endpoints(): Promise<{ id: string; url: string; events: string[] }[]> {
-      return (await ask('{ webhookEndpoints { id url events } }', {})).webhookEndpoints;
-    },
-    async standing(id: string): Promise<Standing> {
-      return (
-        await ask('query ($id: ID!) { webhookEndpoint(id: $id) { state pauseReason backlog nextAttemptAt } }', {
-          id,
-        })
-      ).webhookEndpoint;
-    },
+    reload: ({ dryRun = false } = {}) => ask<ReloadAnswer>(reloading, { dryRun }),
+    pause: (id: string) => ask('mutation ($id: ID!) { pauseWebhookEndpoint(id: $id) { id } }', { id }),
+    resume: (id: string) => ask('mutation ($id: ID!) { resumeWebhookEndpoint(id: $id) { id } }', { id }),
+    sendTest: async (id: string) => (await ask<{ id: string }>(testing, { id })).id,
+    endpoints: () => ask<object[]>('{ webhookEndpoints { id url events } }', {}),
+    standing: (id: string) => ask<Standing>(looking, { id }),
     /** Waits until the endpoint's requests, of these event ids in this order, are all that came to it. */
     async received(endpoint: string, ids: readonly string[]): Promise<void> {
       await eventually(() => stage.receiver.of(endpoint).length >= ids.length, {

@@ -15,7 +15,7 @@ export function reportOnFailure(stage: Stage): void {
         `select (select count(*) from webhook_events) as events, (select position from webhook_log_head) as head,
                 (select count(*) from webhook_deliveries) as rows`,
       )
-      .catch((error: unknown) => [error]);
+      .catch((error: unknown) => [String(error)]);
     console.log(
       lines
         .slice(-lastLines)

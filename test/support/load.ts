@@ -37,8 +37,8 @@ export function startLoad(
 async function untilAcknowledged(service: () => RunningService, events: object[]): Promise<string[]> {
   for (;;) {
     try {
-      const { publishWebhookEvents } = await service().ask(publish, { events });
-      return (publishWebhookEvents as { id: string }[]).map(({ id }) => id);
+      const answer = await service().ask<{ publishWebhookEvents: { id: string }[] }>(publish, { events });
+      return answer.publishWebhookEvents.map(({ id }) => id);
     } catch (error) {
       const { code, name } = error as { code?: string; name: string };
       // Away: refused by the service, or by the machine, which fetch says as a TypeError.

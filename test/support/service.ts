@@ -9,17 +9,15 @@ import { adminToken } from './workplace.ts';
 
 export type LogLine = { level: string; msg: string } & Record<string, unknown>;
 
-// oxlint-disable-next-line typescript/no-explicit-any -- an answer has the shape of the query in the test
-type Data = any;
-
 export type RunningService = AsyncDisposable & {
   url: string;
   pid: number;
   /** What it logged, but for the line of each attempt. */
   lines: readonly LogLine[];
   stderr(): string;
-  /** As the admin; throws an error with the `code` of the first GraphQL error. */
-  ask(query: string, variables?: object): Promise<Data>;
+  /** As the admin; `Data` has the shape of the query. Throws an error with the `code` of the first GraphQL error. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look at answers as they please
+  ask<Data = any>(query: string, variables?: object): Promise<Data>;
   /** Its exit code, or the signal that ended it. */
   ended: Promise<number | NodeJS.Signals>;
   send(signal: NodeJS.Signals): void;
@@ -64,7 +62,7 @@ export async function startService(path: string, environment: Record<string, str
     pid: child.pid!,
     lines,
     stderr: () => stderr,
-    async ask(query, variables = {}) {
+    async ask<Data>(query: string, variables: object = {}) {
       const response = await fetch(`${url}/graphql`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${adminToken}` },

@@ -1,0 +1,253 @@
+import { expect, test } from 'vitest';
+import { Actor, type Place, turnLimit } from '../../src/dispatch/actor.ts';
+import { compilePatterns } from '../../src/policy/routing.ts';
+import type { Endpoint } from '../../src/settings/endpoint.ts';
+import type { TurnReport } from '../../src/worker/turn.ts';
+import { entriesFrom, entryAt } from '../log/made-up-entries.ts';
+import { makeEndpoint } from '../support/endpoint.ts';
+
+const emptyPlace: Place = {
+  generation: 1,
+  resumes: 0,
+  pauseReason: null,
+  cursor: 0,
+  previous: 0,
+  settled: new Set(),
+  retry: null,
+  side: [],
+  backlog: 0,
+  backlogIsFloor: false,
+  lastError: null,
+};
+
+function start(place: Partial<Place> = {}, given: Partial<Endpoint> = {}, now = 0): Actor {
+  const endpoint = makeEndpoint(given);
+  return new Actor(endpoint, compilePatterns(endpoint.events), { ...emptyPlace, ...place }, now);
+}
+
+/** A live actor that waits at the head of a log of `events`, all in its window. */
+function startLive(events: number, given: Partial<Endpoint> = {}): Actor {
+  const actor = start({ backlog: events }, given);
+  actor.takePage(entriesFrom(1, events), events);
+  return actor;
+}
+
+function begin(actor: Actor, now: number, slot = 0) {
+  const choice = actor.choose(now);
+  if (choice === null || choice.kind === 'wait') throw new Error(`nothing to begin: ${JSON.stringify(choice)}`);
+  return actor.begin(choice, slot);
+}
+
+const failed = (failure: Partial<TurnReport['failure']> & object, settled = 0): TurnReport => ({
+  settled,
+  failure: { status: 'retrying', attempt: 1, waitMs: 1_000, message: 'HTTP 503', gone: false, ...failure },
+});
+
+const positions = (turn: { events: readonly { position: number }[] }) => turn.events.map(({ position }) => position);
+
+test('a turn has the events at the front, at most 64, each with the position of the one before', () => {
+  const turn = begin(startLive(100), 0);
+  expect(turn.events).toHaveLength(turnLimit);
+  expect(turn.events.map(({ position, previous }) => [position, previous])).toEqual(
+    Array.from({ length: 64 }, (_, index) => [index + 1, index]),
+  );
+});
+
+test('while a turn is out there is nothing to begin', () => {
+  const actor = startLive(3);
+  begin(actor, 0);
+  expect(actor.choose(0)).toBeNull();
+});
+
+test('a failed event waits its time and is then the first of its turn, its attempts counted on', () => {
+  const actor = startLive(5);
+  begin(actor, 0);
+  actor.finish(failed({ attempt: 1, waitMs: 1_000 }, 2), 0, 100);
+  expect(actor.choose(1_099)).toEqual({ kind: 'wait', at: 1_100 });
+  const turn = begin(actor, 1_100);
+  expect({ first: positions(turn)[0], before: turn.attemptsBefore }).toEqual({ first: 3, before: 1 });
+  actor.finish(failed({ attempt: 2, waitMs: 5 }), 0, 2_000);
+  expect(begin(actor, 2_005).attemptsBefore).toBe(2);
+});
+
+test('a turn that was stopped before it sent anything changes no attempt and no wait', () => {
+  const actor = start({ retry: { position: 1, attempts: 4, waitMs: 500 } });
+  actor.takePage(entriesFrom(1, 2), 2);
+  expect(actor.choose(0)).toEqual({ kind: 'wait', at: 500 });
+  begin(actor, 500);
+  actor.finish({ settled: 0, failure: null }, 0, 510);
+  expect(begin(actor, 510).attemptsBefore).toBe(4);
+});
+
+test('after the last failure the next event is due at once, from its first attempt', () => {
+  const actor = startLive(3);
+  begin(actor, 0);
+  actor.finish(failed({ status: 'failed', waitMs: 0, attempt: 6 }, 1), 0, 0);
+  const turn = begin(actor, 0);
+  expect({ positions: positions(turn), before: turn.attemptsBefore }).toEqual({ positions: [2, 3], before: 0 });
+  expect(actor.lastError).toBe('HTTP 503');
+});
+
+test('what was settled before a crash is passed over, and named as the one before', () => {
+  const actor = start({ cursor: 2, previous: 2, settled: new Set([3, 4]) });
+  actor.takePage(entriesFrom(3, 3), 5);
+  const turn = begin(actor, 0);
+  expect(turn.events.map(({ position, previous }) => [position, previous])).toEqual([[5, 4]]);
+});
+
+test('410 pauses: nothing is begun until a resume, after which attempts are counted anew', () => {
+  const actor = startLive(2);
+  begin(actor, 0);
+  actor.finish(failed({ gone: true, attempt: 3, waitMs: 0 }), 0, 0);
+  expect(actor.pauseReason).toBe('gone');
+  expect(actor.choose(1_000_000)).toBeNull();
+  actor.resume(1, 1_000_000);
+  const turn = begin(actor, 1_000_000);
+  expect({ before: turn.attemptsBefore, resumes: turn.resumes, first: positions(turn)[0] }).toEqual({
+    before: 0,
+    resumes: 1,
+    first: 1,
+  });
+});
+
+test('a 410 from before a resume pauses nothing, and its attempt does not count', () => {
+  const actor = startLive(2);
+  const turn = begin(actor, 0);
+  actor.pause('admin');
+  actor.resume(1, 50);
+  actor.finish(failed({ gone: true, attempt: 5, waitMs: 9_000 }), turn.resumes, 100);
+  expect(actor.pauseReason).toBeNull();
+  expect(begin(actor, 100).attemptsBefore).toBe(0);
+});
+
+test('a second pause leaves the reason of the first', () => {
+  const actor = startLive(1);
+  actor.pause('gone');
+  actor.pause('admin');
+  expect(actor.pauseReason).toBe('gone');
+});
+
+test('a test is sent while the line waits for a retry, and then line and tests alternate', () => {
+  const actor = startLive(3);
+  begin(actor, 0);
+  actor.finish(failed({ waitMs: 60_000 }), 0, 0);
+  for (const position of [10, 11]) actor.takeAside(entryAt(position), 'test', 0);
+  const first = begin(actor, 0);
+  expect({ origin: first.origin, events: first.events.map(({ position, previous }) => [position, previous]) }).toEqual({
+    origin: 'test',
+    events: [[10, null]],
+  });
+  actor.finish({ settled: 1, failure: null }, 0, 60_000);
+  expect(positions(begin(actor, 60_000))).toEqual([1, 2, 3]);
+  actor.finish(failed({ status: 'failed', waitMs: 0 }, 1), 0, 60_000);
+  expect(positions(begin(actor, 60_000))).toEqual([11]);
+  actor.finish({ settled: 1, failure: null }, 0, 60_000);
+  expect(positions(begin(actor, 60_000))).toEqual([2, 3]);
+});
+
+test('a test retries on its own time, and the line goes on meanwhile', () => {
+  const actor = startLive(1);
+  actor.takeAside(entryAt(9), 'test', 0);
+  expect(begin(actor, 0).origin).toBe('test');
+  actor.finish(failed({ waitMs: 700 }), 0, 0);
+  expect(begin(actor, 0).origin).toBe('line');
+  actor.finish({ settled: 1, failure: null }, 0, 0);
+  expect(actor.choose(0)).toEqual({ kind: 'wait', at: 700 });
+  expect(begin(actor, 700).attemptsBefore).toBe(1);
+});
+
+test('the same test twice is one', () => {
+  const actor = startLive(0);
+  actor.takeAside(entryAt(9), 'test', 0);
+  actor.takeAside(entryAt(9), 'test', 0);
+  begin(actor, 0);
+  actor.finish({ settled: 1, failure: null }, 0, 0);
+  expect(actor.choose(0)).toBeNull();
+});
+
+test('a full window makes it lag, and pages bring it back to life without a gap or a repeat', () => {
+  const actor = startLive(0);
+  const log = entriesFrom(1, 1_000);
+  for (const entry of log) if (actor.live) actor.take(entry);
+  expect(actor.live).toBe(false);
+  const sent: number[] = [];
+  while (sent.length < 1_000) {
+    if (actor.wantsPage()) actor.takePage(log.slice(actor.examined, actor.examined + 100), 1_000);
+    const turn = begin(actor, 0);
+    sent.push(...positions(turn));
+    actor.finish({ settled: turn.events.length, failure: null }, 0, 0);
+  }
+  expect(sent).toEqual(log.map(({ position }) => position));
+  expect(actor.live).toBe(true);
+  expect(actor.cursor(1_000)).toEqual({ position: 1_000, previous: 1_000 });
+});
+
+test('the cursor stands before the first event that is not settled, with the one before it for this endpoint', () => {
+  const actor = start({}, { events: ['user.*'] });
+  actor.takePage(
+    entriesFrom(1, 9).map((entry) => (entry.position % 3 === 0 ? { ...entry, type: 'user.login' } : entry)),
+    9,
+  );
+  expect(actor.cursor(9)).toEqual({ position: 2, previous: 0 });
+  begin(actor, 0);
+  actor.finish({ settled: 2, failure: null }, 0, 0);
+  expect(actor.cursor(9)).toEqual({ position: 8, previous: 6 });
+  begin(actor, 0);
+  actor.finish({ settled: 1, failure: null }, 0, 0);
+  expect(actor.cursor(12)).toEqual({ position: 12, previous: 9 });
+});
+
+test('a lost turn leaves nothing to begin until the rows were read again', () => {
+  const actor = startLive(3);
+  begin(actor, 0);
+  actor.lose();
+  expect(actor.choose(1_000_000)).toBeNull();
+  expect(actor.wantsPage()).toBe(false);
+  actor.load({ ...emptyPlace, settled: new Set([1]), retry: { position: 2, attempts: 1, waitMs: 30 } }, 100);
+  expect(actor.wantsPage()).toBe(true);
+  actor.takePage(entriesFrom(1, 3), 3);
+  expect(actor.choose(100)).toEqual({ kind: 'wait', at: 130 });
+  expect(begin(actor, 130).attemptsBefore).toBe(1);
+});
+
+test('a changed filter holds for what waits, read again from the place of the first that is not settled', () => {
+  const log = entriesFrom(1, 6).map((entry) => (entry.position % 2 === 0 ? { ...entry, type: 'user.login' } : entry));
+  const actor = start();
+  actor.takePage(log, 6);
+  begin(actor, 0);
+  const narrowed = makeEndpoint({ events: ['user.*'] });
+  actor.configure(narrowed, compilePatterns(narrowed.events));
+  actor.finish({ settled: 2, failure: null }, 0, 0);
+  expect(actor.wantsPage()).toBe(true);
+  actor.takePage(log.slice(actor.examined), 6);
+  expect(begin(actor, 0).events.map(({ position, previous }) => [position, previous])).toEqual([
+    [4, 2],
+    [6, 4],
+  ]);
+});
+
+test('after a changed filter the backlog has to be counted again, and what a turn settles meanwhile is not missing from it', () => {
+  const actor = startLive(5);
+  begin(actor, 0);
+  const changed = makeEndpoint({ events: ['user.*'] });
+  actor.configure(changed, compilePatterns(changed.events));
+  actor.finish({ settled: 5, failure: null }, 0, 0);
+  expect(actor.backlogIsFloor).toBe(true);
+  expect(actor.backlog).toBeGreaterThanOrEqual(0);
+});
+
+test('a changed URL or secret changes the next turn, not what is in the window', () => {
+  const actor = startLive(2);
+  const changed = makeEndpoint({ url: 'https://new.example.com/', maxRetries: 1 });
+  actor.configure(changed, compilePatterns(changed.events));
+  const turn = begin(actor, 0);
+  expect(turn.receiver).toMatchObject({ url: 'https://new.example.com/', maxRetries: 1 });
+  expect(positions(turn)).toEqual([1, 2]);
+});
+
+test('a thread is told nothing of an endpoint but what it needs to send', () => {
+  const turn = begin(startLive(1), 0);
+  expect(Object.keys(turn.receiver).toSorted()).toEqual(
+    ['id', 'url', 'headers', 'signing', 'secrets', 'timeoutMs', 'maxRetries', 'baseDelayMs', 'maxDelayMs'].toSorted(),
+  );
+});

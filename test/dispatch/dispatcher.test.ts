@@ -1,0 +1,289 @@
+import { expect, test } from 'vitest';
+import type { TurnReport } from '../../src/worker/turn.ts';
+import { makeEndpoint } from '../support/endpoint.ts';
+import { driveDispatcher, emptyPlace } from './hand-driven-dispatcher.ts';
+
+const retrying = (waitMs: number, settled = 0): TurnReport => ({
+  settled,
+  failure: { status: 'retrying', attempt: 1, waitMs, message: 'HTTP 503', gone: false },
+});
+
+const sent = (world: ReturnType<typeof driveDispatcher>, id: string) =>
+  world.begun.filter(({ receiver }) => receiver.id === id).map(({ events }) => events.map(({ position }) => position));
+
+test('an event goes to the endpoints whose patterns ask for it, and to no other', () => {
+  const world = driveDispatcher({ shares: { fast: 5, slow: 1 } });
+  for (const [id, events] of Object.entries({ all: ['*'], orders: ['order.*'], users: ['user.login', 'user.x*'] })) {
+    world.dispatcher.add(makeEndpoint({ id, events }), emptyPlace);
+  }
+  world.publish('order.paid');
+  expect(world.out.map(({ turn }) => turn.receiver.id).toSorted()).toEqual(['all', 'orders']);
+  world.publish('user.login');
+  world.deliver('all');
+  expect(sent(world, 'all')).toEqual([[1], [2]]);
+  expect(sent(world, 'orders')).toEqual([[1]]);
+  expect(sent(world, 'users')).toEqual([[2]]);
+});
+
+test('an addressed event goes to its endpoint alone, whatever its patterns, and is in nobody’s line or backlog', () => {
+  const world = driveDispatcher({ shares: { fast: 5, slow: 1 } });
+  world.dispatcher.add(makeEndpoint({ id: 'crm', events: ['order.*'] }), emptyPlace);
+  world.dispatcher.add(makeEndpoint({ id: 'all', events: ['*'] }), emptyPlace);
+  world.publish('webhook.test', { addressedTo: 'crm' });
+  expect(world.out.map(({ turn }) => [turn.receiver.id, turn.origin])).toEqual([['crm', 'test']]);
+  world.publish('order.paid');
+  world.deliver('crm');
+  expect(world.turnOf('crm').turn.events).toMatchObject([{ position: 2, previous: 0 }]);
+  expect(world.dispatcher.actor('all')!.backlog).toBe(1);
+});
+
+test('the log may not have a gap', () => {
+  const world = driveDispatcher({ position: 7 });
+  expect(() => world.dispatcher.offer([{ position: 9, id: 'x', type: 'a.b', addressedTo: null, payload: '' }])).toThrow(
+    'read 9 after 7',
+  );
+});
+
+test('a hung endpoint delays no quick one, however many hang', () => {
+  const world = driveDispatcher({ shares: { fast: 2, slow: 1 } });
+  for (let n = 0; n < 6; n += 1) world.dispatcher.add(makeEndpoint({ id: `hung-${n}`, events: ['a.a'] }), emptyPlace);
+  world.dispatcher.add(makeEndpoint({ id: 'quick', events: ['b.b'] }), emptyPlace);
+  world.publish('a.a');
+  expect(world.out).toHaveLength(2);
+  world.publish('b.b');
+  expect(() => world.turnOf('quick')).toThrow();
+  // Each hung turn leaves its fast place after 250 ms; nothing else has to happen.
+  world.pass(750);
+  expect(world.deliver('quick')).toEqual([2]);
+  world.pass(10_000);
+  for (let n = 3; n < 100; n += 1) {
+    world.publish('b.b');
+    expect(world.deliver('quick')).toEqual([n]);
+  }
+  expect(world.out).toHaveLength(6);
+});
+
+test('an endpoint that was slow comes back through the slow share, until a turn of its is quick', () => {
+  const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
+  for (const id of ['one', 'two']) world.dispatcher.add(makeEndpoint({ id, events: [`${id}.*`] }), emptyPlace);
+  world.publish('one.a');
+  world.pass(250);
+  world.publish('two.a');
+  world.pass(250);
+  expect(world.out).toHaveLength(2);
+  world.publish('one.b');
+  world.deliver('one');
+  // The slow share still holds the other one.
+  expect(sent(world, 'one')).toEqual([[1]]);
+  world.publish('two.b');
+  world.deliver('two');
+  expect(sent(world, 'one')).toEqual([[1], [3]]);
+  expect(sent(world, 'two')).toEqual([[2]]);
+  world.publish('one.c');
+  world.deliver('one');
+  // Quick now: the fast place is free for it, the slow one for the other.
+  expect(sent(world, 'one')).toEqual([[1], [3], [5]]);
+  expect(sent(world, 'two')).toEqual([[2], [4]]);
+});
+
+test('waiting for a retry takes no slot', () => {
+  const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
+  for (const id of ['one', 'two']) world.dispatcher.add(makeEndpoint({ id, events: [`${id}.*`] }), emptyPlace);
+  world.publish('one.a');
+  world.turnOf('one').end(retrying(5_000));
+  expect(world.dispatcher.running).toBe(0);
+  world.publish('two.a');
+  expect(world.deliver('two')).toEqual([2]);
+  world.pass(4_999);
+  expect(world.out).toHaveLength(0);
+  world.pass(1);
+  expect(world.turnOf('one').turn.attemptsBefore).toBe(1);
+});
+
+test('a paused endpoint’s turn is told to stop, and nothing is begun until it is resumed', () => {
+  const world = driveDispatcher();
+  world.dispatcher.add(makeEndpoint(), emptyPlace);
+  world.publish('a.a');
+  world.publish('a.b');
+  world.dispatcher.pause('crm', 'admin');
+  expect(world.interrupted).toEqual([world.turnOf('crm').turn.slot]);
+  world.deliver('crm');
+  world.publish('a.c');
+  world.pass(1_000_000);
+  expect(world.out).toEqual([]);
+  world.dispatcher.resume('crm', 1);
+  expect(world.deliver('crm')).toEqual([2, 3]);
+});
+
+test('a resume ends a wait for a retry', () => {
+  const world = driveDispatcher();
+  world.dispatcher.add(makeEndpoint(), emptyPlace);
+  world.publish('a.a');
+  world.turnOf('crm').end(retrying(3_600_000));
+  world.dispatcher.pause('crm', 'admin');
+  world.dispatcher.resume('crm', 1);
+  expect(world.turnOf('crm').turn).toMatchObject({ attemptsBefore: 0, resumes: 1 });
+});
+
+test('a changed filter reads again from the first that is not settled, and the running turn is told to stop', () => {
+  const world = driveDispatcher();
+  world.dispatcher.add(makeEndpoint({ events: ['*'] }), emptyPlace);
+  for (const type of ['a.a', 'b.b', 'a.a', 'b.b']) world.publish(type);
+  world.dispatcher.configure(makeEndpoint({ events: ['b.*', 'c.*'] }));
+  expect(world.interrupted).toHaveLength(1);
+  world.deliver('crm');
+  expect(world.reading.map(({ after }) => after)).toEqual([1]);
+  world.publish('c.c');
+  world.answerRead();
+  expect(world.deliver('crm')).toEqual([2, 4, 5]);
+  world.publish('a.a');
+  expect(world.out).toEqual([]);
+});
+
+test('a new type reaches an endpoint by its changed filter, not by the routes of before', () => {
+  const world = driveDispatcher();
+  world.dispatcher.add(makeEndpoint({ events: ['a.*'] }), emptyPlace);
+  world.publish('b.b');
+  world.dispatcher.configure(makeEndpoint({ events: ['b.*'] }));
+  expect(world.dispatcher.actor('crm')!.live).toBe(true);
+  world.publish('b.b');
+  expect(world.deliver('crm')).toEqual([2]);
+});
+
+test('an endpoint behind reads on in pages, and goes over to live events without a gap or a repeat', () => {
+  const world = driveDispatcher();
+  for (let n = 0; n < 10; n += 1) world.publish('a.a');
+  world.dispatcher.add(makeEndpoint(), { ...emptyPlace, cursor: 3, previous: 3, backlog: 7 });
+  expect(world.reading.map(({ after }) => after)).toEqual([3]);
+  world.publish('a.a');
+  world.answerRead(4);
+  world.publish('a.a');
+  world.answerRead();
+  world.publish('a.a');
+  world.deliver('crm');
+  world.deliver('crm');
+  expect(sent(world, 'crm').flat()).toEqual([4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
+  expect(world.dispatcher.actor('crm')!.backlog).toBe(0);
+});
+
+test('a read that failed is made again after a while, not at once', () => {
+  const world = driveDispatcher();
+  world.publish('a.a');
+  world.dispatcher.add(makeEndpoint(), emptyPlace);
+  world.reading.shift()!.done([]);
+  expect(world.reading).toEqual([]);
+  world.pass(1_000);
+  world.answerRead();
+  expect(world.deliver('crm')).toEqual([1]);
+});
+
+test('events that lie before the place of a new endpoint are not in its backlog, though they are read after it', () => {
+  // The place was given at the log's end, position 5, which the dispatcher has not reached yet.
+  const world = driveDispatcher({ position: 2 });
+  world.dispatcher.add(makeEndpoint(), { ...emptyPlace, cursor: 5, backlog: 0 });
+  for (let n = 3; n <= 6; n += 1) world.publish('a.a');
+  expect(world.dispatcher.actor('crm')!.backlog).toBe(1);
+  expect(world.deliver('crm')).toEqual([6]);
+  expect(world.dispatcher.actor('crm')!.backlog).toBe(0);
+});
+
+test('a removed endpoint is told to stop and gets nothing more; what waits for a slot is dropped', () => {
+  const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
+  for (const id of ['one', 'two']) world.dispatcher.add(makeEndpoint({ id }), emptyPlace);
+  world.publish('a.a');
+  world.dispatcher.remove('one');
+  world.dispatcher.remove('two');
+  expect(world.interrupted).toEqual([0]);
+  world.publish('a.b');
+  world.deliver('one');
+  expect(world.out).toEqual([]);
+  expect(world.dispatcher.running).toBe(0);
+});
+
+test('an endpoint added again waits until its old turn is over', () => {
+  const world = driveDispatcher();
+  world.dispatcher.add(makeEndpoint(), emptyPlace);
+  world.publish('a.a');
+  world.dispatcher.remove('crm');
+  world.dispatcher.add(makeEndpoint(), { ...emptyPlace, generation: 2, cursor: 1 });
+  world.publish('a.b');
+  world.pass(1_000);
+  expect(world.begun).toHaveLength(1);
+  world.deliver('crm');
+  for (const id of world.reloading) world.dispatcher.load(id, { ...emptyPlace, generation: 2, cursor: 1, backlog: 1 });
+  while (world.reading.length > 0) world.answerRead();
+  expect(world.turnOf('crm').turn).toMatchObject({ generation: 2, events: [{ position: 2 }] });
+});
+
+test('one whose place was kept, as by a missing file, does not send again what its old turn delivered meanwhile', () => {
+  const world = driveDispatcher();
+  world.dispatcher.add(makeEndpoint(), emptyPlace);
+  world.publish('a.a');
+  world.publish('a.b');
+  world.dispatcher.remove('crm');
+  // The row of the request on the wire is not there yet when the place is read.
+  world.dispatcher.add(makeEndpoint(), { ...emptyPlace, backlog: 2 });
+  while (world.reading.length > 0) world.answerRead();
+  world.deliver('crm');
+  const place = { ...emptyPlace, settled: new Set([1]), backlog: 1 };
+  for (const id of world.reloading) world.dispatcher.load(id, place);
+  while (world.reading.length > 0) world.answerRead();
+  expect(sent(world, 'crm')).toEqual([[1], [2]]);
+});
+
+test('after a lost turn the rows are read again before anything is sent', () => {
+  const world = driveDispatcher();
+  world.dispatcher.add(makeEndpoint(), emptyPlace);
+  for (const type of ['a.a', 'a.b']) world.publish(type);
+  world.turnOf('crm').end(null);
+  world.publish('a.c');
+  world.pass(100_000);
+  expect({ out: world.out, reloading: world.reloading }).toEqual({ out: [], reloading: ['crm'] });
+  world.dispatcher.load('crm', { ...emptyPlace, settled: new Set([1]), backlog: 2 });
+  world.answerRead();
+  expect(world.deliver('crm')).toEqual([2, 3]);
+});
+
+test('a pause that comes while the rows are read again holds, though they were read before it', () => {
+  const world = driveDispatcher();
+  world.dispatcher.add(makeEndpoint(), emptyPlace);
+  world.publish('a.a');
+  world.turnOf('crm').end(null);
+  const readBefore = { ...emptyPlace, backlog: 1 };
+  world.dispatcher.pause('crm', 'admin');
+  world.dispatcher.load('crm', readBefore);
+  // Whether it keeps what it was told or reads again: what is stored by now says paused.
+  for (const id of world.reloading.slice(1)) world.dispatcher.load(id, { ...readBefore, pauseReason: 'admin' });
+  while (world.reading.length > 0) world.answerRead();
+  expect(world.out).toEqual([]);
+  world.dispatcher.resume('crm', 1);
+  while (world.reading.length > 0) world.answerRead();
+  expect(world.deliver('crm')).toEqual([1]);
+});
+
+test('a resume that comes while the rows are read again holds, though they were read before it', () => {
+  const world = driveDispatcher();
+  world.dispatcher.add(makeEndpoint(), emptyPlace);
+  world.publish('a.a');
+  world.dispatcher.pause('crm', 'admin');
+  world.turnOf('crm').end(null);
+  const readBefore = { ...emptyPlace, pauseReason: 'admin' as const, backlog: 1 };
+  world.dispatcher.resume('crm', 1);
+  world.dispatcher.load('crm', readBefore);
+  for (const id of world.reloading.slice(1)) world.dispatcher.load(id, { ...emptyPlace, resumes: 1, backlog: 1 });
+  while (world.reading.length > 0) world.answerRead();
+  expect(world.turnOf('crm').turn).toMatchObject({ resumes: 1, events: [{ position: 1 }] });
+});
+
+test('stopped, it begins nothing more and tells every turn to stop', () => {
+  const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
+  for (const id of ['one', 'two']) world.dispatcher.add(makeEndpoint({ id }), emptyPlace);
+  world.publish('a.a');
+  world.publish('a.b');
+  world.dispatcher.stop();
+  expect(world.interrupted).toEqual([0]);
+  world.turnOf('one').end(retrying(10));
+  world.pass(100_000);
+  expect(world.out).toEqual([]);
+  expect(world.dispatcher.running).toBe(0);
+});

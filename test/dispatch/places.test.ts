@@ -1,0 +1,223 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { Actor, type Place } from '../../src/dispatch/actor.ts';
+import { createCursorWriter } from '../../src/dispatch/cursors.ts';
+import { loadPlaces } from '../../src/dispatch/places.ts';
+import { openOrm } from '../../src/model/orm.ts';
+import { SideItem } from '../../src/model/side-item.ts';
+import type { WebhookCursor } from '../../src/model/webhook-cursor.ts';
+import { compilePatterns } from '../../src/policy/routing.ts';
+import type { Endpoint } from '../../src/settings/endpoint.ts';
+import { storeCursor } from '../api/stored-rows.ts';
+import { type TestDatabase, openDatabase } from '../support/database.ts';
+import { makeEndpoint } from '../support/endpoint.ts';
+import { type Attempted, type StoredEvent, clearTables, storeAttempts, storeLog } from './stored-log.ts';
+
+let database: TestDatabase;
+let orm: MikroORM;
+
+beforeAll(async () => {
+  database = await openDatabase();
+  orm = openOrm({ url: database.url, connections: 2, name: 'places-test' });
+});
+afterAll(async () => {
+  await orm.close(true);
+  await database[Symbol.asyncDispose]();
+});
+beforeEach(() => clearTables(orm));
+
+async function load(head: number, endpoint: Endpoint = makeEndpoint()): Promise<Place> {
+  return (await loadPlaces(orm, [endpoint], head)).get('crm')!;
+}
+
+const cursorAt = (position: number, given: Partial<WebhookCursor> = {}) =>
+  storeCursor(orm, { endpointId: 'crm', position, examined: position, ...given });
+
+test('an endpoint has its place, a disabled one and one that never had any have none', async () => {
+  await storeLog(orm, ['a.a', 'a.a', 'a.a']);
+  await cursorAt(2, { generation: 7, previous: 1, resumes: 3, pauseReason: 'gone', lastError: 'HTTP 410' });
+  await storeCursor(orm, { endpointId: 'disabled', position: null, pauseReason: 'admin' });
+  const endpoints = ['crm', 'disabled', 'unknown'].map((id) => makeEndpoint({ id }));
+  const places = await loadPlaces(orm, endpoints, 3);
+  expect([...places.keys()]).toEqual(['crm']);
+  expect(places.get('crm')).toEqual({
+    generation: 7,
+    resumes: 3,
+    pauseReason: 'gone',
+    cursor: 2,
+    previous: 1,
+    settled: new Set(),
+    retry: null,
+    side: [],
+    backlog: 1,
+    backlogIsFloor: false,
+    lastError: 'HTTP 410',
+  });
+});
+
+test('settled is what has a final row above the cursor, of the line and of this generation', async () => {
+  const events = await storeLog(orm, Array<string>(9).fill('a.a'));
+  await cursorAt(2, { generation: 5 });
+  const attempts: Omit<Attempted, 'event'>[] = [
+    { generation: 5 },
+    { generation: 5 },
+    { generation: 5, status: 'delivered' },
+    { generation: 5, status: 'failed' },
+    { generation: 5, status: 'retrying', waitMs: 0 },
+    { generation: 4, status: 'delivered' },
+    { generation: 5, origin: 'replay' },
+    { generation: 5, origin: 'test' },
+    { generation: 5, endpointId: 'other' },
+  ];
+  await storeAttempts(
+    orm,
+    attempts.map((given, index) => ({ event: events[index]!, ...given })),
+  );
+  const place = await load(9);
+  expect(place.settled).toEqual(new Set([3, 4]));
+  expect(place.retry).toEqual({ position: 5, attempts: 1, waitMs: 0 });
+});
+
+test.each([
+  ['just now', 0, 60_000, 50_000, 60_000],
+  ['a while ago', 20_000, 60_000, 30_000, 40_000],
+  ['long ago', 90_000, 60_000, 0, 0],
+  // The clock was set back: never more than what was stored.
+  ['in the future', -3_600_000, 60_000, 60_000, 60_000],
+])('of a wait stored %s, what is left is waited', async (_, agoMs, waitMs, least, most) => {
+  const [event] = await storeLog(orm, ['a.a']);
+  await cursorAt(0);
+  await storeAttempts(orm, [
+    { event: event!, status: 'retrying', attemptCount: 1, waitMs: 5 },
+    { event: event!, status: 'retrying', attemptCount: 2, waitMs, agoMs },
+  ]);
+  const { retry } = await load(1);
+  expect(retry).toMatchObject({ position: 1, attempts: 2 });
+  expect(retry!.waitMs).toBeGreaterThanOrEqual(least);
+  expect(retry!.waitMs).toBeLessThanOrEqual(most);
+});
+
+test('after a resume attempts are counted anew, and what it waited for is over', async () => {
+  const [event] = await storeLog(orm, ['a.a']);
+  await cursorAt(0, { resumes: 1 });
+  await storeAttempts(orm, [{ event: event!, status: 'retrying', attemptCount: 4, waitMs: 60_000, resumes: 0 }]);
+  expect((await load(1)).retry).toBeNull();
+  await clearTables(orm);
+  const [again] = await storeLog(orm, ['a.a']);
+  await cursorAt(0, { resumes: 1 });
+  await storeAttempts(orm, [
+    { event: again!, status: 'retrying', attemptCount: 4, waitMs: 60_000, resumes: 0 },
+    { event: again!, status: 'retrying', attemptCount: 1, waitMs: 0, resumes: 1 },
+  ]);
+  expect((await load(1)).retry).toEqual({ position: 1, attempts: 1, waitMs: 0 });
+});
+
+test('a test that is not over comes back with its attempts so far; one that the reader will come to does not', async () => {
+  const events = await storeLog(orm, ['a.a', 'webhook.test', 'webhook.test', 'webhook.test']);
+  await cursorAt(1, { resumes: 2 });
+  const items = events
+    .slice(1)
+    .map(({ id }) => ({ id: randomUUIDv7(), endpointId: 'crm', eventId: id, origin: 'test' as const }));
+  await orm.em.fork().insertMany(SideItem, items);
+  await storeAttempts(orm, [
+    { event: events[1]!, origin: 'test', status: 'retrying', attemptCount: 3, waitMs: 9, resumes: 1 },
+    { event: events[2]!, origin: 'test', status: 'retrying', attemptCount: 1, waitMs: 0, resumes: 2 },
+    {
+      event: events[2]!,
+      origin: 'test',
+      status: 'retrying',
+      attemptCount: 2,
+      waitMs: 60_000,
+      agoMs: 1_000,
+      resumes: 2,
+    },
+  ]);
+  const { side, settled, backlog } = await load(3);
+  expect(side.map(({ entry, attempts }) => [entry.position, attempts])).toEqual([
+    [2, 0],
+    [3, 2],
+  ]);
+  expect(side[0]).toMatchObject({
+    origin: 'test',
+    waitMs: 0,
+    entry: { id: events[1]!.id, type: 'webhook.test', addressedTo: 'crm', payload: '{}' },
+  });
+  expect(side[1]!.waitMs).toBeGreaterThan(40_000);
+  expect({ settled: settled.size, backlog }).toEqual({ settled: 0, backlog: 0 });
+});
+
+const types = ['order.paid', 'order_paid', 'user.login', 'webhook.test'];
+const filters = [['*'], ['order.*'], ['order_paid', 'user.*'], ['user.login']];
+
+const history = fc.record({
+  log: fc.array(fc.constantFrom(...types), { maxLength: 30 }),
+  position: fc.nat({ max: 30 }),
+  examined: fc.nat({ max: 30 }),
+  storedFilter: fc.constantFrom(...filters),
+  filter: fc.constantFrom(...filters),
+  /** How many of the events after the cursor were settled before the crash, by the stored filter. */
+  settled: fc.nat({ max: 8 }),
+});
+
+/** What waits at `head`, counted one by one. */
+function waiting(
+  log: readonly StoredEvent[],
+  filter: readonly string[],
+  after: number,
+  head: number,
+  settled: number[],
+) {
+  const matches = compilePatterns(filter);
+  return log.filter(
+    ({ position, type, addressedTo }) =>
+      position > after && position <= head && addressedTo === null && matches(type) && !settled.includes(position),
+  ).length;
+}
+
+test('the backlog after a crash is what waits, counted one by one, also under a changed filter', async () => {
+  await fc.assert(
+    fc.asyncProperty(history, async (given) => {
+      await clearTables(orm);
+      const log = await storeLog(orm, given.log);
+      const head = log.length;
+      const position = Math.min(given.position, head);
+      const examined = Math.max(position, Math.min(given.examined, head));
+      const inLine = log.filter((event) => waiting([event], given.storedFilter, position, head, []) === 1);
+      const settled = inLine.slice(0, given.settled);
+      await cursorAt(position, {
+        examined,
+        filter: given.storedFilter.join('\n'),
+        backlog: waiting(log, given.storedFilter, position, examined, []),
+      });
+      await storeAttempts(
+        orm,
+        settled.map((event, index) => ({ event, status: index % 2 === 0 ? 'delivered' : 'failed' })),
+      );
+      const place = await load(head, makeEndpoint({ events: given.filter }));
+      const done = settled.map((event) => event.position);
+      expect(place.settled).toEqual(new Set(done));
+      expect(place.backlog).toBe(waiting(log, given.filter, position, head, done));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test('a place that is read, written back and read again has the same backlog, paused or not', async () => {
+  const events = await storeLog(orm, Array<string>(10).fill('a.a'));
+  for (const pauseReason of ['admin', null] as const) {
+    await orm.em.fork().execute('truncate webhook_cursors, webhook_deliveries');
+    await cursorAt(2, { backlog: 8, examined: 10, pauseReason });
+    await storeAttempts(
+      orm,
+      events.slice(2, 5).map((event) => ({ event })),
+    );
+    for (const start of ['the first', 'the second', 'the third']) {
+      const place = await load(10);
+      expect({ start, backlog: place.backlog }).toEqual({ start, backlog: 5 });
+      const actor = new Actor(makeEndpoint(), () => true, place, 0);
+      await createCursorWriter(orm).write([actor], 10);
+    }
+  }
+});
