@@ -143,7 +143,9 @@ export async function openHotLog({
       key = next;
     },
     async check() {
-      await probe();
+      // Not on the connection for blocking reads, which answers when they do.
+      if (ready) await producer.ping().catch(away);
+      else await probe();
       return problem;
     },
     [Symbol.asyncDispose]() {
@@ -173,13 +175,13 @@ async function firstAnswer(clients: readonly Redis[]): Promise<void> {
   });
 }
 
-function toEntry(id: string, fields: string[]): LogEntry {
-  const value = (name: string): string => fields[fields.indexOf(name) + 1] ?? '';
+/** The fields come in the order in which they were added, each after its name. */
+function toEntry(streamId: string, [, id, , type, , addressedTo, , payload]: string[]): LogEntry {
   return {
-    position: Number(id.slice(0, id.indexOf('-'))),
-    id: value('id'),
-    type: value('type'),
-    addressedTo: value('to') || null,
-    payload: value('payload'),
+    position: Number(streamId.slice(0, streamId.indexOf('-'))),
+    id: id ?? '',
+    type: type ?? '',
+    addressedTo: addressedTo || null,
+    payload: payload ?? '',
   };
 }

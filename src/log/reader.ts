@@ -32,32 +32,33 @@ export function startLogReader({ hot, cold, after, take, onError }: LogReaderPar
     take(entries);
   }
 
-  /** Reads from Postgres up to `target`, or as far as it goes. */
+  /** Reads from Postgres up to `target`, or as far as it goes, and then not again at once. */
   async function readCold(target: number): Promise<void> {
     while (position < target && !stopping.signal.aborted) {
       const page = await cold.page(position);
-      if (page.length === 0) return;
+      if (page.length === 0) return await pause();
       accept(page);
     }
   }
 
   async function takeHot(entries: readonly LogEntry[]): Promise<void> {
-    let next = entries.filter((entry) => entry.position > position);
-    while (next.length > 0) {
-      if (next[0]!.position > position + 1) {
-        const missingUpTo = next[0]!.position - 1;
+    for (;;) {
+      const next = entries.filter((entry) => entry.position > position);
+      if (next.length === 0 || stopping.signal.aborted) return;
+      const missingUpTo = next[0]!.position - 1;
+      if (missingUpTo > position) {
         await readCold(missingUpTo);
         // Valkey knows more than Postgres gives: it is not to be believed.
         if (position < missingUpTo) return;
-        next = next.filter((entry) => entry.position > position);
         continue;
       }
       const gap = next.findIndex((entry, index) => entry.position !== position + 1 + index);
-      const end = gap === -1 ? next.length : gap;
-      const consecutive = next.slice(0, end);
-      next = next.slice(end);
-      accept(consecutive);
+      accept(gap === -1 ? next : next.slice(0, gap));
     }
+  }
+
+  async function pause(): Promise<void> {
+    await sleep(retryMs, undefined, { signal: stopping.signal }).catch(() => {});
   }
 
   async function step(): Promise<void> {
@@ -81,7 +82,7 @@ export function startLogReader({ hot, cold, after, take, onError }: LogReaderPar
         await step();
       } catch (error) {
         onError(error);
-        await sleep(retryMs, undefined, { signal: stopping.signal }).catch(() => {});
+        await pause();
       }
     }
   }

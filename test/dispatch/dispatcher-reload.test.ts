@@ -146,6 +146,6 @@ test('a changed filter is counted anew, and the new number is stored', async () 
   await eventually(() => deliveries.dispatcher.actor('crm')!.backlog === 3);
   await eventually(async () => {
     const [row] = await orm.em.fork().execute('select backlog, filter from webhook_cursors');
-    return row.backlog === 3 && row.filter === 'b.*';
+    return row?.backlog === 3 && row.filter === 'b.*';
   });
 });

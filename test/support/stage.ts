@@ -40,7 +40,7 @@ export async function openStage({
   const receiver = opening.use(await openJournalReceiver(secrets));
   const connected = new Map<string, MikroORM>();
   opening.defer(async () => {
-    for (const orm of connected.values()) await orm.close(true);
+    for (const open of connected.values()) await open.close(true);
   });
   let service: RunningService | null = null;
   opening.defer(async () => await service?.[Symbol.asyncDispose]());

@@ -76,7 +76,7 @@ function attempt({ status = 200, body = 'ok', failure, ...given }: Given = {}): 
 const many = (count: number) => Array.from({ length: count }, () => attempt());
 const gone = (given: Given = {}) => attempt({ status: 410, failure: { status: 'retrying', gone: true }, ...given });
 const rows = () => orm.em.fork().find(WebhookDelivery, {}, { orderBy: { id: 'asc' } });
-const ids = (attempts: readonly Attempt[]) => attempts.map(({ row }) => row.id as string).toSorted();
+const ids = (attempts: readonly Attempt[]) => attempts.map(({ row }) => row.id).toSorted();
 const storedIds = async () => (await rows()).map(({ id }) => id);
 const cursor = () => orm.em.fork().findOneOrFail(WebhookCursor, 'crm');
 const endRecorders = () =>

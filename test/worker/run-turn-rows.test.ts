@@ -133,7 +133,7 @@ test('property 9: exactly one row per attempt, with every column right for its o
           .fork()
           .find(WebhookDelivery, { endpointId: turn.receiver.id }, { orderBy: { position: 'asc' } });
         const expected = outcomes.slice(0, attempts).map((answer, event) => expectedRow(turn, event, answer));
-        expect(rows.map(({ id: _, recordedAt: __, ...row }) => row)).toEqual(expected);
+        expect(rows.map(({ id: _id, recordedAt: _recordedAt, ...row }) => row)).toEqual(expected);
         for (const { id, recordedAt } of rows) {
           expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
           expect(recorded.delete(id)).toBe(true);
