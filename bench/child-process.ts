@@ -26,9 +26,9 @@ export function startChild(
   const child = spawn(program, args, { cwd: directory, env, detached: true, stdio: ['ignore', output, output] });
   closeSync(output);
   const exit = once(child, 'exit').catch((error: unknown) => [error]);
-  const ended = exit.then(async ([reason]) => {
+  const ended = exit.then(async ([code, signal]) => {
     const said = (await readFile(logFile, 'utf8')).trim().split('\n').at(-1);
-    throw new Error(`${program} ended (${String(reason)}) and said last: ${said}`);
+    throw new Error(`${program} ended (${String(code ?? signal)}) and said last: ${said}`);
   });
   ended.catch(() => {});
   return {

@@ -46,7 +46,7 @@ export async function drain(
   await insert();
   const committedAtMs = Date.now();
   const before = await cpuTimes(orm, tidings, processes);
-  await untilSettled(orm, after + count);
+  await Promise.race([untilSettled(orm, after + count), tidings.ended]);
   const cpu = await cpuTimes(orm, tidings, processes);
   const attempts = await until(
     'a log line for each attempt',

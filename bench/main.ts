@@ -31,8 +31,11 @@ for (const row of chosen) {
 }
 if (interrupted.aborted) process.exit(130);
 printReport(machine, outcomes);
-const paths = await writeResults(machine, outcomes, { keep });
-console.log(`written to ${paths.map((path) => relative(process.cwd(), path)).join(', ')}`);
+// Profiling costs: what is measured with it is not to be taken for a result.
+if (options.profileDirectory === null) {
+  const paths = await writeResults(machine, outcomes, { keep });
+  console.log(`written to ${paths.map((path) => relative(process.cwd(), path)).join(', ')}`);
+}
 process.exit(outcomes.some((outcome) => 'noFigure' in outcome) ? 1 : 0);
 
 /** The row on a ground of its own, which is gone when this resolves, however it went. */

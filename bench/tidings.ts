@@ -14,6 +14,8 @@ export type Tidings = {
   pid: number;
   /** From the start of the process to its ready line. */
   readyMs: number;
+  /** Rejects when its process ends, with what it said last. */
+  ended: Promise<never>;
   /** How much it has logged, in bytes. */
   logged(): Promise<number>;
   /** The attempts logged behind `offset`: how many, and the time of the last one's line in unix milliseconds. */
@@ -56,6 +58,7 @@ export async function startTidings(ground: Ground, options: TidingsOptions): Pro
   return {
     pid: child.pid,
     readyMs: performance.now() - startedAt,
+    ended: child.ended,
     logged: () => sizeOf(logFile),
     async attemptsSince(begin) {
       const lines = (await readFrom(logFile, begin)).split('\n').filter((line) => line.includes('"msg":"attempt"'));

@@ -144,6 +144,7 @@ export async function startService(): Promise<Service> {
     adminToken: serviceSecrets.adminToken,
     log: logger,
     readiness,
+    isDraining: () => draining,
     allowedOrigins: settings.allowedOrigins,
     version,
   });
@@ -157,7 +158,10 @@ export async function startService(): Promise<Service> {
     async drain() {
       draining = true;
       log.logger.info('draining');
-      await within(settings.shutdownGraceMs, Promise.all([http.close(settings.shutdownGraceMs), deliveries.drain()]));
+      const endAt = performance.now() + shutdownGraceMs;
+      await within(shutdownGraceMs, deliveries.drain());
+      // Only now: as long as deliveries end, /readyz says that others must be asked, and everything else says so too.
+      await http.close(Math.max(0, endAt - performance.now()));
       await parts.disposeAsync();
     },
   };

@@ -92,7 +92,7 @@ async function measure(events: number, ground: Ground, { pairs, profileDirectory
     await insertEvents(orm, endpoints, events);
     const startedAtMs = Date.now();
     const again = await startTidings(ground, { ...options, profileDirectory: null });
-    await untilSettled(orm, after + events);
+    await Promise.race([untilSettled(orm, after + events), again.ended]);
     const { lastAtMs } = await again.attemptsSince(0);
     demandRight('Tidings after a restart', judge(endpoints, await readExpected(orm, after), await receiver.take()));
     return { readySeconds: again.readyMs / 1_000, seconds: (lastAtMs - startedAtMs) / 1_000 };

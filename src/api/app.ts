@@ -10,6 +10,8 @@ import { landingPage } from './landing-page.ts';
 
 export type Api = EngineOptions & {
   readiness(): Promise<Readiness>;
+  /** True once the service is about to end: no more requests are taken. */
+  isDraining(): boolean;
   /** Origins whose pages may call the API from a browser; nobody else's get CORS headers. */
   allowedOrigins: readonly string[];
   /** Of this program, as in package.json. */
@@ -45,6 +47,7 @@ export function createApp(api: Api): Hono {
   app.route('/', graphiqlRoutes());
 
   app.on(['GET', 'POST'], '/graphql', async (c) => {
+    if (api.isDraining()) return refuse(c, 503, 'The service is ending: ask again in a moment.');
     if (wantsHtml(c)) return c.redirect(`/graphiql${new URL(c.req.url).search}`);
     // Forms can be sent from any page without asking first, JSON cannot.
     if (c.req.method === 'POST' && mediaType(c) !== 'application/json') {
@@ -89,6 +92,6 @@ function mediaType(c: Context): string {
   return (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
 }
 
-function refuse(c: Context, status: 404 | 405 | 413 | 415 | 500, error: string): Response {
+function refuse(c: Context, status: 404 | 405 | 413 | 415 | 500 | 503, error: string): Response {
   return c.json({ error }, status);
 }

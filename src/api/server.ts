@@ -26,6 +26,9 @@ const requestTimeout = 30_000;
 /** A connection that becomes idle while closing is closed this soon. */
 const lookForIdleMs = 20;
 
+/** What setTimeout can wait at most. */
+const longestTimerMs = 2 ** 31 - 1;
+
 /** Opens the server. Rejects with a sentence when the address cannot be listened on. */
 export async function openHttp({ host, port, app }: HttpOptions): Promise<Http> {
   const server = createAdaptorServer({
@@ -60,7 +63,7 @@ async function drain(server: Server, graceMs: number): Promise<void> {
   server.close(() => resolve());
   // Kept-alive connections are idle only after the answer in flight, which is when nobody looks at them any more.
   const idle = setInterval(() => server.closeIdleConnections(), lookForIdleMs);
-  const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+  const cut = setTimeout(() => server.closeAllConnections(), Math.min(graceMs, longestTimerMs));
   await closed;
   clearInterval(idle);
   clearTimeout(cut);

@@ -17,10 +17,10 @@ import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
 import { filterText } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Receiver, Turn, TurnReport } from '../worker/turn.ts';
-import { type Mailbox, createMailbox } from './mailbox.ts';
+import { type Letter, type Mailbox, createMailbox } from './mailbox.ts';
 
-/** Most events of one turn. */
-export const turnLimit = 64;
+/** Events of one turn: as many as the last turn had time for, and some more, within these limits. */
+const turnEvents = { least: 8, first: 16, most: 64 };
 
 /** A lagging actor asks for the next page when no more than this is left in its window. */
 const lowWater = 64;
@@ -79,6 +79,7 @@ export class Actor {
   #retry: { position: number; attempts: number; notBefore: number } | null = null;
   #side: SideItem[] = [];
   #sideNext = true;
+  #turnEvents = turnEvents.first;
   #filterChanged = false;
 
   constructor(endpoint: Endpoint, matches: (type: string) => boolean, place: Place, now: number) {
@@ -181,7 +182,7 @@ export class Actor {
       const { entry, origin, attempts } = choice.item;
       return { ...common, origin, attemptsBefore: attempts, events: [turnEvent(entry, null)] };
     }
-    const letters = this.#mailbox.front(turnLimit);
+    const letters = this.#mailbox.front(this.#turnEvents);
     const attemptsBefore = this.#retryOf(letters[0]!.entry)?.attempts ?? 0;
     const events = letters.map(({ entry, previous }) => turnEvent(entry, previous));
     return { ...common, origin: 'line', attemptsBefore, events };
@@ -205,13 +206,18 @@ export class Actor {
       if (again) Object.assign(choice.item, again);
       else if (report.settled > 0) this.#side = this.#side.filter((item) => item !== choice.item);
     } else {
+      const settled = this.#mailbox.front(report.settled);
       this.#mailbox.drop(report.settled);
-      this.backlog -= report.settled;
+      this.#turnEvents = Math.min(Math.max(turnEvents.least, 2 * report.settled), turnEvents.most);
+      // What the old filter sent and the new one does not ask for was not counted by the new one.
+      this.backlog -= this.#filterChanged
+        ? settled.filter(({ entry }) => this.matches(entry.type)).length
+        : settled.length;
       const head = this.#mailbox.first();
       if (report.settled > 0) this.#retry = null;
       if (again && head) this.#retry = { position: head.entry.position, ...again };
+      if (this.#filterChanged) this.#readAgain(settled.at(-1));
     }
-    if (this.#filterChanged) this.#readAgain();
   }
 
   pause(reason: PauseReason): void {
@@ -250,12 +256,19 @@ export class Actor {
     return this.#retry?.position === entry.position ? this.#retry : null;
   }
 
-  #readAgain(): void {
+  /** Reads on from the first event that is not settled, or from the last one that is. */
+  #readAgain(settled?: Letter): void {
     this.#filterChanged = false;
     const head = this.#mailbox.first();
-    if (!head) return;
-    this.examined = head.entry.position - 1;
-    this.#lastMatch = head.previous;
+    if (settled) {
+      this.examined = settled.entry.position;
+      this.#lastMatch = settled.entry.position;
+    } else if (head) {
+      this.examined = head.entry.position - 1;
+      this.#lastMatch = head.previous;
+    } else {
+      return;
+    }
     this.#mailbox.clear();
     this.live = false;
   }

@@ -100,8 +100,8 @@ export async function openHotLog({
       if (!ready || inFlight + entries.length > maxInFlight) return;
       const pipeline = producer.pipeline();
       for (const { position, id, type, addressedTo, payload } of entries) {
-        const fields = ['id', id, 'type', type, 'to', addressedTo ?? '', 'payload', payload];
-        pipeline.xadd(key, 'MAXLEN', '~', keptEntries, `${position}-0`, ...fields);
+        const head = JSON.stringify([id, type, addressedTo]);
+        pipeline.xadd(key, 'MAXLEN', '~', keptEntries, `${position}-0`, 'event', head, 'payload', payload);
       }
       inFlight += entries.length;
       void pipeline
@@ -175,13 +175,8 @@ async function firstAnswer(clients: readonly Redis[]): Promise<void> {
   });
 }
 
-/** The fields come in the order in which they were added, each after its name. */
-function toEntry(streamId: string, [, id, , type, , addressedTo, , payload]: string[]): LogEntry {
-  return {
-    position: Number(streamId.slice(0, streamId.indexOf('-'))),
-    id: id ?? '',
-    type: type ?? '',
-    addressedTo: addressedTo || null,
-    payload: payload ?? '',
-  };
+/** Two fields, as each further one costs: `event` is id, type and addressee as JSON, `payload` the body as it is. */
+function toEntry(streamId: string, [, event = '', , payload = '']: string[]): LogEntry {
+  const [id, type, addressedTo] = JSON.parse(event) as [string, string, string | null];
+  return { position: Number(streamId.slice(0, streamId.indexOf('-'))), id, type, addressedTo, payload };
 }

@@ -37,20 +37,21 @@ export function startRelay({ orm, onAppended, onError }: RelayParts): Relay {
   let woken = true;
   let ring: (() => void) | null = null;
   let sweptAt = -Infinity;
+  let fullUpTo: number | null = null;
   let busy: Promise<unknown> = Promise.resolve();
 
-  /** Numbers one batch; one at a time, whoever asks. */
-  function relayOnce(): Promise<{ entries: LogEntry[]; position: number }> {
+  /** Numbers one batch; one at a time, whoever asks. A sweep looks without the lower bound. */
+  function relayOnce({ sweep = false } = {}): Promise<{ entries: LogEntry[]; position: number; swept: boolean }> {
     const next = busy.then(async () => {
       const now = performance.now();
-      const sweep = now - sweptAt > sweepMs;
-      const { entries, position, seq } = await orm.em
-        .fork()
-        .transactional((em) => number(em, sweep ? 0 : bound.at(now)));
-      if (sweep) sweptAt = now;
+      // Behind a full batch there is more, and what lies before it was just looked at.
+      const above = fullUpTo ?? (sweep || now - sweptAt > sweepMs ? 0 : bound.at(now));
+      const { entries, position, seq } = await orm.em.fork().transactional((em) => number(em, above));
+      fullUpTo = entries.length === batch.events ? seq : null;
+      if (above === 0) sweptAt = now;
       bound.reached(seq, now);
       if (entries.length > 0) onAppended(entries);
-      return { entries, position };
+      return { entries, position, swept: above === 0 };
     });
     busy = next.catch(() => {});
     return next;
@@ -91,8 +92,8 @@ export function startRelay({ orm, onAppended, onError }: RelayParts): Relay {
     wake,
     async catchUp() {
       for (;;) {
-        const { entries, position } = await relayOnce();
-        if (entries.length === 0) return position;
+        const { entries, position, swept } = await relayOnce({ sweep: true });
+        if (entries.length === 0 && swept) return position;
       }
     },
     async [Symbol.asyncDispose]() {

@@ -14,6 +14,7 @@ export type ThreadPool = AsyncDisposable & {
   interrupt(slot: number): void;
 };
 
+/** A thread that cannot reach Postgres does not hold up the end. */
 const closeWithinMs = 3_000;
 
 /** What only the balancer reads; it is not sent to the thread. */
@@ -44,27 +45,35 @@ export async function openThreadPool({
       return workers[thread % workers.length] ?? null;
     },
   });
+  let running = 0;
   pool.on('error', (error: Error) => log.logger.error({ reason: error.message }, 'a delivery thread failed'));
 
   return {
     async run(turn) {
       control.begin(turn.slot);
       const routed = { ...turn, [queueOptionsSymbol]: { thread: hash(turn.receiver.id) } satisfies Route };
+      running += 1;
       try {
         return { report: (await pool.run(routed)) as TurnReport };
       } catch (error) {
         log.logger.error({ endpoint_id: turn.receiver.id, reason: (error as Error).message }, 'a turn was lost');
         return { lost: { current: control.current(turn.slot) } };
+      } finally {
+        running -= 1;
       }
     },
     interrupt: control.stop,
-    /** Call it when no turn runs any more: Piscina's own close kills what is in flight. */
+    /**
+     * Ends the threads: with what they still have to write when no turn runs any more, else at once, and what is on
+     * the wire then is sent again by the next start. (Piscina's own close does neither.)
+     */
     async [Symbol.asyncDispose]() {
-      const closing = pool.threads.map((_, thread) => {
-        return pool.run({ [queueOptionsSymbol]: { thread } satisfies Route }, { name: 'close' });
-      });
-      // A thread that cannot write its rows now does not hold up the end: what is not recorded is repeated.
-      await Promise.race([Promise.allSettled(closing), sleep(closeWithinMs, undefined, { ref: false })]);
+      if (running === 0) {
+        const closing = pool.threads.map((_, thread) => {
+          return pool.run({ [queueOptionsSymbol]: { thread } satisfies Route }, { name: 'close' });
+        });
+        await Promise.race([Promise.allSettled(closing), sleep(closeWithinMs, undefined, { ref: false })]);
+      }
       await pool.destroy();
     },
   };

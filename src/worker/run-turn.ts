@@ -30,31 +30,38 @@ export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport>
   const { slot, receiver, events } = turn;
   const keys = keysOf(receiver);
   const endAt = performance.now() + turnMs;
-  const unwritten = new Set<Promise<void>>();
+  const unwritten = { count: 0, onWritten: () => {} };
   let settled = 0;
   let failure: TurnFailure | null = null;
 
   for (const [index, event] of events.entries()) {
-    if (unwritten.size >= maxUnwritten) await Promise.race(unwritten);
+    if (unwritten.count >= maxUnwritten) await oneWritten();
     if (parts.control.stopped(slot) || (index > 0 && performance.now() > endAt)) break;
     const attempt = index === 0 ? turn.attemptsBefore + 1 : 1;
     parts.control.setCurrent(slot, index);
     const answer = await parts.deliver({ receiver, event, attempt, keys, version: parts.version });
     parts.control.setCurrent(slot, null);
     failure = failureOf(answer, attempt, receiver);
-    const recording = record(event, attempt, answer, failure);
-    unwritten.add(recording);
-    void recording.then(() => unwritten.delete(recording));
+    unwritten.count += 1;
+    void record(event, attempt, answer, failure);
     if (failure?.status !== 'retrying') settled += 1;
     if (failure) break;
   }
-  await Promise.all(unwritten);
+  while (unwritten.count > 0) await oneWritten();
   return { settled, failure };
 
   async function record(event: TurnEvent, attempt: number, answer: Answer, failed: TurnFailure | null) {
     const row = deliveryRow({ id: randomUUIDv7(), turn, event, attempt, answer, failure: failed });
     await parts.recorder.record({ row, gone: failed?.gone ?? false });
     parts.onRecorded(row);
+    unwritten.count -= 1;
+    unwritten.onWritten();
+  }
+
+  function oneWritten(): Promise<void> {
+    return new Promise((resolve) => {
+      unwritten.onWritten = resolve;
+    });
   }
 }
 

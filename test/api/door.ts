@@ -61,6 +61,7 @@ export async function openDoor({
     endpoints: endpointsOf(door),
     adminToken,
     readiness: () => Promise.resolve(door.readiness),
+    isDraining: () => false,
     allowedOrigins,
     version: '1.2.3',
     log: pino({ level: 'trace' }, { write: (line: string) => void logged.push(line) }),

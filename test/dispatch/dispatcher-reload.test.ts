@@ -9,6 +9,7 @@ import { storeCursor, storeEvent } from '../api/stored-rows.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { eventually } from '../support/eventually.ts';
+import { emptyPlace } from './hand-driven-dispatcher.ts';
 import { clearTables } from './stored-log.ts';
 
 let database: TestDatabase;
@@ -70,15 +71,16 @@ async function holdPlaces(): Promise<() => Promise<void>> {
   return () => em.commit();
 }
 
-const waitForTheHeld = () =>
-  eventually(async () => {
-    const [{ count }] = await orm.em
-      .fork()
-      .execute<[{ count: number }]>(
-        `select count(*)::int as count from pg_locks l where not l.granted and l.relation = 'webhook_side_items'::regclass`,
-      );
-    return count > 0;
-  });
+const waitForTheHeld = () => eventually(async () => (await waiters()) > 0);
+
+async function waiters(): Promise<number> {
+  const [{ count }] = await orm.em
+    .fork()
+    .execute<[{ count: number }]>(
+      `select count(*)::int as count from pg_locks l where not l.granted and l.relation = 'webhook_side_items'::regclass`,
+    );
+  return count;
+}
 
 test('what comes while a lost turn’s place is read again is not lost: a test is sent, the backlog has it', async () => {
   await storeCursor(orm, { endpointId: 'crm', position: 0 });
@@ -115,7 +117,7 @@ test('what comes while the place of a started endpoint is read is in its backlog
   await publish(deliveries, 'order.paid');
   await release();
   await applied;
-  expect(deliveries.dispatcher.actor('crm')!.backlog).toBe(2);
+  await eventually(() => deliveries.dispatcher.actor('crm')!.backlog === 2);
 });
 
 test('a place that was read for an endpoint that is no more is not given to its successor', async () => {
@@ -127,13 +129,17 @@ test('a place that was read for an endpoint that is no more is not given to its 
   const release = await holdPlaces();
   deliveries.out[0]!.end({ lost: { current: null } });
   await waitForTheHeld();
-  await storeCursor(orm, { endpointId: 'crm', position: 1, generation: 2 });
-  const applied = deliveries.apply({ started: [makeEndpoint()], changed: [], stopped: ['crm'] });
+  // Removed and added again meanwhile: its place is the end of the log.
+  deliveries.dispatcher.remove('crm');
+  deliveries.dispatcher.add(makeEndpoint(), { ...emptyPlace, generation: 2, cursor: 1 });
   await release();
-  await applied;
+  await eventually(async () => (await waiters()) === 0);
   await publish(deliveries, 'order.paid');
   await eventually(() => deliveries.out.length === 1);
   expect(deliveries.out[0]!.turn).toMatchObject({ generation: 2, events: [{ position: 2 }] });
+  deliveries.out[0]!.end({ report: { settled: 1, failure: null } });
+  await eventually(() => deliveries.dispatcher.actor('crm')!.backlog === 0);
+  expect(deliveries.dispatcher.actor('crm')!.generation).toBe(2);
 });
 
 test('a changed filter is counted anew, and the new number is stored', async () => {

@@ -37,22 +37,24 @@ async function ready(): Promise<{ code: number; status: string }> {
   return { code: response.status, status };
 }
 
-test('a Valkey that is wiped under load costs no event and no repeat', { timeout: 60_000 }, async () => {
-  const valkey = new Redis((await stage.place.valkey()).url);
-  try {
-    const load = startLoad(stage.service, { batches: 25, size: 20 });
-    for (let times = 0; times < 5; times += 1) {
-      await underLoad(300);
-      await valkey.flushall();
+test(
+  'a Valkey that is wiped again and again under load costs no event and no repeat',
+  { timeout: 60_000 },
+  async () => {
+    const valkey = new Redis((await stage.place.valkey()).url);
+    try {
+      const load = startLoad(stage.service, { batches: 25, size: 20 });
+      // Without a pause: what a batch appends is wiped before it is read, and what follows shows a gap.
+      while (load.acknowledged.length < 500) await valkey.flushall();
+      await load.done;
+      acknowledged.push(...load.acknowledged);
+      expect(await judgeAfter(startLoad(stage.service, { batches: 1, size: 1 }))).toEqual([]);
+      expect(await valkey.keys('tidings:*:events')).toHaveLength(1);
+    } finally {
+      valkey.disconnect();
     }
-    await load.done;
-    acknowledged.push(...load.acknowledged);
-    expect(await judgeAfter(startLoad(stage.service, { batches: 1, size: 1 }))).toEqual([]);
-    expect(await valkey.keys('tidings:*:events')).toHaveLength(1);
-  } finally {
-    valkey.disconnect();
-  }
-});
+  },
+);
 
 test(
   'a Valkey that is killed under load is started again, and costs no event and no repeat',

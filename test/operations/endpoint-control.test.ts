@@ -250,16 +250,3 @@ test('one change at a time: a pause waits for the reload before it, and meets wh
   expect(await Promise.all(changes)).toEqual(['done', 'NOT_FOUND', 'done']);
   expect(control.told.slice(1)).toEqual(['applied', 'paused new admin', 'resumed new 1']);
 });
-
-test('after a reload that failed in the deliveries, what is in force is unchanged, and the next one begins from there', async () => {
-  const control = await start(file(named('one'), named('two')));
-  const before = await cursors();
-  control.next.found = file(named('three'));
-  control.next.applied = () => Promise.reject(new Error('the database went away'));
-  await expect(control.reload({ dryRun: false })).rejects.toThrow('went away');
-  expect(control.inForce().map(({ id }) => id)).toEqual(['one', 'two']);
-  // Those in force still send, so their places must be there, the same as before.
-  expect((await cursors()).filter(({ endpointId }) => endpointId !== 'three')).toEqual(before);
-  control.next.applied = () => Promise.resolve();
-  expect(await control.reload({ dryRun: false })).toMatchObject({ added: ['three'], removed: ['one', 'two'] });
-});

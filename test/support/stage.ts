@@ -75,7 +75,7 @@ export async function openStage({
     async judge({ endpoints, acknowledged, crashes }) {
       const [stored] = await query<{ count: number }>('select count(*)::int as count from webhook_events');
       await eventually(() => endpoints.every((id) => receiver.accepted(id) === stored!.count), {
-        withinMs: 60_000,
+        withinMs: 45_000,
         saying: `every event at every endpoint (${stored!.count} at each)`,
       });
       const accepted = endpoints.length * stored!.count;

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import type { LogOptions } from '../../src/telemetry/logger.ts';
@@ -7,14 +8,13 @@ const run = promisify(execFile);
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
 /** What a process of its own writes to stdout: one line at each level, and one that is written always. */
-async function write(options: LogOptions, rest = ''): Promise<string[]> {
+async function write(options: LogOptions): Promise<string[]> {
   const file = new URL('../../src/telemetry/logger.ts', import.meta.url).href;
   const source = `
     const { openLog } = await import(${JSON.stringify(file)});
     const { logger, always, flush } = await openLog(${JSON.stringify(options)});
     for (const level of ${JSON.stringify(levels)}) logger[level]({ n: 1, text: 'two\\nlines' }, 'said at ' + level);
     always({ url: 'http://127.0.0.1:4000' }, 'ready');
-    ${rest}
     await flush();
     process.exit(0);
   `;
@@ -27,11 +27,10 @@ const parse = (lines: string[]) => lines.map((line) => JSON.parse(line) as Recor
 test('a line is one JSON object with the word of its level, an ISO time and its message, and nothing of the process', async () => {
   const before = new Date().toISOString();
   const lines = parse(await write({ level: 'trace', format: 'json' }));
-  expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
-    ...levels.map((level) => [level, `said at ${level}`]),
-    ['info', 'ready'],
-  ]);
-  for (const { time, n, text } of lines.slice(0, -1)) {
+  expect(lines.map(({ level, msg }) => `${String(level)}: ${String(msg)}`).toSorted()).toEqual(
+    [...levels.map((level) => `${level}: said at ${level}`), 'info: ready'].toSorted(),
+  );
+  for (const { time, n, text } of lines.filter(({ msg }) => msg !== 'ready')) {
     expect(time).toBe(new Date(String(time)).toISOString());
     expect(String(time) >= before && String(time) <= new Date().toISOString()).toBe(true);
     expect({ n, text }).toEqual({ n: 1, text: 'two\nlines' });
@@ -44,8 +43,10 @@ test.each([...levels, 'silent'] as const)(
   async (level) => {
     const lines = parse(await write({ level, format: 'json' }));
     const expected = level === 'silent' ? [] : levels.slice(levels.indexOf(level)).map((word) => `said at ${word}`);
-    expect(lines.map(({ msg }) => msg)).toEqual([...expected, 'ready']);
-    expect(lines.at(-1)).toMatchObject({ msg: 'ready', url: 'http://127.0.0.1:4000' });
+    // A fatal line is written at once, past those that are on their way.
+    expect(new Set(lines.map(({ msg }) => msg))).toEqual(new Set([...expected, 'ready']));
+    expect(lines).toHaveLength(expected.length + 1);
+    expect(lines).toContainEqual(expect.objectContaining({ msg: 'ready', url: 'http://127.0.0.1:4000' }));
   },
 );
 
@@ -57,9 +58,39 @@ test('pretty is prose with the same words', async () => {
   expect(text).not.toContain('said at info');
 });
 
-test('what was logged before the end is written, however much it is', async () => {
-  const lines = parse(
-    await write({ level: 'silent', format: 'json' }, `for (let n = 0; n < 5_000; n += 1) always({ n }, 'again');`),
-  );
-  expect(lines.slice(1).map(({ n }) => n)).toEqual(Array.from({ length: 5_000 }, (_, n) => n));
+test('what was logged before a flush is written, in its order, though the thread is ended right after it', async () => {
+  const file = new URL('../../src/telemetry/logger.ts', import.meta.url).href;
+  const thread = `
+    const { parentPort } = await import('node:worker_threads');
+    const { openLog } = await import(${JSON.stringify(file)});
+    const { logger, flush } = await openLog({ level: 'info', format: 'json' });
+    for (let n = 0; n < 5_000; n += 1) logger.info({ n }, 'attempt');
+    await flush();
+    parentPort.postMessage('flushed');
+  `;
+  const source = `
+    import { Worker } from 'node:worker_threads';
+    const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(${JSON.stringify(thread)})));
+    worker.once('message', () => worker.terminate());
+  `;
+  const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', source]);
+  const lines = parse(stdout.split('\n').slice(0, -1));
+  expect(lines.map(({ n }) => n)).toEqual(Array.from({ length: 5_000 }, (_, n) => n));
+});
+
+test('a flush ends although nobody reads any more', async () => {
+  const file = new URL('../../src/telemetry/logger.ts', import.meta.url).href;
+  const source = `
+    const { openLog } = await import(${JSON.stringify(file)});
+    const { logger, flush } = await openLog({ level: 'info', format: 'json' });
+    for (let n = 0; n < 5_000; n += 1) logger.info({ n }, 'attempt');
+    await flush();
+    process.stderr.write('flushed');
+    process.exit(0);
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', source]);
+  child.stdout.destroy();
+  const [text] = (await once(child.stderr, 'data')) as [Buffer];
+  expect(text.toString()).toBe('flushed');
+  child.kill('SIGKILL');
 });

@@ -161,10 +161,12 @@ test('its end writes the counts, ends the threads and closes their connections',
       'select endpoint_id as id, sum(delivered)::int as count from webhook_endpoint_stats group by 1 order by 1',
     );
   expect(counts).toEqual(['a', 'b', 'c', 'd'].map((id) => ({ id, count: 3 })));
-  const [{ open: left }] = await orm.em
-    .fork()
-    .execute<[{ open: number }]>(
-      `select count(*)::int as open from pg_stat_activity where application_name = 'tidings-thread' and datname = current_database()`,
-    );
-  expect(left).toBe(0);
+  await eventually(async () => {
+    const [{ open: left }] = await orm.em
+      .fork()
+      .execute<[{ open: number }]>(
+        `select count(*)::int as open from pg_stat_activity where application_name = 'tidings-thread' and datname = current_database()`,
+      );
+    return left === 0;
+  });
 });
