@@ -2,6 +2,7 @@
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { Refusal } from '../policy/refusal.ts';
+import { createGate } from './gate.ts';
 
 export type Transactions = {
   /**
@@ -17,7 +18,12 @@ const mostTries = 3;
 /** Longer than the wait for a connection, which ends by itself after 2 s: see connectionTimeoutMillis in model/orm.ts. */
 const beginWithinMs = 2_500;
 
+/** Fewer at once than the pool has connections: the others are for reading. */
+const gateOptions = { most: 6, mostWaiting: 10_000, waitMs: 10_000 };
+
 export function createTransactions({ orm, onCommit }: { orm: MikroORM; onCommit: () => void }): Transactions {
+  const gate = createGate(gateOptions);
+
   /** One try. It never goes on with an EntityManager that met an error: what it holds is not what the database holds. */
   async function once<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
     let stage = 'begin' as 'begin' | 'work' | 'commit' | 'given up';
@@ -34,6 +40,7 @@ export function createTransactions({ orm, onCommit }: { orm: MikroORM; onCommit:
     const timer = setTimeout(() => {
       if (stage !== 'begin') return;
       stage = 'given up';
+      gate.turnAway(unavailable());
       giveUp(unavailable());
     }, beginWithinMs);
     try {
@@ -54,10 +61,12 @@ export function createTransactions({ orm, onCommit }: { orm: MikroORM; onCommit:
     async run(work) {
       for (let attempt = 1; ; attempt += 1) {
         try {
-          const result = await once(work);
+          const result = await gate.pass(() => once(work));
           onCommit();
           return result;
         } catch (error) {
+          // Those who wait would each find out by a time-out of their own.
+          if (isAway(error)) gate.turnAway(unavailable());
           if (!wasUndone(error)) throw withoutSql(error);
           if (attempt === mostTries) {
             throw new Refusal('UNAVAILABLE', 'Too many changes met at the same place in the database. Try again.');
