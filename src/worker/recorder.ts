@@ -1,7 +1,8 @@
 // Writes delivery rows in batches, and says of each when it is durable.
 //
-// Rows that come while a batch is on its way make the next one, so batches grow with the load. A batch that Postgres
-// cannot take now is written later, in the same rows with the same ids; nothing is sent again because of it.
+// Rows that come while a batch is on its way make the next one. Under load the next one also waits for company, as a
+// statement costs Postgres as much as twenty rows. A batch that Postgres cannot take now is written later, in the same
+// rows with the same ids; nothing is sent again because of it.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
@@ -18,6 +19,8 @@ export type Attempt = {
 };
 
 const maxBatch = 500;
+/** After a batch of at least `crowd` rows, the next one waits this long, but not for more than `enough` rows. */
+const company = { crowd: 8, waitMs: 10, enough: 200 };
 const retryMs = { first: 100, last: 2_000 };
 
 export type Recorder = AsyncDisposable & {
@@ -28,14 +31,17 @@ export type Recorder = AsyncDisposable & {
 export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 'warn' | 'error'> }): Recorder {
   let waiting: { attempt: Attempt; done: () => void }[] = [];
   let writing: Promise<void> | null = null;
+  let crowded = false;
 
   async function writeAll(): Promise<void> {
     // Attempts that end in the same turn of the event loop share a batch.
     await Promise.resolve();
     while (waiting.length > 0) {
+      if (crowded && waiting.length < company.enough) await sleep(company.waitMs);
       const batch = waiting.slice(0, maxBatch);
       waiting = waiting.slice(maxBatch);
       await writeUntilDurable(batch.map(({ attempt }) => attempt));
+      crowded = batch.length >= company.crowd;
       for (const { done } of batch) done();
     }
     writing = null;

@@ -68,7 +68,7 @@ test('near the log’s end, each endpoint’s matches are counted exactly', asyn
         );
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });
 

@@ -200,7 +200,7 @@ test('the backlog after a crash is what waits, counted one by one, also under a 
       expect(place.settled).toEqual(new Set(done));
       expect(place.backlog).toBe(waiting(log, given.filter, position, head, done));
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
 
