@@ -63,6 +63,8 @@ export class Actor {
   loading = false;
   /** A page has been asked for and has not come. */
   reading = false;
+  /** What it is loading was overtaken by a change, and has to be read again. */
+  overtaken = false;
   /** It stands in one of the dispatcher's queues. */
   queued = false;
   /** Its last turn was out for long. */
@@ -95,8 +97,13 @@ export class Actor {
     this.loading = true;
   }
 
-  /** Starts over from what is stored. */
-  load(place: Place, now: number): void {
+  /** It has yet to pass events that `backlog` no longer counts: its place and its backlog do not belong together. */
+  get passing(): boolean {
+    return this.#settled.size > 0;
+  }
+
+  /** Starts over from what is stored; side items after position `asOf` came since that was read, and stay. */
+  load(place: Place, now: number, asOf = Infinity): void {
     this.generation = place.generation;
     this.resumes = place.resumes;
     this.pauseReason = place.pauseReason;
@@ -112,7 +119,8 @@ export class Actor {
     this.#lastMatch = place.previous;
     this.#settled = new Set(place.settled);
     this.#retry = place.retry && { ...place.retry, notBefore: now + place.retry.waitMs };
-    this.#side = place.side.map((item) => ({ ...item, notBefore: now + item.waitMs }));
+    const newer = this.#side.filter(({ entry }) => entry.position > asOf);
+    this.#side = [...place.side.map((item) => ({ ...item, notBefore: now + item.waitMs })), ...newer];
   }
 
   /** Takes an event that the dispatcher reads while this actor is live; a full window makes it lagging. */
@@ -135,8 +143,9 @@ export class Actor {
     if (this.live) return;
     for (const entry of page) {
       if (entry.position !== this.examined + 1) continue;
+      const isSettled = this.#settled.delete(entry.position);
       if (entry.addressedTo === null && this.matches(entry.type)) {
-        if (this.#settled.delete(entry.position)) {
+        if (isSettled) {
           this.#lastMatch = entry.position;
         } else if (this.#mailbox.full) {
           return;

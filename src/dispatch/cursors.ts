@@ -28,7 +28,7 @@ export function createCursorWriter(orm: MikroORM): CursorWriter {
     async write(actors, dispatched) {
       const dirty: { row: CursorRow; text: string }[] = [];
       for (const actor of actors) {
-        if (actor.loading) continue;
+        if (actor.loading || actor.passing) continue;
         const row = rowOf(actor, dispatched);
         const text = JSON.stringify(row);
         if (written.get(row.endpoint_id) !== text) dirty.push({ row, text });

@@ -10,6 +10,7 @@ import { deliveryRow } from '../worker/delivery-row.ts';
 import type { ThreadPool } from '../worker/pool.ts';
 import type { Recorder } from '../worker/recorder.ts';
 import type { Turn, TurnReport } from '../worker/turn.ts';
+import type { Place } from './actor.ts';
 import { countMatches, exactTo } from './backlog.ts';
 import { createCursorWriter } from './cursors.ts';
 import { type Dispatcher, createDispatcher } from './dispatcher.ts';
@@ -104,14 +105,28 @@ export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }
   }
 
   async function reload(endpointId: string): Promise<void> {
-    const endpoint = dispatcher.actor(endpointId)?.endpoint;
-    if (!endpoint || closed) return;
+    const actor = dispatcher.actor(endpointId);
+    if (!actor || closed) return;
+    const asOf = dispatcher.position;
+    const before = actor.backlog;
     try {
-      const place = (await loadPlaces(orm, [endpoint], dispatcher.position)).get(endpointId);
-      if (place) dispatcher.load(endpointId, place);
+      const place = (await loadPlaces(orm, [actor.endpoint], asOf)).get(endpointId);
+      if (!place || dispatcher.actor(endpointId) !== actor) return;
+      // What came meanwhile was added to the old number.
+      dispatcher.load(endpointId, { ...place, backlog: place.backlog + actor.backlog - before }, asOf);
     } catch (error) {
       log.warn({ endpoint_id: endpointId, reason: reasonOf(error) }, 'its place could not be read; trying again');
       setTimeout(() => void reload(endpointId), reloadRetryMs);
+    }
+  }
+
+  /** What cannot be read now is read again later, one by one: a change that is stored is not left half in force. */
+  async function placesOf(endpoints: readonly Endpoint[], asOf: number): Promise<ReadonlyMap<string, Place>> {
+    try {
+      return await loadPlaces(orm, endpoints, asOf);
+    } catch (error) {
+      log.warn({ reason: reasonOf(error) }, 'places could not be read; trying again');
+      return new Map();
     }
   }
 
@@ -127,7 +142,7 @@ export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }
   /** A backlog that was too long to count, or counted by another filter, is counted again when it may be exact. */
   async function recount(): Promise<void> {
     for (const actor of dispatcher.actors()) {
-      if (!actor.backlogIsFloor || actor.backlog >= exactTo) continue;
+      if (actor.loading || actor.passing || !actor.backlogIsFloor || actor.backlog >= exactTo) continue;
       const { position } = actor.cursor(dispatcher.position);
       const before = { backlog: actor.backlog, dispatched: dispatcher.position };
       const [count] = await countMatches(orm, [{ endpoint: actor.endpoint, after: position }], before.dispatched);
@@ -145,12 +160,15 @@ export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }
   return {
     dispatcher,
     async apply({ started, changed, stopped }) {
-      const places = await loadPlaces(orm, started, dispatcher.position);
+      const asOf = dispatcher.position;
+      const places = await placesOf(started, asOf);
+      // Nobody counted what came meanwhile.
+      const isFloor = dispatcher.position > asOf;
       for (const id of stopped) dispatcher.remove(id);
       for (const endpoint of changed) dispatcher.configure(endpoint);
       for (const endpoint of started) {
         const place = places.get(endpoint.id);
-        if (place) dispatcher.add(endpoint, place);
+        dispatcher.add(endpoint, place ? { ...place, backlogIsFloor: place.backlogIsFloor || isFloor } : null);
       }
     },
     async drain() {

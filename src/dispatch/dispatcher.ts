@@ -28,6 +28,20 @@ export type DispatcherPorts = {
   reload(endpointId: string): void;
 };
 
+const unknownPlace: Place = {
+  generation: 0,
+  resumes: 0,
+  pauseReason: null,
+  cursor: 0,
+  previous: 0,
+  settled: new Set(),
+  retry: null,
+  side: [],
+  backlog: 0,
+  backlogIsFloor: true,
+  lastError: null,
+};
+
 export type Dispatcher = ReturnType<typeof createDispatcher>;
 
 /** `position` is where the log begins for it: everything up to there is left to the actors' own cold reading. */
@@ -137,11 +151,8 @@ export function createDispatcher({
       shares.release(slot);
       if (actors.get(turn.receiver.id) !== actor) {
         leaving.delete(turn.receiver.id);
-        const successor = actors.get(turn.receiver.id);
-        if (successor) {
-          successor.loading = false;
-          consider(successor);
-        }
+        // Its place was read before the rows of this turn were there.
+        if (actors.has(turn.receiver.id)) ports.reload(turn.receiver.id);
       } else if (report) {
         actor.finish(report, turn.resumes, ports.now());
       } else {
@@ -186,6 +197,8 @@ export function createDispatcher({
           continue;
         }
         for (const actor of route(entry.type)) {
+          // Its place lies ahead of what the dispatcher has read.
+          if (entry.position <= actor.examined) continue;
           actor.backlog += 1;
           if (actor.live) actor.take(entry);
           touched.add(actor);
@@ -194,13 +207,14 @@ export function createDispatcher({
       for (const actor of touched) consider(actor);
     },
 
-    /** Starts an actor for an endpoint at its place. */
-    add(endpoint: Endpoint, place: Place): void {
-      const actor = new Actor(endpoint, compilePatterns(endpoint.events), place, ports.now());
+    /** Starts an actor for an endpoint at its place; null: it is read by `reload`, and nothing is sent before. */
+    add(endpoint: Endpoint, place: Place | null): void {
+      const actor = new Actor(endpoint, compilePatterns(endpoint.events), place ?? unknownPlace, ports.now());
       actors.set(endpoint.id, actor);
       routes.clear();
-      actor.loading = leaving.has(endpoint.id);
+      actor.loading = place === null || leaving.has(endpoint.id);
       actor.takePage([], position);
+      if (place === null) ports.reload(endpoint.id);
       consider(actor);
     },
 
@@ -209,6 +223,7 @@ export function createDispatcher({
       const actor = actors.get(endpoint.id);
       if (!actor) return;
       actor.configure(endpoint, compilePatterns(endpoint.events));
+      actor.overtaken = actor.loading;
       routes.clear();
       interrupt(actor);
       consider(actor);
@@ -225,12 +240,17 @@ export function createDispatcher({
       forgetTimer(actor);
     },
 
-    /** Takes an endpoint's stored place after `reload`. */
-    load(endpointId: string, place: Place): void {
+    /** Takes an endpoint's stored place after `reload`, as of a log that ends at `asOf`. */
+    load(endpointId: string, place: Place, asOf = position): void {
       const actor = actors.get(endpointId);
       if (!actor) return;
+      if (actor.overtaken) {
+        actor.overtaken = false;
+        ports.reload(endpointId);
+        return;
+      }
       forgetTimer(actor);
-      actor.load(place, ports.now());
+      actor.load(place, ports.now(), asOf);
       actor.takePage([], position);
       consider(actor);
     },
@@ -239,6 +259,7 @@ export function createDispatcher({
       const actor = actors.get(endpointId);
       if (!actor) return;
       actor.pause(reason);
+      actor.overtaken = actor.loading;
       interrupt(actor);
     },
 
@@ -246,6 +267,7 @@ export function createDispatcher({
       const actor = actors.get(endpointId);
       if (!actor) return;
       actor.resume(resumes, ports.now());
+      actor.overtaken = actor.loading;
       forgetTimer(actor);
       consider(actor);
     },

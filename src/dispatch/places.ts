@@ -4,7 +4,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { PauseReason } from '../model/webhook-cursor.ts';
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
 import { countMatches } from './backlog.ts';
-import { filterText } from '../policy/routing.ts';
+import { compilePatterns, filterText } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Place } from './actor.ts';
 
@@ -24,6 +24,7 @@ type Cursor = {
 type LineRow = {
   endpointId: string;
   position: number;
+  type: string;
   status: 'delivered' | 'retrying' | 'failed';
   attempts: number;
   resumes: number;
@@ -63,7 +64,7 @@ export async function loadPlaces(
   );
   const lines = groupByEndpoint(
     await em.execute<LineRow[]>(
-      `select d.endpoint_id as "endpointId", d.position::float8 as position, d.status, d.attempt_count as attempts,
+      `select d.endpoint_id as "endpointId", d.position::float8 as position, d.event_type as type, d.status, d.attempt_count as attempts,
               d.resumes, ${waitLeft}
          from webhook_cursors c join webhook_deliveries d
            on d.endpoint_id = c.endpoint_id and d.position > c.position and d.generation = c.generation
@@ -96,7 +97,11 @@ export async function loadPlaces(
   return new Map(
     cursors.map((cursor, index) => {
       const line = lines.get(cursor.endpointId) ?? [];
-      const settled = new Set(line.filter(({ status }) => status !== 'retrying').map(({ position }) => position));
+      const final = line.filter(({ status }) => status !== 'retrying');
+      const settled = new Set(final.map(({ position }) => position));
+      // An event of another filter was counted by none of the numbers here.
+      const matches = compilePatterns(byId.get(cursor.endpointId)!.events);
+      const counted = new Set(final.filter(({ type }) => matches(type)).map(({ position }) => position)).size;
       const stored = cursor.filter === filterText(byId.get(cursor.endpointId)!.events) ? cursor.backlog : 0;
       const place: Place = {
         generation: cursor.generation,
@@ -109,7 +114,7 @@ export async function loadPlaces(
         side: (sides.get(cursor.endpointId) ?? []).map(({ origin, attempts, waitMs, ...entry }) => {
           return { origin, attempts, waitMs, entry: { ...entry, addressedTo: cursor.endpointId } };
         }),
-        backlog: Math.max(0, stored + counts[index]!.count - settled.size),
+        backlog: Math.max(0, stored + counts[index]!.count - counted),
         backlogIsFloor: counts[index]!.isFloor || stored >= 10_000,
         lastError: cursor.lastError,
       };

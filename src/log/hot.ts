@@ -66,7 +66,8 @@ export async function openHotLog({
   }
 
   function away(error: Error): void {
-    problem = error.message;
+    // A failed connection's message names the host.
+    problem = (error as { code?: string }).code ?? error.message;
     if (!ready || closed) return;
     ready = false;
     onChange(false, problem);

@@ -32,6 +32,7 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
   let waiting: { attempt: Attempt; done: () => void }[] = [];
   let writing: Promise<void> | null = null;
   let crowded = false;
+  let closing = false;
 
   async function writeAll(): Promise<void> {
     // Attempts that end in the same turn of the event loop share a batch.
@@ -40,23 +41,25 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
       if (crowded && waiting.length < company.enough) await sleep(company.waitMs);
       const batch = waiting.slice(0, maxBatch);
       waiting = waiting.slice(maxBatch);
-      await writeUntilDurable(batch.map(({ attempt }) => attempt));
+      if (!(await writeUntilDurable(batch.map(({ attempt }) => attempt)))) break;
       crowded = batch.length >= company.crowd;
       for (const { done } of batch) done();
     }
     writing = null;
   }
 
-  async function writeUntilDurable(attempts: Attempt[], blanked = false): Promise<void> {
+  /** False when it is closed before they could be written: then they are not, and what they tell of is repeated. */
+  async function writeUntilDurable(attempts: Attempt[], blanked = false): Promise<boolean> {
     let waitMs = retryMs.first;
     for (;;) {
       try {
         const em = orm.em.fork();
         if (attempts.some(isMoreThanItsRow)) await em.transactional((inner) => write(inner, attempts));
         else await write(em, attempts);
-        return;
+        return true;
       } catch (error) {
         if (isRefusedForItsData(error) && !blanked) return await writeApart(attempts, error);
+        if (closing) return false;
         log.warn({ rows: attempts.length, reason: reasonOf(error) }, 'delivery rows not written yet; trying again');
         await sleep(waitMs);
         waitMs = Math.min(waitMs * 2, retryMs.last);
@@ -65,17 +68,17 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
   }
 
   /** Splits a batch that Postgres refused for its data until the bad row stands alone, and blanks that one's text. */
-  async function writeApart(attempts: Attempt[], error: unknown): Promise<void> {
+  async function writeApart(attempts: Attempt[], error: unknown): Promise<boolean> {
     if (attempts.length > 1) {
       const middle = attempts.length >> 1;
-      await writeUntilDurable(attempts.slice(0, middle));
-      await writeUntilDurable(attempts.slice(middle));
-      return;
+      const halves = [attempts.slice(0, middle), attempts.slice(middle)];
+      for (const half of halves) if (!(await writeUntilDurable(half))) return false;
+      return true;
     }
     const { row, gone } = attempts[0]!;
     log.error({ delivery_id: row.id, reason: reasonOf(error) }, 'delivery row refused; written without its text');
     const blank = { ...row, endpointUrl: '', errorMessage: row.errorMessage === null ? null : '', responseBody: null };
-    await writeUntilDurable([{ row: blank, gone }], true);
+    return await writeUntilDurable([{ row: blank, gone }], true);
   }
 
   return {
@@ -85,6 +88,7 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
         writing ??= writeAll();
       }),
     async [Symbol.asyncDispose]() {
+      closing = true;
       while (writing) await writing;
     },
   };

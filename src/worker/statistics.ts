@@ -24,6 +24,8 @@ export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger
   /** By endpoint: its newest minute. A minute that is over is kept in `changed` alone until it is written. */
   const current = new Map<string, Counts>();
   const changed = new Set<Counts>();
+  /** What is counted late goes to this minute: an earlier one that was forgotten would begin again and overwrite itself. */
+  let firstKept = 0;
   let timer: NodeJS.Timeout | null = null;
   let writing = Promise.resolve();
 
@@ -49,6 +51,7 @@ export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger
   }
 
   function forgetBefore(minute: number): void {
+    firstKept = Math.max(firstKept, Math.ceil(minute));
     for (const [id, counts] of current) {
       if (counts.minute < minute && !changed.has(counts)) current.delete(id);
     }
@@ -63,7 +66,7 @@ export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger
 
   return {
     count({ endpointId, status, latencyMs, createdAt }) {
-      const minute = Math.floor(createdAt.getTime() / minuteMs);
+      const minute = Math.max(firstKept, Math.floor(createdAt.getTime() / minuteMs));
       let counts = current.get(endpointId);
       // A clock set back counts on in the newest minute: a minute begun twice would overwrite itself.
       if (!counts || counts.minute < minute) {

@@ -28,6 +28,7 @@ const count = `${asked}
     select count(distinct above.position) as events from (
       select d.position from webhook_deliveries d
       where d.endpoint_id = c.endpoint_id and d.position > c.position and ${isSettled}
+        and d.event_type like any (asked.patterns)
       limit ${10 * mostCounted}
     ) above
   ) settled
