@@ -46,6 +46,7 @@ export async function openThreadPool({
     },
   });
   let running = 0;
+  let closing = false;
   pool.on('error', (error: Error) => log.logger.error({ reason: error.message }, 'a delivery thread failed'));
 
   return {
@@ -56,6 +57,8 @@ export async function openThreadPool({
       try {
         return { report: (await pool.run(routed)) as TurnReport };
       } catch (error) {
+        // What an end cuts off has spent no attempt: it is sent again by the next start.
+        if (closing) return { lost: { current: null } };
         log.logger.error({ endpoint_id: turn.receiver.id, reason: (error as Error).message }, 'a turn was lost');
         return { lost: { current: control.current(turn.slot) } };
       } finally {
@@ -68,11 +71,12 @@ export async function openThreadPool({
      * the wire then is sent again by the next start. (Piscina's own close does neither.)
      */
     async [Symbol.asyncDispose]() {
+      closing = true;
       if (running === 0) {
-        const closing = pool.threads.map((_, thread) => {
+        const ends = pool.threads.map((_, thread) => {
           return pool.run({ [queueOptionsSymbol]: { thread } satisfies Route }, { name: 'close' });
         });
-        await Promise.race([Promise.allSettled(closing), sleep(closeWithinMs, undefined, { ref: false })]);
+        await Promise.race([Promise.allSettled(ends), sleep(closeWithinMs, undefined, { ref: false })]);
       }
       await pool.destroy();
     },
