@@ -70,7 +70,7 @@ export async function findUser(em: EntityManager, id: string): Promise<User | nu
  * every transaction that changes a user: a flush inserts the event before it updates the row, so without the lock
  * two changes could be recorded in one order and stored in the other.
  */
-export async function lockUser(em: EntityManager, id: string): Promise<User> {
+async function lockUser(em: EntityManager, id: string): Promise<User> {
   const user = isUuid(id) ? await em.findOne(User, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE }) : null;
   if (!user) throw new Refusal('NOT_FOUND', 'There is no user with this id.');
   return user;
