@@ -145,7 +145,7 @@ export async function startService(): Promise<Service> {
     log: logger,
     readiness,
     isDraining: () => draining,
-    allowedOrigins: settings.allowedOrigins,
+    allowedOrigins: [...settings.allowedOrigins, ...(settings.publicUrl ? [new URL(settings.publicUrl).origin] : [])],
     version,
   });
   const http = open(await openHttp({ host: settings.host, port: settings.port, app }));

@@ -6,7 +6,7 @@
 //
 //   live      the dispatcher feeds it each matching event as the log grows
 //   lagging   its window was full: live events pass it by, and it reads on from cold pages until it has caught up
-//   loading   a turn was lost: nothing is sent before its rows were read again
+//   loading   its place is not known, or a turn was lost: nothing is sent before its rows are read
 //   paused    nothing is sent; the window and the place in the log stay
 //
 // It touches no clock and no I/O: times are monotonic milliseconds that it is given.
@@ -58,6 +58,8 @@ export class Actor {
   pauseReason: PauseReason | null = null;
   backlog = 0;
   backlogIsFloor = false;
+  /** Raised whenever its backlog begins anew: with a place that was read, or with another filter. */
+  beginning = 0;
   lastError: string | null = null;
   live = false;
   loading = false;
@@ -104,6 +106,7 @@ export class Actor {
 
   /** Starts over from what is stored; side items after position `asOf` came since that was read, and stay. */
   load(place: Place, now: number, asOf = Infinity): void {
+    this.beginning += 1;
     this.generation = place.generation;
     this.resumes = place.resumes;
     this.pauseReason = place.pauseReason;
@@ -166,7 +169,9 @@ export class Actor {
 
   /** Whether a lagging actor has room for another page. */
   wantsPage(): boolean {
-    return !this.live && !this.reading && !this.loading && this.pauseReason === null && this.#mailbox.size <= lowWater;
+    if (this.live || this.reading || this.loading || this.pauseReason !== null) return false;
+    // Few large events fill it, too: asked for again and again, a page of which nothing can be taken would never end.
+    return this.#mailbox.size <= lowWater && !this.#mailbox.full;
   }
 
   choose(now: number): Choice {
@@ -248,6 +253,7 @@ export class Actor {
     this.#receiver = receiverOf(endpoint);
     this.matches = matches;
     if (sameFilter) return;
+    this.beginning += 1;
     this.backlog = 0;
     this.backlogIsFloor = true;
     if (this.running?.choice.kind === 'line') this.#filterChanged = true;

@@ -1,6 +1,6 @@
 // The dispatcher at work: its ports are real timers, threads and Postgres, and its cursors are written as they move.
 
-import { randomUUIDv7 } from 'node:crypto';
+import { newId } from '../model/new-id.ts';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { LogEntry } from '../log/entry.ts';
 import { decideAfterFailure } from '../policy/retry.ts';
@@ -90,7 +90,7 @@ export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }
       responseBody: null,
     };
     const failure = { status: next.status, waitMs: next.status === 'retrying' ? next.waitMs : 0 };
-    const row = deliveryRow({ id: randomUUIDv7(), turn, event, attempt, answer, failure });
+    const row = deliveryRow({ id: newId(), turn, event, attempt, answer, failure });
     await recorder.record({ row, gone: false });
   }
 
@@ -144,17 +144,22 @@ export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }
     for (const actor of dispatcher.actors()) {
       if (actor.loading || actor.passing || !actor.backlogIsFloor || actor.backlog >= exactTo) continue;
       const { position } = actor.cursor(dispatcher.position);
-      const before = { backlog: actor.backlog, dispatched: dispatcher.position };
+      const before = { backlog: actor.backlog, dispatched: dispatcher.position, beginning: actor.beginning };
       const [count] = await countMatches(orm, [{ endpoint: actor.endpoint, after: position }], before.dispatched);
+      // Loaded again or with another filter by now: this number is of no use.
+      if (actor.beginning !== before.beginning) continue;
       // What came and went while it was counted is in the difference.
       actor.backlog = count!.count + (actor.backlog - before.backlog);
       actor.backlogIsFloor = count!.isFloor;
     }
   }
 
-  let writing = Promise.resolve();
+  // One at a time: while Postgres hangs they would pile up, and an end would wait for all of them.
+  let writing: Promise<void> | null = null;
   const writer = setInterval(() => {
-    writing = writing.then(writeCursors);
+    writing ??= writeCursors().finally(() => {
+      writing = null;
+    });
   }, writeCursorsEveryMs);
 
   return {

@@ -133,7 +133,7 @@ export function createDispatcher({
     const choice = actors.get(actor.endpoint.id) === actor && !stopped ? actor.choose(ports.now()) : null;
     if (!choice || choice.kind === 'wait') {
       shares.release(slot);
-      if (choice) consider(actor);
+      if (choice?.kind === 'wait') wakeAt(actor, choice.at, ports.now());
       return;
     }
     const turn = actor.begin(choice, slot);
@@ -243,7 +243,8 @@ export function createDispatcher({
     /** Takes an endpoint's stored place after `reload`, as of a log that ends at `asOf`. */
     load(endpointId: string, place: Place, asOf = position): void {
       const actor = actors.get(endpointId);
-      if (!actor) return;
+      // While a turn of its former self is out, that turn's end reads the place again.
+      if (!actor || leaving.has(endpointId)) return;
       if (actor.overtaken) {
         actor.overtaken = false;
         ports.reload(endpointId);

@@ -1,9 +1,9 @@
 // Reads where endpoints stand, as a start and the loss of a turn need it: their cursors, and what came after them.
 
-import type { MikroORM } from '@mikro-orm/postgresql';
+import { IsolationLevel, type MikroORM } from '@mikro-orm/postgresql';
 import type { PauseReason } from '../model/webhook-cursor.ts';
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
-import { countMatches } from './backlog.ts';
+import { countMatches, exactTo } from './backlog.ts';
 import { compilePatterns, filterText } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Place } from './actor.ts';
@@ -52,30 +52,32 @@ export async function loadPlaces(
   endpoints: readonly Endpoint[],
   head: number,
 ): Promise<Map<string, Place>> {
-  const em = orm.em.fork();
   const ids = JSON.stringify(endpoints.map(({ id }) => id));
-  const cursors = await em.execute<Cursor[]>(
-    `select endpoint_id as "endpointId", generation::float8 as generation, resumes, pause_reason as "pauseReason",
+  // One snapshot: a cursor that is written between the reads would not belong to the rows above it.
+  const { cursors, lines, sides } = await orm.em.fork().transactional(
+    async (em) => {
+      const cursors = await em.execute<Cursor[]>(
+        `select endpoint_id as "endpointId", generation::float8 as generation, resumes, pause_reason as "pauseReason",
             position::float8 as position, previous::float8 as previous, examined::float8 as examined, filter,
             backlog, last_error as "lastError"
        from webhook_cursors
       where position is not null and endpoint_id in (select json_array_elements_text(?::json))`,
-    [ids],
-  );
-  const lines = groupByEndpoint(
-    await em.execute<LineRow[]>(
-      `select d.endpoint_id as "endpointId", d.position::float8 as position, d.event_type as type, d.status, d.attempt_count as attempts,
+        [ids],
+      );
+      const lines = groupByEndpoint(
+        await em.execute<LineRow[]>(
+          `select d.endpoint_id as "endpointId", d.position::float8 as position, d.event_type as type, d.status, d.attempt_count as attempts,
               d.resumes, ${waitLeft}
          from webhook_cursors c join webhook_deliveries d
            on d.endpoint_id = c.endpoint_id and d.position > c.position and d.generation = c.generation
         where d.origin = 'line' and c.endpoint_id in (select json_array_elements_text(?::json))
         order by d.id`,
-      [ids],
-    ),
-  );
-  const sides = groupByEndpoint(
-    await em.execute<SideRow[]>(
-      `select s.endpoint_id as "endpointId", s.origin, e.position::float8 as position, e.id, e.type, e.payload,
+          [ids],
+        ),
+      );
+      const sides = groupByEndpoint(
+        await em.execute<SideRow[]>(
+          `select s.endpoint_id as "endpointId", s.origin, e.position::float8 as position, e.id, e.type, e.payload,
               coalesce(d.attempt_count, 0) as attempts, coalesce(d."waitMs", 0) as "waitMs"
          from webhook_side_items s
          join webhook_events e on e.id = s.event_id and e.position <= ?
@@ -85,8 +87,12 @@ export async function loadPlaces(
                                and d.resumes = c.resumes
                              order by d.id desc limit 1) d on true
         where s.endpoint_id in (select json_array_elements_text(?::json)) order by e.position`,
-      [head, ids],
-    ),
+          [head, ids],
+        ),
+      );
+      return { cursors, lines, sides };
+    },
+    { isolationLevel: IsolationLevel.REPEATABLE_READ },
   );
   const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
   const unseen = cursors.map((cursor) => {
@@ -115,7 +121,7 @@ export async function loadPlaces(
           return { origin, attempts, waitMs, entry: { ...entry, addressedTo: cursor.endpointId } };
         }),
         backlog: Math.max(0, stored + counts[index]!.count - counted),
-        backlogIsFloor: counts[index]!.isFloor || stored >= 10_000,
+        backlogIsFloor: counts[index]!.isFloor || stored >= exactTo,
         lastError: cursor.lastError,
       };
       return [cursor.endpointId, place];

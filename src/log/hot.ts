@@ -20,29 +20,26 @@ export type HotLog = AsyncDisposable & {
   readonly ready: boolean;
   /** The next entries after a position: waits up to a second for the first; null when Valkey did not answer. */
   read(after: number): Promise<LogEntry[] | null>;
-  /** The stream's last entry; null when it has none, or Valkey does not answer. */
-  last(): Promise<LogEntry | null>;
-  /** Goes on in another stream, and removes this one. */
-  moveTo(key: string): void;
   /** Null when Valkey answers, else what is the matter with it. */
   check(): Promise<string | null>;
 };
 
 /**
  * Opens the stream under `key`; resolves when Valkey answered, or after a second, and goes on trying. `onChange` hears
- * whenever it becomes ready or stops being so, `onRefused` of entries whose place in the stream is taken.
+ * whenever it becomes ready or stops being so. Before it becomes ready, and when the place of an entry is taken, `verify`
+ * is asked about the entry that stands there: it gives the key of the stream to use instead, or null if this one is
+ * right, and throws when it cannot tell.
  */
 export async function openHotLog({
   url,
   key: firstKey,
   onChange,
-  onRefused,
+  verify,
 }: {
   url: string;
   key: string;
   onChange: (ready: boolean, reason: string | null) => void;
-  /** `taken` is what stands there: the same entry, added twice, or another one. */
-  onRefused: (taken: LogEntry) => void;
+  verify: (found: LogEntry) => Promise<string | null>;
 }): Promise<HotLog> {
   const options = {
     enableOfflineQueue: false,
@@ -73,11 +70,22 @@ export async function openHotLog({
     onChange(false, problem);
   }
 
-  async function probe(): Promise<void> {
+  let probing: Promise<void> | null = null;
+  function probe(): Promise<void> {
+    probing ??= probeOnce().finally(() => {
+      probing = null;
+    });
+    return probing;
+  }
+
+  async function probeOnce(): Promise<void> {
     try {
       await Promise.all([producer.ping(), consumer.ping()]);
-      problem = null;
       if (closed || ready) return;
+      const [last] = await producer.xrevrange(key, '+', '-', 'COUNT', 1);
+      if (last) await moveIfWrong(toEntry(last[0], last[1]));
+      if (closed) return;
+      problem = null;
       ready = true;
       onChange(true, null);
     } catch (error) {
@@ -85,9 +93,16 @@ export async function openHotLog({
     }
   }
 
+  async function moveIfWrong(found: LogEntry): Promise<void> {
+    const next = await verify(found);
+    if (next === null) return;
+    await producer.unlink(key);
+    key = next;
+  }
+
   async function lookAt(position: number): Promise<void> {
     const [found] = await producer.xrange(key, `${position}-0`, `${position}-0`);
-    if (found) onRefused(toEntry(found[0], found[1]));
+    if (found) await moveIfWrong(toEntry(found[0], found[1]));
   }
 
   const prober = setInterval(() => {
@@ -129,19 +144,6 @@ export async function openHotLog({
         if (!closed) consumer.disconnect(true);
         return null;
       }
-    },
-    async last() {
-      try {
-        const [found] = await producer.xrevrange(key, '+', '-', 'COUNT', 1);
-        return found ? toEntry(found[0], found[1]) : null;
-      } catch (error) {
-        away(error as Error);
-        return null;
-      }
-    },
-    moveTo(next) {
-      producer.unlink(key).catch(away);
-      key = next;
     },
     async check() {
       // Not on the connection for blocking reads, which answers when they do.

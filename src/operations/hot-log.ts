@@ -17,8 +17,6 @@ export async function openLogTail({
 }): Promise<HotLog | null> {
   const { key } = await identifyLog(orm);
   if (url === null) return null;
-  let leaving: Promise<void> | null = null;
-
   const hot = await openHotLog({
     url,
     key,
@@ -26,28 +24,16 @@ export async function openLogTail({
       if (ready) log.info('Valkey answers: events flow through its stream');
       else log.warn({ reason }, 'Valkey does not answer: events flow through Postgres until it does');
     },
-    onRefused: (taken) => {
-      leaving ??= leaveIfContradicted(taken).finally(() => {
-        leaving = null;
-      });
+    // The stream was asked before Postgres is: an event numbered in between must not look like one that never was.
+    async verify(found) {
+      if (!(await contradicts(orm, found))) return null;
+      log.error(
+        { position: found.position },
+        'Valkey holds another event at this position than Postgres, which must have been restored: the log begins a new stream',
+      );
+      return (await takeNewEpoch(orm)).key;
     },
   });
   if (!hot.ready) log.warn('Valkey cannot be reached: events flow through Postgres until it can');
-  // The stream is asked before Postgres is: an event numbered in between must not look like one that never was.
-  const last = await hot.last();
-  if (last) await leaveIfContradicted(last);
   return hot;
-
-  async function leaveIfContradicted(entry: { position: number; id: string }): Promise<void> {
-    try {
-      if (!(await contradicts(orm, entry))) return;
-      hot.moveTo((await takeNewEpoch(orm)).key);
-      log.error(
-        { position: entry.position },
-        'Valkey holds another event at this position than Postgres, which must have been restored: the log begins a new stream',
-      );
-    } catch (error) {
-      log.warn({ reason: (error as { code?: unknown }).code }, 'the stream could not be held against Postgres');
-    }
-  }
 }

@@ -1,6 +1,6 @@
 // Makes the text that every endpoint gets, once, when the event is recorded; and reads it back.
 
-import { randomUUIDv7 } from 'node:crypto';
+import { newId } from '../model/new-id.ts';
 import { z } from 'zod';
 
 export type JsonObject = { [key: string]: unknown };
@@ -17,7 +17,7 @@ export type EventDraft = {
 export type NewWebhookEvent = ReturnType<typeof makeEvent>;
 
 /** An event's row, all but what the database and the relay number. */
-export function makeEvent(draft: EventDraft, now: Date, id: string = randomUUIDv7()) {
+export function makeEvent(draft: EventDraft, now: Date, id: string = newId()) {
   return {
     id,
     type: draft.type,

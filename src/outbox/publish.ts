@@ -1,6 +1,6 @@
 // Records events that an admin publishes: all of a call or none, in the order given, each idempotency key once a day.
 
-import { randomUUIDv7 } from 'node:crypto';
+import { newId } from '../model/new-id.ts';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { SideItem } from '../model/side-item.ts';
 import { WebhookEvent } from '../model/webhook-event.ts';
@@ -45,7 +45,7 @@ export async function publishEvents(
 export async function sendTestEvent(transactions: Transactions, endpointId: string): Promise<WebhookEvent> {
   return await transactions.run(async (em) => {
     const event = emit(em, { type: 'webhook.test', data: { endpoint_id: endpointId }, addressedTo: endpointId });
-    em.persist(em.create(SideItem, { id: randomUUIDv7(), endpointId, eventId: event.id, origin: 'test' }));
+    em.persist(em.create(SideItem, { id: newId(), endpointId, eventId: event.id, origin: 'test' }));
     return event;
   });
 }

@@ -37,21 +37,21 @@ export function startRelay({ orm, onAppended, onError }: RelayParts): Relay {
   let woken = true;
   let ring: (() => void) | null = null;
   let sweptAt = -Infinity;
-  let fullUpTo: number | null = null;
   let busy: Promise<unknown> = Promise.resolve();
 
-  /** Numbers one batch; one at a time, whoever asks. A sweep looks without the lower bound. */
-  function relayOnce({ sweep = false } = {}): Promise<{ entries: LogEntry[]; position: number; swept: boolean }> {
+  /**
+   * Numbers one batch; one at a time, whoever asks. A sweep looks without the lower bound. No batch begins where the last
+   * one ended: a transaction that began before others may commit after them, and its events come first all the same.
+   */
+  function relayOnce({ sweep = false } = {}): Promise<{ entries: LogEntry[]; position: number; caughtUp: boolean }> {
     const next = busy.then(async () => {
       const now = performance.now();
-      // Behind a full batch there is more, and what lies before it was just looked at.
-      const above = fullUpTo ?? (sweep || now - sweptAt > sweepMs ? 0 : bound.at(now));
-      const { entries, position, seq } = await orm.em.fork().transactional((em) => number(em, above));
-      fullUpTo = entries.length === batch.events ? seq : null;
+      const above = sweep || now - sweptAt > sweepMs ? 0 : bound.at(now);
+      const { entries, position, seq, cut } = await orm.em.fork().transactional((em) => number(em, above));
       if (above === 0) sweptAt = now;
       bound.reached(seq, now);
       if (entries.length > 0) onAppended(entries);
-      return { entries, position, swept: above === 0 };
+      return { entries, position, caughtUp: above === 0 && !cut };
     });
     busy = next.catch(() => {});
     return next;
@@ -92,8 +92,8 @@ export function startRelay({ orm, onAppended, onError }: RelayParts): Relay {
     wake,
     async catchUp() {
       for (;;) {
-        const { entries, position, swept } = await relayOnce({ sweep: true });
-        if (entries.length === 0 && swept) return position;
+        const { position, caughtUp } = await relayOnce({ sweep: true });
+        if (caughtUp) return position;
       }
     },
     async [Symbol.asyncDispose]() {
@@ -107,12 +107,13 @@ export function startRelay({ orm, onAppended, onError }: RelayParts): Relay {
 /** Numbers everything committed so far, before any relay runs; returns the log's last position. */
 export async function numberAll(orm: MikroORM): Promise<number> {
   for (;;) {
-    const { entries, position } = await orm.em.fork().transactional((em) => number(em, 0));
-    if (entries.length === 0) return position;
+    const { position, cut } = await orm.em.fork().transactional((em) => number(em, 0));
+    if (!cut) return position;
   }
 }
 
-type Numbered = { entries: LogEntry[]; position: number; seq: number };
+/** `cut`: there may be more behind this batch. */
+type Numbered = { entries: LogEntry[]; position: number; seq: number; cut: boolean };
 
 async function number(em: EntityManager, aboveSeq: number): Promise<Numbered> {
   const [head] = await em.execute<[{ position: number }]>(
@@ -126,7 +127,7 @@ async function number(em: EntityManager, aboveSeq: number): Promise<Numbered> {
       where bytes_before < ? order by seq`,
     [aboveSeq, batch.events, batch.bytes],
   );
-  if (rows.length === 0) return { entries: [], position: head.position, seq: 0 };
+  if (rows.length === 0) return { entries: [], position: head.position, seq: 0, cut: false };
   const entries = rows.map(({ id, type, addressedTo, payload }, index) => {
     return { position: head.position + index + 1, id, type, addressedTo, payload };
   });
@@ -141,7 +142,9 @@ async function number(em: EntityManager, aboveSeq: number): Promise<Numbered> {
   await sql`update webhook_events e set position = v.position, positioned_at = ${at}
     from unnest(${ids}::uuid[], ${positions}::bigint[]) as v (id, position)
     where e.id = v.id`.execute(em.getKysely());
-  return { entries, position, seq: rows.at(-1)!.seq };
+  const bytes = rows.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0);
+  const cut = rows.length === batch.events || bytes >= batch.bytes;
+  return { entries, position, seq: rows.at(-1)!.seq, cut };
 }
 
 /** The highest numbered seq of a minute ago. */

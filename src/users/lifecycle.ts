@@ -1,6 +1,6 @@
 // A user comes, changes and goes, each time with its event in the same transaction.
 
-import { randomUUIDv7 } from 'node:crypto';
+import { newId } from '../model/new-id.ts';
 import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
 import { User } from '../model/user.ts';
 import { emitUserEvent } from '../outbox/emitter.ts';
@@ -14,7 +14,7 @@ export async function createUser(transactions: Transactions, input: CreateUserIn
   return await transactions.run(async (em) => {
     const now = new Date();
     const user = em.create(User, {
-      id: randomUUIDv7(),
+      id: newId(),
       email,
       displayName,
       avatarUrl: null,

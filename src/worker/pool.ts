@@ -8,7 +8,7 @@ import type { ThreadData } from './thread.ts';
 import { type Turn, type TurnReport, maxSlots } from './turn.ts';
 
 export type ThreadPool = AsyncDisposable & {
-  /** Runs a turn; null when its thread died, with the index of the event that was on the wire. */
+  /** Runs a turn; `lost` when it did not come back, with the index of the event that was on the wire, if any. */
   run(turn: Turn): Promise<{ report: TurnReport } | { lost: { current: number | null } }>;
   /** Tells a turn to stop before its next request. */
   interrupt(slot: number): void;

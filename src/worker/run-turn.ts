@@ -1,6 +1,6 @@
 // Runs one turn: sends its events one after another, and stops at the first failure.
 
-import { randomUUIDv7 } from 'node:crypto';
+import { newId } from '../model/new-id.ts';
 import { decideAfterFailure } from '../policy/retry.ts';
 import type { SigningKey } from '../signing/secret.ts';
 import { prepareKeys } from '../signing/sign.ts';
@@ -51,7 +51,7 @@ export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport>
   return { settled, failure };
 
   async function record(event: TurnEvent, attempt: number, answer: Answer, failed: TurnFailure | null) {
-    const row = deliveryRow({ id: randomUUIDv7(), turn, event, attempt, answer, failure: failed });
+    const row = deliveryRow({ id: newId(), turn, event, attempt, answer, failure: failed });
     await parts.recorder.record({ row, gone: failed?.gone ?? false });
     parts.onRecorded(row);
     unwritten.count -= 1;

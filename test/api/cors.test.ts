@@ -32,7 +32,7 @@ test.each(['https://evil.example', 'https://app.example.com.evil.example', 'null
   async (origin) => {
     for (const init of [post(query, { origin }), { method: 'OPTIONS', headers: { origin } }]) {
       const { headers } = await door.fetch('/graphql', init);
-      expect(headers.get('access-control-allow-origin')).toBeNull();
+      expect([...headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
     }
   },
 );

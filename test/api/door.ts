@@ -27,6 +27,8 @@ export type Door = AsyncDisposable & {
   readiness: Readiness;
   /** Lines that were logged. */
   logged: string[];
+  /** As a server calls it. */
+  app: { fetch(request: Request): Response | Promise<Response> };
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** As the admin. */
   ask(query: string, variables?: object): Promise<Answer>;
@@ -45,6 +47,7 @@ export async function openDoor({
     reload: { applied: true, endpoints: [], added: [], changed: [], removed: [], errors: [] },
     readiness: { status: 'ready', checks: { postgres: { ok: true } } },
     logged,
+    app: { fetch: async (request) => await app.fetch(request) },
     fetch: async (path, init) => await app.fetch(new Request(`http://127.0.0.1${path}`, init)),
     async ask(query, variables = {}) {
       const response = await door.fetch('/graphql', post({ query, variables }));

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import { type Socket, connect, createServer } from 'node:net';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
@@ -33,6 +34,28 @@ test('a body above 1 MiB is refused while it is still being sent, and the server
   expect(answer.toString()).toMatch(/^HTTP\/1\.1 413 /);
   socket.destroy();
   expect((await fetch(`${http.url}/healthz`)).status).toBe(200);
+});
+
+test.each([
+  ['POST', '/graphql', 'chunked', 200],
+  ['POST', '/graphql', 'too much', 413],
+  ['POST', '/graphql', null, 400],
+  ['OPTIONS', '/graphql', null, 405],
+  ['POST', '/healthz', null, 405],
+  ['DELETE', '/nothing', null, 404],
+] as const)('%s %s with a body of unknown length (%s) is answered with %i', async (method, path, sent, status) => {
+  await using http = await openHttp({ host: '127.0.0.1', port: 0, app: door.app });
+  const { headers } = post('');
+  async function* parts() {
+    yield Buffer.from('{"query":"{ users { totalCount } }"');
+    if (sent === 'too much') for (let n = 0; n < 20; n += 1) yield Buffer.alloc(100_000, ' ');
+    yield Buffer.from('}');
+  }
+  const body = sent === null ? null : Readable.from(parts());
+  const answer = await request(`${http.url}${path}`, { method, headers: headers as Record<string, string>, body });
+  await answer.body.dump();
+  expect(answer.statusCode).toBe(status);
+  expect(door.logged.join()).not.toContain('unexpectedly');
 });
 
 test('a port that is taken is said in a sentence', async () => {
