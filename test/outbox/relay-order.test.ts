@@ -1,0 +1,85 @@
+import { randomUUIDv7 } from 'node:crypto';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openOrm } from '../../src/model/orm.ts';
+import { startRelay } from '../../src/outbox/relay.ts';
+import { type TestDatabase, openDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+
+let database: TestDatabase;
+let orm: MikroORM;
+beforeAll(async () => {
+  database = await openDatabase();
+  orm = openOrm({ url: database.url, connections: 10, name: 'relay-order-test' });
+});
+afterAll(async () => {
+  await orm.close(true);
+  await database[Symbol.asyncDispose]();
+});
+
+async function insert(em: EntityManager, type: string, count = 1): Promise<string[]> {
+  const ids = Array.from({ length: count }, () => randomUUIDv7());
+  await em.execute(
+    `insert into webhook_events (id, type, payload, created_at)
+       select id::uuid, ?, '{}', now() from json_array_elements_text(?::json) with ordinality as v (id, n) order by n`,
+    [type, JSON.stringify(ids)],
+  );
+  return ids;
+}
+
+function open(onAppended: (types: string[]) => void) {
+  const relayOrm = openOrm({ url: database.url, connections: 1, name: 'relay-in-order' });
+  const relay = startRelay({
+    orm: relayOrm,
+    onAppended: (entries) => onAppended(entries.map(({ type }) => type)),
+    onError: () => {},
+  });
+  return {
+    ...relay,
+    async [Symbol.asyncDispose]() {
+      await relay[Symbol.asyncDispose]();
+      await relayOrm.close(true);
+    },
+  };
+}
+
+test('one who commits while a full batch is numbered comes before whoever begins after that', async () => {
+  const first = orm.em.fork();
+  await first.begin();
+  await insert(first, 'user.first');
+  const [locked] = await insert(orm.em.fork(), 'bulk.event', 1_000);
+  const lock = orm.em.fork();
+  await lock.begin();
+  await lock.execute('select id from webhook_events where id = ? for update', [locked]);
+  const types: string[] = [];
+  await using relay = open((appended) => types.push(...appended));
+  // It has selected its batch, and waits for the row that is locked.
+  await eventually(async () => {
+    const waiting = await orm.em
+      .fork()
+      .execute(`select 1 from pg_stat_activity where application_name = 'relay-in-order' and wait_event_type = 'Lock'`);
+    return waiting.length > 0;
+  });
+  await first.commit();
+  await insert(orm.em.fork(), 'user.second');
+  await lock.commit();
+  relay.wake();
+  await eventually(() => types.length === 1_002);
+  expect(types.filter((type) => type.startsWith('user.'))).toEqual(['user.first', 'user.second']);
+});
+
+test('catching up ends, however much is committed meanwhile', async () => {
+  await using relay = open(() => {});
+  let busy = true;
+  const writers = Promise.all(
+    Array.from({ length: 4 }, async () => {
+      while (busy) {
+        await insert(orm.em.fork(), 'order.paid');
+        relay.wake();
+      }
+    }),
+  );
+  for (let round = 0; round < 20; round += 1) await relay.catchUp();
+  busy = false;
+  await writers;
+});
