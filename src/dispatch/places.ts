@@ -1,6 +1,6 @@
 // Reads where endpoints stand, as a start and the loss of a turn need it: their cursors, and what came after them.
 
-import { IsolationLevel, type MikroORM } from '@mikro-orm/postgresql';
+import { type EntityManager, IsolationLevel, type MikroORM } from '@mikro-orm/postgresql';
 import type { PauseReason } from '../model/webhook-cursor.ts';
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
 import { countMatches, exactTo } from './backlog.ts';
@@ -54,46 +54,9 @@ export async function loadPlaces(
 ): Promise<Map<string, Place>> {
   const ids = JSON.stringify(endpoints.map(({ id }) => id));
   // One snapshot: a cursor that is written between the reads would not belong to the rows above it.
-  const { cursors, lines, sides } = await orm.em.fork().transactional(
-    async (em) => {
-      const cursors = await em.execute<Cursor[]>(
-        `select endpoint_id as "endpointId", generation::float8 as generation, resumes, pause_reason as "pauseReason",
-            position::float8 as position, previous::float8 as previous, examined::float8 as examined, filter,
-            backlog, last_error as "lastError"
-       from webhook_cursors
-      where position is not null and endpoint_id in (select json_array_elements_text(?::json))`,
-        [ids],
-      );
-      const lines = groupByEndpoint(
-        await em.execute<LineRow[]>(
-          `select d.endpoint_id as "endpointId", d.position::float8 as position, d.event_type as type, d.status, d.attempt_count as attempts,
-              d.resumes, ${waitLeft}
-         from webhook_cursors c join webhook_deliveries d
-           on d.endpoint_id = c.endpoint_id and d.position > c.position and d.generation = c.generation
-        where d.origin = 'line' and c.endpoint_id in (select json_array_elements_text(?::json))
-        order by d.id`,
-          [ids],
-        ),
-      );
-      const sides = groupByEndpoint(
-        await em.execute<SideRow[]>(
-          `select s.endpoint_id as "endpointId", s.origin, e.position::float8 as position, e.id, e.type, e.payload,
-              coalesce(d.attempt_count, 0) as attempts, coalesce(d."waitMs", 0) as "waitMs"
-         from webhook_side_items s
-         join webhook_events e on e.id = s.event_id and e.position <= ?
-         join webhook_cursors c on c.endpoint_id = s.endpoint_id
-         left join lateral (select d.attempt_count, ${waitLeft} from webhook_deliveries d
-                             where d.event_id = s.event_id and d.endpoint_id = s.endpoint_id and d.origin = s.origin
-                               and d.resumes = c.resumes
-                             order by d.id desc limit 1) d on true
-        where s.endpoint_id in (select json_array_elements_text(?::json)) order by e.position`,
-          [head, ids],
-        ),
-      );
-      return { cursors, lines, sides };
-    },
-    { isolationLevel: IsolationLevel.REPEATABLE_READ },
-  );
+  const { cursors, lines, sides } = await orm.em
+    .fork()
+    .transactional((em) => readStored(em, ids, head), { isolationLevel: IsolationLevel.REPEATABLE_READ });
   const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
   const unseen = cursors.map((cursor) => {
     const sameFilter = cursor.filter === filterText(byId.get(cursor.endpointId)!.events);
@@ -127,6 +90,44 @@ export async function loadPlaces(
       return [cursor.endpointId, place];
     }),
   );
+}
+
+async function readStored(em: EntityManager, ids: string, head: number) {
+  const cursors = await em.execute<Cursor[]>(
+    `select endpoint_id as "endpointId", generation::float8 as generation, resumes, pause_reason as "pauseReason",
+            position::float8 as position, previous::float8 as previous, examined::float8 as examined, filter,
+            backlog, last_error as "lastError"
+       from webhook_cursors
+      where position is not null and endpoint_id in (select json_array_elements_text(?::json))`,
+    [ids],
+  );
+  const lines = groupByEndpoint(
+    await em.execute<LineRow[]>(
+      `select d.endpoint_id as "endpointId", d.position::float8 as position, d.event_type as type, d.status, d.attempt_count as attempts,
+              d.resumes, ${waitLeft}
+         from webhook_cursors c join webhook_deliveries d
+           on d.endpoint_id = c.endpoint_id and d.position > c.position and d.generation = c.generation
+        where d.origin = 'line' and c.endpoint_id in (select json_array_elements_text(?::json))
+        order by d.id`,
+      [ids],
+    ),
+  );
+  const sides = groupByEndpoint(
+    await em.execute<SideRow[]>(
+      `select s.endpoint_id as "endpointId", s.origin, e.position::float8 as position, e.id, e.type, e.payload,
+              coalesce(d.attempt_count, 0) as attempts, coalesce(d."waitMs", 0) as "waitMs"
+         from webhook_side_items s
+         join webhook_events e on e.id = s.event_id and e.position <= ?
+         join webhook_cursors c on c.endpoint_id = s.endpoint_id
+         left join lateral (select d.attempt_count, ${waitLeft} from webhook_deliveries d
+                             where d.event_id = s.event_id and d.endpoint_id = s.endpoint_id and d.origin = s.origin
+                               and d.resumes = c.resumes
+                             order by d.id desc limit 1) d on true
+        where s.endpoint_id in (select json_array_elements_text(?::json)) order by e.position`,
+      [head, ids],
+    ),
+  );
+  return { cursors, lines, sides };
 }
 
 /** The newest failed attempt of what is not settled, as far as it counts: a resume starts the count anew. */
