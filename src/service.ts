@@ -22,6 +22,7 @@ import { createTransactions } from './outbox/transactions.ts';
 import { relationWarnings } from './settings/relations.ts';
 import { readConfiguration, readSettings } from './settings/start-settings.ts';
 import { openLog } from './telemetry/logger.ts';
+import { reasonOf } from './telemetry/reason.ts';
 import { openThreadPool } from './worker/pool.ts';
 import { createRecorder } from './worker/recorder.ts';
 
@@ -113,7 +114,7 @@ export async function startService(): Promise<Service> {
       cold,
       after: head,
       take: (entries) => deliveries.dispatcher.offer(entries),
-      onError: (error) => logger.warn({ reason: codeOf(error) }, 'the log could not be read; trying again'),
+      onError: (error) => logger.warn({ reason: reasonOf(error) }, 'the log could not be read; trying again'),
     }),
   );
   // Closed before the reader, which would otherwise wait for the end of its blocking read.
@@ -125,7 +126,7 @@ export async function startService(): Promise<Service> {
         hot?.append(entries);
         reader.headIs(entries.at(-1)!.position);
       },
-      onError: (error) => logger.warn({ reason: codeOf(error) }, 'events could not be numbered; trying again'),
+      onError: (error) => logger.warn({ reason: reasonOf(error) }, 'events could not be numbered; trying again'),
     }),
   );
   const heartbeatOrm = openOrm({ url: databaseUrl, connections: 1, name: 'tidings-heartbeat' });
@@ -173,9 +174,4 @@ async function within(graceMs: number, work: Promise<unknown>): Promise<void> {
   const timer = setTimeout(resolve, Math.min(graceMs, 2 ** 31 - 1));
   await Promise.race([work, over]);
   clearTimeout(timer);
-}
-
-function codeOf(error: unknown): string {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return typeof code === 'string' ? code : String(message);
 }

@@ -6,6 +6,7 @@ import type { LogEntry } from '../log/entry.ts';
 import { decideAfterFailure } from '../policy/retry.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { reasonOf } from '../telemetry/reason.ts';
 import { deliveryRow } from '../worker/delivery-row.ts';
 import type { ThreadPool } from '../worker/pool.ts';
 import type { Recorder } from '../worker/recorder.ts';
@@ -191,9 +192,4 @@ export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }
       await writeCursors();
     },
   };
-}
-
-function reasonOf(error: unknown): string {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return typeof code === 'string' ? code : String(message);
 }

@@ -63,8 +63,9 @@ export async function openHotLog({
   }
 
   function away(error: Error): void {
-    // A failed connection's message names the host.
-    problem = (error as { code?: string }).code ?? error.message;
+    // What Valkey itself says is for the operator; the client's own messages name the host, or its options.
+    const { code } = error as { code?: string };
+    problem = error.name === 'ReplyError' ? error.message : (code ?? 'does not answer');
     if (!ready || closed) return;
     ready = false;
     onChange(false, problem);

@@ -9,6 +9,7 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { SideItem } from '../model/side-item.ts';
 import { WebhookCursor } from '../model/webhook-cursor.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { reasonOf } from '../telemetry/reason.ts';
 import type { DeliveryRow } from './delivery-row.ts';
 import { insertDeliveries } from './insert-deliveries.ts';
 
@@ -121,9 +122,4 @@ function endsSideItem(row: DeliveryRow): boolean {
 function isRefusedForItsData(error: unknown): boolean {
   const { code } = error as { code?: unknown };
   return typeof code === 'string' && /^2[23]/.test(code);
-}
-
-function reasonOf(error: unknown): string {
-  const { code, name } = error as { code?: unknown; name?: unknown };
-  return typeof code === 'string' ? code : String(name);
 }

@@ -4,6 +4,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { bucketCount, bucketOf } from '../policy/latency-histogram.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { reasonOf } from '../telemetry/reason.ts';
 
 const writeEveryMs = 1_000;
 
@@ -44,7 +45,7 @@ export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger
       );
       forgetBefore(Date.now() / minuteMs - 2);
     } catch (error) {
-      log.warn({ reason: String((error as { code?: unknown }).code ?? error) }, 'statistics not written yet');
+      log.warn({ reason: reasonOf(error) }, 'statistics not written yet');
       for (const row of rows) changed.add(row);
       arm();
     }
