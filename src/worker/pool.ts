@@ -38,6 +38,8 @@ export async function openThreadPool({
     concurrentTasksPerWorker: maxSlots,
     // The default freezes an idle thread's event loop, and its sockets with it.
     atomics: 'disabled',
+    // The process's heaps are kept small for its rest (see bin/tidings); this is where deliveries make their garbage.
+    resourceLimits: { maxYoungGenerationSizeMb: 64 },
     recordTiming: false,
     workerHistogram: false,
     loadBalancer(task, workers) {
