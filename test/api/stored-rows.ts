@@ -17,7 +17,7 @@ function uuidAt(at: Date): string {
 export async function storeUser(orm: MikroORM, given: Partial<User> = {}): Promise<User> {
   const now = new Date();
   const user = {
-    id: randomUUIDv7(),
+    id: newId(),
     email: 'ada@example.com',
     displayName: null,
     avatarUrl: null,
@@ -39,7 +39,7 @@ export async function storeDelivery(orm: MikroORM, given: Partial<WebhookDeliver
   const createdAt = given.createdAt ?? new Date();
   const delivery = {
     id: uuidAt(createdAt),
-    eventId: randomUUIDv7(),
+    eventId: newId(),
     eventType: 'order.paid',
     endpointId: 'crm',
     endpointUrl: 'https://crm.example.com/hooks',
