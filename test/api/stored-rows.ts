@@ -1,17 +1,21 @@
 // Rows as the pipeline would store them, for tests that read.
 
-import { randomUUID, randomUUIDv7 } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { EndpointStats } from '../../src/model/endpoint-stats.ts';
+import { newId } from '../../src/model/new-id.ts';
 import { User } from '../../src/model/user.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 
-/** A UUIDv7 of that moment (RFC 9562, section 5.7). */
+let made = 0;
+
+/** A UUIDv7 of that moment (RFC 9562, section 5.7); of two of one millisecond the later made sorts later. */
 function uuidAt(at: Date): string {
   const hex = at.getTime().toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7${randomUUID().slice(15)}`;
+  made = (made + 1) % 0x1000;
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-7${made.toString(16).padStart(3, '0')}-${randomUUID().slice(19)}`;
 }
 
 export async function storeUser(orm: MikroORM, given: Partial<User> = {}): Promise<User> {
