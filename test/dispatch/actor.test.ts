@@ -5,20 +5,7 @@ import type { Endpoint } from '../../src/settings/endpoint.ts';
 import type { TurnReport } from '../../src/worker/turn.ts';
 import { entriesFrom, entryAt } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
-
-const emptyPlace: Place = {
-  generation: 1,
-  resumes: 0,
-  pauseReason: null,
-  cursor: 0,
-  previous: 0,
-  settled: new Set(),
-  retry: null,
-  side: [],
-  backlog: 0,
-  backlogIsFloor: false,
-  lastError: null,
-};
+import { emptyPlace } from './hand-driven-dispatcher.ts';
 
 function start(place: Partial<Place> = {}, given: Partial<Endpoint> = {}, now = 0): Actor {
   const endpoint = makeEndpoint(given);

@@ -13,6 +13,7 @@ import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { eventually } from '../support/eventually.ts';
 import { clearTables, storeLog } from './stored-log.ts';
+import { emptyPlace } from './hand-driven-dispatcher.ts';
 
 let database: TestDatabase;
 let orm: MikroORM;
@@ -27,22 +28,8 @@ afterAll(async () => {
 });
 beforeEach(() => clearTables(orm));
 
-const place: Place = {
-  generation: 1,
-  resumes: 0,
-  pauseReason: null,
-  cursor: 0,
-  previous: 0,
-  settled: new Set(),
-  retry: null,
-  side: [],
-  backlog: 0,
-  backlogIsFloor: false,
-  lastError: null,
-};
-
 function actorAt(id: string, given: Partial<Place> = {}): Actor {
-  return new Actor(makeEndpoint({ id, events: ['a.*', 'b.*'] }), () => true, { ...place, ...given }, 0);
+  return new Actor(makeEndpoint({ id, events: ['a.*', 'b.*'] }), () => true, { ...emptyPlace, ...given }, 0);
 }
 
 const cursors = () => orm.em.fork().find(WebhookCursor, {}, { orderBy: { endpointId: 'asc' } });
