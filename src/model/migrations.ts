@@ -3,9 +3,13 @@
 import { Migrator } from '@mikro-orm/migrations';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { FirstTables } from '../../migrations/0001-first-tables.ts';
+import { SignInTables } from '../../migrations/0002-sign-in.ts';
 import { openOrm } from './orm.ts';
 
-const migrations = [{ name: '0001-first-tables', class: FirstTables }];
+const migrations = [
+  { name: '0001-first-tables', class: FirstTables },
+  { name: '0002-sign-in', class: SignInTables },
+];
 
 /** Any number that nobody else locks: "tidi" in ASCII. */
 const advisoryLock = 0x74696469;

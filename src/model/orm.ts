@@ -5,7 +5,10 @@ import { releaseBrokenConnections } from './broken-connections.ts';
 import { EndpointStats } from './endpoint-stats.ts';
 import { IdempotencyKey } from './idempotency-key.ts';
 import { LogHead } from './log-head.ts';
+import { OAuthAccount } from './oauth-account.ts';
+import { Session } from './session.ts';
 import { SideItem } from './side-item.ts';
+import { UsedState } from './used-state.ts';
 import { User } from './user.ts';
 import { WebhookCursor } from './webhook-cursor.ts';
 import { WebhookDelivery } from './webhook-delivery.ts';
@@ -23,7 +26,19 @@ export type OrmOptions = {
 export function openOrm({ url, connections, name }: OrmOptions, more: Partial<Options> = {}): MikroORM {
   return new MikroORM({
     clientUrl: url,
-    entities: [User, WebhookEvent, WebhookDelivery, WebhookCursor, LogHead, IdempotencyKey, SideItem, EndpointStats],
+    entities: [
+      User,
+      OAuthAccount,
+      Session,
+      UsedState,
+      WebhookEvent,
+      WebhookDelivery,
+      WebhookCursor,
+      LogHead,
+      IdempotencyKey,
+      SideItem,
+      EndpointStats,
+    ],
     forceUtcTimezone: true,
     // It would write prose to stdout, between the log's lines; errors reach their callers anyway.
     logger: () => {},

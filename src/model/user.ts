@@ -9,7 +9,8 @@ export const User = defineEntity({
   tableName: 'users',
   properties: {
     id: p.uuid().primary(),
-    email: p.text(),
+    /** Trimmed, else as given; not unique, and null when the provider told none. */
+    email: p.text().nullable(),
     displayName: p.text().nullable().fieldName('display_name'),
     avatarUrl: p.text().nullable().fieldName('avatar_url'),
     role: p.enum(roles),

@@ -1,0 +1,16 @@
+// One signed-in browser or program of a user, ended by deleting its row.
+
+import { type InferEntity, defineEntity, p } from '@mikro-orm/core';
+
+export const Session = defineEntity({
+  name: 'Session',
+  tableName: 'sessions',
+  properties: {
+    id: p.uuid().primary(),
+    userId: p.uuid().fieldName('user_id'),
+    createdAt: p.datetime(3).fieldName('created_at'),
+    expiresAt: p.datetime(3).fieldName('expires_at'),
+  },
+});
+
+export type Session = InferEntity<typeof Session>;

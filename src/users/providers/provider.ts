@@ -1,0 +1,35 @@
+// What sign-in asks of an OAuth provider, whichever protocol it speaks.
+
+/** Who came back from a provider. */
+export type Identity = {
+  /** The provider's id in config/oauth.yaml. */
+  provider: string;
+  /** Its name for this person, 1 to 255 characters; the pair of both is who somebody is. */
+  subject: string;
+  /** As the provider tells it, which proves nothing; null when it tells none that a user may have. */
+  email: string | null;
+  displayName: string | null;
+  avatarUrl: string | null;
+};
+
+/** What was made for one sign-in when it began, and is needed to finish it. */
+export type BegunSignIn = {
+  state: string;
+  /** OpenID Connect Core 1.0, section 3.1.2.1. */
+  nonce: string;
+  /** RFC 7636, section 4.1; its S256 challenge goes to the provider. */
+  codeVerifier: string;
+  redirectUri: string;
+};
+
+export type Provider = {
+  id: string;
+  /** Where to send the browser. Throws Refusal UNAVAILABLE when the provider cannot be asked for its endpoints. */
+  authorizationUrl(begun: BegunSignIn): Promise<URL>;
+  /**
+   * Exchanges the code of the provider's answer (`code`, `state`, `iss`, `error` … as they came to the redirect URI)
+   * for who it is about. Throws Refusal BAD_USER_INPUT when the answer is not accepted, UNAVAILABLE when the
+   * provider fails; neither holds anything that the provider wrote but its error code.
+   */
+  identify(answer: URLSearchParams, begun: BegunSignIn): Promise<Identity>;
+};
