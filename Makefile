@@ -11,7 +11,8 @@ setup:
 demo: setup
 	@$(on_node_24) node src/demo/main.ts
 
-test: setup
+test:
+	@bin/setup --test
 	@$(on_node_24) vitest run
 
 bench: setup

@@ -2,12 +2,14 @@
 
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './api/app.ts';
+import { openRateLimits } from './api/rate-limits.ts';
 import { openHttp } from './api/server.ts';
 import { startDeliveries } from './dispatch/deliveries.ts';
 import { lockDirectory } from './embedded/lock.ts';
 import { openEmbeddedPostgres } from './embedded/postgres.ts';
 import { openEmbeddedValkey } from './embedded/valkey.ts';
 import { createColdLog } from './log/cold.ts';
+import { identifyLog } from './log/identity.ts';
 import { startLogReader } from './log/reader.ts';
 import { openOrm } from './model/orm.ts';
 import { prepareDatabase } from './operations/database.ts';
@@ -23,6 +25,9 @@ import { relationWarnings } from './settings/relations.ts';
 import { readConfiguration, readSettings } from './settings/start-settings.ts';
 import { openLog } from './telemetry/logger.ts';
 import { reasonOf } from './telemetry/reason.ts';
+import { createProviders } from './users/providers/providers.ts';
+import { createSessions } from './users/sessions.ts';
+import { createSignIn } from './users/sign-in.ts';
 import { openThreadPool } from './worker/pool.ts';
 import { createRecorder } from './worker/recorder.ts';
 
@@ -47,13 +52,13 @@ export async function startService(): Promise<Service> {
   const log = await openLog({ level: settings.logLevel, format: settings.logFormat });
   opening.defer(log.flush);
   const { logger } = log;
-  const { serviceSecrets, webhooks, read } = await readConfiguration(settings, ({ secret, msg }) =>
+  const { serviceSecrets, webhooks, oauth, read } = await readConfiguration(settings, ({ secret, msg }) =>
     logger.warn({ secret }, msg),
   );
   for (const { name, path, created } of serviceSecrets.local) {
     logger.info({ secret: name, path }, created ? `${name} was made` : `${name} is read from its local file`);
   }
-  for (const { file, line, message } of webhooks.warnings) logger.warn({ file, line }, message);
+  for (const { file, line, message } of [...webhooks.warnings, ...oauth.warnings]) logger.warn({ file, line }, message);
   const { shutdownGraceMs, deliveryRetentionMs } = settings;
   const relations = { shutdownGraceMs, deliveryRetentionMs, endpoints: webhooks.endpoints };
   for (const warning of relationWarnings(relations)) logger.warn(warning);
@@ -135,14 +140,36 @@ export async function startService(): Promise<Service> {
   const transactions = createTransactions({ orm, onCommit: relay.wake });
   const endpoints = await createEndpointControl({ transactions, read, catchUp: relay.catchUp, deliveries }, webhooks);
 
+  // Sign-in.
+  let listeningAt = '';
+  const publicUrl = () => settings.publicUrl ?? listeningAt;
+  const { adminToken, sessionSecret } = serviceSecrets;
+  const sessions = createSessions({ orm, secret: sessionSecret, ttlMs: settings.sessionTtlMs });
+  const signIn = createSignIn({
+    transactions,
+    orm,
+    providers: createProviders(oauth.providers),
+    sessions,
+    stateSecret: sessionSecret,
+    publicUrl,
+    allowedOrigins: settings.allowedOrigins,
+  });
+
   // The door.
   let draining = false;
+  const { prefix } = await identifyLog(orm);
+  const limits = open(await openRateLimits({ url: valkeyUrl, prefix, log: logger }));
   const readiness = createReadiness({ orm, hot, isDraining: () => draining });
   const app = createApp({
     orm,
     transactions,
     endpoints,
-    adminToken: serviceSecrets.adminToken,
+    adminToken,
+    sessions,
+    signIn,
+    limits,
+    publicUrl,
+    trustProxy: settings.trustProxy,
     log: logger,
     readiness,
     isDraining: () => draining,
@@ -150,7 +177,8 @@ export async function startService(): Promise<Service> {
     version,
   });
   const http = open(await openHttp({ host: settings.host, port: settings.port, app }));
-  const url = settings.publicUrl ?? http.url;
+  listeningAt = http.url;
+  const url = publicUrl();
   log.always({ url }, 'ready');
 
   const parts = opening.move();

@@ -15,7 +15,8 @@ const mayImport: Record<string, readonly string[]> = {
   signing: [],
   telemetry: [],
   'log/entry': [],
-  'log/hot': ['log/entry'],
+  'log/hot': ['log/entry', 'log/valkey'],
+  'log/valkey': [],
 
   // What is stored, what crosses to the threads, and what an operator may set.
   model: ['policy', 'migrations'],
@@ -23,7 +24,7 @@ const mayImport: Record<string, readonly string[]> = {
   settings: ['policy', 'model', 'signing', 'worker/turn'],
 
   // The way of an event, from the change to the row.
-  users: ['policy', 'model', 'outbox'],
+  users: ['policy', 'model', 'settings', 'outbox'],
   outbox: ['policy', 'model', 'telemetry', 'log/entry'],
   log: ['policy', 'model', 'telemetry'],
   dispatch: [
@@ -40,7 +41,7 @@ const mayImport: Record<string, readonly string[]> = {
   worker: ['policy', 'model', 'telemetry', 'signing'],
 
   // Around it.
-  api: ['policy', 'model', 'telemetry', 'settings', 'users', 'outbox'],
+  api: ['policy', 'model', 'telemetry', 'settings', 'users', 'outbox', 'log/valkey'],
   operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'log', 'dispatch', 'api/health'],
   embedded: ['telemetry', 'settings'],
 
@@ -71,7 +72,12 @@ const processes = ['main', 'demo/main'];
 const thread = { file: 'src/worker/thread.ts', parts: ['worker', 'signing', 'policy', 'model', 'telemetry'] };
 
 /** Decisions: they are given the time, the log and the transport, and take none of their own. */
-const pure = ['policy', 'dispatch/actor', 'dispatch/mailbox', 'dispatch/shares', 'dispatch/dispatcher'];
+const pure = [
+  'policy',
+  ...['actor', 'alarms', 'dispatcher', 'holds', 'mailbox', 'place', 'refill', 'routes', 'shares', 'side-list'].map(
+    (name) => `dispatch/${name}`,
+  ),
+];
 const effects =
   /(?<![.\w])(Date\.now|(new )?Date\(\s*\)|performance\.|Math\.random|set(Timeout|Interval|Immediate)\b|crypto\.|process\.|globalThis\b|fetch\()/g;
 

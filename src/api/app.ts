@@ -2,12 +2,25 @@
 
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
+import type { Sessions } from '../users/sessions.ts';
+import { clientOf } from './client-address.ts';
 import { type EngineOptions, createEngine } from './graphql/engine.ts';
 import { graphiqlRoutes } from './graphiql.ts';
 import { type Readiness, healthRoutes } from './health.ts';
+import { limitGuesses } from './guessed-tokens.ts';
 import { landingPage } from './landing-page.ts';
+import { oauthRoutes } from './oauth.ts';
+import type { RateLimits } from './rate-limits.ts';
+import { pagePolicy } from './refused.ts';
+import { createCookies } from './session-cookie.ts';
+import { createViewers } from './viewer.ts';
 
-export type Api = EngineOptions & {
+export type Api = Omit<EngineOptions, 'asking' | 'cookies' | 'countStart'> & {
+  adminToken: string;
+  sessions: Sessions;
+  limits: RateLimits;
+  /** Take the client's address from the last X-Forwarded-For entry. */
+  trustProxy: boolean;
   readiness(): Promise<Readiness>;
   /** True once the service is about to end: no more requests are taken. */
   isDraining(): boolean;
@@ -29,14 +42,30 @@ const routes: Record<string, string> = {
 
 /** The application; its `fetch` answers a request without any socket. */
 export function createApp(api: Api): Hono {
-  const answer = createEngine(api);
+  const { signIn, publicUrl, limits } = api;
+  const cookies = createCookies(publicUrl);
+  const asking = createViewers({ ...api, cookies });
+  const answer = createEngine({ ...api, asking, cookies, countStart: limits.signInStart });
+  const client = (c: Context) => clientOf(c, api);
+  const isDraining = () => api.isDraining();
   const app = new Hono();
 
   app.use(securityHeaders);
   app.use('/graphql', crossOrigin(api.allowedOrigins));
   app.use(limitBody);
+  const guesses = limitGuesses({ asking, countGuess: async (c) => await limits.failedToken(client(c)) });
+  for (const path of ['/', '/graphql', '/oauth/*']) app.use(path, guesses);
 
-  app.get('/', (c) => c.html(landingPage(api.version)));
+  app.get('/', async (c) => {
+    const viewer = await asking(c.req.raw).then(
+      (known) => known.viewer,
+      () => undefined,
+    );
+    c.header('Content-Security-Policy', pagePolicy);
+    return c.html(landingPage({ version: api.version, viewer, providers: signIn.providers }));
+  });
+  const countStart = async (c: Context) => await limits.signInStart(client(c));
+  app.route('/', oauthRoutes({ signIn, asking, cookies, publicUrl, isDraining, countStart }));
   app.route(
     '/',
     healthRoutes(() => api.readiness()),
@@ -50,11 +79,11 @@ export function createApp(api: Api): Hono {
     if (c.req.method === 'POST' && mediaType(c) !== 'application/json') {
       return refuse(c, 415, 'The body must be JSON: send content-type: application/json.');
     }
-    return await answer(c.req.raw);
+    return await answer(c.req.raw, client(c));
   });
 
   app.notFound((c) => {
-    const allowed = routes[c.req.path];
+    const allowed = routes[c.req.path] ?? (/^\/oauth\/[^/]+(\/callback)?$/.test(c.req.path) ? 'GET' : undefined);
     if (allowed === undefined) return refuse(c, 404, 'There is nothing here.');
     c.header('Allow', allowed);
     return refuse(c, 405, `This takes ${allowed}.`);

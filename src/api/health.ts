@@ -1,6 +1,15 @@
 // Tells supervisors whether the process lives and whether it can do its work.
 
-import { Hono } from 'hono';
+import { OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
+
+const Readiness = z
+  .object({
+    status: z.enum(['ready', 'degraded', 'unavailable']),
+    checks: z
+      .record(z.string(), z.object({ ok: z.boolean(), detail: z.string().optional() }))
+      .openapi({ description: 'By the name of what was looked at; `detail` says what is wrong.' }),
+  })
+  .openapi('Readiness');
 
 export type Readiness = {
   status: 'ready' | 'degraded' | 'unavailable';
@@ -8,14 +17,45 @@ export type Readiness = {
   checks: Record<string, { ok: boolean; detail?: string }>;
 };
 
-/** `/healthz` touches nothing; `/readyz` is 503 when requests should go elsewhere. */
-export function healthRoutes(readiness: () => Promise<Readiness>): Hono {
-  return new Hono()
-    .get('/healthz', (c) => c.json({ status: 'ok' }))
-    .get('/readyz', async (c) => {
-      const { status, checks } = await readiness().catch(unknown);
-      return c.json({ status, checks }, status === 'unavailable' ? 503 : 200);
-    });
+export const healthzRoute = createRoute({
+  method: 'get',
+  path: '/healthz',
+  operationId: 'isAlive',
+  summary: 'Whether the process lives; touches nothing.',
+  responses: {
+    200: {
+      description: 'It does.',
+      content: { 'application/json': { schema: z.object({ status: z.literal('ok') }) } },
+    },
+  },
+});
+
+export const readyzRoute = createRoute({
+  method: 'get',
+  path: '/readyz',
+  operationId: 'isReady',
+  summary: 'Whether it can do its work.',
+  responses: {
+    200: {
+      description: 'It can; slower while it is `degraded`.',
+      content: { 'application/json': { schema: Readiness } },
+    },
+    503: {
+      description: 'Requests should go elsewhere.',
+      content: { 'application/json': { schema: Readiness } },
+    },
+  },
+});
+
+/** `/healthz` and `/readyz`. */
+export function healthRoutes(readiness: () => Promise<Readiness>): OpenAPIHono {
+  const routes = new OpenAPIHono();
+  routes.openapi(healthzRoute, (c) => c.json({ status: 'ok' as const }, 200));
+  routes.openapi(readyzRoute, async (c) => {
+    const { status, checks } = await readiness().catch(unknown);
+    return c.json({ status, checks }, status === 'unavailable' ? 503 : 200);
+  });
+  return routes;
 }
 
 function unknown(): Readiness {

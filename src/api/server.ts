@@ -8,7 +8,8 @@ export type HttpOptions = {
   host: string;
   /** 0 takes a free one. */
   port: number;
-  app: { fetch(request: Request): Response | Promise<Response> };
+  /** `environment` holds the socket, from which the client's address is read. */
+  app: { fetch(request: Request, environment?: object): Response | Promise<Response> };
 };
 
 export type Http = AsyncDisposable & {
@@ -32,7 +33,7 @@ const longestTimerMs = 2 ** 31 - 1;
 /** Opens the server. Rejects with a sentence when the address cannot be listened on. */
 export async function openHttp({ host, port, app }: HttpOptions): Promise<Http> {
   const server = createAdaptorServer({
-    fetch: async (request) => await app.fetch(request),
+    fetch: async (request, environment) => await app.fetch(request, environment),
     overrideGlobalObjects: false,
     serverOptions: { headersTimeout, requestTimeout },
   }) as Server;

@@ -1,9 +1,10 @@
 // `tidings check`: reads the configuration files as a start would, and prints every problem.
 
 import { type FileSettings, readFileSettings } from '../settings/environment.ts';
+import { readOAuth } from '../settings/oauth.ts';
 import { type ConfigProblem, problemLine } from '../settings/problem.ts';
 import { createSecrets } from '../settings/secrets.ts';
-import { type Webhooks, readWebhooks } from '../settings/webhooks.ts';
+import { readWebhooks } from '../settings/webhooks.ts';
 
 export type CheckOptions = {
   /** Print one JSON object to stdout, and nothing else. */
@@ -12,13 +13,12 @@ export type CheckOptions = {
   secrets: boolean;
 };
 
-type Findings = { errors: ConfigProblem[]; warnings: ConfigProblem[]; endpoints: number };
+type Findings = { errors: ConfigProblem[]; warnings: ConfigProblem[]; endpoints: number; providers: number };
 
 /** Checks the files of the working directory; answers the exit status: 1 when there is a problem, else 0. */
 export async function check(options: CheckOptions): Promise<number> {
   const read = readFileSettings();
-  const findings =
-    'settings' in read ? findingsOf(await readFiles(read.settings, options)) : badSettings(read.problems);
+  const findings = 'settings' in read ? await findingsIn(read.settings, options) : badSettings(read.problems);
   const ok = findings.errors.length === 0;
   if (options.json === true) {
     const { errors, warnings } = findings;
@@ -28,24 +28,23 @@ export async function check(options: CheckOptions): Promise<number> {
     for (const warning of findings.warnings) {
       process.stderr.write(`${problemLine({ ...warning, message: `warning: ${warning.message}` })}\n`);
     }
-    if (ok) process.stdout.write(`No problems; ${findings.endpoints} ${plural(findings.endpoints)}.\n`);
+    if (ok) process.stdout.write(`No problems; ${countsOf(findings)}.\n`);
   }
   return ok ? 0 : 1;
 }
 
-async function readFiles({ allowHttp, secretsDirectory }: FileSettings, { secrets }: CheckOptions): Promise<Webhooks> {
-  return await readWebhooks({
-    directory: process.cwd(),
-    allowHttp,
-    // That a secret comes from the environment is said by a start, in its log.
-    secrets: secrets ? createSecrets({ directory: secretsDirectory, warn: () => {} }) : null,
-  });
-}
-
-function findingsOf(webhooks: Webhooks): Findings {
-  return webhooks.ok
-    ? { errors: [], warnings: webhooks.warnings, endpoints: webhooks.endpoints.length }
-    : { errors: webhooks.problems, warnings: webhooks.warnings, endpoints: 0 };
+async function findingsIn({ allowHttp, secretsDirectory }: FileSettings, options: CheckOptions): Promise<Findings> {
+  const directory = process.cwd();
+  // That a secret comes from the environment is said by a start, in its log.
+  const secrets = options.secrets ? createSecrets({ directory: secretsDirectory, warn: () => {} }) : null;
+  const webhooks = await readWebhooks({ directory, allowHttp, secrets });
+  const oauth = await readOAuth({ directory, secrets });
+  return {
+    errors: [webhooks, oauth].flatMap((file) => (file.ok ? [] : file.problems)),
+    warnings: [...webhooks.warnings, ...oauth.warnings],
+    endpoints: webhooks.ok ? webhooks.endpoints.length : 0,
+    providers: oauth.ok ? oauth.providers.length : 0,
+  };
 }
 
 /** A setting has no place in a file; its line begins with the variable's name. */
@@ -54,9 +53,10 @@ function badSettings(problems: readonly string[]): Findings {
     const [path = '', ...words] = problem.split(' ');
     return { file: 'environment', line: 1, column: 1, path, message: words.join(' ') };
   });
-  return { errors, warnings: [], endpoints: 0 };
+  return { errors, warnings: [], endpoints: 0, providers: 0 };
 }
 
-function plural(endpoints: number): string {
-  return endpoints === 1 ? 'endpoint' : 'endpoints';
+function countsOf({ endpoints, providers }: Findings): string {
+  const counted = `${endpoints} ${endpoints === 1 ? 'endpoint' : 'endpoints'}`;
+  return providers === 0 ? counted : `${counted}, ${providers} ${providers === 1 ? 'provider' : 'providers'}`;
 }

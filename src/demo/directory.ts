@@ -1,4 +1,4 @@
-// The demo's own directory: the endpoints it shows, their secrets, and the configuration file that names both.
+// The demo's own directory: the endpoints it shows, their secrets, and the configuration files of both sides.
 
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -13,6 +13,12 @@ export type DemoEndpoint = {
   /** For people. */
   description: string;
 };
+
+/** In the sign-in's address: `/oauth/demo`. */
+export const demoProvider = 'demo';
+
+/** Where people sign in, and as what the service is known there. */
+export type DemoClient = { issuer: string; clientId: string; clientSecret: string };
 
 export const demoEndpoints: readonly DemoEndpoint[] = [
   { id: 'crm', events: ['user.*'], description: 'wants to know everything about users' },
@@ -53,6 +59,21 @@ export async function writeConfiguration(directory: string, receiverUrl: string)
   );
   const head = '# Written by each start of the demo, because its receiver takes a free port.\nendpoints:\n';
   await writeFile(configurationOf(directory), `${head}${endpoints.join('\n')}\n`);
+}
+
+/** Writes config/oauth.yaml with the one provider, and the secret that it gave. */
+export async function writeProvider(directory: string, { issuer, clientId, clientSecret }: DemoClient): Promise<void> {
+  const secret = `${demoProvider}_client_secret`;
+  const lines = [
+    '# Written by each start of the demo, because its provider takes a free port.',
+    'providers:',
+    `  - id: ${demoProvider}`,
+    `    issuer: ${issuer}`,
+    `    client_id: ${clientId}`,
+    `    client_secret: ${secret}`,
+  ];
+  await writeFile(join(secretsOf(directory), secret), clientSecret, { mode: 0o600 });
+  await writeFile(join(directory, 'config', 'oauth.yaml'), `${lines.join('\n')}\n`);
 }
 
 /**

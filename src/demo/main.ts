@@ -1,17 +1,29 @@
-// The demo's process: the whole system and a receiver in .tidings/demo, shown on the terminal until Ctrl-C.
+// The demo's process: the whole system, an OpenID provider and a receiver in .tidings/demo, shown on the terminal until Ctrl-C.
 
 import { readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { StartError } from '../settings/start-error.ts';
-import { createAdminApi } from './admin-api.ts';
-import { demoEndpoints, prepareDirectory, refuseSecondDemo, secretsOf, writeConfiguration } from './directory.ts';
+import { createApi } from './api.ts';
+import {
+  demoEndpoints,
+  prepareDirectory,
+  refuseSecondDemo,
+  secretsOf,
+  writeConfiguration,
+  writeProvider,
+} from './directory.ts';
+import { openOpenIdProvider } from './openid-provider.ts';
+import { people } from './people.ts';
 import { openReceiver } from './receiver.ts';
 import { createScreen } from './screen.ts';
 import { startServiceProcess } from './service-process.ts';
+import { callbackUrl, signInUrl } from './sign-in.ts';
 import { keepAlive, tellStory } from './story.ts';
 
 const place = join('.tidings', 'demo');
 const screen = createScreen();
+const endingKnownWithinMs = 1_000;
 
 /** The first signal asks for a clean end, the second ends the demo and its service at once. */
 function catchStop(): AbortSignal {
@@ -32,6 +44,8 @@ async function runDemo(directory: string, stop: AbortSignal): Promise<void> {
   const secrets = await prepareDirectory(directory);
   const receiver = parts.use(await openReceiver({ directory, secrets, onArrival: screen.arrival }));
   await writeConfiguration(directory, receiver.url);
+  const provider = parts.use(await openOpenIdProvider({ accounts: people }));
+  await writeProvider(directory, provider);
 
   screen.say(`Tidings starts in ${place}, with databases of its own …`);
   const service = parts.use(
@@ -49,23 +63,32 @@ async function runDemo(directory: string, stop: AbortSignal): Promise<void> {
   const show = async (): Promise<void> => {
     const url = await service.ready;
     const tokenFile = join(directory, '.tidings', 'admin_token');
-    const api = createAdminApi(url, (await readFile(tokenFile, 'utf8')).trim());
-    const stage = { api, receiver, screen, signal: stop };
-    introduce(url, receiver.url);
+    const api = createApi(url, (await readFile(tokenFile, 'utf8')).trim());
+    const stage = { url, api, receiver, screen, signal: stop };
+    provider.allow(callbackUrl(url));
+    introduce(url, { receiver: receiver.url, provider: provider.issuer });
     await tellStory(stage);
     if (stop.aborted) return;
     await showWhatToTry(url, relative('.', tokenFile));
     await keepAlive(stage);
   };
-  await Promise.race([stopped.promise, show(), service.ended.then(({ reason }) => Promise.reject(reason))]);
+  const shown = show().catch(async (error: unknown) => {
+    // What fails because the service has ended says less than its ending, which is known a moment later.
+    await Promise.race([service.ended, sleep(endingKnownWithinMs)]);
+    throw error;
+  });
+  await Promise.race([stopped.promise, service.ended.then(({ reason }) => Promise.reject(reason)), shown]);
 
   screen.say('Stopping …');
   await parts.disposeAsync();
   screen.say(`Stopped. The data stays in ${place}, and the next make demo goes on with it.`);
 }
 
-function introduce(url: string, receiverUrl: string): void {
-  screen.say(`It runs at ${url}, and sends to a receiver at ${receiverUrl} with three endpoints:`);
+function introduce(url: string, { receiver, provider }: { receiver: string; provider: string }): void {
+  screen.say(
+    `It runs at ${url}, and people sign in through an OpenID provider at ${provider}.`,
+    `It sends to a receiver at ${receiver} with three endpoints:`,
+  );
   screen.list(
     ...demoEndpoints.map(({ id, events, description }): [string, string] => [
       id.padEnd(5),
@@ -79,6 +102,8 @@ async function showWhatToTry(url: string, tokenFile: string): Promise<void> {
   const { status } = (await (await fetch(`${url}/readyz`)).json()) as { status: string };
   screen.say('That was the story. It keeps running, with a change every 15 seconds; Ctrl-C stops it.', '');
   screen.list(
+    ['Sign in', signInUrl(url)],
+    ['', `open this to sign in yourself, as ${people.map(({ name }) => name).join(' or ')}`],
     ['GraphiQL', `${url}/graphiql`],
     ['', `in its Headers put the admin token in place of <admin token>; it is in ${tokenFile}`],
     ['Health', `${url}/readyz (${status})`],

@@ -1,12 +1,17 @@
-// What happens in the demo: users come, change and go, and other events are published, through the GraphQL API.
+// What happens in the demo: a person signs in, users come, change and go, and other events are published.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AdminApi } from './admin-api.ts';
+import { type Api, createApi } from './api.ts';
+import { hedy } from './people.ts';
 import type { Receiver } from './receiver.ts';
 import type { Screen } from './screen.ts';
+import { signIn, signInUrl } from './sign-in.ts';
 
 export type Stage = {
-  api: AdminApi;
+  /** The service's. */
+  url: string;
+  /** As the admin. */
+  api: Api;
   receiver: Pick<Receiver, 'accepted' | 'failNext'>;
   screen: Screen;
   /** Aborted when the demo ends. */
@@ -35,10 +40,29 @@ const visitors = [
 
 /** The story with a beginning and an end; returns early when the demo ends. */
 export async function tellStory(stage: Stage): Promise<void> {
+  await signInAndChange(stage);
+  await createAndChange(stage);
+}
+
+/** The demo's data outlives it, so it is the first time only once. */
+async function signInAndChange(stage: Stage): Promise<void> {
+  const { screen } = stage;
+  const isNew = await isUnknown(stage, hedy.email);
+  screen.say(`A person signs in ${isNew ? 'for the first time' : 'again'}, and changes her name:`);
+  screen.columns();
+  let session: Api | undefined;
+  await scene(stage, isNew ? 5 : 2, async () => {
+    session = await comeIn(stage);
+  });
+  await scene(stage, 3, async () => {
+    if (session) await changeName(stage, session);
+  });
+}
+
+async function createAndChange(stage: Stage): Promise<void> {
   const { screen } = stage;
   const users: User[] = [];
   screen.say('Three users come. The flaky endpoint fails twice, and gets its events in order all the same:');
-  screen.columns();
   stage.receiver.failNext('flaky', 2);
   await scene(stage, 9, async () => {
     for (const person of [ada, grace, alan]) users.push(await createUser(stage, person));
@@ -106,6 +130,29 @@ async function scene(
   } catch (error) {
     if (!signal.aborted) screen.trouble((error as Error).message);
   }
+}
+
+async function isUnknown({ api }: Stage, email: string): Promise<boolean> {
+  const { users } = await api.call<{ users: { totalCount: number } }>(
+    'query ($search: String!) { users(first: 1, search: $search) { totalCount } }',
+    { search: email },
+  );
+  return users.totalCount === 0;
+}
+
+/** Resolves with the API as it answers her session. */
+async function comeIn({ url, screen }: Stage): Promise<Api> {
+  screen.act(`GET ${new URL(signInUrl(url)).pathname}`, `${hedy.name} signs in, as with a browser`);
+  return createApi(url, await signIn(url, hedy.sub));
+}
+
+async function changeName({ screen }: Stage, session: Api): Promise<void> {
+  const { me } = await session.call<{ me: { displayName: string } }>('{ me { displayName } }');
+  const displayName = me.displayName === hedy.name ? 'Hedy Kiesler' : hedy.name;
+  screen.act('updateProfile', `${me.displayName}: displayName → ${displayName}`);
+  await session.call('mutation ($input: UpdateProfileInput!) { updateProfile(input: $input) { id } }', {
+    input: { displayName },
+  });
 }
 
 async function createUser({ api, screen }: Stage, person: Person): Promise<User> {

@@ -2,7 +2,7 @@
 //
 // It holds a window of the log's events for its endpoint and decides what is sent next. Its line is strictly in log
 // order: one turn at a time, and after a failed attempt the same event again until its retries are spent. Side items
-// (tests) stand beside the line, alternate with it, and never change its order.
+// (tests and replays) stand beside the line, alternate with it, and never change its order.
 //
 //   live      the dispatcher feeds it each matching event as the log grows
 //   lagging   its window was full: live events pass it by, and it reads on from cold pages until it has caught up
@@ -13,11 +13,12 @@
 
 import type { LogEntry } from '../log/entry.ts';
 import type { PauseReason } from '../model/webhook-cursor.ts';
-import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
 import { filterText } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
-import type { Receiver, Turn, TurnReport } from '../worker/turn.ts';
+import type { Receiver, Turn, TurnEvent, TurnReport } from '../worker/turn.ts';
 import { type Letter, type Mailbox, createMailbox } from './mailbox.ts';
+import type { Place } from './place.ts';
+import { type SideItem, type SideList, createSideList } from './side-list.ts';
 
 /** Events of one turn: as many as the last turn had time for, and some more, within these limits. */
 const turnEvents = { least: 8, first: 16, most: 64 };
@@ -25,30 +26,10 @@ const turnEvents = { least: 8, first: 16, most: 64 };
 /** A lagging actor asks for the next page when no more than this is left in its window. */
 const lowWater = 64;
 
-/** What is stored of an endpoint's place, as an actor needs it to go on. */
-export type Place = {
-  generation: number;
-  resumes: number;
-  pauseReason: PauseReason | null;
-  /** Everything up to here is settled. */
-  cursor: number;
-  /** Position of the last event for this endpoint at or below the cursor; 0 when there is none. */
-  previous: number;
-  /** Positions above the cursor that are settled too. */
-  settled: ReadonlySet<number>;
-  /** The attempts so far of the first unsettled event, and how long to wait before the next. */
-  retry: { position: number; attempts: number; waitMs: number } | null;
-  side: readonly { entry: LogEntry; origin: DeliveryOrigin; attempts: number; waitMs: number }[];
-  backlog: number;
-  /** The backlog could not be counted yet, or was too long: it is at least this. */
-  backlogIsFloor: boolean;
-  lastError: string | null;
-};
-
-type SideItem = { entry: LogEntry; origin: DeliveryOrigin; attempts: number; notBefore: number };
+type Beginning = { kind: 'line' } | { kind: 'side'; item: SideItem };
 
 /** What to do next: begin a turn (in the line, or of a side item), or nothing before `at`, or nothing at all. */
-export type Choice = { kind: 'line' } | { kind: 'side'; item: SideItem } | { kind: 'wait'; at: number } | null;
+export type Choice = Beginning | { kind: 'wait'; at: number } | null;
 
 export class Actor {
   endpoint: Endpoint;
@@ -74,14 +55,14 @@ export class Actor {
   /** The log is examined for it up to here; while it is live, at least up to the dispatcher's position. */
   examined = 0;
   /** The running turn, and what it sends. */
-  running: { slot: number; choice: { kind: 'line' } | { kind: 'side'; item: SideItem } } | null = null;
+  running: { slot: number; choice: Beginning } | null = null;
+  readonly side: SideList = createSideList();
 
   #receiver: Receiver;
   #mailbox: Mailbox = createMailbox();
   #lastMatch = 0;
   #settled = new Set<number>();
   #retry: { position: number; attempts: number; notBefore: number } | null = null;
-  #side: SideItem[] = [];
   #sideNext = true;
   #turnEvents = turnEvents.first;
   #filterChanged = false;
@@ -104,8 +85,8 @@ export class Actor {
     return this.#settled.size > 0;
   }
 
-  /** Starts over from what is stored; side items after position `asOf` came since that was read, and stay. */
-  load(place: Place, now: number, asOf = Infinity): void {
+  /** Starts over from what is stored. */
+  load(place: Place, now: number): void {
     this.beginning += 1;
     this.generation = place.generation;
     this.resumes = place.resumes;
@@ -122,8 +103,7 @@ export class Actor {
     this.#lastMatch = place.previous;
     this.#settled = new Set(place.settled);
     this.#retry = place.retry && { ...place.retry, notBefore: now + place.retry.waitMs };
-    const newer = this.#side.filter(({ entry }) => entry.position > asOf);
-    this.#side = [...place.side.map((item) => ({ ...item, notBefore: now + item.waitMs })), ...newer];
+    this.side.reset(place.sideWaits);
   }
 
   /** Takes an event that the dispatcher reads while this actor is live; a full window makes it lagging. */
@@ -162,11 +142,6 @@ export class Actor {
     this.live = this.examined >= dispatched;
   }
 
-  takeAside(entry: LogEntry, origin: DeliveryOrigin, now: number): void {
-    if (this.#side.some((item) => item.entry.id === entry.id)) return;
-    this.#side.push({ entry, origin, attempts: 0, notBefore: now });
-  }
-
   /** Whether a lagging actor has room for another page. */
   wantsPage(): boolean {
     if (this.live || this.reading || this.loading || this.pauseReason !== null) return false;
@@ -174,32 +149,35 @@ export class Actor {
     return this.#mailbox.size <= lowWater && !this.#mailbox.full;
   }
 
+  wantsSideItems(): boolean {
+    return this.side.wantsItems && !this.loading && this.pauseReason === null;
+  }
+
   choose(now: number): Choice {
     if (this.running || this.loading || this.pauseReason !== null) return null;
     const head = this.#mailbox.first();
     const lineAt = head === undefined ? Infinity : (this.#retryOf(head.entry)?.notBefore ?? -Infinity);
-    let next: SideItem | undefined;
-    for (const item of this.#side) if (next === undefined || item.notBefore < next.notBefore) next = item;
+    const next = this.side.next();
     const lineReady = lineAt <= now;
     const sideReady = next !== undefined && next.notBefore <= now;
-    if (sideReady && (this.#sideNext || !lineReady)) return { kind: 'side', item: next! };
+    if (sideReady && (this.#sideNext || !lineReady)) return { kind: 'side', item: next };
     if (lineReady) return { kind: 'line' };
     const at = Math.min(lineAt, next?.notBefore ?? Infinity);
     return at === Infinity ? null : { kind: 'wait', at };
   }
 
-  begin(choice: { kind: 'line' } | { kind: 'side'; item: SideItem }, slot: number): Turn {
+  begin(choice: Beginning, slot: number): Turn {
     this.running = { slot, choice };
     this.#sideNext = choice.kind === 'line';
     const common = { slot, receiver: this.#receiver, generation: this.generation, resumes: this.resumes };
     if (choice.kind === 'side') {
-      const { entry, origin, attempts } = choice.item;
-      return { ...common, origin, attemptsBefore: attempts, events: [turnEvent(entry, null)] };
+      const { id, event, origin, attempts } = choice.item;
+      return { ...common, origin, sideItem: id, attemptsBefore: attempts, events: [event] };
     }
     const letters = this.#mailbox.front(this.#turnEvents);
     const attemptsBefore = this.#retryOf(letters[0]!.entry)?.attempts ?? 0;
-    const events = letters.map(({ entry, previous }) => turnEvent(entry, previous));
-    return { ...common, origin: 'line', attemptsBefore, events };
+    const events = letters.map(turnEvent);
+    return { ...common, origin: 'line', sideItem: null, attemptsBefore, events };
   }
 
   /** Takes the report of the running turn, whose attempts are all durable. `turnResumes` is what its turn carried. */
@@ -218,7 +196,7 @@ export class Actor {
         : null;
     if (choice.kind === 'side') {
       if (again) Object.assign(choice.item, again);
-      else if (report.settled > 0) this.#side = this.#side.filter((item) => item !== choice.item);
+      else if (report.settled > 0) this.side.remove(choice.item);
     } else {
       const settled = this.#mailbox.front(report.settled);
       this.#mailbox.drop(report.settled);
@@ -243,7 +221,7 @@ export class Actor {
     this.resumes = resumes;
     this.pauseReason = null;
     this.#retry = null;
-    for (const item of this.#side) Object.assign(item, { attempts: 0, notBefore: now });
+    this.side.renew(now);
   }
 
   /** Takes a changed configuration; a changed filter holds for what still waits, too. */
@@ -295,6 +273,6 @@ function receiverOf(endpoint: Endpoint): Receiver {
   return { id, url, headers, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs };
 }
 
-function turnEvent(entry: LogEntry, previous: number | null): Turn['events'][number] {
-  return { id: entry.id, type: entry.type, payload: entry.payload, position: entry.position, previous };
+function turnEvent({ entry: { id, type, payload, position }, previous }: Letter): TurnEvent {
+  return { id, type, payload, position, previous };
 }

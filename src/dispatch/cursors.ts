@@ -82,12 +82,12 @@ export async function placeEndpoints(em: EntityManager, endpoints: readonly Endp
     [given],
   );
   await em.execute(
-    `insert into webhook_cursors as c (endpoint_id, position, examined, filter)
-       select endpoint_id, position, coalesce(position, 0), filter
+    `insert into webhook_cursors as c (endpoint_id, position, since, examined, filter)
+       select endpoint_id, position, coalesce(position, 0), coalesce(position, 0), filter
          from json_to_recordset(?::json) as v (endpoint_id text, position bigint, filter text)
      on conflict (endpoint_id) do update
-       set position = excluded.position, examined = excluded.examined, filter = excluded.filter, previous = 0,
-           backlog = 0, last_error = null, generation = nextval('webhook_generations')
+       set position = excluded.position, since = excluded.since, examined = excluded.examined,
+           filter = excluded.filter, previous = 0, backlog = 0, last_error = null, generation = nextval('webhook_generations')
        where (c.position is null) <> (excluded.position is null)`,
     [given],
   );

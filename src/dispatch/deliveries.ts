@@ -11,11 +11,13 @@ import { deliveryRow } from '../worker/delivery-row.ts';
 import type { ThreadPool } from '../worker/pool.ts';
 import type { Recorder } from '../worker/recorder.ts';
 import type { Turn, TurnReport } from '../worker/turn.ts';
-import type { Place } from './actor.ts';
 import { countMatches, exactTo } from './backlog.ts';
 import { createCursorWriter } from './cursors.ts';
 import { type Dispatcher, createDispatcher } from './dispatcher.ts';
+import type { Place } from './place.ts';
 import { loadPlaces } from './places.ts';
+import { readSideItems } from './side-items.ts';
+import type { SideQuestion, StoredSideItem } from './side-list.ts';
 
 const writeCursorsEveryMs = 1_000;
 const reloadRetryMs = 500;
@@ -24,6 +26,11 @@ export type Deliveries = AsyncDisposable & {
   dispatcher: Dispatcher;
   /** Puts a changed configuration in force, all of it between two turns of the event loop. */
   apply(change: ConfigurationChange): Promise<void>;
+  /**
+   * Runs `work`, which may change where the endpoint stands, while nothing is on the wire to it and nothing unrecorded;
+   * then goes on from what is stored. Waits for the request under way, which may take as long as its time-out.
+   */
+  whileStill<T>(endpointId: string, work: () => Promise<T>): Promise<T>;
   /** Sends nothing more, and resolves when nothing is on the wire. */
   drain(): Promise<void>;
 };
@@ -65,6 +72,7 @@ export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }
       interrupt: (slot) => pool.interrupt(slot),
       run: (turn, done) => void run(turn, done),
       readPage: (after, done) => void readPage(after, done),
+      readSide: (endpointId, question, done) => void readSide(endpointId, question, done),
       reload: (endpointId) => void reload(endpointId),
     },
   });
@@ -105,6 +113,20 @@ export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }
     done(page);
   }
 
+  async function readSide(
+    endpointId: string,
+    question: SideQuestion,
+    done: (items: readonly StoredSideItem[] | null) => void,
+  ): Promise<void> {
+    let items: readonly StoredSideItem[] | null = null;
+    try {
+      items = await readSideItems(orm, endpointId, question);
+    } catch (error) {
+      log.warn({ endpoint_id: endpointId, reason: reasonOf(error) }, 'tests and replays not read; trying again');
+    }
+    done(items);
+  }
+
   async function reload(endpointId: string): Promise<void> {
     const actor = dispatcher.actor(endpointId);
     if (!actor || closed) return;
@@ -114,7 +136,7 @@ export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }
       const place = (await loadPlaces(orm, [actor.endpoint], asOf)).get(endpointId);
       if (!place || dispatcher.actor(endpointId) !== actor) return;
       // What came meanwhile was added to the old number.
-      dispatcher.load(endpointId, { ...place, backlog: place.backlog + actor.backlog - before }, asOf);
+      dispatcher.load(endpointId, { ...place, backlog: place.backlog + actor.backlog - before });
     } catch (error) {
       log.warn({ endpoint_id: endpointId, reason: reasonOf(error) }, 'its place could not be read; trying again');
       setTimeout(() => void reload(endpointId), reloadRetryMs);
@@ -175,6 +197,14 @@ export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }
       for (const endpoint of started) {
         const place = places.get(endpoint.id);
         dispatcher.add(endpoint, place ? { ...place, backlogIsFloor: place.backlogIsFloor || isFloor } : null);
+      }
+    },
+    async whileStill(endpointId, work) {
+      await new Promise<void>((still) => dispatcher.hold(endpointId, still));
+      try {
+        return await work();
+      } finally {
+        dispatcher.release(endpointId);
       }
     },
     async drain() {

@@ -7,39 +7,26 @@ import type { PauseReason } from '../model/webhook-cursor.ts';
 import { compilePatterns } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Turn, TurnReport } from '../worker/turn.ts';
-import { Actor, type Place } from './actor.ts';
+import { Actor } from './actor.ts';
+import { createAlarms } from './alarms.ts';
+import { createHolds } from './holds.ts';
+import { type Place, unknownPlace } from './place.ts';
+import { type RefillPorts, createRefill } from './refill.ts';
+import { createRoutes } from './routes.ts';
 import { createShares } from './shares.ts';
 
 /** A turn out for longer than this moves over to the slow share, and its endpoint's next one starts there. */
 const slowAfterMs = 250;
 
-export type DispatcherPorts = {
-  /** Monotonic milliseconds. */
-  now(): number;
+export type DispatcherPorts = RefillPorts & {
   /** Calls back once after `delayMs`; returns what cancels it. */
   schedule(delayMs: number, callback: () => void): () => void;
   /** Runs a turn on a thread; null when it was lost and nothing is known of it. */
   run(turn: Turn, done: (report: TurnReport | null) => void): void;
   /** Tells a running turn to stop before its next request. */
   interrupt(slot: number): void;
-  /** Reads consecutive events after a position; an empty page means that the read failed or there are none yet. */
-  readPage(after: number, done: (page: readonly LogEntry[]) => void): void;
   /** Reads an endpoint's place again from the database, and hands it to `load`. */
   reload(endpointId: string): void;
-};
-
-const unknownPlace: Place = {
-  generation: 0,
-  resumes: 0,
-  pauseReason: null,
-  cursor: 0,
-  previous: 0,
-  settled: new Set(),
-  retry: null,
-  side: [],
-  backlog: 0,
-  backlogIsFloor: true,
-  lastError: null,
 };
 
 export type Dispatcher = ReturnType<typeof createDispatcher>;
@@ -56,61 +43,29 @@ export function createDispatcher({
 }) {
   const shares = createShares(limits);
   const actors = new Map<string, Actor>();
-  const routes = new Map<string, Actor[]>();
-  const timers = new Map<Actor, { at: number; cancel: () => void }>();
+  const routes = createRoutes(actors);
+  const alarms = createAlarms(ports, consider);
+  const refill = createRefill({ ports, alarms, position: () => position, consider });
+  const holds = createHolds();
   /** Endpoints removed while a turn was out: a new actor of that name waits until it is back. */
   const leaving = new Set<string>();
   const queues = { fast: [] as Actor[], slow: [] as Actor[] };
   let position = start;
   let stopped = false;
 
-  function route(type: string): Actor[] {
-    let found = routes.get(type);
-    if (!found) {
-      found = [...actors.values()].filter((actor) => actor.matches(type));
-      // Types come from outside: a bound keeps a flood of new ones from growing this without end.
-      if (routes.size >= 10_000) routes.clear();
-      routes.set(type, found);
-    }
-    return found;
-  }
-
   /** Decides what an actor does next; called after everything that may have changed it. */
   function consider(actor: Actor): void {
     if (stopped || actors.get(actor.endpoint.id) !== actor) return;
-    if (actor.wantsPage()) read(actor);
-    if (actor.queued) return;
-    const now = ports.now();
-    const choice = actor.choose(now);
+    refill.start(actor);
+    if (actor.queued || holds.has(actor.endpoint.id)) return;
+    const choice = actor.choose(ports.now());
     if (choice?.kind === 'wait') {
-      wakeAt(actor, choice.at, now);
+      alarms.set(actor, choice.at);
     } else if (choice) {
       actor.queued = true;
       queues[actor.slow ? 'slow' : 'fast'].push(actor);
       drain();
     }
-  }
-
-  function wakeAt(actor: Actor, at: number, now: number): void {
-    const timer = timers.get(actor);
-    if (timer && timer.at <= at) return;
-    timer?.cancel();
-    const cancel = ports.schedule(Math.max(0, at - now), () => {
-      timers.delete(actor);
-      consider(actor);
-    });
-    timers.set(actor, { at, cancel });
-  }
-
-  function read(actor: Actor): void {
-    actor.reading = true;
-    ports.readPage(actor.examined, (page) => {
-      actor.reading = false;
-      actor.takePage(page, position);
-      // Behind, and no page came: the read failed. Asking at once would spin.
-      if (page.length > 0) consider(actor);
-      else if (!actor.live) wakeAt(actor, ports.now() + 250, ports.now());
-    });
   }
 
   /** Gives free slots to the actors that wait for one, in the order in which they came. */
@@ -130,10 +85,11 @@ export function createDispatcher({
 
   function begin(actor: Actor, slot: number): void {
     actor.queued = false;
-    const choice = actors.get(actor.endpoint.id) === actor && !stopped ? actor.choose(ports.now()) : null;
+    const { id } = actor.endpoint;
+    const choice = actors.get(id) === actor && !stopped && !holds.has(id) ? actor.choose(ports.now()) : null;
     if (!choice || choice.kind === 'wait') {
       shares.release(slot);
-      if (choice?.kind === 'wait') wakeAt(actor, choice.at, ports.now());
+      if (choice?.kind === 'wait') alarms.set(actor, choice.at);
       return;
     }
     const turn = actor.begin(choice, slot);
@@ -149,24 +105,20 @@ export function createDispatcher({
       out = false;
       cancel();
       shares.release(slot);
-      if (actors.get(turn.receiver.id) !== actor) {
-        leaving.delete(turn.receiver.id);
+      if (actors.get(id) !== actor) {
+        leaving.delete(id);
         // Its place was read before the rows of this turn were there.
-        if (actors.has(turn.receiver.id)) ports.reload(turn.receiver.id);
+        if (actors.has(id)) ports.reload(id);
       } else if (report) {
         actor.finish(report, turn.resumes, ports.now());
       } else {
         actor.lose();
-        ports.reload(turn.receiver.id);
+        ports.reload(id);
       }
+      holds.tell(id);
       consider(actor);
       drain();
     });
-  }
-
-  function forgetTimer(actor: Actor): void {
-    timers.get(actor)?.cancel();
-    timers.delete(actor);
   }
 
   function interrupt(actor: Actor): void {
@@ -192,11 +144,13 @@ export function createDispatcher({
         position = entry.position;
         if (entry.addressedTo !== null) {
           const actor = actors.get(entry.addressedTo);
-          actor?.takeAside(entry, 'test', ports.now());
-          if (actor) touched.add(actor);
+          if (!actor) continue;
+          // Its item was committed with it.
+          actor.side.stir();
+          touched.add(actor);
           continue;
         }
-        for (const actor of route(entry.type)) {
+        for (const actor of routes.to(entry.type)) {
           // Its place lies ahead of what the dispatcher has read.
           if (entry.position <= actor.examined) continue;
           actor.backlog += 1;
@@ -237,11 +191,11 @@ export function createDispatcher({
       routes.clear();
       interrupt(actor);
       if (actor.running) leaving.add(endpointId);
-      forgetTimer(actor);
+      alarms.forget(actor);
     },
 
-    /** Takes an endpoint's stored place after `reload`, as of a log that ends at `asOf`. */
-    load(endpointId: string, place: Place, asOf = position): void {
+    /** Takes an endpoint's stored place after `reload`. */
+    load(endpointId: string, place: Place): void {
       const actor = actors.get(endpointId);
       // While a turn of its former self is out, that turn's end reads the place again.
       if (!actor || leaving.has(endpointId)) return;
@@ -250,9 +204,39 @@ export function createDispatcher({
         ports.reload(endpointId);
         return;
       }
-      forgetTimer(actor);
-      actor.load(place, ports.now(), asOf);
+      alarms.forget(actor);
+      actor.load(place, ports.now());
       actor.takePage([], position);
+      consider(actor);
+    },
+
+    /**
+     * Begins no turn of an endpoint until `release`, tells the running one to end, and calls `still` as soon as none is
+     * out. Several may hold it at once.
+     */
+    hold(endpointId: string, still: () => void): void {
+      holds.add(endpointId, still);
+      const actor = actors.get(endpointId);
+      if (actor) interrupt(actor);
+      if (!actor?.running && !leaving.has(endpointId)) holds.tell(endpointId);
+    },
+
+    /** Ends a hold. Where the endpoint stands may have been changed meanwhile: nothing is sent before it is read. */
+    release(endpointId: string): void {
+      holds.release(endpointId);
+      const actor = actors.get(endpointId);
+      if (!actor) return;
+      actor.overtaken = actor.loading;
+      if (actor.loading) return;
+      actor.loading = true;
+      ports.reload(endpointId);
+    },
+
+    /** Something was added to what is stored beside an endpoint's line. */
+    stirSide(endpointId: string): void {
+      const actor = actors.get(endpointId);
+      if (!actor) return;
+      actor.side.stir();
       consider(actor);
     },
 
@@ -269,7 +253,7 @@ export function createDispatcher({
       if (!actor) return;
       actor.resume(resumes, ports.now());
       actor.overtaken = actor.loading;
-      forgetTimer(actor);
+      alarms.forget(actor);
       consider(actor);
     },
 
@@ -278,7 +262,7 @@ export function createDispatcher({
       stopped = true;
       for (const actor of actors.values()) {
         interrupt(actor);
-        forgetTimer(actor);
+        alarms.forget(actor);
       }
     },
   };

@@ -2,11 +2,10 @@
 
 import { type EntityManager, IsolationLevel, type MikroORM } from '@mikro-orm/postgresql';
 import type { PauseReason } from '../model/webhook-cursor.ts';
-import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
 import { countMatches, exactTo } from './backlog.ts';
 import { compilePatterns, filterText } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
-import type { Place } from './actor.ts';
+import type { Place } from './place.ts';
 
 type Cursor = {
   endpointId: string;
@@ -19,6 +18,7 @@ type Cursor = {
   filter: string;
   backlog: number;
   lastError: string | null;
+  sideWaits: boolean;
 };
 
 type LineRow = {
@@ -31,19 +31,8 @@ type LineRow = {
   waitMs: number;
 };
 
-type SideRow = {
-  endpointId: string;
-  origin: DeliveryOrigin;
-  position: number;
-  id: string;
-  type: string;
-  payload: string;
-  attempts: number;
-  waitMs: number;
-};
-
-/** What is left of a stored wait, by the database's clock, and never more than was stored. */
-const waitLeft = `greatest(0, least(d.wait_ms, d.wait_ms -
+/** What is left of the wait stored in a row `d`, by the database's clock, and never more than was stored. */
+export const waitLeft = `greatest(0, least(d.wait_ms, d.wait_ms -
   extract(epoch from clock_timestamp() - d.recorded_at) * 1000))::float8 as "waitMs"`;
 
 /** The places of those of `endpoints` that have one, as of a log that ends at `head`. */
@@ -54,9 +43,9 @@ export async function loadPlaces(
 ): Promise<Map<string, Place>> {
   const ids = JSON.stringify(endpoints.map(({ id }) => id));
   // One snapshot: a cursor that is written between the reads would not belong to the rows above it.
-  const { cursors, lines, sides } = await orm.em
+  const { cursors, lines } = await orm.em
     .fork()
-    .transactional((em) => readStored(em, ids, head), { isolationLevel: IsolationLevel.REPEATABLE_READ });
+    .transactional((em) => readStored(em, ids), { isolationLevel: IsolationLevel.REPEATABLE_READ });
   const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
   const unseen = cursors.map((cursor) => {
     const sameFilter = cursor.filter === filterText(byId.get(cursor.endpointId)!.events);
@@ -80,9 +69,7 @@ export async function loadPlaces(
         previous: cursor.previous,
         settled,
         retry: retryOf(line, settled, cursor.resumes),
-        side: (sides.get(cursor.endpointId) ?? []).map(({ origin, attempts, waitMs, ...entry }) => {
-          return { origin, attempts, waitMs, entry: { ...entry, addressedTo: cursor.endpointId } };
-        }),
+        sideWaits: cursor.sideWaits,
         backlog: Math.max(0, stored + counts[index]!.count - counted),
         backlogIsFloor: counts[index]!.isFloor || stored >= exactTo,
         lastError: cursor.lastError,
@@ -92,12 +79,13 @@ export async function loadPlaces(
   );
 }
 
-async function readStored(em: EntityManager, ids: string, head: number) {
+async function readStored(em: EntityManager, ids: string) {
   const cursors = await em.execute<Cursor[]>(
     `select endpoint_id as "endpointId", generation::float8 as generation, resumes, pause_reason as "pauseReason",
             position::float8 as position, previous::float8 as previous, examined::float8 as examined, filter,
-            backlog, last_error as "lastError"
-       from webhook_cursors
+            backlog, last_error as "lastError",
+            exists (select 1 from webhook_side_items s where s.endpoint_id = c.endpoint_id) as "sideWaits"
+       from webhook_cursors c
       where position is not null and endpoint_id in (select json_array_elements_text(?::json))`,
     [ids],
   );
@@ -112,22 +100,7 @@ async function readStored(em: EntityManager, ids: string, head: number) {
       [ids],
     ),
   );
-  const sides = groupByEndpoint(
-    await em.execute<SideRow[]>(
-      `select s.endpoint_id as "endpointId", s.origin, e.position::float8 as position, e.id, e.type, e.payload,
-              coalesce(d.attempt_count, 0) as attempts, coalesce(d."waitMs", 0) as "waitMs"
-         from webhook_side_items s
-         join webhook_events e on e.id = s.event_id and e.position <= ?
-         join webhook_cursors c on c.endpoint_id = s.endpoint_id
-         left join lateral (select d.attempt_count, ${waitLeft} from webhook_deliveries d
-                             where d.event_id = s.event_id and d.endpoint_id = s.endpoint_id and d.origin = s.origin
-                               and d.resumes = c.resumes
-                             order by d.id desc limit 1) d on true
-        where s.endpoint_id in (select json_array_elements_text(?::json)) order by e.position`,
-      [head, ids],
-    ),
-  );
-  return { cursors, lines, sides };
+  return { cursors, lines };
 }
 
 /** The newest failed attempt of what is not settled, as far as it counts: a resume starts the count anew. */

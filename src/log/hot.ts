@@ -3,8 +3,9 @@
 // It may lag, lie, hang or be wiped: whoever reads it must check that positions follow each other, and read what is
 // missing from Postgres. Nothing here blocks its caller for longer than a time-out.
 
-import { Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { LogEntry } from './entry.ts';
+import { openValkey, problemOf } from './valkey.ts';
 
 const keptEntries = 50_000;
 const commandTimeoutMs = 1_000;
@@ -41,31 +42,17 @@ export async function openHotLog({
   onChange: (ready: boolean, reason: string | null) => void;
   verify: (found: LogEntry) => Promise<string | null>;
 }): Promise<HotLog> {
-  const options = {
-    enableOfflineQueue: false,
-    // A command sent twice after a reconnect would be two entries, were it not for the explicit ids; still, never.
-    maxRetriesPerRequest: 0,
-    connectTimeout: commandTimeoutMs,
-    retryStrategy: (tries: number) => Math.min(50 * 2 ** Math.min(tries, 5), 1_000),
-  };
-  const producer = new Redis(url, { ...options, commandTimeout: commandTimeoutMs });
+  const producer = openValkey({ url, commandTimeoutMs, onProblem: away });
   // Blocking reads have a connection of their own: any other command would wait behind them.
-  const consumer = new Redis(url, { ...options, commandTimeout: blockMs + commandTimeoutMs });
+  const consumer = openValkey({ url, commandTimeoutMs: blockMs + commandTimeoutMs, onProblem: away });
   let key = firstKey;
   let problem: string | null = null;
   let ready = false;
   let inFlight = 0;
   let closed = false;
 
-  for (const client of [producer, consumer]) {
-    client.on('error', (error: Error) => away(error));
-    client.on('close', () => away(new Error('connection closed')));
-  }
-
-  function away(error: Error): void {
-    // What Valkey itself says is for the operator; the client's own messages name the host, or its options.
-    const { code } = error as { code?: string };
-    problem = error.name === 'ReplyError' ? error.message : (code ?? 'does not answer');
+  function away(reason: string): void {
+    problem = reason;
     if (!ready || closed) return;
     ready = false;
     onChange(false, problem);
@@ -90,7 +77,7 @@ export async function openHotLog({
       ready = true;
       onChange(true, null);
     } catch (error) {
-      away(error as Error);
+      away(problemOf(error));
     }
   }
 
@@ -127,7 +114,7 @@ export async function openHotLog({
           const refused = results?.findIndex(([error]) => error !== null) ?? -1;
           return refused === -1 ? undefined : lookAt(entries[refused]!.position);
         })
-        .catch(away)
+        .catch((error: unknown) => away(problemOf(error)))
         .finally(() => {
           inFlight -= entries.length;
         });
@@ -140,7 +127,7 @@ export async function openHotLog({
         const answer = await consumer.xread('COUNT', 1_000, 'BLOCK', blockMs, 'STREAMS', key, `${after}-0`);
         return answer === null ? [] : answer[0]![1].map(([id, fields]) => toEntry(id, fields));
       } catch (error) {
-        away(error as Error);
+        away(problemOf(error));
         // A hung connection would keep the next reads waiting behind this one.
         if (!closed) consumer.disconnect(true);
         return null;
@@ -148,7 +135,7 @@ export async function openHotLog({
     },
     async check() {
       // Not on the connection for blocking reads, which answers when they do.
-      if (ready) await producer.ping().catch(away);
+      if (ready) await producer.ping().catch((error: unknown) => away(problemOf(error)));
       else await probe();
       return problem;
     },

@@ -3,6 +3,8 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 
 export type LogIdentity = {
+  /** Of all keys of this installation, `tidings:<log id>`. */
+  prefix: string;
   /** The stream's key, `tidings:<log id>:<epoch>:events`. */
   key: string;
 };
@@ -38,5 +40,6 @@ async function update(orm: MikroORM, change: string): Promise<LogIdentity> {
     .execute<[{ id: string; epoch: string }]>(
       `update webhook_log_head set ${change} returning log_id as id, epoch::text`,
     );
-  return { key: `tidings:${head.id}:${head.epoch}:events` };
+  const prefix = `tidings:${head.id}`;
+  return { prefix, key: `${prefix}:${head.epoch}:events` };
 }

@@ -4,11 +4,13 @@ import { Migrator } from '@mikro-orm/migrations';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { FirstTables } from '../../migrations/0001-first-tables.ts';
 import { SignInTables } from '../../migrations/0002-sign-in.ts';
+import { RewindAndReplay } from '../../migrations/0003-rewind-and-replay.ts';
 import { openOrm } from './orm.ts';
 
 const migrations = [
   { name: '0001-first-tables', class: FirstTables },
   { name: '0002-sign-in', class: SignInTables },
+  { name: '0003-rewind-and-replay', class: RewindAndReplay },
 ];
 
 /** Any number that nobody else locks: "tidi" in ASCII. */

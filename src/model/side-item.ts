@@ -1,4 +1,4 @@
-// A delivery beside an endpoint's line, kept until its last attempt is recorded.
+// A test or a replay, delivered beside an endpoint's line and kept until its last attempt is recorded.
 
 import { type InferEntity, defineEntity, p } from '@mikro-orm/core';
 
@@ -6,6 +6,7 @@ export const SideItem = defineEntity({
   name: 'SideItem',
   tableName: 'webhook_side_items',
   properties: {
+    /** Those of one endpoint are sent in the order of their ids. */
     id: p.uuid().primary(),
     endpointId: p.text().fieldName('endpoint_id'),
     eventId: p.uuid().fieldName('event_id'),

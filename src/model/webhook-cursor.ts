@@ -10,7 +10,7 @@ export const WebhookCursor = defineEntity({
   tableName: 'webhook_cursors',
   properties: {
     endpointId: p.text().primary().fieldName('endpoint_id'),
-    /** A new number each time the endpoint is given a place; rows of older ones no longer count. */
+    /** A new number each time the endpoint is given a place, or is rewound; rows of older ones no longer count. */
     generation: p.bigint('number').defaultRaw(`nextval('webhook_generations')`),
     /** Null while the endpoint is disabled: no place is kept. */
     position: p.bigint('number').nullable(),
@@ -18,8 +18,10 @@ export const WebhookCursor = defineEntity({
     examined: p.bigint('number').default(0),
     filter: p.text().default(''),
     backlog: p.integer().default(0),
-    /** Position of the last event for this endpoint at or below `position`; 0 when there is none. */
+    /** Position of the last event for this endpoint at or below `position`; 0 when there is none after `since`. */
     previous: p.bigint('number').default(0),
+    /** The endpoint's line begins after this position: where it was added, or farther back, where it was rewound to. */
+    since: p.bigint('number').default(0),
     resumes: p.integer().default(0),
     pauseReason: p.enum(pauseReasons).nullable().fieldName('pause_reason'),
     lastError: p.text().nullable().fieldName('last_error'),

@@ -21,7 +21,7 @@ export const WebhookDelivery = defineEntity({
     status: p.enum(deliveryStatuses),
     httpStatus: p.integer().nullable().fieldName('http_status'),
     errorMessage: p.text().nullable().fieldName('error_message'),
-    /** This attempt's number, from 1, counted anew after a resume. */
+    /** This attempt's number, from 1, counted anew after a resume, a rewind or a replay. */
     attemptCount: p.integer().fieldName('attempt_count'),
     latencyMs: p.double().nullable().fieldName('latency_ms'),
     createdAt: p.datetime(3).fieldName('created_at'),
@@ -32,6 +32,8 @@ export const WebhookDelivery = defineEntity({
     /** How many resumes of its endpoint came before it. */
     resumes: p.integer(),
     origin: p.enum(deliveryOrigins),
+    /** Which test or replay it was an attempt of; null in the line. */
+    sideItemId: p.uuid().nullable().fieldName('side_item_id'),
     /** The wait that follows a `retrying` attempt; it ends `wait_ms` after `recorded_at`. */
     waitMs: p.bigint('number').nullable().fieldName('wait_ms'),
     recordedAt: p.datetime(3).fieldName('recorded_at').defaultRaw('clock_timestamp()'),

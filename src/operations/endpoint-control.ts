@@ -1,4 +1,4 @@
-// The endpoints in force, and what an admin does to them: reload, pause and resume.
+// The endpoints in force, and what an admin does to them: reload, pause, resume, rewind and replay.
 
 import { isDeepStrictEqual } from 'node:util';
 import { placeEndpoints } from '../dispatch/cursors.ts';
@@ -9,6 +9,8 @@ import { Refusal } from '../policy/refusal.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { ConfigProblem } from '../settings/problem.ts';
 import type { Webhooks } from '../settings/webhooks.ts';
+import { type ReplayWish, queueReplays } from './replay.ts';
+import { type RewindTo, findPlace, rewindCursor } from './rewind.ts';
 
 export type Reload = {
   applied: boolean;
@@ -28,6 +30,16 @@ export type EndpointControl = {
   pause(id: string): Promise<void>;
   /** Ends a pause; attempts are counted anew. Does nothing for an endpoint that is not paused. Refusal NOT_FOUND. */
   resume(id: string): Promise<void>;
+  /**
+   * Moves an endpoint's place back; what is on the wire ends and is recorded first. A paused endpoint stays paused.
+   * Refusal NOT_FOUND, CONFLICT for a disabled endpoint, BAD_USER_INPUT for a place that is ahead, gone, or none.
+   */
+  rewind(id: string, to: RewindTo): Promise<void>;
+  /**
+   * Queues failed deliveries to be sent again beside their endpoints' lines; returns how many. Refusal NOT_FOUND for an
+   * id of nothing, CONFLICT for what cannot be sent again, BAD_USER_INPUT for more than 100,000.
+   */
+  replay(wish: ReplayWish): Promise<number>;
 };
 
 export type EndpointControlParts = {
@@ -37,7 +49,12 @@ export type EndpointControlParts = {
   catchUp(): Promise<unknown>;
   deliveries: {
     apply(change: ConfigurationChange): Promise<void>;
-    dispatcher: { pause(id: string, reason: PauseReason): void; resume(id: string, resumes: number): void };
+    whileStill<T>(id: string, work: () => Promise<T>): Promise<T>;
+    dispatcher: {
+      pause(id: string, reason: PauseReason): void;
+      resume(id: string, resumes: number): void;
+      stirSide(id: string): void;
+    };
   };
 };
 
@@ -73,6 +90,12 @@ export async function createEndpointControl(
   function find(id: string): Endpoint {
     const endpoint = current.find((candidate) => candidate.id === id);
     if (!endpoint) throw new Refusal('NOT_FOUND', `There is no endpoint ${JSON.stringify(id.slice(0, 80))}.`);
+    return endpoint;
+  }
+
+  function findEnabled(id: string): Endpoint {
+    const endpoint = find(id);
+    if (!endpoint.enabled) throw new Refusal('CONFLICT', `${id} is disabled: enable it in the file first.`);
     return endpoint;
   }
 
@@ -116,6 +139,27 @@ export async function createEndpointControl(
           return rows[0]?.resumes;
         });
         if (resumes !== undefined) deliveries.dispatcher.resume(id, resumes);
+      }),
+    async rewind(id, to) {
+      // What is refused anyway does not disturb the line.
+      await transactions.run((em) => findPlace(em, findEnabled(id), to));
+      // The wait for a slow answer holds up no other change; by its end the endpoint may have been changed or removed.
+      await deliveries.whileStill(id, () =>
+        inTurn(() =>
+          transactions.run(async (em) => {
+            const endpoint = findEnabled(id);
+            await rewindCursor(em, endpoint, await findPlace(em, endpoint, to));
+          }),
+        ),
+      );
+    },
+    replay: (wish) =>
+      inTurn(async () => {
+        if ('endpointId' in wish) findEnabled(wish.endpointId);
+        const mayReplay = (id: string) => current.some((endpoint) => endpoint.id === id && endpoint.enabled);
+        const { endpoints, queued } = await transactions.run((em) => queueReplays(em, wish, mayReplay));
+        for (const id of endpoints) deliveries.dispatcher.stirSide(id);
+        return queued;
       }),
   };
 }

@@ -100,7 +100,7 @@ export const neededDeliveries = (table: string) => `
    where d.origin = 'line' and (d.status <> 'retrying' or (c.pause_reason is null and d.resumes = c.resumes))
   union all
   select d.id, d.endpoint_id from webhook_side_items s
-    join ${table} d on d.event_id = s.event_id and d.endpoint_id = s.endpoint_id and d.origin = s.origin`;
+    join ${table} d on d.event_id = s.event_id and d.side_item_id = s.id`;
 
 async function daysBefore(em: EntityManager, table: PartitionedTable, cutoff: number): Promise<Day[]> {
   const names = await partitionsOf(em, table);

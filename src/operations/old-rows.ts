@@ -11,6 +11,10 @@ const limits = { rows: 5_000, batches: 200 };
 const keyIsKept = '2 days';
 /** The longest window of the statistics is a week. */
 const minuteIsKept = '8 days';
+/** A used state is good for ten minutes, and must be known as used for as long as that. */
+const usedStateIsKept = '1 day';
+/** An expired session is good for nothing; the day is for clocks that differ. */
+const expiredSessionIsKept = '1 day';
 
 type Purge = { table: string; batch(em: EntityManager): Promise<number> };
 
@@ -29,6 +33,14 @@ export function purges({ cutoff, now }: { cutoff: number; now: number }): Purge[
     {
       table: 'webhook_endpoint_stats',
       batch: (em) => deleteOlder(em, 'webhook_endpoint_stats', 'minute', now, minuteIsKept),
+    },
+    {
+      table: 'oauth_used_states',
+      batch: (em) => deleteOlder(em, 'oauth_used_states', 'used_at', now, usedStateIsKept),
+    },
+    {
+      table: 'sessions',
+      batch: (em) => deleteOlder(em, 'sessions', 'expires_at', now, expiredSessionIsKept),
     },
   ];
 }
@@ -70,7 +82,7 @@ async function deleteEvents(em: EntityManager, cutoff: number): Promise<number> 
   return await countDeleted(em, `delete from webhook_events_default where id in (${old})`, [before]);
 }
 
-/** By the physical place of the row: neither table has an index on its time, and old rows lie at the front. */
+/** By the physical place of the row: none of these tables has an index on its time, and old rows lie at the front. */
 async function deleteOlder(
   em: EntityManager,
   table: string,

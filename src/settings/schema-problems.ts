@@ -6,13 +6,16 @@ import type { YamlFile } from './yaml-file.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** One problem a path, as several rules broken by one value are mostly one mistake; none where reading has told one. */
+/**
+ * One problem a path, as several rules broken by one value are mostly one mistake; none where reading has told one.
+ * `unknownKeys` holds sentences for some of the keys that the schema does not know.
+ */
 export function schemaProblems(
   issues: readonly Issue[],
   file: YamlFile,
-  laterKeys: readonly string[],
+  unknownKeys: Readonly<Record<string, string>>,
 ): ConfigProblem[] {
-  const found = issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? unknownKeys(issue) : [one(issue)]));
+  const found = issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? ofUnknownKeys(issue) : [one(issue)]));
   const told = new Set(file.problems.map(spot));
   const byPath = new Map<string, ConfigProblem>();
   for (const { path, message, at } of found) {
@@ -23,13 +26,11 @@ export function schemaProblems(
 
   type Found = { path: PropertyKey[]; message: string; at: 'value' | 'key' };
 
-  function unknownKeys(issue: Extract<Issue, { code: 'unrecognized_keys' }>): Found[] {
-    return issue.keys.map((key) => ({ path: [...issue.path, key], message: unknownKey(key), at: 'key' }));
-  }
-
-  function unknownKey(key: string): string {
-    if (laterKeys.includes(key)) return `the key "${key}" is not in this version yet; remove it`;
-    return key === '<<' ? '"<<" is no merge here; "defaults" holds what endpoints share' : 'this key is unknown here';
+  function ofUnknownKeys(issue: Extract<Issue, { code: 'unrecognized_keys' }>): Found[] {
+    return issue.keys.map((key) => {
+      const message = (Object.hasOwn(unknownKeys, key) ? unknownKeys[key] : undefined) ?? 'this key is unknown here';
+      return { path: [...issue.path, key], message, at: 'key' };
+    });
   }
 
   function one(issue: Issue): Found {

@@ -1,7 +1,8 @@
-// Everything a start reads before it opens anything: the environment, and the configuration file with its secrets.
+// Everything a start reads before it opens anything: the environment, and the configuration files with their secrets.
 
 import { join } from 'node:path';
 import { type Settings, readEnvironment } from './environment.ts';
+import { type OAuth, readOAuth } from './oauth.ts';
 import { problemLine } from './problem.ts';
 import { type Secrets, type SecretWarning, createSecrets } from './secrets.ts';
 import { type ServiceSecrets, resolveServiceSecrets } from './service-secrets.ts';
@@ -19,11 +20,12 @@ export function readSettings(): Settings & { workDirectory: string; stateDirecto
 export type Configuration = {
   serviceSecrets: ServiceSecrets;
   webhooks: Extract<Webhooks, { ok: true }>;
-  /** Reads the file and the secrets again. */
+  oauth: Extract<OAuth, { ok: true }>;
+  /** Reads config/webhooks.yaml and its secrets again; config/oauth.yaml is read by a start alone. */
   read(): Promise<Webhooks>;
 };
 
-/** Throws a StartError with every problem of the file and of the service's own secrets. */
+/** Throws a StartError with every problem of both files and of the service's own secrets. */
 export async function readConfiguration(
   settings: Pick<Settings, 'allowHttp' | 'secretsDirectory' | 'databaseUrl'> & {
     workDirectory: string;
@@ -34,12 +36,13 @@ export async function readConfiguration(
   const secrets: Secrets = createSecrets({ directory: settings.secretsDirectory, warn });
   const read = () => readWebhooks({ directory: settings.workDirectory, allowHttp: settings.allowHttp, secrets });
   const webhooks = await read();
+  const oauth = await readOAuth({ directory: settings.workDirectory, secrets });
   const localDirectory = settings.databaseUrl === null ? settings.stateDirectory : null;
   const serviceSecrets = await resolveServiceSecrets({ secrets, localDirectory });
   const problems = [
-    ...(webhooks.ok ? [] : webhooks.problems.map(problemLine)),
+    ...[webhooks, oauth].flatMap((file) => (file.ok ? [] : file.problems.map(problemLine))),
     ...('problems' in serviceSecrets ? serviceSecrets.problems : []),
   ];
-  if (!webhooks.ok || 'problems' in serviceSecrets) throw new StartError(...problems);
-  return { serviceSecrets, webhooks, read };
+  if (!webhooks.ok || !oauth.ok || 'problems' in serviceSecrets) throw new StartError(...problems);
+  return { serviceSecrets, webhooks, oauth, read };
 }

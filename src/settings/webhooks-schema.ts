@@ -1,12 +1,12 @@
 // The form of config/webhooks.yaml: each key with its rule and its description, for the reader and for editors.
 
 import { z } from 'zod';
+import { complain, configId, printedJsonSchema, secretName } from './config-schema.ts';
 import { durationPattern, durations } from './duration.ts';
 import { headerNameProblem, headerValueProblem, headersProblems } from './endpoint-headers.ts';
 import { endpointUrlProblem } from './endpoint-url.ts';
 import { exhaustions, orderings } from './endpoint.ts';
 import { type SigningScheme, signingSchemes } from '../signing/sign.ts';
-import { secretNamePattern } from './secrets.ts';
 
 export const delays = durations('1ms', '7d');
 export const timeouts = durations('1ms', '5m');
@@ -27,12 +27,14 @@ export const builtIn = {
   previous_secrets: [] as string[],
 };
 
-/** Values and keys that the contract names and this version lacks. */
+/** Values that the contract names and this version lacks. */
 const later = { ordering: ['subject', 'none'], on_exhausted: ['hold'] };
-export const laterKeys = ['rate_limit'];
 
-const secretNameRule = 'must be the NAME of a secret (letters, digits, "_", "." and "-"), never the secret itself';
-const secretName = z.string(secretNameRule).regex(secretNamePattern, secretNameRule);
+/** What is said of keys that could be expected here. */
+export const unknownKeys = {
+  rate_limit: 'the key "rate_limit" is not in this version yet; remove it',
+  '<<': '"<<" is no merge here; "defaults" holds what endpoints share',
+};
 
 const headerName = z.string().superRefine((name, context) => complain(context, headerNameProblem(name)));
 const headerValue = z
@@ -96,10 +98,7 @@ const policy = {
 export function webhooksSchema({ allowHttp }: { allowHttp: boolean }) {
   const endpoint = z.strictObject(
     {
-      id: z
-        .string('must be text; put it in quotes')
-        .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'must be 1 to 63 of a-z, 0-9, "_" and "-", the first a letter or digit')
-        .meta({ description: 'Names the endpoint in logs, metrics and the API. Unique.' }),
+      id: configId.meta({ description: 'Names the endpoint in logs, metrics and the API. Unique.' }),
       url: z
         .string('must be a URL')
         .superRefine((url, context) => complain(context, endpointUrlProblem(url, allowHttp)))
@@ -150,7 +149,7 @@ export function webhooksSchema({ allowHttp }: { allowHttp: boolean }) {
 
 /** The JSON Schema (draft 2020-12) of the file, as committed for editors. */
 export function webhooksJsonSchema(): string {
-  return `${JSON.stringify(z.toJSONSchema(webhooksSchema({ allowHttp: true }), { target: 'draft-2020-12' }), null, 2)}\n`;
+  return printedJsonSchema(webhooksSchema({ allowHttp: true }));
 }
 
 export type WebhooksYaml = z.output<ReturnType<typeof webhooksSchema>>;
@@ -176,8 +175,4 @@ function available<const T extends readonly [string, ...string[]]>(values: T, mi
       return comes ? `the value "${input}" is not in this version yet; write ${known}` : `must be ${known}`;
     },
   });
-}
-
-function complain(context: z.RefinementCtx, message: string | null): void {
-  if (message !== null) context.addIssue({ code: 'custom', message });
 }

@@ -1,53 +1,15 @@
-// Resolves the secrets that a webhooks file names, and checks that they can sign.
+// Where a webhooks file names secrets, and whether a secret can sign there.
 
 import { parseSigningSecret } from '../signing/secret.ts';
-import type { ConfigProblem } from './problem.ts';
-import { type ResolvedSecret, type Secrets, secretNamePattern } from './secrets.ts';
+import type { SecretReference } from './file-secrets.ts';
+import { asList, asMap } from './plain-value.ts';
 import { builtIn } from './webhooks-schema.ts';
-import type { YamlFile } from './yaml-file.ts';
-
-export type WebhooksSecrets = {
-  /** By name; a secret that cannot be used is absent. */
-  values: ReadonlyMap<string, string>;
-  problems: ConfigProblem[];
-  warnings: ConfigProblem[];
-};
-
-/** A place in the file where a name stands, and whether the endpoint it serves signs `timestamped`. */
-type Reference = { name: string; path: PropertyKey[]; timestamped: boolean };
 
 /**
- * Resolves every name once. Works on whatever the file holds, right or wrong, so that its problems come together with
- * all others; endpoints that are disabled are passed over.
+ * Works on whatever the file holds, right or wrong, so that the problems of its secrets come together with all others;
+ * endpoints that are disabled are passed over.
  */
-export async function resolveWebhooksSecrets(file: YamlFile, secrets: Secrets): Promise<WebhooksSecrets> {
-  const problems: ConfigProblem[] = [];
-  const warnings: ConfigProblem[] = [];
-  const values = new Map<string, string>();
-  const resolved = new Map<string, ResolvedSecret>();
-
-  for (const { name, path, timestamped } of references(file.value)) {
-    const found = resolved.get(name) ?? (await secrets.resolve(name));
-    resolved.set(name, found);
-    const note = (list: ConfigProblem[], message: string) => list.push(...nonNull(file.problemAt(path, message)));
-    if ('problem' in found) {
-      note(problems, found.missing ? found.problem : `the secret cannot be used: ${found.problem}`);
-      continue;
-    }
-    const parsed = parseSigningSecret(found.value);
-    if ('problem' in parsed) {
-      note(problems, `the secret cannot be used: ${parsed.problem}`);
-    } else if (timestamped && parsed.key.kind === 'ed25519') {
-      note(problems, 'a whsk_ secret cannot sign "timestamped"; use "signing: [standard]", or another secret');
-    } else {
-      if (parsed.warning !== undefined) note(warnings, parsed.warning);
-      values.set(name, found.value);
-    }
-  }
-  return { values, problems, warnings };
-}
-
-function references(value: unknown): Reference[] {
+export function webhooksSecrets(value: unknown): SecretReference[] {
   const root = asMap(value);
   const defaults = asMap(root['defaults']);
   return asList(root['endpoints']).flatMap((item, index) => {
@@ -58,24 +20,19 @@ function references(value: unknown): Reference[] {
     const [previous, path] = Object.hasOwn(endpoint, 'previous_secrets')
       ? [endpoint['previous_secrets'], [...own, 'previous_secrets']]
       : [defaults['previous_secrets'], ['defaults', 'previous_secrets']];
-    const named = [
-      { name: endpoint['secret'], path: [...own, 'secret'] },
-      ...asList(previous).map((name, place) => ({ name, path: [...path, place] })),
+    const check = (secret: string) => checkSigning(secret, timestamped);
+    return [
+      { name: endpoint['secret'], path: [...own, 'secret'], check },
+      ...asList(previous).map((name, place) => ({ name, path: [...path, place], check })),
     ];
-    return named.flatMap(({ name, path: place }) =>
-      typeof name === 'string' && secretNamePattern.test(name) ? [{ name, path: place, timestamped }] : [],
-    );
   });
 }
 
-function asMap(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
-}
-
-function asList(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? (value as unknown[]) : [];
-}
-
-function nonNull<T>(value: T | null): T[] {
-  return value === null ? [] : [value];
+function checkSigning(secret: string, timestamped: boolean): { problem?: string; warning?: string } {
+  const parsed = parseSigningSecret(secret);
+  if ('problem' in parsed) return { problem: `the secret cannot be used: ${parsed.problem}` };
+  if (timestamped && parsed.key.kind === 'ed25519') {
+    return { problem: 'a whsk_ secret cannot sign "timestamped"; use "signing: [standard]", or another secret' };
+  }
+  return parsed.warning === undefined ? {} : { warning: parsed.warning };
 }

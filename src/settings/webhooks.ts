@@ -1,16 +1,11 @@
 // Reads config/webhooks.yaml into endpoints that are complete, or into every problem it has.
 
+import { readConfigFile } from './config-file.ts';
 import type { Endpoint } from './endpoint.ts';
-import { type ConfigProblem, inFileOrder } from './problem.ts';
-import { schemaProblems } from './schema-problems.ts';
+import type { ConfigProblem } from './problem.ts';
 import type { Secrets } from './secrets.ts';
-import { type WebhooksYaml, builtIn, delays, laterKeys, timeouts, webhooksSchema } from './webhooks-schema.ts';
-import { resolveWebhooksSecrets } from './webhooks-secrets.ts';
-import { type YamlFile, readYamlFile } from './yaml-file.ts';
-
-const webhooksFile = 'config/webhooks.yaml';
-/** A file with more problems than this is not a file for Tidings. */
-const mostProblems = 1_000;
+import { type WebhooksYaml, builtIn, delays, timeouts, unknownKeys, webhooksSchema } from './webhooks-schema.ts';
+import { webhooksSecrets } from './webhooks-secrets.ts';
 
 export type WebhooksOptions = {
   /** The working directory. */
@@ -33,28 +28,22 @@ export type Webhooks =
 
 /** Never throws. Problems and warnings come in the order of the file, at most 1,000 of each. */
 export async function readWebhooks({ directory, allowHttp, secrets }: WebhooksOptions): Promise<Webhooks> {
-  const file = await readYamlFile(directory, webhooksFile);
-  if (file.missing) return { ok: true, endpoints: [], missing: true, warnings: [missingWarning()] };
-  if (file.value === undefined) return { ok: false, problems: inFileOrder(file.problems), warnings: [] };
-
-  // An empty file is a map without keys, and told so.
-  const parsed = webhooksSchema({ allowHttp }).safeParse(file.value ?? {});
-  const resolved = secrets === null ? null : await resolveWebhooksSecrets(file, secrets);
-  const problems = inFileOrder([
-    ...file.problems,
-    ...(parsed.success ? [] : schemaProblems(parsed.error.issues, file, laterKeys)),
-    ...duplicateIds(file),
-    ...(resolved?.problems ?? []),
-  ]).slice(0, mostProblems);
-  const warnings = inFileOrder(resolved?.warnings ?? []).slice(0, mostProblems);
-  if (!parsed.success || problems.length > 0) return { ok: false, problems, warnings };
-  const { defaults = {}, endpoints } = parsed.data;
-  const values = resolved?.values ?? new Map<string, string>();
+  const form = {
+    file: 'config/webhooks.yaml',
+    schema: webhooksSchema({ allowHttp }),
+    list: 'endpoints',
+    unknownKeys,
+    without: 'no webhooks are sent',
+    secretsIn: webhooksSecrets,
+  };
+  const read = await readConfigFile(form, { directory, secrets });
+  if (!read.ok) return read;
+  const { defaults = {}, endpoints = [] } = read.content ?? {};
   return {
     ok: true,
-    missing: false,
-    endpoints: endpoints.map((endpoint) => complete({ ...builtIn, ...defaults, ...endpoint }, values)),
-    warnings,
+    missing: read.content === null,
+    endpoints: endpoints.map((endpoint) => complete({ ...builtIn, ...defaults, ...endpoint }, read.secrets)),
+    warnings: read.warnings,
   };
 }
 
@@ -80,24 +69,4 @@ function complete(endpoint: Complete, values: ReadonlyMap<string, string>): Endp
     previousSecretNames: endpoint.previous_secrets,
     secrets: names.flatMap((name) => values.get(name) ?? []),
   };
-}
-
-/** Looks into whatever the file holds, right or wrong. */
-function duplicateIds(file: YamlFile): ConfigProblem[] {
-  const { endpoints } = (file.value ?? {}) as { endpoints?: unknown };
-  if (!Array.isArray(endpoints)) return [];
-  const first = new Map<string, number>();
-  return (endpoints as unknown[]).flatMap((endpoint, index) => {
-    const id = (endpoint as { id?: unknown } | null)?.id;
-    if (typeof id !== 'string') return [];
-    const before = first.get(id);
-    if (before === undefined) first.set(id, index);
-    const message = `the id is taken by endpoints.${before}`;
-    return before === undefined ? [] : (file.problemAt(['endpoints', index, 'id'], message) ?? []);
-  });
-}
-
-function missingWarning(): ConfigProblem {
-  const message = 'the file does not exist, so no webhooks are sent; config/webhooks.yaml.example shows its form';
-  return { file: webhooksFile, line: 1, column: 1, path: '', message };
 }

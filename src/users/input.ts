@@ -13,7 +13,9 @@ const email = storable
   .max(320, 'is longer than 320 characters')
   .regex(z.regexes.unicodeEmail, 'must look like an e-mail address');
 
-const displayName = storable.max(200, 'is longer than 200 characters');
+const longestDisplayName = 200;
+
+const displayName = storable.max(longestDisplayName, `is longer than ${longestDisplayName} characters`);
 
 const avatarUrl = storable.max(2048, 'is longer than 2048 characters').refine(isWebUrl, 'must be an http or https URL');
 
@@ -40,6 +42,26 @@ export function parseNewUser(input: CreateUserInput): z.output<typeof newUser> {
 /** The fields to change. Throws Refusal BAD_USER_INPUT that names the field. */
 export function parseUserChange(input: UpdateUserInput): UpdateUserInput {
   return accept(userChange.safeParse(input));
+}
+
+/** An address that a user may have, trimmed; null for anything else. */
+export function emailOrNull(value: unknown): string | null {
+  return email.safeParse(value).data ?? null;
+}
+
+/** A name cut to what a user may have, trimmed; null for anything else, and for nothing but blanks. */
+export function displayNameOrNull(value: unknown): string | null {
+  if (typeof value !== 'string') return null;
+  const trimmed = value.trim();
+  const cut = trimmed.slice(0, longestDisplayName);
+  // Between the halves of a surrogate pair is no place to cut.
+  const whole = cut.length < trimmed.length ? cut.replace(/[\ud800-\udbff]$/, '') : cut;
+  return whole === '' ? null : (displayName.safeParse(whole).data ?? null);
+}
+
+/** A web address that a user may have; null for anything else. */
+export function avatarUrlOrNull(value: unknown): string | null {
+  return avatarUrl.safeParse(value).data ?? null;
 }
 
 function accept<T>(result: z.ZodSafeParseResult<T>): T {

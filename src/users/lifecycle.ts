@@ -4,6 +4,7 @@ import { newId } from '../model/new-id.ts';
 import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
 import { User } from '../model/user.ts';
 import { emitUserEvent } from '../outbox/emitter.ts';
+import type { JsonObject } from '../outbox/payload.ts';
 import type { Transactions } from '../outbox/transactions.ts';
 import { Refusal } from '../policy/refusal.ts';
 import { type CreateUserInput, parseNewUser, parseUserChange, type UpdateUserInput } from './input.ts';
@@ -12,20 +13,29 @@ import { type CreateUserInput, parseNewUser, parseUserChange, type UpdateUserInp
 export async function createUser(transactions: Transactions, input: CreateUserInput): Promise<User> {
   const { email, displayName = null, role } = parseNewUser(input);
   return await transactions.run(async (em) => {
-    const now = new Date();
-    const user = em.create(User, {
-      id: newId(),
-      email,
-      displayName,
-      avatarUrl: null,
-      role,
-      createdAt: now,
-      updatedAt: now,
-    });
-    em.persist(user);
-    emitUserEvent(em, 'user.created', user.id, { email, display_name: displayName, provider: null }, now);
-    return user;
+    return addUser(em, { email, displayName, avatarUrl: null, role }, null, new Date());
   });
+}
+
+/**
+ * Adds a user and user.created to the transaction of `em`; `provider` is where the user came from, null for one that an
+ * admin makes.
+ */
+export function addUser(
+  em: EntityManager,
+  fields: Pick<User, 'email' | 'displayName' | 'avatarUrl' | 'role'>,
+  provider: string | null,
+  now: Date,
+): User {
+  const user = em.create(User, { id: newId(), ...fields, createdAt: now, updatedAt: now });
+  em.persist(user);
+  emitUserEvent(em, 'user.created', user.id, introduction(user, provider), now);
+  return user;
+}
+
+/** What user.created and user.login tell. */
+export function introduction(user: User, provider: string | null): JsonObject {
+  return { email: user.email, display_name: user.displayName, provider };
 }
 
 /** The fields that an update may change, by the names they have in an event, in alphabetical order. */
@@ -51,7 +61,7 @@ export async function updateUser(transactions: Transactions, id: string, input: 
   });
 }
 
-/** Removes a user and records user.deleted. Throws Refusal NOT_FOUND. */
+/** Removes a user, with accounts and sessions, and records user.deleted. Throws Refusal NOT_FOUND. */
 export async function deleteUser(transactions: Transactions, id: string): Promise<void> {
   await transactions.run(async (em) => {
     const user = await lockUser(em, id);
@@ -66,12 +76,17 @@ export async function findUser(em: EntityManager, id: string): Promise<User | nu
 }
 
 /**
- * Reads the user and keeps everybody else from changing it until this transaction ends. This is the first statement of
- * every transaction that changes a user: a flush inserts the event before it updates the row, so without the lock
- * two changes could be recorded in one order and stored in the other.
+ * Reads the user and keeps everybody else from changing it until this transaction ends; null when there is none. This is
+ * the first statement of every transaction that changes a user (but for the lock on an identity): a flush inserts the
+ * event before it updates the row, so without the lock two changes could be recorded in one order and stored in the other.
  */
-async function lockUser(em: EntityManager, id: string): Promise<User> {
-  const user = isUuid(id) ? await em.findOne(User, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE }) : null;
+export async function lockUserIfAny(em: EntityManager, id: string): Promise<User | null> {
+  return isUuid(id) ? await em.findOne(User, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE }) : null;
+}
+
+/** `lockUserIfAny`, for a user that must be there. Throws Refusal NOT_FOUND. */
+export async function lockUser(em: EntityManager, id: string): Promise<User> {
+  const user = await lockUserIfAny(em, id);
   if (!user) throw new Refusal('NOT_FOUND', 'There is no user with this id.');
   return user;
 }

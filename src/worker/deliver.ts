@@ -1,5 +1,6 @@
 // Makes one attempt: signs an event, sends it to its endpoint, and says what came of it.
 
+import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
 import { mayDefer, verdictOf, type Verdict } from '../policy/verdict.ts';
 import { parseRetryAfter } from '../policy/retry.ts';
 import type { SigningKey } from '../signing/secret.ts';
@@ -12,6 +13,7 @@ import type { Receiver, TurnEvent } from './turn.ts';
 export type Attempt = {
   receiver: Receiver;
   event: TurnEvent;
+  origin: DeliveryOrigin;
   /** This attempt's number, from 1. */
   attempt: number;
   /** Of the receiver's secrets, in their order. */
@@ -96,7 +98,10 @@ async function send(
 }
 
 /** Names and values in turn, the form that undici takes as it is. */
-function requestHeaders({ receiver, event, attempt, keys, version }: Attempt, timestampSeconds: number): string[] {
+function requestHeaders(
+  { receiver, event, origin, attempt, keys, version }: Attempt,
+  timestampSeconds: number,
+): string[] {
   const headers = [
     'content-type',
     'application/json',
@@ -104,9 +109,9 @@ function requestHeaders({ receiver, event, attempt, keys, version }: Attempt, ti
     `Tidings/${version}`,
     'x-webhook-attempt',
     String(attempt),
-    'x-webhook-position',
-    String(event.position),
   ];
+  // A replay's position lies behind what its receiver has seen: it would be taken for a repeat and dropped.
+  if (origin !== 'replay') headers.push('x-webhook-position', String(event.position));
   if (event.previous !== null) headers.push('x-webhook-previous', String(event.previous));
   const content = { id: event.id, timestampSeconds, body: event.payload };
   for (const [name, value] of Object.entries(signatureHeaders(receiver.signing, keys, content))) {

@@ -32,12 +32,10 @@ export function createEgressGuard({
   resolve = (hostname) => lookup(hostname, { all: true }),
   dial: dialling = createDial,
 }: EgressOptions): EgressGuard {
-  const allowed = blockList(allowedNetworks);
+  const allowed = membership(allowedNetworks);
 
   function permitted(address: string): boolean {
-    const family = isIP(address);
-    if (family === 0) return false;
-    return isPublicAddress(address) || allowed.check(address, family === 4 ? 'ipv4' : 'ipv6');
+    return isIP(address) !== 0 && (isPublicAddress(address) || allowed(address));
   }
 
   async function vettedAddresses(hostname: string): Promise<readonly LookupAddress[]> {
@@ -55,10 +53,6 @@ export function createEgressGuard({
     return addresses;
   }
 
-  function peerPermitted(socket: Socket): boolean {
-    return socket.remoteAddress !== undefined && permitted(socket.remoteAddress);
-  }
-
   return {
     connector(givenUp) {
       const dial = dialling();
@@ -66,8 +60,8 @@ export function createEgressGuard({
         const secure = protocol === 'https:';
         const opening = vettedAddresses(hostname).then((addresses) => {
           if (givenUp.aborted) throw new ConnectFailure('connect', 'given up before it began');
-          const socket = dial({ secure, hostname, port: Number(port) || (secure ? 443 : 80), addresses });
-          return established(socket, secure, givenUp, peerPermitted);
+          const socket = dial({ secure, hostname, port: portOf(port, secure), addresses });
+          return established(socket, secure, givenUp, permitted);
         });
         opening.then(
           (socket) => callback(null, socket),
@@ -82,7 +76,7 @@ function established(
   socket: Socket,
   secure: boolean,
   givenUp: AbortSignal,
-  peerPermitted: (socket: Socket) => boolean,
+  permitted: (address: string) => boolean,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
     let stage: 'connect' | 'tls' = 'connect';
@@ -98,10 +92,13 @@ function established(
       resolve(socket);
     };
     const onConnect = () => {
-      if (!peerPermitted(socket)) {
+      const { remoteAddress } = socket;
+      // A peer that has reset the connection by now has no address any more.
+      if (remoteAddress === undefined) return void socket.destroy();
+      if (!permitted(remoteAddress)) {
         finish();
         socket.destroy();
-        return reject(refused(socket.remoteAddress ?? 'the peer'));
+        return reject(refused(remoteAddress));
       }
       if (!secure) return onReady();
       stage = 'tls';
@@ -123,13 +120,25 @@ function refused(address: string, hostname?: string): ConnectFailure {
   return new ConnectFailure('egress refused', `${what} is not public, and WEBHOOK_ALLOWED_NETWORKS does not name it`);
 }
 
-function blockList(networks: readonly string[]): BlockList {
-  const list = new BlockList();
+/** A URL's port is empty where it is its scheme's own; 0 is a port like any other, and reaches nobody. */
+function portOf(port: string, secure: boolean): number {
+  if (port !== '') return Number(port);
+  return secure ? 443 : 80;
+}
+
+/** IPv4 networks alone decide about IPv4 addresses, mapped ones too: whoever allows `::/0` has not allowed loopback. */
+function membership(networks: readonly string[]): (address: string) => boolean {
+  const [v4, v6, mapped] = [new BlockList(), new BlockList(), new BlockList()];
+  mapped.addSubnet('::ffff:0:0', 96, 'ipv6');
   for (const network of networks) {
     const [address = '', prefix] = network.split('/');
-    const family = isIP(address) === 4 ? 'ipv4' : 'ipv6';
+    const [list, family] = isIP(address) === 4 ? ([v4, 'ipv4'] as const) : ([v6, 'ipv6'] as const);
     if (prefix === undefined) list.addAddress(address, family);
     else list.addSubnet(address, Number(prefix), family);
   }
-  return list;
+  return (address) => {
+    if (isIP(address) === 4) return v4.check(address, 'ipv4');
+    // A BlockList takes a mapped address for the IPv4 address in it, and an IPv4 address for its mapped form.
+    return v4.check(address, 'ipv6') || (v6.check(address, 'ipv6') && !mapped.check(address, 'ipv6'));
+  };
 }

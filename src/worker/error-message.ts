@@ -40,6 +40,9 @@ export function errorMessage(error: unknown): string {
       return 'reset: the endpoint closed the connection without an answer';
     case 'UND_ERR_HEADERS_OVERFLOW':
       return 'protocol: the headers of the answer are too large';
+    case 'ERR_ASSERTION':
+      // How undici meets a status that HTTP has not, such as 000.
+      return 'protocol: the answer is not HTTP/1.1';
     default:
       return `protocol: ${reason}`;
   }

@@ -101,12 +101,12 @@ async function write(em: EntityManager, attempts: Attempt[]): Promise<void> {
     attempts.map(({ row }) => row),
   );
   for (const { row, gone } of attempts) {
-    const { endpointId, eventId, generation, resumes } = row;
+    const { endpointId, generation, resumes, sideItemId } = row;
     if (gone) {
       const here = { endpointId, generation, resumes, pauseReason: null };
       await em.nativeUpdate(WebhookCursor, here, { pauseReason: 'gone' });
     }
-    if (endsSideItem(row)) await em.nativeDelete(SideItem, { endpointId, eventId });
+    if (endsSideItem(row)) await em.nativeDelete(SideItem, { id: sideItemId! });
   }
 }
 
@@ -115,7 +115,7 @@ function isMoreThanItsRow({ row, gone }: Attempt): boolean {
 }
 
 function endsSideItem(row: DeliveryRow): boolean {
-  return row.origin !== 'line' && row.status !== 'retrying';
+  return row.sideItemId !== null && row.status !== 'retrying';
 }
 
 /** SQLSTATE classes 22 (data exception) and 23 (integrity constraint violation). */

@@ -39,7 +39,7 @@ export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport>
     if (parts.control.stopped(slot) || (index > 0 && performance.now() > endAt)) break;
     const attempt = index === 0 ? turn.attemptsBefore + 1 : 1;
     parts.control.setCurrent(slot, index);
-    const answer = await parts.deliver({ receiver, event, attempt, keys, version: parts.version });
+    const answer = await parts.deliver({ receiver, event, origin: turn.origin, attempt, keys, version: parts.version });
     parts.control.setCurrent(slot, null);
     failure = failureOf(answer, attempt, receiver);
     unwritten.count += 1;

@@ -37,6 +37,8 @@ export type Turn = {
   /** How often the endpoint had been resumed when the turn began. */
   resumes: number;
   origin: DeliveryOrigin;
+  /** Id of the side item that is sent; null in the line. */
+  sideItem: string | null;
   /** Attempts already made of the first event. */
   attemptsBefore: number;
   events: readonly TurnEvent[];

@@ -5,11 +5,17 @@ import { pino } from 'pino';
 import { createApp } from '../../src/api/app.ts';
 import type { Endpoints, Reload } from '../../src/api/graphql/builder.ts';
 import type { Readiness } from '../../src/api/health.ts';
+import type { RateLimits } from '../../src/api/rate-limits.ts';
+import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
+import { type User, User as StoredUser } from '../../src/model/user.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { createTransactions } from '../../src/outbox/transactions.ts';
 import { Refusal } from '../../src/policy/refusal.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
+import type { Provider } from '../../src/users/providers/provider.ts';
+import { type Sessions, createSessions } from '../../src/users/sessions.ts';
+import { createSignIn } from '../../src/users/sign-in.ts';
 import { openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 
@@ -21,36 +27,59 @@ export type Answer = { data?: any; errors?: GraphqlError[] };
 
 export type Door = AsyncDisposable & {
   orm: MikroORM;
+  sessions: Sessions;
   /** In force; tests may change it. */
   endpoints: Endpoint[];
   reload: Reload;
+  /** Rewinds and replays that were asked for. */
+  asked: object[];
   readiness: Readiness;
+  draining: boolean;
   /** Lines that were logged. */
   logged: string[];
   /** As a server calls it. */
-  app: { fetch(request: Request): Response | Promise<Response> };
+  app: { fetch(request: Request, bindings?: object): Response | Promise<Response> };
   fetch(path: string, init?: RequestInit): Promise<Response>;
-  /** As the admin. */
-  ask(query: string, variables?: object): Promise<Answer>;
+  /** As the admin, unless other headers say otherwise. */
+  ask(query: string, variables?: object, headers?: Record<string, string>): Promise<Answer>;
 };
 
-export async function openDoor({
-  url,
-  allowedOrigins = [],
-}: { url?: string; allowedOrigins?: string[] } = {}): Promise<Door> {
+export type DoorOptions = {
+  /** Of a database; it has one of its own otherwise. */
+  url?: string;
+  publicUrl?: string;
+  allowedOrigins?: string[];
+  providers?: readonly Provider[];
+  limits?: RateLimits;
+  trustProxy?: boolean;
+};
+
+const secret = 'the session secret of the door in tests';
+
+/** Refuses nobody. */
+const noLimits: RateLimits = { signInStart: () => Promise.resolve(null), failedToken: () => Promise.resolve(null) };
+
+export async function openDoor(options: DoorOptions = {}): Promise<Door> {
+  const { url, publicUrl = 'http://127.0.0.1', allowedOrigins = [], providers = [] } = options;
+  const { limits = noLimits, trustProxy = false } = options;
   const database = url === undefined ? await openDatabase() : undefined;
   const orm = openOrm({ url: url ?? database!.url, connections: 4, name: 'test-door' });
   const logged: string[] = [];
+  const transactions = createTransactions({ orm, onCommit: () => {} });
+  const sessions = createSessions({ orm, secret, ttlMs: 3_600_000 });
   const door: Door = {
     orm,
+    sessions,
     endpoints: [],
     reload: { applied: true, endpoints: [], added: [], changed: [], removed: [], errors: [] },
+    asked: [],
     readiness: { status: 'ready', checks: { postgres: { ok: true } } },
+    draining: false,
     logged,
-    app: { fetch: async (request) => await app.fetch(request) },
+    app: { fetch: async (request, bindings) => await app.fetch(request, bindings) },
     fetch: async (path, init) => await app.fetch(new Request(`http://127.0.0.1${path}`, init)),
-    async ask(query, variables = {}) {
-      const response = await door.fetch('/graphql', post({ query, variables }));
+    async ask(query, variables = {}, headers = {}) {
+      const response = await door.fetch('/graphql', post({ query, variables }, headers));
       return (await response.json()) as Answer;
     },
     async [Symbol.asyncDispose]() {
@@ -58,18 +87,53 @@ export async function openDoor({
       await database?.[Symbol.asyncDispose]();
     },
   };
+  const signIn = createSignIn({
+    transactions,
+    orm,
+    providers: new Map(providers.map((provider) => [provider.id, provider])),
+    sessions,
+    stateSecret: secret,
+    publicUrl: () => publicUrl,
+    allowedOrigins,
+  });
   const app = createApp({
     orm,
-    transactions: createTransactions({ orm, onCommit: () => {} }),
+    transactions,
+    sessions,
+    signIn,
+    limits,
+    publicUrl: () => publicUrl,
+    trustProxy,
     endpoints: endpointsOf(door),
     adminToken,
     readiness: () => Promise.resolve(door.readiness),
-    isDraining: () => false,
+    isDraining: () => door.draining,
     allowedOrigins,
     version: '1.2.3',
     log: pino({ level: 'trace' }, { write: (line: string) => void logged.push(line) }),
   });
   return door;
+}
+
+/** A new user and the token of a session of theirs. */
+export async function signInAs(
+  { orm, sessions }: Pick<Door, 'orm' | 'sessions'>,
+  role: User['role'],
+): Promise<{ id: string; token: string }> {
+  const em = orm.em.fork();
+  const now = new Date();
+  const user = em.create(StoredUser, {
+    id: newId(),
+    email: null,
+    displayName: role,
+    role,
+    createdAt: now,
+    updatedAt: now,
+  });
+  await em.persist(user).flush();
+  const session = sessions.open(em, user.id, now);
+  await em.flush();
+  return { id: user.id, token: sessions.tokenOf(session.id) };
 }
 
 export function post(body: unknown, headers: Record<string, string> = {}): RequestInit {
@@ -95,6 +159,8 @@ function endpointsOf(door: Door): Endpoints {
     inForce: () => door.endpoints,
     pause: (id) => setPause(id, 'admin'),
     resume: (id) => setPause(id, null),
+    rewind: (id, to) => Promise.resolve(void door.asked.push({ rewind: id, to: { ...to } })),
+    replay: (wish) => Promise.resolve(door.asked.push({ replay: wish })),
     reload: ({ dryRun }) => Promise.resolve({ ...door.reload, applied: door.reload.applied && !dryRun }),
   };
 }

@@ -1,6 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { ConfigProblem } from '../../src/settings/problem.ts';
 import { runTidings } from '../support/run-tidings.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
@@ -18,10 +19,19 @@ beforeEach(async () => {
   await rm(join(scratch.path, 'config'), { recursive: true, force: true });
 });
 
+/** `lines` are those of config/webhooks.yaml, null: no file; beside it stands an empty config/oauth.yaml. */
 async function check(lines: string[] | null, args: string[] = [], environment: Record<string, string> = {}) {
-  if (lines !== null) {
-    await mkdir(join(scratch.path, 'config'));
-    await writeFile(join(scratch.path, 'config/webhooks.yaml'), lines.join('\n'));
+  return await checkBoth({ webhooks: lines, oauth: ['providers: []'] }, args, environment);
+}
+
+async function checkBoth(
+  files: Record<'webhooks' | 'oauth', string[] | null>,
+  args: string[] = [],
+  environment: Record<string, string> = {},
+) {
+  await mkdir(join(scratch.path, 'config'), { recursive: true });
+  for (const [name, lines] of Object.entries(files)) {
+    if (lines !== null) await writeFile(join(scratch.path, `config/${name}.yaml`), lines.join('\n'));
   }
   return await runTidings(['check', ...args], {
     directory: scratch.path,
@@ -89,17 +99,58 @@ test('--no-secrets leaves secrets unresolved', async () => {
   expect(await check(wrong.slice(0, 5), ['--no-secrets'], { WEBHOOK_ALLOW_HTTP: 'true' })).toMatchObject({ status: 0 });
 });
 
-test('a missing file is a warning', async () => {
-  expect(await check(null)).toMatchObject({
-    status: 0,
-    stderr: expect.stringMatching(/^config\/webhooks\.yaml:1:1 \(root\): warning: [^\n]+\n$/),
+const provider = ['providers:', '  - id: github', '    preset: github', '    client_id: c', '    client_secret: hub'];
+const wrongProvider = [...provider, '    scope: [read:user]'];
+
+test('the problems of both files are told at once, as lines and as JSON', async () => {
+  const both = { webhooks: wrong, oauth: wrongProvider };
+  const places = [
+    'config/webhooks.yaml:3:10 endpoints.0.url',
+    'config/webhooks.yaml:4:13 endpoints.0.secret',
+    'config/webhooks.yaml:6:5 endpoints.0.timout',
+    'config/oauth.yaml:5:20 providers.0.client_secret',
+    'config/oauth.yaml:6:5 providers.0.scope',
+  ];
+  const { status, stderr, stdout } = await checkBoth(both);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr.split('\n').map((line) => line.split(': ')[0])).toEqual([...places, '']);
+  const json = await checkBoth(both, ['--json']);
+  const { ok, errors } = JSON.parse(json.stdout) as { ok: boolean; errors: ConfigProblem[] };
+  expect({ ok, status: json.status }).toEqual({ ok: false, status: 1 });
+  expect(errors.map(({ file, line, column, path }) => `${file}:${line}:${column} ${path}`)).toEqual(places);
+});
+
+test('a problem of config/oauth.yaml alone is enough for the status 1', async () => {
+  const { status, stderr } = await checkBoth({ webhooks: ['endpoints: []'], oauth: wrongProvider }, ['--no-secrets']);
+  expect({ status, stderr }).toEqual({
+    status: 1,
+    stderr: 'config/oauth.yaml:6:5 providers.0.scope: this key is unknown here\n',
   });
-  const { status, stdout } = await check(null, ['--json']);
+});
+
+test('providers are counted beside endpoints, and --no-secrets holds for both files', async () => {
+  const both = { webhooks: wrong.slice(0, 5), oauth: provider };
+  expect(await checkBoth(both, ['--no-secrets'], { WEBHOOK_ALLOW_HTTP: 'true' })).toEqual({
+    status: 0,
+    stdout: 'No problems; 1 endpoint, 1 provider.\n',
+    stderr: '',
+  });
+});
+
+test('a missing file is a warning', async () => {
+  const nothing = { webhooks: null, oauth: null };
+  expect(await checkBoth(nothing)).toMatchObject({
+    status: 0,
+    stderr: expect.stringMatching(
+      /^config\/webhooks\.yaml:1:1 \(root\): warning: [^\n]+\nconfig\/oauth\.yaml:1:1 \(root\): warning: [^\n]+\n$/,
+    ),
+  });
+  const { status, stdout } = await checkBoth(nothing, ['--json']);
   expect({ status, ...(JSON.parse(stdout) as object) }).toMatchObject({
     status: 0,
     ok: true,
     errors: [],
-    warnings: [{ file: 'config/webhooks.yaml', line: 1, column: 1, path: '' }],
+    warnings: ['config/webhooks.yaml', 'config/oauth.yaml'].map((file) => ({ file, line: 1, column: 1, path: '' })),
   });
 });
 

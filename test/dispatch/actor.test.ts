@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest';
-import { Actor, type Place } from '../../src/dispatch/actor.ts';
+import { Actor } from '../../src/dispatch/actor.ts';
+import type { Place } from '../../src/dispatch/place.ts';
+import type { StoredSideItem } from '../../src/dispatch/side-list.ts';
 import { compilePatterns } from '../../src/policy/routing.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 import type { TurnReport } from '../../src/worker/turn.ts';
-import { entriesFrom, entryAt } from '../log/made-up-entries.ts';
+import { entriesFrom } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { emptyPlace } from './hand-driven-dispatcher.ts';
+import { itemAt } from './made-up-side-items.ts';
 
 function start(place: Partial<Place> = {}, given: Partial<Endpoint> = {}, now = 0): Actor {
   const endpoint = makeEndpoint(given);
@@ -29,6 +32,12 @@ const failed = (failure: Partial<TurnReport['failure']> & object, settled = 0): 
   settled,
   failure: { status: 'retrying', attempt: 1, waitMs: 1_000, message: 'HTTP 503', gone: false, ...failure },
 });
+
+/** Has the actor read what is stored beside its line. */
+function read(actor: Actor, ...items: StoredSideItem[]): void {
+  actor.side.stir();
+  actor.side.ask().take(items, 0);
+}
 
 const positions = (turn: { events: readonly { position: number }[] }) => turn.events.map(({ position }) => position);
 
@@ -124,7 +133,7 @@ test('a test is sent while the line waits for a retry, and then line and tests a
   const actor = startLive(3);
   begin(actor, 0);
   actor.finish(failed({ waitMs: 60_000 }), 0, 0);
-  for (const position of [10, 11]) actor.takeAside(entryAt(position), 'test', 0);
+  read(actor, itemAt(10), itemAt(11));
   const first = begin(actor, 0);
   expect({ origin: first.origin, events: first.events.map(({ position, previous }) => [position, previous]) }).toEqual({
     origin: 'test',
@@ -138,10 +147,10 @@ test('a test is sent while the line waits for a retry, and then line and tests a
   expect(positions(begin(actor, 60_000))).toEqual([2, 3]);
 });
 
-test('a test retries on its own time, and the line goes on meanwhile', () => {
+test('a replay retries on its own time, and the line goes on meanwhile', () => {
   const actor = startLive(1);
-  actor.takeAside(entryAt(9), 'test', 0);
-  expect(begin(actor, 0).origin).toBe('test');
+  read(actor, itemAt(9, { origin: 'replay' }));
+  expect(begin(actor, 0)).toMatchObject({ origin: 'replay', sideItem: 'item-9' });
   actor.finish(failed({ waitMs: 700 }), 0, 0);
   expect(begin(actor, 0).origin).toBe('line');
   actor.finish({ settled: 1, failure: null }, 0, 0);
@@ -149,13 +158,26 @@ test('a test retries on its own time, and the line goes on meanwhile', () => {
   expect(begin(actor, 700).attemptsBefore).toBe(1);
 });
 
-test('the same test twice is one', () => {
+test('a replay whose retries are spent is not sent again, and one that a turn did not come to is', () => {
   const actor = startLive(0);
-  actor.takeAside(entryAt(9), 'test', 0);
-  actor.takeAside(entryAt(9), 'test', 0);
+  read(actor, itemAt(9, { attempts: 5 }));
   begin(actor, 0);
-  actor.finish({ settled: 1, failure: null }, 0, 0);
-  expect(actor.choose(0)).toBeNull();
+  actor.finish({ settled: 0, failure: null }, 0, 0);
+  expect(begin(actor, 0).attemptsBefore).toBe(5);
+  actor.finish(failed({ status: 'failed', attempt: 6, waitMs: 0 }, 1), 0, 0);
+  expect(actor.choose(1_000_000)).toBeNull();
+});
+
+test('a paused endpoint reads no replays, and after a resume each begins its attempts anew', () => {
+  const actor = startLive(0);
+  read(actor, itemAt(9, { attempts: 3, waitMs: 60_000 }));
+  actor.side.stir();
+  actor.pause('admin');
+  expect(actor.wantsSideItems()).toBe(false);
+  expect(actor.choose(1_000_000)).toBeNull();
+  actor.resume(1, 10);
+  expect(actor.wantsSideItems()).toBe(true);
+  expect(begin(actor, 10).attemptsBefore).toBe(0);
 });
 
 test('a full window makes it lag, and pages bring it back to life without a gap or a repeat', () => {

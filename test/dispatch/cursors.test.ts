@@ -1,8 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { Actor, type Place } from '../../src/dispatch/actor.ts';
+import { Actor } from '../../src/dispatch/actor.ts';
 import { createCursorWriter, placeEndpoints } from '../../src/dispatch/cursors.ts';
+import type { Place } from '../../src/dispatch/place.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { SideItem } from '../../src/model/side-item.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';

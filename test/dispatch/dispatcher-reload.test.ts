@@ -1,9 +1,11 @@
+import { randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Deliveries, startDeliveries } from '../../src/dispatch/deliveries.ts';
 import { createColdLog } from '../../src/log/cold.ts';
 import { openOrm } from '../../src/model/orm.ts';
+import { SideItem } from '../../src/model/side-item.ts';
 import type { Turn, TurnReport } from '../../src/worker/turn.ts';
 import { storeCursor, storeEvent } from '../api/stored-rows.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
@@ -59,6 +61,10 @@ function start(head: number) {
 async function publish({ dispatcher }: Deliveries, type: string, addressedTo: string | null = null): Promise<void> {
   const position = dispatcher.position + 1;
   const { id, payload } = await storeEvent(orm, { position, type, addressedTo });
+  if (addressedTo !== null) {
+    const item = { id: randomUUIDv7(), endpointId: addressedTo, eventId: id, origin: 'test' as const };
+    await orm.em.fork().insert(SideItem, item);
+  }
   await orm.em.fork().execute('update webhook_log_head set position = ?', [position]);
   dispatcher.offer([{ position, id, type, addressedTo, payload }]);
 }
@@ -67,7 +73,7 @@ async function publish({ dispatcher }: Deliveries, type: string, addressedTo: st
 async function holdPlaces(): Promise<() => Promise<void>> {
   const em = orm.em.fork();
   await em.begin();
-  await em.execute('lock table webhook_side_items in access exclusive mode');
+  await em.execute('lock table webhook_deliveries in access exclusive mode');
   return () => em.commit();
 }
 
@@ -77,7 +83,7 @@ async function waiters(): Promise<number> {
   const [{ count }] = await orm.em
     .fork()
     .execute<[{ count: number }]>(
-      `select count(*)::int as count from pg_locks l where not l.granted and l.relation = 'webhook_side_items'::regclass`,
+      `select count(*)::int as count from pg_locks l where not l.granted and l.relation = 'webhook_deliveries'::regclass`,
     );
   return count;
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { TurnReport } from '../../src/worker/turn.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
+import { itemAt } from './made-up-side-items.ts';
 import { driveDispatcher, emptyPlace } from './hand-driven-dispatcher.ts';
 
 const retrying = (waitMs: number, settled = 0): TurnReport => ({
@@ -30,6 +31,8 @@ test('an addressed event goes to its endpoint alone, whatever its patterns, and 
   world.dispatcher.add(makeEndpoint({ id: 'crm', events: ['order.*'] }), emptyPlace);
   world.dispatcher.add(makeEndpoint({ id: 'all', events: ['*'] }), emptyPlace);
   world.publish('webhook.test', { addressedTo: 'crm' });
+  expect(world.readingSide.map(({ id }) => id)).toEqual(['crm']);
+  world.readingSide.shift()!.done([itemAt(1)]);
   expect(world.out.map(({ turn }) => [turn.receiver.id, turn.origin])).toEqual([['crm', 'test']]);
   world.publish('order.paid');
   world.deliver('crm');

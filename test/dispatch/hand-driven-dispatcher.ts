@@ -1,7 +1,8 @@
 // A dispatcher whose every port is worked by hand: nothing ends, arrives or elapses unless the test says so.
 
-import type { Place } from '../../src/dispatch/actor.ts';
 import { createDispatcher } from '../../src/dispatch/dispatcher.ts';
+import type { Place } from '../../src/dispatch/place.ts';
+import type { SideQuestion, StoredSideItem } from '../../src/dispatch/side-list.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { Turn, TurnReport } from '../../src/worker/turn.ts';
 import { entryAt } from '../log/made-up-entries.ts';
@@ -14,7 +15,7 @@ export const emptyPlace: Place = {
   previous: 0,
   settled: new Set(),
   retry: null,
-  side: [],
+  sideWaits: false,
   backlog: 0,
   backlogIsFloor: false,
   lastError: null,
@@ -29,6 +30,7 @@ export function driveDispatcher({ position = 0, shares = { fast: 2, slow: 1 } } 
   const begun: Turn[] = [];
   const interrupted: number[] = [];
   const reading: { after: number; done(page: readonly LogEntry[]): void }[] = [];
+  const readingSide: { id: string; question: SideQuestion; done(items: readonly StoredSideItem[] | null): void }[] = [];
   const reloading: string[] = [];
   let timers: { at: number; callback: () => void }[] = [];
   let now = 0;
@@ -58,6 +60,7 @@ export function driveDispatcher({ position = 0, shares = { fast: 2, slow: 1 } } 
       },
       interrupt: (slot) => interrupted.push(slot),
       readPage: (after, done) => reading.push({ after, done }),
+      readSide: (id, question, done) => readingSide.push({ id, question, done }),
       reload: (endpointId) => reloading.push(endpointId),
     },
   });
@@ -69,6 +72,7 @@ export function driveDispatcher({ position = 0, shares = { fast: 2, slow: 1 } } 
     begun,
     interrupted,
     reading,
+    readingSide,
     reloading,
     publish(type: string, given: Partial<LogEntry> = {}): number {
       const entry = entryAt(position + log.length + 1, { type, ...given });

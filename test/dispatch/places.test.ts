@@ -1,10 +1,11 @@
-import { randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { Actor, type Place } from '../../src/dispatch/actor.ts';
+import { Actor } from '../../src/dispatch/actor.ts';
 import { createCursorWriter } from '../../src/dispatch/cursors.ts';
+import type { Place } from '../../src/dispatch/place.ts';
 import { loadPlaces } from '../../src/dispatch/places.ts';
+import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { SideItem } from '../../src/model/side-item.ts';
 import type { WebhookCursor } from '../../src/model/webhook-cursor.ts';
@@ -50,7 +51,7 @@ test('an endpoint has its place, a disabled one and one that never had any have 
     previous: 1,
     settled: new Set(),
     retry: null,
-    side: [],
+    sideWaits: false,
     backlog: 1,
     backlogIsFloor: false,
     lastError: 'HTTP 410',
@@ -114,38 +115,16 @@ test('after a resume attempts are counted anew, and what it waited for is over',
   expect((await load(1)).retry).toEqual({ position: 1, attempts: 1, waitMs: 0 });
 });
 
-test('a test that is not over comes back with its attempts so far; one that the reader will come to does not', async () => {
-  const events = await storeLog(orm, ['a.a', 'webhook.test', 'webhook.test', 'webhook.test']);
-  await cursorAt(1, { resumes: 2 });
-  const items = events
-    .slice(1)
-    .map(({ id }) => ({ id: randomUUIDv7(), endpointId: 'crm', eventId: id, origin: 'test' as const }));
-  await orm.em.fork().insertMany(SideItem, items);
-  await storeAttempts(orm, [
-    { event: events[1]!, origin: 'test', status: 'retrying', attemptCount: 3, waitMs: 9, resumes: 1 },
-    { event: events[2]!, origin: 'test', status: 'retrying', attemptCount: 1, waitMs: 0, resumes: 2 },
-    {
-      event: events[2]!,
-      origin: 'test',
-      status: 'retrying',
-      attemptCount: 2,
-      waitMs: 60_000,
-      agoMs: 1_000,
-      resumes: 2,
-    },
+test('a place tells whether there are tests or replays to read', async () => {
+  const [event] = await storeLog(orm, ['webhook.test']);
+  await cursorAt(1);
+  await storeCursor(orm, { endpointId: 'other', position: 1 });
+  await orm.em.fork().insert(SideItem, { id: newId(), endpointId: 'other', eventId: event!.id, origin: 'test' });
+  const places = await loadPlaces(orm, [makeEndpoint(), makeEndpoint({ id: 'other' })], 1);
+  expect([...places].map(([id, { sideWaits, backlog }]) => [id, sideWaits, backlog])).toEqual([
+    ['crm', false, 0],
+    ['other', true, 0],
   ]);
-  const { side, settled, backlog } = await load(3);
-  expect(side.map(({ entry, attempts }) => [entry.position, attempts])).toEqual([
-    [2, 0],
-    [3, 2],
-  ]);
-  expect(side[0]).toMatchObject({
-    origin: 'test',
-    waitMs: 0,
-    entry: { id: events[1]!.id, type: 'webhook.test', addressedTo: 'crm', payload: '{}' },
-  });
-  expect(side[1]!.waitMs).toBeGreaterThan(40_000);
-  expect({ settled: settled.size, backlog }).toEqual({ settled: 0, backlog: 0 });
 });
 
 const types = ['order.paid', 'order_paid', 'user.login', 'webhook.test'];

@@ -24,7 +24,10 @@ export async function storeLog(orm: MikroORM, types: readonly string[]): Promise
 }
 
 export type Attempted = Partial<
-  Pick<WebhookDelivery, 'endpointId' | 'status' | 'attemptCount' | 'generation' | 'resumes' | 'origin' | 'waitMs'>
+  Pick<
+    WebhookDelivery,
+    'endpointId' | 'status' | 'attemptCount' | 'generation' | 'resumes' | 'origin' | 'sideItemId' | 'waitMs'
+  >
 > & {
   event: StoredEvent;
   /** How long ago it was recorded. */
@@ -54,6 +57,7 @@ export async function storeAttempts(orm: MikroORM, attempts: readonly Attempted[
     generation: 1,
     resumes: 0,
     origin: 'line' as const,
+    sideItemId: null,
     waitMs: null,
     recordedAt: new Date(now - agoMs),
     ...given,

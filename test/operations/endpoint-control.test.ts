@@ -1,19 +1,14 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { ConfigurationChange } from '../../src/dispatch/deliveries.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
-import { createEndpointControl } from '../../src/operations/endpoint-control.ts';
 import { numberAll } from '../../src/outbox/relay.ts';
-import { createTransactions } from '../../src/outbox/transactions.ts';
 import { Refusal } from '../../src/policy/refusal.ts';
-import type { Endpoint } from '../../src/settings/endpoint.ts';
-import type { Webhooks } from '../../src/settings/webhooks.ts';
 import { storeEvent } from '../api/stored-rows.ts';
 import { clearTables } from '../dispatch/stored-log.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
-import { makeEndpoint } from '../support/endpoint.ts';
+import { type Read, file, named, startControl } from './started-control.ts';
 
 let database: TestDatabase;
 let orm: MikroORM;
@@ -28,46 +23,8 @@ afterAll(async () => {
 });
 beforeEach(() => clearTables(orm));
 
-type Read = Extract<Webhooks, { ok: true }>;
-
-const file = (...endpoints: Endpoint[]): Read => ({ ok: true, endpoints, missing: false, warnings: [] });
 const missing: Read = { ok: true, endpoints: [], missing: true, warnings: [] };
-
-/** What the deliveries hear, in order, in a few words. */
-type Told = string;
-
-/** The control on a real database; what it tells the deliveries is written down. */
-async function start(initial: Read) {
-  const told: Told[] = [];
-  const next: { found: Webhooks; applied(): Promise<void> } = {
-    found: initial,
-    applied: () => Promise.resolve(),
-  };
-  const names = (endpoints: readonly Endpoint[]) => endpoints.map(({ id }) => id).join('+');
-  const control = await createEndpointControl(
-    {
-      transactions: createTransactions({ orm, onCommit() {} }),
-      read: () => Promise.resolve(next.found),
-      catchUp: () => numberAll(orm),
-      deliveries: {
-        async apply({ started, changed, stopped }: ConfigurationChange) {
-          told.push(`started ${names(started)}; changed ${names(changed)}; stopped ${stopped.join('+')}`);
-          await next.applied();
-          told.push('applied');
-        },
-        dispatcher: {
-          pause: (id, reason) => void told.push(`paused ${id} ${reason}`),
-          resume: (id, resumes) => void told.push(`resumed ${id} ${resumes}`),
-        },
-      },
-    },
-    initial,
-  );
-  told.length = 0;
-  return { ...control, told, next };
-}
-
-const named = (id: string, given: Partial<Endpoint> = {}) => makeEndpoint({ id, ...given });
+const start = (initial: Read) => startControl(orm, initial);
 const cursors = () => orm.em.fork().find(WebhookCursor, {}, { orderBy: { endpointId: 'asc' } });
 const places = async () => (await cursors()).map(({ endpointId, position }) => [endpointId, position]);
 

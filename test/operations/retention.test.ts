@@ -229,25 +229,6 @@ test('old rows of the default partitions go under the same conditions', async ()
   expect((await stored.days('webhook_events'))[0]).toBe('20240310');
 });
 
-test('idempotency keys go after two days, the statistics of a minute after eight, more than one batch in a run', async () => {
-  await march();
-  await stored.sql(
-    `insert into webhook_idempotency_keys (key, event_id, type, data_digest, created_at)
-       select 'old ' || n, gen_random_uuid(), 'a.b', '', timestamptz '2024-03-18T11:59:59Z' from generate_series(1, 5001) n
-       union all values ('young', gen_random_uuid(), 'a.b', ''::bytea, timestamptz '2024-03-18T12:00:00Z')`,
-  );
-  await stored.sql(
-    `insert into webhook_endpoint_stats (endpoint_id, minute, writer, delivered, failed, latency_buckets)
-       select 'crm', minute::timestamptz, gen_random_uuid(), 1, 0, '{}'
-         from unnest(array['2024-03-12T11:59:00Z', '2024-03-12T12:00:00Z']) minute`,
-  );
-  await run();
-  expect(await stored.sql('select key from webhook_idempotency_keys')).toEqual([{ key: 'young' }]);
-  expect(await stored.sql('select minute::text from webhook_endpoint_stats')).toEqual([
-    { minute: '2024-03-12 12:00:00+00' },
-  ]);
-});
-
 test('a long query delays a drop, and neither fails nor waits itself', async () => {
   await march();
   await orm.em.fork().transactional(async (reader) => {

@@ -6,14 +6,17 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 /** `silent` swallows every byte; `lose the commit` lets a commit through and drops the connection instead of its answer. */
 export type ProxyMode = 'pass' | 'silent' | 'lose the commit';
 
-export type PostgresProxy = AsyncDisposable & { url: string; mode: ProxyMode; cut(): void };
+/** Lets `after` messages of clients through and drops the connection of the next: before it is passed on, or instead of its answer. */
+export type Loss = { after: number; what: 'message' | 'answer' };
+
+export type PostgresProxy = AsyncDisposable & { url: string; mode: ProxyMode; loss: Loss | null; cut(): void };
 
 export async function openPostgresProxy(target: string): Promise<PostgresProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname);
-    let committing = false;
+    let isAnswerLost = false;
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on('error', () => {});
@@ -21,11 +24,18 @@ export async function openPostgresProxy(target: string): Promise<PostgresProxy> 
     }
     client.on('data', (chunk) => {
       if (proxy.mode === 'silent') return;
-      committing = proxy.mode === 'lose the commit' && chunk.includes('commit');
+      isAnswerLost = proxy.mode === 'lose the commit' && chunk.includes('commit');
+      const due = proxy.loss && (proxy.loss.after -= 1) < 0 ? proxy.loss.what : null;
+      if (due) proxy.loss = null;
+      if (due === 'message') {
+        client.destroy();
+        return;
+      }
+      isAnswerLost ||= due === 'answer';
       upstream.write(chunk);
     });
     upstream.on('data', (chunk) => {
-      if (committing) client.destroy();
+      if (isAnswerLost) client.destroy();
       else if (proxy.mode !== 'silent') client.write(chunk);
     });
   });
@@ -36,6 +46,7 @@ export async function openPostgresProxy(target: string): Promise<PostgresProxy> 
   const proxy: PostgresProxy = {
     url: url.href,
     mode: 'pass',
+    loss: null,
     cut: () => sockets.forEach((socket) => socket.destroy()),
     async [Symbol.asyncDispose]() {
       proxy.cut();

@@ -22,6 +22,15 @@ const reloading = `mutation ($dryRun: Boolean!) {
 
 const publishing = 'mutation ($events: [PublishWebhookEventInput!]!) { publishWebhookEvents(events: $events) { id } }';
 const testing = 'mutation ($id: ID!) { sendTestWebhook(endpointId: $id) { id } }';
+const rewinding = `mutation ($id: ID!, $to: WebhookPositionInput!) {
+  rewindWebhookEndpoint(id: $id, to: $to) { state backlog }
+}`;
+const replaying = `mutation ($deliveryIds: [ID!], $endpointId: ID, $since: DateTime, $until: DateTime) {
+  replayWebhookDeliveries(deliveryIds: $deliveryIds, endpointId: $endpointId, since: $since, until: $until)
+}`;
+const failing = `query ($endpoint: ID!) {
+  webhookDeliveries(filter: { endpointId: $endpoint, status: FAILED }) { nodes { id eventId } }
+}`;
 const looking = 'query ($id: ID!) { webhookEndpoint(id: $id) { state pauseReason backlog nextAttemptAt } }';
 
 /** Acts on whichever service of the stage runs at the time. */
@@ -41,6 +50,15 @@ export function actAsAdmin(stage: Stage) {
     reload: ({ dryRun = false } = {}) => ask<ReloadAnswer>(reloading, { dryRun }),
     pause: (id: string) => ask('mutation ($id: ID!) { pauseWebhookEndpoint(id: $id) { id } }', { id }),
     resume: (id: string) => ask('mutation ($id: ID!) { resumeWebhookEndpoint(id: $id) { id } }', { id }),
+    rewind: (id: string, to: { position?: string; at?: string }) =>
+      ask<{ state: string; backlog: number }>(rewinding, { id, to }),
+    replay: (wish: { deliveryIds?: string[]; endpointId?: string; since?: string; until?: string }) =>
+      ask<number>(replaying, wish),
+    /** Ids of the endpoint's failed deliveries by the ids of their events. */
+    async failed(endpoint: string): Promise<Map<string, string>> {
+      const { nodes } = await ask<{ nodes: { id: string; eventId: string }[] }>(failing, { endpoint });
+      return new Map(nodes.map(({ id, eventId }) => [eventId, id]));
+    },
     sendTest: async (id: string) => (await ask<{ id: string }>(testing, { id })).id,
     endpoints: () => ask<object[]>('{ webhookEndpoints { id url events } }', {}),
     standing: (id: string) => ask<Standing>(looking, { id }),

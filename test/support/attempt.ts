@@ -24,6 +24,7 @@ export function attemptAt(url: string, receiver: Partial<Receiver> = {}, payload
       ...receiver,
     },
     event: { id: '0195f0a0-0000-7000-8000-000000000001', type: 'user.created', payload, position: 7, previous: 4 },
+    origin: 'line',
     attempt: 1,
     keys: prepareKeys(receiver.secrets ?? [secret]),
     version: '1.2.3',

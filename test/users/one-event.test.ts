@@ -6,9 +6,10 @@ import { openOrm } from '../../src/model/orm.ts';
 import { User } from '../../src/model/user.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { fromPayload } from '../../src/outbox/payload.ts';
-import { createTransactions, type Transactions } from '../../src/outbox/transactions.ts';
+import type { Transactions } from '../../src/outbox/transactions.ts';
 import { createUser, deleteUser, updateUser } from '../../src/users/lifecycle.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
+import { codeSteps, failAt, failingTransactions, installFailures, type Step } from './failing-steps.ts';
 
 let database: TestDatabase;
 let orm: ReturnType<typeof openOrm>;
@@ -16,23 +17,7 @@ let orm: ReturnType<typeof openOrm>;
 beforeAll(async () => {
   database = await openDatabase();
   orm = openOrm({ url: database.url, connections: 3, name: 'one-event-test' });
-  // Postgres itself fails at the step that the table names: at the user's row, at the event's, or at the commit.
-  await orm.em.fork().execute(`
-    create table failing_step (step text);
-    create function fail() returns trigger language plpgsql as $$
-    begin
-      if exists (select from failing_step where step = tg_argv[0]) then
-        raise exception 'injected at %', tg_argv[0] using errcode = 'ZZ001';
-      end if;
-      return coalesce(new, old);
-    end $$;
-    create trigger fail before insert or update or delete on users
-      for each row execute function fail('user');
-    create trigger fail before insert on webhook_events
-      for each row execute function fail('event');
-    create constraint trigger fail_late after insert on webhook_events
-      deferrable initially deferred for each row execute function fail('commit');
-  `);
+  await installFailures(orm);
 });
 afterAll(async () => {
   await orm.close(true);
@@ -40,28 +25,6 @@ afterAll(async () => {
 });
 
 const databaseSteps = ['user', 'event', 'commit'] as const;
-const codeSteps = ['before the work', 'after the work', 'after a flush'] as const;
-type Step = (typeof databaseSteps)[number] | (typeof codeSteps)[number] | 'nowhere';
-
-/** Transactions that throw inside, at the step of the moment. */
-function failingTransactions(step: () => Step): { transactions: Transactions; commits: () => number } {
-  let commits = 0;
-  const real = createTransactions({ orm, onCommit: () => (commits += 1) });
-  const transactions: Transactions = {
-    run: (work) =>
-      real.run(async (em) => {
-        if (step() === 'before the work') throw new Error('injected');
-        const result = await work(em);
-        if (step() === 'after the work') throw new Error('injected');
-        if (step() === 'after a flush') {
-          await em.flush();
-          throw new Error('injected');
-        }
-        return result;
-      }),
-  };
-  return { transactions, commits: () => commits };
-}
 
 const text = fc.constantFrom('Ada', 'Bob', 'Cyd');
 const changes = fc.record(
@@ -101,9 +64,9 @@ test(
   async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 4, maxLength: 14 }), async (operations) => {
-        await orm.em.fork().execute('truncate failing_step, users, webhook_events');
+        await orm.em.fork().execute('truncate users, webhook_events cascade');
         let step: Step = 'nowhere';
-        const { transactions, commits } = failingTransactions(() => step);
+        const { transactions, commits } = failingTransactions(orm, () => step);
         const ever: string[] = [crypto.randomUUID()];
         const model = new Map<string, Row>();
         const expected: unknown[] = [];
@@ -112,14 +75,13 @@ test(
           const id = ever[whom % ever.length]!;
           const before = model.get(id);
           step = at;
-          await orm.em.fork().execute('truncate failing_step');
-          await orm.em.fork().execute('insert into failing_step values (?)', [step]);
+          await failAt(orm, step);
           const commitsBefore = commits();
           const outcome = await perform(does, id, transactions).then(
             (made) => ({ made }),
             (error: unknown) => (error instanceof Error ? error : expect.fail('no error')),
           );
-          await orm.em.fork().execute('truncate failing_step');
+          await failAt(orm, 'nowhere');
 
           const bad =
             (does.kind === 'create' && does.email === 'no e-mail') ||

@@ -255,13 +255,15 @@ test('410 leaves the reason of a pause that is there', async () => {
 
 test.each([
   ['delivered', 'test', 200, {}, 0],
-  ['failed for good', 'test', 500, { status: 'failed' }, 0],
+  ['failed for good', 'replay', 500, { status: 'failed' }, 0],
   ['to be retried', 'test', 500, { status: 'retrying' }, 1],
   ['a line’s own', 'line', 200, {}, 1],
 ] as const)('the side item of an attempt that is %s stays only while another will follow', async (...given) => {
   const [, origin, status, failure, left] = given;
-  const each = attempt({ origin, status, failure });
-  const item = { id: randomUUIDv7(), endpointId: 'crm', eventId: each.row.eventId, origin: 'test' as const };
+  const id = randomUUIDv7();
+  const made = attempt({ origin, status, failure });
+  const each = { ...made, row: { ...made.row, sideItemId: origin === 'line' ? null : id } };
+  const item = { id, endpointId: 'crm', eventId: each.row.eventId, origin: 'test' as const };
   const others = [
     { ...item, id: randomUUIDv7(), endpointId: 'other' },
     { ...item, id: randomUUIDv7(), eventId: randomUUIDv7() },

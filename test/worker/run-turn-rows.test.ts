@@ -1,6 +1,7 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { openControl } from '../../src/worker/control.ts';
@@ -62,7 +63,7 @@ const outcome: fc.Arbitrary<Answer> = fc.oneof(
 const turns = fc.array(
   fc.record({
     outcomes: fc.array(outcome, { minLength: 1, maxLength: 20 }),
-    origin: fc.constantFrom('line' as const, 'line' as const, 'test' as const),
+    origin: fc.constantFrom('line' as const, 'line' as const, 'test' as const, 'replay' as const),
     attemptsBefore: whole(0, 7),
     generation: whole(1, 2 ** 40),
     resumes: whole(0, 3),
@@ -99,6 +100,7 @@ function expectedRow(turn: Turn, index: number, answer: Answer) {
     generation: turn.generation,
     resumes: turn.resumes,
     origin: turn.origin,
+    sideItemId: turn.sideItem,
     waitMs: accepted || last ? null : gone ? 0 : waitMs,
   };
 }
@@ -111,7 +113,8 @@ test('property 9: exactly one row per attempt, with every column right for its o
       const ran = given.map(({ outcomes, maxRetries, baseDelayMs, maxDelayMs, ...rest }) => {
         const receiver = { id: `endpoint-${(made += 1)}`, maxRetries, baseDelayMs, maxDelayMs };
         const count = rest.origin === 'line' ? outcomes.length : 1;
-        return { turn: makeTurn(count, { ...rest, receiver }), outcomes };
+        const sideItem = rest.origin === 'line' ? null : newId();
+        return { turn: makeTurn(count, { ...rest, sideItem, receiver }), outcomes };
       });
       const before = new Date(Date.now() - 1_000);
       const recorded = new Set<string>();

@@ -7,8 +7,8 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import type { ConfigProblem } from '../../settings/problem.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 import type { Transactions } from '../../outbox/transactions.ts';
-import { Refusal } from '../../policy/refusal.ts';
-import type { Viewer } from '../admin.ts';
+import type { SignIn } from '../../users/sign-in.ts';
+import { type Viewer, needAdmin, needUser } from '../viewer.ts';
 import type { Loaders } from './loaders.ts';
 import { DateTime, JsonScalar } from './scalars.ts';
 
@@ -19,8 +19,17 @@ export type Endpoints = {
   pause(id: string): Promise<void>;
   /** Throws as `pause` does. */
   resume(id: string): Promise<void>;
+  /** Exactly one of both. Throws as `pause` does, and BAD_USER_INPUT for a place to which it cannot go. */
+  rewind(id: string, to: { position?: string | null | undefined; at?: Date | null | undefined }): Promise<void>;
+  /** Queues failed deliveries; returns how many. Throws as `rewind` does. */
+  replay(wish: ReplayWish): Promise<number>;
   reload(options: { dryRun: boolean }): Promise<Reload>;
 };
+
+/** By the ids of deliveries (UUIDs in lower case), or by an endpoint and when its attempts began. */
+export type ReplayWish =
+  | { deliveryIds: readonly string[] }
+  | { endpointId: string; since: Date | null; until: Date | null };
 
 export type Reload = {
   applied: boolean;
@@ -35,15 +44,23 @@ export type Reload = {
 export type Context = {
   /** Its own fork. */
   em: EntityManager;
-  viewer: Viewer;
+  /** Asked of the database once, when somebody first wants to know. Rejects with Refusal UNAVAILABLE. */
+  viewer(): Promise<Viewer>;
   transactions: Transactions;
   endpoints: Endpoints;
   loaders: Loaders;
+  signIn: SignIn;
+  /** Base of the addresses that browsers are sent to. */
+  publicUrl(): string;
+  /** Counts a sign-in begun by this request's client. Throws Refusal RATE_LIMITED. */
+  countStart(): Promise<void>;
+  /** Takes the session cookie away with the answer. */
+  endCookie(): void;
 };
 
 export const builder = new SchemaBuilder<{
   Context: Context;
-  AuthScopes: { admin: boolean };
+  AuthScopes: { admin: boolean; signedIn: boolean };
   DefaultFieldNullability: false;
   Connection: { totalCount: () => Promise<number> };
   DefaultEdgesNullability: false;
@@ -57,9 +74,17 @@ export const builder = new SchemaBuilder<{
   defaultFieldNullability: false,
   plugins: [ScopeAuthPlugin, RelayPlugin],
   scopeAuth: {
-    authScopes: ({ viewer }) => ({ admin: viewer?.kind === 'admin' }),
-    unauthorizedError: () =>
-      new Refusal('UNAUTHENTICATED', 'This needs the header "Authorization: Bearer <admin token>".'),
+    // They throw what is missing, since who asks is not known before somebody waits for it.
+    authScopes: ({ viewer }) => ({
+      admin: async () => {
+        needAdmin(await viewer());
+        return true;
+      },
+      signedIn: async () => {
+        needUser(await viewer());
+        return true;
+      },
+    }),
   },
   relay: {
     cursorType: 'String',

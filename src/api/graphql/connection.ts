@@ -34,8 +34,8 @@ export type Rows<Row extends object> = {
   where: FilterQuery<Row> | null;
 };
 
-const defaultSize = 50;
-const largestSize = 200;
+export const defaultSize = 50;
+export const largestSize = 200;
 
 /** One page. Throws Refusal BAD_USER_INPUT for arguments that make no page. */
 export async function connect<Row extends { id: string }>(

@@ -4,8 +4,12 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { createYoga } from 'graphql-yoga';
 import type { Transactions } from '../../outbox/transactions.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { viewerOf } from '../admin.ts';
+import type { SignIn } from '../../users/sign-in.ts';
+import { tooManyStarts } from '../refused.ts';
+import type { Cookies } from '../session-cookie.ts';
+import { type Asking, isAdmin } from '../viewer.ts';
 import type { Endpoints } from './builder.ts';
+import { createDocumentCache } from './document-cache.ts';
 import { watchDatabase } from './database-watch.ts';
 import { refuseBadQueries } from './refused-queries.ts';
 import { shownError } from './errors.ts';
@@ -16,31 +20,63 @@ export type EngineOptions = {
   orm: MikroORM;
   transactions: Transactions;
   endpoints: Endpoints;
-  adminToken: string;
+  signIn: SignIn;
+  asking(request: Request): Promise<Asking>;
+  cookies: Pick<Cookies, 'noSession'>;
+  publicUrl: () => string;
+  /** Counts a sign-in begun by the client: null while it may go on, else the seconds until it may. */
+  countStart(client: string): Promise<number | null>;
   log: Logger;
 };
 
-/** A function that answers one GraphQL-over-HTTP request to /graphql; it never rejects. */
-export function createEngine(options: EngineOptions): (request: Request) => Promise<Response> {
-  const { orm, transactions, endpoints, log } = options;
-  const viewer = viewerOf(options.adminToken);
+/** What an answer holds besides its body. */
+type Reply = { setCookie: string | null; retryAfterSeconds: number | null };
 
-  const yoga = createYoga({
+/** A function that answers one GraphQL-over-HTTP request to /graphql by this client; it never rejects. */
+export function createEngine(options: EngineOptions): (request: Request, client: string) => Promise<Response> {
+  const { orm, transactions, endpoints, signIn, publicUrl, log } = options;
+
+  const yoga = createYoga<{ client: string; reply: Reply; isAdmin: boolean }>({
     schema,
-    context: ({ request }) => {
+    context: ({ request, client, reply }) => {
       const em = orm.em.fork();
-      const authorization = request.headers.get('authorization');
-      return { em, viewer: viewer(authorization), transactions, endpoints, loaders: createLoaders(em) };
+      return {
+        em,
+        viewer: async () => (await options.asking(request)).viewer,
+        transactions,
+        endpoints,
+        loaders: createLoaders(em),
+        signIn,
+        publicUrl,
+        async countStart() {
+          const wait = await options.countStart(client);
+          if (wait === null) return;
+          reply.retryAfterSeconds = wait;
+          throw tooManyStarts(wait);
+        },
+        endCookie: () => (reply.setCookie = options.cookies.noSession()),
+      };
     },
     plugins: [refuseBadQueries(), watchDatabase(() => orm.em.fork().execute('select 1'))],
     maskedErrors: { maskError: (error) => shownError(error, log) },
     // Masked errors are logged where they are masked, the others are the caller's.
     logging: false,
+    // What was refused is not kept: others' texts would fill the memory.
+    parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: { get: () => undefined, set() {} } },
     graphiql: false,
     landingPage: false,
     cors: false,
     multipart: false,
     batching: false,
   });
-  return async (request) => await yoga.fetch(request);
+  return async (request, client) => {
+    const reply: Reply = { setCookie: null, retryAfterSeconds: null };
+    // While the database is away nobody is an admin by a session; what needs to know more asks again, and says so.
+    const asking = await options.asking(request).catch(() => null);
+    const response = await yoga.fetch(request, { client, reply, isAdmin: isAdmin(asking?.viewer ?? null) });
+    if (reply.setCookie !== null) response.headers.append('Set-Cookie', reply.setCookie);
+    if (reply.retryAfterSeconds === null) return response;
+    response.headers.set('Retry-After', String(reply.retryAfterSeconds));
+    return new Response(response.body, { status: 429, headers: response.headers });
+  };
 }

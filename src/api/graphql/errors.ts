@@ -26,7 +26,7 @@ export function shownError(thrown: unknown, log: Logger): GraphQLError {
   if (located) {
     const code = String(located.extensions['code']);
     if (engineCodes.has(code)) return copyOf(located, located.message, code);
-    if (isInputError(located, cause)) return copyOf(located, located.message, 'BAD_USER_INPUT');
+    if (isInputError(located, cause)) return copyOf(located, withoutHint(located.message), 'BAD_USER_INPUT');
   }
 
   log.error({ err: cause, path: located?.path?.join('.') }, 'a GraphQL request failed unexpectedly');
@@ -42,6 +42,11 @@ function isInputError(located: GraphQLError, cause: unknown): boolean {
   return cause instanceof GraphQLError && cause.message.startsWith('Argument "');
 }
 
+/** The engine cannot be told to keep the names of enum values and input fields to itself when it reads variables. */
+function withoutHint(message: string): string {
+  return message.replaceAll(/ Did you mean [^?]*\?/g, '');
+}
+
 function rootCause(error: unknown): unknown {
   let cause = error;
   while (cause instanceof GraphQLError && cause.originalError) cause = cause.originalError;
@@ -49,16 +54,17 @@ function rootCause(error: unknown): unknown {
 }
 
 /**
- * A new error, so that nothing of the old one is shown but where it came from. A request that the engine could not run
- * has its HTTP status, whatever the client accepts: without `spec`, Yoga answers 200 to those that accept plain JSON.
+ * A new error, so that nothing of the old one is shown but where it came from. `spec` marks what is wrong with the query
+ * or its variables, and not with the body that they came in.
  */
 function copyOf(located: GraphQLError | undefined, message: string, code: string): GraphQLError {
   const { status } = (located?.extensions['http'] ?? {}) as { status?: number };
+  const spec = status === 400 && located?.extensions['code'] !== 'BAD_REQUEST';
   return new GraphQLError(message, {
     nodes: located?.nodes,
     source: located?.source,
     positions: located?.positions,
     path: located?.path,
-    extensions: { code, ...(status ? { http: { status } } : {}) },
+    extensions: { code, ...(status ? { http: { status, spec } } : {}) },
   });
 }

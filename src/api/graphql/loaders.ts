@@ -2,9 +2,11 @@
 
 import type { EntityManager } from '@mikro-orm/postgresql';
 import DataLoader from 'dataloader';
+import type { OAuthAccount } from '../../model/oauth-account.ts';
 import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
 import type { WebhookEvent } from '../../model/webhook-event.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
+import { accountsOf } from '../../users/accounts.ts';
 import { backlogs, oldestUnsettled } from './endpoint-backlog.ts';
 import { type Standing, standings } from './endpoint-standing.ts';
 import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
@@ -13,6 +15,7 @@ import { deliveriesOfEvents, eventsById } from './event-deliveries.ts';
 export type Loaders = {
   eventById: DataLoader<string, WebhookEvent | undefined>;
   deliveriesOfEvent: DataLoader<string, WebhookDelivery[] | undefined>;
+  accountsOfUser: DataLoader<string, OAuthAccount[]>;
   standing: DataLoader<Endpoint, Standing | undefined>;
   backlog: DataLoader<Endpoint, number | undefined>;
   oldestUnsettledAt: DataLoader<Endpoint, Date | undefined>;
@@ -21,7 +24,7 @@ export type Loaders = {
 
 /** Loaders for one request. They batch what is asked for at once and remember nothing, since a mutation may follow. */
 export function createLoaders(em: EntityManager): Loaders {
-  const ofEvents = <Row>(read: (em: EntityManager, ids: readonly string[]) => Promise<Map<string, Row>>) =>
+  const ofIds = <Row>(read: (em: EntityManager, ids: readonly string[]) => Promise<Map<string, Row>>) =>
     batched(
       (ids: readonly string[]) => read(em, ids),
       (id) => id,
@@ -33,8 +36,9 @@ export function createLoaders(em: EntityManager): Loaders {
     );
   const ofWindow = (window: Window) => ofEndpoints((fork, endpoints) => statistics(fork, endpoints, window));
   return {
-    eventById: ofEvents(eventsById),
-    deliveriesOfEvent: ofEvents(deliveriesOfEvents),
+    eventById: ofIds(eventsById),
+    deliveriesOfEvent: ofIds(deliveriesOfEvents),
+    accountsOfUser: new DataLoader((userIds: readonly string[]) => accountsOf(em, userIds), { cache: false }),
     standing: ofEndpoints(standings),
     backlog: ofEndpoints(backlogs),
     oldestUnsettledAt: ofEndpoints(oldestUnsettled),

@@ -2,7 +2,11 @@
 
 import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.ts';
+import './profile.ts';
 import './reload.ts';
+import './replay.ts';
+import './rewind.ts';
+import './sign-in.ts';
 import './user.ts';
 import './webhook-delivery.ts';
 import './webhook-endpoint.ts';

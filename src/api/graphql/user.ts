@@ -6,6 +6,7 @@ import type { CreateUserInput as NewUser, UpdateUserInput as UserChange } from '
 import { createUser, deleteUser, findUser, updateUser } from '../../users/lifecycle.ts';
 import { builder } from './builder.ts';
 import { connect } from './connection.ts';
+import { OAuthAccount } from './oauth-account.ts';
 import { containing } from './search.ts';
 
 const Role = builder.enumType('Role', {
@@ -16,16 +17,24 @@ const Role = builder.enumType('Role', {
   } satisfies Record<(typeof roles)[number], object>,
 });
 
-const User = builder.objectRef<StoredUser>('User').implement({
+export const User = builder.objectRef<StoredUser>('User').implement({
   description: 'A person whose changes become events.',
   fields: (t) => ({
     id: t.exposeID('id', { description: 'The stored UUID.' }),
-    email: t.exposeString('email', { nullable: true, description: 'As it was given, trimmed; not unique.' }),
+    email: t.exposeString('email', {
+      nullable: true,
+      description: 'As it was given, trimmed; not unique. Null when their provider told none.',
+    }),
     displayName: t.exposeString('displayName', { nullable: true, description: 'The name to show.' }),
     avatarUrl: t.exposeString('avatarUrl', { nullable: true, description: 'Where their picture is.' }),
     role: t.expose('role', { type: Role, description: 'What they may do.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When they were made.' }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When they last changed.' }),
+    oauthAccounts: t.field({
+      type: [OAuthAccount],
+      description: 'The accounts with which they sign in, the one linked first before the others.',
+      resolve: async ({ id }, _args, { loaders }) => await loaders.accountsOfUser.load(id),
+    }),
   }),
 });
 

@@ -32,7 +32,9 @@ const WebhookDelivery = WebhookDeliveryRef.implement({
       nullable: true,
       description: 'Why it failed: `HTTP 503` for a status, else a class and a sentence; null when delivered.',
     }),
-    attemptCount: t.exposeInt('attemptCount', { description: "This attempt's number, from 1, anew after a resume." }),
+    attemptCount: t.exposeInt('attemptCount', {
+      description: "This attempt's number, from 1, anew after a resume, rewind or replay.",
+    }),
     latencyMs: t.float({
       nullable: true,
       description: "From the attempt's start, connecting included, to the answer's headers, in milliseconds.",

@@ -22,6 +22,13 @@ export type BegunSignIn = {
   redirectUri: string;
 };
 
+/**
+ * How the answer came: through the REST shim, as the provider sent it, or by a program that was given only `code` and
+ * `state`. A program's answer may lack the `iss` that the provider promises (RFC 9207), because the state is bound to
+ * this provider, which has a redirect URI of its own (RFC 9700 section 4.4.2.2).
+ */
+export type Entrance = 'shim' | 'program';
+
 export type Provider = {
   id: string;
   /** Where to send the browser. Throws Refusal UNAVAILABLE when the provider cannot be asked for its endpoints. */
@@ -29,7 +36,7 @@ export type Provider = {
   /**
    * Exchanges the code of the provider's answer (`code`, `state`, `iss`, `error` … as they came to the redirect URI)
    * for who it is about. Throws Refusal BAD_USER_INPUT when the answer is not accepted, UNAVAILABLE when the
-   * provider fails; neither holds anything that the provider wrote but its error code.
+   * provider fails; neither holds anything that the provider wrote but its error code. Answers within 20 s.
    */
-  identify(answer: URLSearchParams, begun: BegunSignIn): Promise<Identity>;
+  identify(answer: URLSearchParams, begun: BegunSignIn, entrance: Entrance): Promise<Identity>;
 };

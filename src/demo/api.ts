@@ -1,18 +1,19 @@
-// The service's GraphQL API, as an admin's program calls it.
+// The service's GraphQL API, as a program calls it with a token.
 
-export type AdminApi = {
+export type Api = {
   /** Answers `data`. Throws an Error with the service's own sentence. */
   call<T>(query: string, variables?: Record<string, unknown>): Promise<T>;
 };
 
 type Answer = { data?: unknown; errors?: { message: string }[] };
 
-export function createAdminApi(url: string, adminToken: string): AdminApi {
+/** `token` is the admin's, or that of a session. */
+export function createApi(url: string, token: string): Api {
   return {
     async call<T>(query: string, variables: Record<string, unknown> = {}): Promise<T> {
       const response = await fetch(`${url}/graphql`, {
         method: 'POST',
-        headers: { authorization: `Bearer ${adminToken}`, 'content-type': 'application/json' },
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         body: JSON.stringify({ query, variables }),
         signal: AbortSignal.timeout(30_000),
       });

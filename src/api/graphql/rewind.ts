@@ -1,0 +1,34 @@
+// Moves an endpoint's place in the log back.
+
+import { builder } from './builder.ts';
+import { endpointById } from './endpoints.ts';
+import { WebhookEndpoint } from './webhook-endpoint.ts';
+
+const WebhookPositionInput = builder.inputType('WebhookPositionInput', {
+  description: 'A place in the log; exactly one field.',
+  fields: (t) => ({
+    position: t.string({
+      description: 'The first position to send again, a whole number; "0" and "1" are the beginning of the log.',
+    }),
+    at: t.field({
+      type: 'DateTime',
+      description: 'Everything that got its position at this moment or later is sent again.',
+    }),
+  }),
+});
+
+builder.mutationField('rewindWebhookEndpoint', (t) =>
+  t.field({
+    type: WebhookEndpoint,
+    description:
+      "Admin. Move the endpoint's place in the log back; everything from there is sent again, in order, with attempts from 1. The request under way ends and is recorded first, which may take as long as its time-out. A paused endpoint stays paused. BAD_USER_INPUT when the place lies ahead of the present one or is no longer kept; CONFLICT for a disabled endpoint.",
+    args: {
+      id: t.arg.id({ required: true, description: "The endpoint's id." }),
+      to: t.arg({ type: WebhookPositionInput, required: true, description: 'Where it goes on.' }),
+    },
+    resolve: async (_root, { id, to }, { endpoints }) => {
+      await endpoints.rewind(id, to);
+      return endpointById(endpoints, id);
+    },
+  }),
+);

@@ -1,0 +1,23 @@
+// Stops a client that guesses bearer tokens, before anything is done for it. Every other credential, and none, passes.
+
+import type { Context, MiddlewareHandler } from 'hono';
+import type { Asking } from './viewer.ts';
+
+export type GuessedTokensOptions = {
+  asking(request: Request): Promise<Asking>;
+  /** Counts one guess: null when it may be answered, else the seconds until one may. */
+  countGuess(c: Context): Promise<number | null>;
+};
+
+/** Answers HTTP 429 with Retry-After to what is beyond the limit; a token of ours is never counted. */
+export function limitGuesses({ asking, countGuess }: GuessedTokensOptions): MiddlewareHandler {
+  return async (c, next) => {
+    // When the database cannot tell who asks, the token is one that we signed.
+    const { guessed } = await asking(c.req.raw).catch(() => ({ guessed: false }));
+    const waitSeconds = guessed ? await countGuess(c) : null;
+    if (waitSeconds === null) return await next();
+    c.header('Retry-After', String(waitSeconds));
+    const message = `Too many wrong tokens came from here. Wait ${waitSeconds} s, and send a right one.`;
+    return c.json({ errors: [{ message, extensions: { code: 'RATE_LIMITED' } }] }, 429);
+  };
+}

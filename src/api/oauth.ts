@@ -1,0 +1,98 @@
+// The REST shim of sign-in: sends browsers to the provider and back, over the same functions as GraphQL.
+
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context, MiddlewareHandler } from 'hono';
+import { Refusal } from '../policy/refusal.ts';
+import type { SignIn } from '../users/sign-in.ts';
+import type { Purpose } from '../users/sign-in-state.ts';
+import { callbackRoute, startRoute } from './oauth-contract.ts';
+import { answerRefused, asksForJson, tooManyStarts } from './refused.ts';
+import type { Cookies } from './session-cookie.ts';
+import { type Asking, type SignedInViewer, needUser } from './viewer.ts';
+
+export type OAuthRoutesOptions = {
+  signIn: SignIn;
+  asking(request: Request): Promise<Asking>;
+  cookies: Cookies;
+  publicUrl: () => string;
+  isDraining(): boolean;
+  /** Counts a sign-in begun by this request's client: null while it may go on, else the seconds until it may. */
+  countStart(c: Context): Promise<number | null>;
+};
+
+/** `/oauth/:provider` and its callback. */
+export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
+  const { signIn, cookies } = options;
+
+  /** Of a sign-in that was refused before it reached the provider, or after. */
+  function refuse(c: Context, refusal: Refusal, retryAfterSeconds: number | null = null) {
+    const base = new URL(options.publicUrl()).pathname.replace(/\/$/, '');
+    const provider = signIn.providers.find((id) => id === c.req.param('provider'));
+    const again = provider === undefined ? null : `${base}/oauth/${provider}`;
+    return answerRefused(c, refusal, { again, home: `${base}/`, retryAfterSeconds });
+  }
+
+  const onlyGet: MiddlewareHandler = async (c, next) => {
+    // Hono answers HEAD as GET, and a sign-in must not be finished by somebody who only looks.
+    if (c.req.raw.method === 'HEAD') return c.body(null, 405, { Allow: 'GET' });
+    if (options.isDraining()) {
+      return refuse(c, new Refusal('UNAVAILABLE', 'The service is ending: try again in a moment.'));
+    }
+    return await next();
+  };
+
+  async function viewerOf(c: Context): Promise<SignedInViewer | null> {
+    const { viewer } = await options.asking(c.req.raw);
+    return viewer?.kind === 'user' ? viewer : null;
+  }
+
+  const routes = new OpenAPIHono({
+    defaultHook(result, c) {
+      if (result.success) return undefined;
+      const [issue] = result.error.issues;
+      return refuse(c, new Refusal('BAD_USER_INPUT', `${issue?.path.join('.')}: must be given once, and rightly.`));
+    },
+  });
+  routes.onError((error, c) => {
+    if (error instanceof Refusal) return refuse(c, error);
+    throw error;
+  });
+  routes.use('/oauth/:provider', onlyGet);
+  routes.use('/oauth/:provider/callback', onlyGet);
+
+  routes.openapi(startRoute, async (c) => {
+    const { provider } = c.req.valid('param');
+    const { redirect_to: redirectTo = null, link, invitation } = c.req.valid('query');
+    if (invitation !== undefined && (link !== undefined || redirectTo !== null)) {
+      throw new Refusal('BAD_USER_INPUT', 'invitation: says all there is to say; give neither link nor redirect_to.');
+    }
+    const wait = await options.countStart(c);
+    if (wait !== null) return refuse(c, tooManyStarts(wait), wait);
+
+    const { key: browser, setCookie } = cookies.keepBrowserKey(c.req.raw);
+    const purpose: Purpose = link ? { kind: 'link', userId: needUser(await viewerOf(c)).user.id } : { kind: 'sign-in' };
+    const started =
+      invitation === undefined
+        ? await signIn.start({ provider, redirectTo, purpose, browser })
+        : await signIn.accept({ provider, invitation, browser });
+    c.header('Set-Cookie', setCookie);
+    return asksForJson(c) ? c.json(started, 200) : c.redirect(started.url, 302);
+  });
+
+  routes.openapi(callbackRoute, async (c) => {
+    const { session, redirectTo } = await signIn.complete({
+      provider: c.req.valid('param').provider,
+      answer: new URL(c.req.url).searchParams,
+      signedIn: await viewerOf(c),
+      browser: cookies.browserKey(c.req.raw),
+      entrance: 'shim',
+    });
+    const { token, expiresAt, user } = session;
+    c.header('Set-Cookie', cookies.session(token, expiresAt, new Date()));
+    if (!asksForJson(c)) return c.redirect(redirectTo ?? `${options.publicUrl()}/`, 303);
+    const { id, email, displayName, avatarUrl, role } = user;
+    const shown = { id, email, displayName, avatarUrl, role };
+    return c.json({ token, expiresAt: expiresAt.toISOString(), user: shown }, 200);
+  });
+  return routes;
+}

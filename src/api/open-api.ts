@@ -1,0 +1,20 @@
+// The OpenAPI description of the REST part, made of the very routes that answer it.
+
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { healthzRoute, readyzRoute } from './health.ts';
+import { callbackRoute, startRoute } from './oauth-contract.ts';
+
+/** OpenAPI 3.1 as JSON text, with a line feed at its end. */
+export function openApiText(version: string): string {
+  const app = new OpenAPIHono();
+  for (const route of [startRoute, callbackRoute, healthzRoute, readyzRoute]) app.openAPIRegistry.registerPath(route);
+  const document = app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'Tidings',
+      version,
+      description: 'Sign-in for browsers, and health for supervisors. All else is GraphQL, at `/graphql`.',
+    },
+  });
+  return `${JSON.stringify(document, null, 2)}\n`;
+}

@@ -1,0 +1,105 @@
+// Limits what one client may try in a minute, counted in Valkey for all instances together.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ReplyError } from 'ioredis';
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { openValkey, problemOf } from '../log/valkey.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { createCountedWarning } from './counted-warning.ts';
+
+/** Each counts one more, and says in how many seconds the client may go on; null while it is within its limit. */
+export type RateLimits = {
+  signInStart(client: string): Promise<number | null>;
+  /** A bearer token that is none of ours. */
+  failedToken(client: string): Promise<number | null>;
+};
+
+const perMinute = { signInStart: 30, failedToken: 20 };
+const minuteSeconds = 60;
+const commandTimeoutMs = 250;
+
+/**
+ * Resolves when Valkey answered, or after a quarter of a second. Without Valkey nobody is refused: a client would
+ * otherwise be locked out by our trouble. How many were let pass and how many refused is logged, at most once a minute.
+ */
+export async function openRateLimits({
+  url,
+  prefix,
+  log,
+}: {
+  url: string | null;
+  /** Of the keys in Valkey. */
+  prefix: string;
+  log: Logger;
+}): Promise<RateLimits & AsyncDisposable> {
+  let problem = url === null ? 'there is none' : 'does not answer';
+  const unlimited = createCountedWarning((count) =>
+    log.warn({ count, reason: problem }, 'Valkey does not answer: requests were answered without a rate limit'),
+  );
+  const client = url === null ? null : openValkey({ url, commandTimeoutMs, onProblem: (said) => (problem = said) });
+
+  /** What a hung connection was sent stays in memory until it is closed. */
+  let isLeft = true;
+  client?.on('ready', () => (isLeft = false));
+  function leave(): void {
+    if (!isLeft) client?.disconnect(true);
+    isLeft = true;
+  }
+
+  function limit(name: keyof typeof perMinute) {
+    const points = perMinute[name];
+    const refused = createCountedWarning((count, from) =>
+      log.warn({ limit: name, count, client: from }, 'requests were refused: too many in a minute from one client'),
+    );
+    const limiter =
+      client &&
+      new RateLimiterRedis({
+        storeClient: client,
+        keyPrefix: `${prefix}:${name}`,
+        points,
+        duration: minuteSeconds,
+        // From then on a flood costs Valkey nothing.
+        inMemoryBlockOnConsumed: points,
+        rejectIfRedisNotReady: true,
+      });
+
+    async function take(from: string): Promise<number | null> {
+      try {
+        if (limiter) await limiter.consume(from);
+        else unlimited.count(from);
+        return null;
+      } catch (error) {
+        if (error instanceof RateLimiterRes) {
+          refused.count(from);
+          return Math.max(1, Math.ceil(error.msBeforeNext / 1_000));
+        }
+        problem = problemOf(error);
+        unlimited.count(from);
+        if (!(error instanceof ReplyError)) leave();
+        return null;
+      }
+    }
+    return { take, refused };
+  }
+
+  const signInStart = limit('signInStart');
+  const failedToken = limit('failedToken');
+  if (client) await firstAnswer(client);
+
+  return {
+    signInStart: signInStart.take,
+    failedToken: failedToken.take,
+    [Symbol.asyncDispose]() {
+      for (const warning of [unlimited, signInStart.refused, failedToken.refused]) warning[Symbol.dispose]();
+      client?.disconnect();
+      return Promise.resolve();
+    },
+  };
+}
+
+async function firstAnswer(client: { once(event: 'ready', listener: () => void): unknown }): Promise<void> {
+  const done = new AbortController();
+  const answered = new Promise<void>((resolve) => client.once('ready', resolve));
+  await Promise.race([answered, sleep(commandTimeoutMs, undefined, { signal: done.signal }).catch(() => {})]);
+  done.abort();
+}

@@ -1,0 +1,53 @@
+// The two cookies: one holds a browser's session, the other binds a sign-in under way to the browser that began it.
+
+import { randomBytes } from 'node:crypto';
+import { parse, serialize } from 'hono/utils/cookie';
+
+const sessionName = 'tidings_session';
+const browserName = 'tidings_browser';
+
+/** As long as a sign-in may take. */
+const browserSeconds = 600;
+
+/** 32 random bytes. */
+const browserKey = /^[A-Za-z0-9_-]{43}$/;
+
+export type Cookies = {
+  /** What the request's session cookie holds. */
+  sessionToken(request: Request): string | undefined;
+  /** A Set-Cookie line. */
+  session(token: string, expiresAt: Date, now: Date): string;
+  /** A Set-Cookie line that takes the session cookie away. */
+  noSession(): string;
+  /** The key of the request's browser; null when it has none. */
+  browserKey(request: Request): string | null;
+  /** The key that it has, so that two tabs work, or a new one, and the Set-Cookie line that keeps it for ten minutes. */
+  keepBrowserKey(request: Request): { key: string; setCookie: string };
+};
+
+/** Cookies of the service at `publicUrl`: `Secure` when that is https. */
+export function createCookies(publicUrl: () => string): Cookies {
+  const flags = () => ({ httpOnly: true, sameSite: 'Lax', secure: publicUrl().startsWith('https:') }) as const;
+  const keyOf = (request: Request) => {
+    const key = cookieOf(request, browserName);
+    return key !== undefined && browserKey.test(key) ? key : null;
+  };
+  return {
+    sessionToken: (request) => cookieOf(request, sessionName),
+    session(token, expiresAt, now) {
+      const maxAge = Math.max(0, Math.floor((expiresAt.getTime() - now.getTime()) / 1000));
+      return serialize(sessionName, token, { ...flags(), path: '/', maxAge });
+    },
+    noSession: () => serialize(sessionName, '', { ...flags(), path: '/', maxAge: 0 }),
+    browserKey: keyOf,
+    keepBrowserKey(request) {
+      const key = keyOf(request) ?? randomBytes(32).toString('base64url');
+      const path = `${new URL(publicUrl()).pathname.replace(/\/$/, '')}/oauth`;
+      return { key, setCookie: serialize(browserName, key, { ...flags(), path, maxAge: browserSeconds }) };
+    },
+  };
+}
+
+function cookieOf(request: Request, name: string): string | undefined {
+  return parse(request.headers.get('cookie') ?? '', name)[name];
+}

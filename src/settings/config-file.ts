@@ -1,0 +1,84 @@
+// Reads a configuration file by its form: what it holds, or every problem it has.
+
+import type { z } from 'zod';
+import { type FileSecrets, type SecretReference, resolveFileSecrets } from './file-secrets.ts';
+import { asList, asMap } from './plain-value.ts';
+import { type ConfigProblem, inFileOrder } from './problem.ts';
+import { schemaProblems } from './schema-problems.ts';
+import type { Secrets } from './secrets.ts';
+import { type YamlFile, readYamlFile } from './yaml-file.ts';
+
+/** A file with more problems than this is not a file for Tidings. */
+const mostProblems = 1_000;
+
+export type ConfigForm<Schema extends z.ZodType> = {
+  /** Its path from the working directory; its example stands beside it. */
+  file: string;
+  schema: Schema;
+  /** The key of the list whose items have ids, none given twice. */
+  list: string;
+  /** Sentences for some of the keys that the schema does not know. */
+  unknownKeys: Readonly<Record<string, string>>;
+  /** What follows when there is no such file: "the file does not exist, so …". */
+  without: string;
+  /** Where the names of secrets belong in whatever the file holds. */
+  secretsIn(value: unknown): SecretReference[];
+};
+
+export type ConfigFile<T> =
+  | {
+      ok: true;
+      /** Null: there is no file. */
+      content: T | null;
+      /** By name; empty while secrets stay unresolved. */
+      secrets: ReadonlyMap<string, string>;
+      warnings: ConfigProblem[];
+    }
+  | { ok: false; problems: ConfigProblem[]; warnings: ConfigProblem[] };
+
+/**
+ * Never throws. Problems and warnings come in the order of the file, at most 1,000 of each. `secrets` null leaves
+ * secrets unresolved.
+ */
+export async function readConfigFile<Schema extends z.ZodType>(
+  form: ConfigForm<Schema>,
+  { directory, secrets }: { directory: string; secrets: Secrets | null },
+): Promise<ConfigFile<z.output<Schema>>> {
+  const file = await readYamlFile(directory, form.file);
+  if (file.missing) return { ok: true, content: null, secrets: new Map(), warnings: [missingWarning(form)] };
+  if (file.value === undefined) return { ok: false, problems: inFileOrder(file.problems), warnings: [] };
+
+  // An empty file is a map without keys, and told so.
+  const parsed = form.schema.safeParse(file.value ?? {});
+  const resolved: FileSecrets =
+    secrets === null
+      ? { values: new Map(), problems: [], warnings: [] }
+      : await resolveFileSecrets(file, form.secretsIn(file.value), secrets);
+  const problems = inFileOrder([
+    ...file.problems,
+    ...(parsed.success ? [] : schemaProblems(parsed.error.issues, file, form.unknownKeys)),
+    ...duplicateIds(file, form.list),
+    ...resolved.problems,
+  ]).slice(0, mostProblems);
+  const warnings = inFileOrder(resolved.warnings).slice(0, mostProblems);
+  if (!parsed.success || problems.length > 0) return { ok: false, problems, warnings };
+  return { ok: true, content: parsed.data, secrets: resolved.values, warnings };
+}
+
+/** Looks into whatever the file holds, right or wrong. */
+function duplicateIds(file: YamlFile, list: string): ConfigProblem[] {
+  const first = new Map<string, number>();
+  return asList(asMap(file.value)[list]).flatMap((item, index) => {
+    const { id } = asMap(item);
+    if (typeof id !== 'string') return [];
+    const before = first.get(id);
+    if (before === undefined) first.set(id, index);
+    const message = `the id is taken by ${list}.${before}`;
+    return before === undefined ? [] : (file.problemAt([list, index, 'id'], message) ?? []);
+  });
+}
+
+function missingWarning({ file, without }: { file: string; without: string }): ConfigProblem {
+  const message = `the file does not exist, so ${without}; ${file}.example shows its form`;
+  return { file, line: 1, column: 1, path: '', message };
+}

@@ -1,0 +1,86 @@
+// What an OpenID provider says of itself: asked for at first use, kept for an hour, asked for once by all who wait.
+
+import {
+  type ClientAuth,
+  ClientSecretBasic,
+  ClientSecretPost,
+  type Configuration,
+  allowInsecureRequests,
+  clockTolerance,
+  customFetch,
+  discovery,
+  enableNonRepudiationChecks,
+} from 'openid-client';
+import type { ProviderSettings } from '../../settings/oauth.ts';
+import { failureOfProvider, otherIssuer } from './openid-failure.ts';
+import { type AskProvider, askingProvider } from './provider-http.ts';
+
+export type OpenIdSettings = Extract<ProviderSettings, { protocol: 'openid' }>;
+
+/** So that new endpoints are seen; new keys are seen by openid-client itself, at most once a minute. */
+const keptForMs = 3_600_000;
+/** How far the provider's clock may be off, in seconds. */
+const toleranceS = 60;
+
+/**
+ * A function that resolves with the configuration in force. Throws Refusal UNAVAILABLE when the provider cannot be
+ * asked, or names another issuer than the settings; a failure is not kept.
+ */
+export function keepConfiguration(settings: OpenIdSettings): () => Promise<Configuration> {
+  const ask = askingProvider(settings.id);
+  let kept: { configuration: Promise<Configuration>; until: number } | null = null;
+  return () => {
+    const now = Date.now();
+    if (kept !== null && now < kept.until) return kept.configuration;
+    const asked = { configuration: discover(settings, ask), until: now + keptForMs };
+    kept = asked;
+    asked.configuration.catch(() => {
+      if (kept === asked) kept = null;
+    });
+    return asked.configuration;
+  };
+}
+
+async function discover(settings: OpenIdSettings, ask: AskProvider): Promise<Configuration> {
+  const { id, issuer, clientId, clientSecret } = settings;
+  const server = new URL(issuer);
+  try {
+    const configuration = await discovery(
+      server,
+      clientId,
+      { [clockTolerance]: toleranceS },
+      authenticate(clientSecret),
+      {
+        [customFetch]: (url, { method, headers, body }) =>
+          ask(url, { method, headers, body: body instanceof URLSearchParams ? body.toString() : undefined }),
+        execute: [
+          // Without these checks the library takes an ID token on the word of TLS, whoever signed it.
+          enableNonRepudiationChecks,
+          // Deprecated only to stand out. The settings allow http on loopback alone, and so does each request.
+          // oxlint-disable-next-line typescript/no-deprecated
+          ...(server.protocol === 'http:' ? [allowInsecureRequests] : []),
+        ],
+      },
+    );
+    // Character by character (OpenID Connect Discovery 1.0, section 4.3): the library lets a slash at the end pass, and
+    // two vendors whose documents name an issuer of another form.
+    if (configuration.serverMetadata().issuer !== issuer) throw otherIssuer(id);
+    return configuration;
+  } catch (error) {
+    throw failureOfProvider(id, error);
+  }
+}
+
+/**
+ * client_secret_basic when the provider takes it or does not say (OpenID Connect Discovery 1.0, section 3), else
+ * client_secret_post. RFC 6749 section 2.3.1 prefers the first.
+ */
+function authenticate(clientSecret: string): ClientAuth {
+  const basic = ClientSecretBasic(clientSecret);
+  const post = ClientSecretPost(clientSecret);
+  return (server, client, body, headers) => {
+    const methods: unknown = server.token_endpoint_auth_methods_supported;
+    const takesBasic = !Array.isArray(methods) || methods.includes('client_secret_basic');
+    (takesBasic ? basic : post)(server, client, body, headers);
+  };
+}

@@ -1,0 +1,137 @@
+// Sign-in through an OpenID Connect provider: the code flow with PKCE, nonce, state and `iss`, every check on.
+
+import {
+  type Configuration,
+  type IDToken,
+  authorizationCodeGrant,
+  buildAuthorizationUrl,
+  calculatePKCECodeChallenge,
+  fetchUserInfo,
+} from 'openid-client';
+import { isStorable } from '../../outbox/payload.ts';
+import { avatarUrlOrNull, displayNameOrNull, emailOrNull } from '../input.ts';
+import { readAuthorizationResponse } from './authorization-response.ts';
+import { type OpenIdSettings, keepConfiguration } from './openid-configuration.ts';
+import { failureOfExchange, failureOfProvider } from './openid-failure.ts';
+import type { BegunSignIn, Entrance, Identity, Provider } from './provider.ts';
+import { notAccepted } from './provider-refusal.ts';
+
+/** OpenID Connect Core 1.0, section 2. */
+const longestSubject = 255;
+/** An ID token of the future: a clock may be off, in seconds, but not by more. */
+const furthestIssuedAtS = 300;
+
+type Claims = Pick<IDToken, 'sub'> & { [claim: string]: unknown };
+
+export function openIdProvider(settings: OpenIdSettings): Provider {
+  const { id, scopes } = settings;
+  const configured = keepConfiguration(settings);
+
+  return {
+    id,
+
+    async authorizationUrl(begun) {
+      const parameters = {
+        redirect_uri: returnUrl(begun).href,
+        scope: scopes.join(' '),
+        state: begun.state,
+        nonce: begun.nonce,
+        code_challenge: await calculatePKCECodeChallenge(begun.codeVerifier),
+        code_challenge_method: 'S256',
+      };
+      const configuration = await configured();
+      try {
+        return buildAuthorizationUrl(configuration, parameters);
+      } catch (error) {
+        throw failureOfProvider(id, error);
+      }
+    },
+
+    async identify(answer, begun, entrance) {
+      requireSecrets(begun);
+      const { code, iss } = readAuthorizationResponse(id, answer, begun);
+      const configuration = await configured();
+      const issuer = issuerOf(id, iss, configuration, entrance);
+      const url = returnUrl(begun);
+      url.search = new URLSearchParams({
+        code,
+        state: begun.state,
+        ...(issuer !== null && { iss: issuer }),
+      }).toString();
+      return toIdentity(id, await exchange(id, configuration, url, begun, scopes));
+    },
+  };
+}
+
+/** As the library spells it when it exchanges the code: both must be the same to the letter. */
+function returnUrl({ redirectUri }: BegunSignIn): URL {
+  return new URL(redirectUri);
+}
+
+/** The library takes an empty verifier for "no PKCE". */
+function requireSecrets({ state, nonce, codeVerifier }: BegunSignIn): void {
+  if (state && nonce && codeVerifier) return;
+  throw new Error('A sign-in without state, nonce or code verifier cannot be finished.');
+}
+
+/** The `iss` to go on with (RFC 9207 section 2.4), null when there is none and none is promised. */
+function issuerOf(id: string, iss: string | null, configuration: Configuration, entrance: Entrance): string | null {
+  const { issuer, authorization_response_iss_parameter_supported: promised } = configuration.serverMetadata();
+  if (iss === null && entrance === 'program') return issuer;
+  if (iss === null && promised) throw notAccepted(id, 'it does not say which issuer it comes from');
+  if (iss !== null && iss !== issuer) throw notAccepted(id, 'it comes from another issuer');
+  return iss;
+}
+
+async function exchange(
+  id: string,
+  configuration: Configuration,
+  url: URL,
+  { state, nonce, codeVerifier }: BegunSignIn,
+  scopes: readonly string[],
+): Promise<Claims> {
+  try {
+    const tokens = await authorizationCodeGrant(configuration, url, {
+      expectedState: state,
+      expectedNonce: nonce,
+      pkceCodeVerifier: codeVerifier,
+      idTokenExpected: true,
+    });
+    const claims = tokens.claims()!;
+    checkClaims(id, claims);
+    const complete = typeof claims['email'] === 'string' || !scopes.includes('email');
+    return complete ? claims : { ...(await userInfo(configuration, tokens.access_token, claims.sub)), ...claims };
+  } catch (error) {
+    throw failureOfExchange(id, error);
+  }
+}
+
+/** What the library lets pass. */
+function checkClaims(id: string, { sub, iat }: IDToken): void {
+  if (sub.length === 0 || sub.length > longestSubject || !isStorable(sub)) {
+    throw notAccepted(id, 'its ID token has a wrong sub');
+  }
+  if (iat > Date.now() / 1000 + furthestIssuedAtS) throw notAccepted(id, 'its ID token has a wrong iat');
+}
+
+/**
+ * Nothing when it fails or is about somebody else: who came back is proven by the signed ID token, and a person is not
+ * to be locked out for a picture.
+ */
+async function userInfo(configuration: Configuration, accessToken: string, subject: string): Promise<object> {
+  try {
+    return await fetchUserInfo(configuration, accessToken, subject);
+  } catch {
+    return {};
+  }
+}
+
+function toIdentity(provider: string, { sub, email, name, picture }: Claims): Identity {
+  return {
+    provider,
+    subject: sub,
+    email: emailOrNull(email),
+    displayName: displayNameOrNull(name),
+    avatarUrl: avatarUrlOrNull(picture),
+  };
+}

@@ -1,0 +1,15 @@
+// The providers of config/oauth.yaml, each speaking its own protocol.
+
+import type { ProviderSettings } from '../../settings/oauth.ts';
+import { githubProvider } from './github.ts';
+import { openIdProvider } from './openid.ts';
+import type { Provider } from './provider.ts';
+
+/** By id, in the order of the settings. Asks nobody: a provider that is away stops no start. */
+export function createProviders(settings: readonly ProviderSettings[]): ReadonlyMap<string, Provider> {
+  return new Map(settings.map((provider) => [provider.id, createProvider(provider)]));
+}
+
+function createProvider(settings: ProviderSettings): Provider {
+  return settings.protocol === 'openid' ? openIdProvider(settings) : githubProvider(settings);
+}

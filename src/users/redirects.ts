@@ -1,0 +1,29 @@
+// Where a browser may be sent after a sign-in: to a page of ours, or of an origin that the operator allowed.
+
+import { Refusal } from '../policy/refusal.ts';
+
+/** It travels within the sealed state, and that in a URL. */
+const mostCharacters = 2_000;
+
+/** What servers, proxies and browsers are known to read differently, raw or, where it ends a header's line, encoded. */
+const ambiguous = /[\p{Cc}\p{Cs}\\]|^\s|\s$|%0[0ad]/iu;
+
+/** An absolute URL that says so, or a path: a second slash would make it another host's. */
+const form = /^(https?:\/\/[^/]|\/(?!\/))/i;
+
+/**
+ * `wanted` as an absolute URL. Accepted are http and https URLs without credentials whose origin is `publicUrl`'s or one
+ * of `allowedOrigins`, and paths on `publicUrl`'s origin. Throws Refusal BAD_USER_INPUT for everything else (RFC 9700,
+ * section 4.11.1).
+ */
+export function acceptRedirect(wanted: string, publicUrl: string, allowedOrigins: readonly string[]): string {
+  const own = new URL(publicUrl).origin;
+  const url =
+    wanted.length <= mostCharacters && form.test(wanted) && !ambiguous.test(wanted) ? URL.parse(wanted, own) : null;
+  const isAllowed = url !== null && url.username === '' && url.password === '';
+  if (isAllowed && [own, ...allowedOrigins].includes(url.origin)) return url.href;
+  throw new Refusal(
+    'BAD_USER_INPUT',
+    'redirect_to: must be a path here, or an http or https URL of an origin that ALLOWED_ORIGINS names.',
+  );
+}

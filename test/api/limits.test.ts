@@ -1,0 +1,251 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { Kind, getIntrospectionQuery, parse } from 'graphql';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { costOf, mostCost } from '../../src/api/graphql/cost.ts';
+import { createDocumentCache } from '../../src/api/graphql/document-cache.ts';
+import { schema } from '../../src/api/graphql/schema.ts';
+import { type Answer, type Door, openDoor, post, signInAs } from './door.ts';
+
+let door: Door;
+beforeAll(async () => {
+  door = await openDoor();
+});
+afterAll(async () => await door[Symbol.asyncDispose]());
+
+async function ask(body: object, authorization = '') {
+  const response = await door.fetch('/graphql', post(body, { authorization }));
+  return { status: response.status, ...((await response.json()) as Answer) };
+}
+
+const refused = (code: string, message: RegExp) => ({
+  status: 400,
+  errors: [{ message: expect.stringMatching(message) as unknown, extensions: { code } }],
+});
+
+/** 19 tokens are not in the list. */
+const ofTokens = (tokens: number) =>
+  `{ webhookEvents(filter: { types: [${'"a.b" '.repeat(tokens - 19)}] }) { nodes { id } } }`;
+/** Fields below each other: `depth` of them, the last one a leaf. */
+function ofDepth(depth: number): string {
+  const inner = [
+    'webhookEvents',
+    'nodes',
+    ...Array.from({ length: depth }, (_, at) => (at % 2 ? 'event' : 'deliveries')),
+  ];
+  const path = inner.slice(0, depth - 1);
+  return `{ ${path.join(' { ')} { id ${'}'.repeat(path.length)} }`;
+}
+const ofAliases = (aliases: number) =>
+  `{ ${Array.from({ length: aliases }, (_, at) => `a${at}: __typename`).join(' ')} }`;
+const ofDirectives = (directives: number) => `{ ${'... @include(if: true) { __typename } '.repeat(directives)} }`;
+const ofBrackets = (brackets: number) => `{ ${'... {'.repeat(brackets - 1)} __typename ${'}'.repeat(brackets - 1)} }`;
+
+// The figures are the documented limits.
+test.each([
+  ['tokens', ofTokens, 5_000, 'GRAPHQL_PARSE_FAILED', /more than 5000 tokens/],
+  ['open brackets', ofBrackets, 50, 'GRAPHQL_PARSE_FAILED', /more than 50 brackets/],
+  ['aliases', ofAliases, 30, 'GRAPHQL_VALIDATION_FAILED', /31 aliases, and at most 30/],
+  ['directives', ofDirectives, 20, 'GRAPHQL_VALIDATION_FAILED', /21 directives, and at most 20/],
+])(
+  '%s are allowed up to their limit, and one more is refused with a sentence that names it',
+  async (_, make, most, code, says) => {
+    expect((await ask({ query: make(most) })).status).toBe(200);
+    expect(await ask({ query: make(most + 1) })).toMatchObject(refused(code, says));
+  },
+);
+
+test('fields are allowed 12 levels deep, and one more is refused, also within fragments', async () => {
+  // Every list in it multiplies its cost, which is weighed after the depth.
+  expect((await ask({ query: ofDepth(12) })).errors).toMatchObject([
+    { message: expect.stringMatching(/a cost of/) as unknown },
+  ]);
+  const tooDeep = refused('GRAPHQL_VALIDATION_FAILED', /13 levels of fields, and at most 12/);
+  expect(await ask({ query: ofDepth(13) })).toMatchObject(tooDeep);
+  const fragments = Array.from({ length: 6 }, (_, at) =>
+    at === 5
+      ? 'fragment F5 on WebhookEvent { id }'
+      : `fragment F${at} on WebhookEvent { deliveries { event { ...F${at + 1} } } }`,
+  );
+  const query = `{ webhookEvents { nodes { ...F0 } } } ${fragments.join(' ')}`;
+  expect(await ask({ query })).toMatchObject(tooDeep);
+});
+
+test('every limit that a query exceeds is named', async () => {
+  const { errors } = await ask({ query: `${ofAliases(31)} fragment F on Query ${ofDirectives(21)}` });
+  expect(errors?.map(({ message }) => message)).toEqual([
+    'The query has 31 aliases, and at most 30 are allowed: ask for less at once.',
+    'The query has 21 directives, and at most 20 are allowed: ask for less at once.',
+  ]);
+});
+
+describe('cost', () => {
+  const events = (first: number | string, more = '') => `webhookEvents(first: ${first}) { nodes { ${more} } }`;
+  const all =
+    'id eventId eventType endpointId endpointUrl status httpStatus errorMessage attemptCount latencyMs createdAt completedAt responseBody event { id }';
+  const wholeLog = `{ ${events(200, `id type position timestamp subject data payload deliveries { ${all} }`)} }`;
+
+  function cost(query: string, variables: Record<string, unknown> = {}): number {
+    const { definitions } = parse(query);
+    const operation = definitions.find((one) => one.kind === Kind.OPERATION_DEFINITION)!;
+    const fragments = definitions
+      .filter((one) => one.kind === Kind.FRAGMENT_DEFINITION)
+      .map((one) => [one.name.value, one] as const);
+    return costOf({ schema, operation, fragments: new Map(fragments), variables });
+  }
+
+  // Counted by hand: a page is 10, a field 1, a list without a page has 10 rows.
+  test.each([
+    ['{ __typename }', {}, 1],
+    ['{ webhookEndpoints { id url } }', {}, 1 + 10 * 2],
+    ['{ webhookEvents { nodes { id } } }', {}, 1 + 10 + (1 + 50)],
+    ['{ webhookEvents(first: 3) { nodes { id } pageInfo { endCursor } } }', {}, 1 + 10 + (1 + 3) + (1 + 1)],
+    ['{ webhookEvents(first: 3) { edges { node { id } } } }', {}, 1 + 10 + (1 + 3 * (1 + 1))],
+    ['{ webhookEvents(last: 4) { nodes { id } } }', {}, 1 + 10 + (1 + 4)],
+    ['query ($n: Int) { webhookEvents(first: $n) { nodes { id } } }', { n: 7 }, 1 + 10 + (1 + 7)],
+    ['query ($n: Int) { webhookEvents(first: $n) { nodes { id } } }', {}, 1 + 10 + (1 + 50)],
+    ['query ($n: Int) { webhookEvents(first: $n) { nodes { id } } }', { n: null }, 1 + 10 + (1 + 50)],
+    ['query ($n: Int = 9) { webhookEvents(first: $n) { nodes { id } } }', {}, 1 + 10 + (1 + 9)],
+    ['query ($n: Int) { webhookEvents(first: $n) { nodes { id } } }', { n: 'x' }, 1 + 10 + (1 + 200)],
+    ['{ webhookEvents(first: 2147483647) { nodes { id } } }', {}, 1 + 10 + (1 + 200)],
+    ['{ webhookEvents(first: -5) { nodes { id } } }', {}, 1 + 10 + 1],
+    ['{ webhookEvents(first: 1, last: 6) { nodes { id } } }', {}, 1 + 10 + (1 + 6)],
+    ['{ users { totalCount } }', {}, 1 + 10 + 5_000],
+    [
+      '{ a: webhookEvents(first: 1) { ...F } b: webhookEvents(first: 5) { ...F } } fragment F on WebhookEventConnection { nodes { id } }',
+      {},
+      2 * (1 + 10) + (1 + 1) + (1 + 5),
+    ],
+    ['{ ...F ...F } fragment F on Query { __typename }', {}, 2],
+  ])('%s with %j', (query, variables, expected) => {
+    expect(cost(query, variables)).toBe(expected);
+  });
+
+  test('the largest page of events with all their attempts is allowed, each one level of lists more is not', async () => {
+    expect(cost(wholeLog)).toBeLessThan(mostCost);
+    expect((await ask({ query: wholeLog }, 'Bearer the-admin-token')).errors).toBeUndefined();
+    const query = `{ ${events(200, `deliveries { event { deliveries { event { id } ${all} } } }`)} }`;
+    expect(await ask({ query })).toMatchObject(
+      refused('GRAPHQL_VALIDATION_FAILED', /a cost of \d+, and at most 100000/),
+    );
+  });
+
+  test('aliases of dear fields add up, and so do fragments that repeat each other', async () => {
+    const page = (name: string) => `${name}: ${events(200, `id deliveries { ${all} }`)}`;
+    expect(await ask({ query: `{ ${['a', 'b', 'c', 'd'].map(page).join(' ')} }` })).toMatchObject(
+      refused('GRAPHQL_VALIDATION_FAILED', /a cost of/),
+    );
+    const start = (name: string) => `${name}: startOAuth(provider: "x") { url }`;
+    expect(await ask({ query: `mutation { ${['a', 'b', 'c', 'd', 'e', 'f'].map(start).join(' ')} }` })).toMatchObject(
+      refused('GRAPHQL_VALIDATION_FAILED', /a cost of/),
+    );
+    const doubling = Array.from({ length: 60 }, (_, at) => `fragment F${at} on Query { ...F${at + 1} ...F${at + 1} }`);
+    const query = `{ ...F0 } ${doubling.join(' ')} fragment F60 on Query { __typename }`;
+    expect(await ask({ query })).toMatchObject(refused('GRAPHQL_VALIDATION_FAILED', /a cost of/));
+  });
+
+  test('a query that is known already is weighed anew with each variables and each operation', async () => {
+    const all200 = events('$n', `id deliveries { event { deliveries { ${all} } } }`);
+    const query = `query Small { __typename } query Page($n: Int) { ${all200} }`;
+    const token = 'Bearer the-admin-token';
+    const asking = async (operationName: string, n?: number) =>
+      await ask({ query, operationName, variables: { n } }, token);
+    expect((await asking('Page', 1)).status).toBe(200);
+    expect((await asking('Page', 200)).status).toBe(400);
+    expect((await asking('Page', 1)).status).toBe(200);
+    expect((await asking('Page')).status).toBe(200);
+    expect((await asking('Small', 200)).status).toBe(200);
+  });
+});
+
+const operations = new URL('../../src/api/operations/', import.meta.url);
+
+test.each(readdirSync(operations))('the prepared operation %s is within every limit', async (name) => {
+  const query = readFileSync(new URL(name, operations), 'utf8');
+  for (const [, operationName] of query.matchAll(/^(?:query|mutation) (\w+)/gm)) {
+    // Of nobody, so that nothing happens: 200 says that it ran.
+    expect((await ask({ query, operationName })).status).toBe(200);
+  }
+});
+
+describe('the schema is for admins', () => {
+  const introspection = {
+    query: getIntrospectionQuery({
+      inputValueDeprecation: true,
+      oneOf: true,
+      schemaDescription: true,
+      specifiedByUrl: true,
+    }),
+  };
+  const type = { query: '{ __type(name: "User") { name } }' };
+
+  test('the introspection of GraphiQL, with its every option, is answered to the admin token and to a user with the role', async () => {
+    const { token } = await signInAs(door, 'ADMIN');
+    for (const authorization of ['Bearer the-admin-token', `Bearer ${token}`]) {
+      expect((await ask(introspection, authorization)).data.__schema.queryType.name).toBe('Query');
+      expect((await ask(type, authorization)).data).toEqual({ __type: { name: 'User' } });
+    }
+  });
+
+  test('nobody else is answered, whatever was answered to an admin before, and __typename is for all', async () => {
+    const { token } = await signInAs(door, 'USER');
+    for (const authorization of ['', 'Bearer wrong', `Bearer ${token}`]) {
+      for (const body of [introspection, type]) {
+        const { status, data, errors } = await ask(body, authorization);
+        expect([status, data]).toEqual([400, undefined]);
+        expect(errors?.every(({ extensions }) => extensions.code === 'GRAPHQL_VALIDATION_FAILED')).toBe(true);
+      }
+      expect((await ask({ query: '{ __typename }' }, authorization)).data).toEqual({ __typename: 'Query' });
+    }
+  });
+
+  const nearMisses = [
+    ['a field', { query: '{ webhookEndpoint { id } webhookEvnts { totalCount } }' }],
+    ['an argument', { query: '{ user(ids: "x") { id } }' }],
+    ['a type', { query: '{ ... on Querry { __typename } }' }],
+    ['a field of a type without fields', { query: '{ __typename { id } webhookDeliverie(id: 1) }' }],
+    ['an enum value', { query: '{ webhookDeliveries(filter: { status: FAILD }) { totalCount } }' }],
+    ['an input field', { query: 'mutation { createUser(input: { emails: "x" }) { id } }' }],
+    ['a directive argument', { query: '{ __typename @include(iff: true) }' }],
+    [
+      'an enum value in a variable',
+      {
+        query: 'query ($s: WebhookDeliveryStatus) { webhookDeliveries(filter: { status: $s }) { totalCount } }',
+        variables: { s: 'FAILD' },
+      },
+    ],
+    [
+      'an input field in a variable',
+      {
+        query: 'mutation ($i: CreateUserInput!) { createUser(input: $i) { id } }',
+        variables: { i: { email: 'a@b', displayNam: 'x' } },
+      },
+    ],
+  ] as const;
+
+  test.each(nearMisses)('a stranger who nearly hits %s is not told its name', async (_, body) => {
+    const { errors } = await ask(body);
+    expect(errors?.length).toBeGreaterThan(0);
+    expect(JSON.stringify(errors)).not.toMatch(/did you mean/i);
+  });
+
+  test('an admin is told, also after a stranger asked the same', async () => {
+    for (const [, body] of nearMisses.slice(0, 2)) {
+      expect(JSON.stringify((await ask(body)).errors)).not.toMatch(/did you mean/i);
+      expect(JSON.stringify((await ask(body, 'Bearer the-admin-token')).errors)).toMatch(/did you mean/i);
+      expect(JSON.stringify((await ask(body)).errors)).not.toMatch(/did you mean/i);
+    }
+  });
+});
+
+test('of the queries that were parsed the last 200 are kept, and none that is long', () => {
+  const cache = createDocumentCache();
+  const document = parse('{ __typename }');
+  cache.set('first', document);
+  cache.set('x'.repeat(4_097), document);
+  for (let at = 0; at < 199; at += 1) cache.set(`query ${at}`, document);
+  expect(cache.get('first')).toBe(document);
+  cache.set('one more', document);
+  expect(cache.get('first')).toBe(document);
+  expect(cache.get('query 0')).toBeUndefined();
+  expect(cache.get('x'.repeat(4_097))).toBeUndefined();
+});

@@ -1,0 +1,210 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { User } from '../../src/model/user.ts';
+import { WebhookEvent } from '../../src/model/webhook-event.ts';
+import { simulatedProvider } from '../users/simulated-provider.ts';
+import { type Door, openDoor, signInAs } from './door.ts';
+import { type Shim, cookiesOf, html, json, openShim, publicUrl } from './shim.ts';
+
+let shim: Shim;
+let door: Door;
+beforeAll(async () => {
+  shim = await openShim();
+  ({ door } = shim);
+});
+afterAll(async () => await shim[Symbol.asyncDispose]());
+
+async function countEvents(): Promise<number> {
+  return await door.orm.em.fork().count(WebhookEvent);
+}
+
+test('a browser is sent to the provider, bound by a cookie, and comes back signed in by another', async () => {
+  const away = await shim.get('/oauth/google?redirect_to=/welcome%3Fa=b');
+  expect(away.status).toBe(302);
+  expect(away.headers.get('location')).toMatch(/^https:\/\/google\.example\/authorize\?state=/);
+  const { tidings_browser: browser, ...others } = cookiesOf(away);
+  expect(others).toEqual({});
+  expect(browser!.value).toMatch(/^[\w-]{43}$/);
+  expect(browser!.flags).toEqual(['HttpOnly', 'Max-Age=600', 'Path=/oauth', 'SameSite=Lax', 'Secure']);
+
+  const state = new URL(away.headers.get('location')!).searchParams.get('state')!;
+  const back = await shim.get(`/oauth/google/callback?${shim.google.answerFor(state, { subject: 'ada' })}`, {
+    ...html,
+    cookie: `tidings_browser=${browser!.value}`,
+  });
+  expect(back.status).toBe(303);
+  expect(back.headers.get('location')).toBe(`${publicUrl}/welcome?a=b`);
+  const { tidings_session: session, ...rest } = cookiesOf(back);
+  expect(rest).toEqual({});
+  expect(session!.flags).toEqual([
+    'HttpOnly',
+    expect.stringMatching(/^Max-Age=3(600|59\d)$/),
+    'Path=/',
+    'SameSite=Lax',
+    'Secure',
+  ]);
+  // Neither is told to anybody else.
+  expect(back.headers.get('location')).not.toContain(session!.value.split('.')[0]);
+  expect(back.headers.get('cache-control')).toBe('no-store');
+  expect(back.headers.get('referrer-policy')).toBe('no-referrer');
+
+  const page = await (await shim.get('/', { ...html, cookie: `tidings_session=${session!.value}` })).text();
+  expect(page).toContain('Signed in as <strong>ada</strong> (USER)');
+  expect(await (await shim.get('/')).text()).toContain('Nobody is signed in');
+});
+
+test('without redirect_to the browser ends at the first page', async () => {
+  const { back, cookie } = await shim.begin();
+  expect((await shim.get(back, { ...html, cookie })).headers.get('location')).toBe(`${publicUrl}/`);
+});
+
+test('without https no cookie is Secure, and behind a path the browser’s cookie has that path', async () => {
+  const plain = simulatedProvider('google');
+  await using other = await openDoor({ publicUrl: 'http://127.0.0.1:4000/tidings', providers: [plain] });
+  const away = await other.fetch('/oauth/google', { headers: html });
+  const { tidings_browser: browser } = cookiesOf(away);
+  expect(browser!.flags).toEqual(['HttpOnly', 'Max-Age=600', 'Path=/tidings/oauth', 'SameSite=Lax']);
+  const state = new URL(away.headers.get('location')!).searchParams.get('state')!;
+  const back = await other.fetch(`/oauth/google/callback?${plain.answerFor(state, { subject: 'ada' })}`, {
+    headers: { ...html, cookie: `tidings_browser=${browser!.value}` },
+  });
+  expect(back.headers.get('location')).toBe('http://127.0.0.1:4000/tidings/');
+  expect(cookiesOf(back)['tidings_session']!.flags).not.toContain('Secure');
+});
+
+test('a client that asks for JSON gets the address, and then the session with its user', async () => {
+  const away = await shim.get('/oauth/google', json);
+  expect(away.status).toBe(200);
+  const { url, state } = (await away.json()) as { url: string; state: string };
+  expect(new URL(url).searchParams.get('state')).toBe(state);
+  const cookie = `tidings_browser=${cookiesOf(away)['tidings_browser']!.value}`;
+  const person = { subject: 'grace', email: 'grace@example.com', name: 'Grace', picture: 'https://example.com/g.png' };
+  const back = await shim.get(`/oauth/google/callback?${shim.google.answerFor(state, person)}`, { ...json, cookie });
+  expect(back.status).toBe(200);
+  const { token, expiresAt, user, ...more } = (await back.json()) as Record<string, unknown>;
+  expect(more).toEqual({});
+  expect(user).toEqual({
+    id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+    email: 'grace@example.com',
+    displayName: 'Grace',
+    avatarUrl: 'https://example.com/g.png',
+    role: 'USER',
+  });
+  expect(expiresAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  expect(cookiesOf(back)['tidings_session']!.value).toBe(token);
+  const { data } = await door.ask('{ me { email } }', {}, { authorization: `Bearer ${String(token)}` });
+  expect(data).toEqual({ me: { email: 'grace@example.com' } });
+});
+
+test('two tabs of one browser are both signed in, each with a session of its own', async () => {
+  const one = await shim.begin();
+  const two = await shim.begin({ headers: { cookie: one.cookie } });
+  expect(two.cookie).toBe(one.cookie);
+  const tokens: string[] = [];
+  for (const { back, cookie } of [one, two]) {
+    const response = await shim.get(back, { ...html, cookie });
+    expect(response.status).toBe(303);
+    tokens.push(cookiesOf(response)['tidings_session']!.value);
+  }
+  expect(new Set(tokens).size).toBe(2);
+});
+
+test('a key that is none of ours is replaced', async () => {
+  const { cookie } = await shim.begin({ headers: { cookie: 'tidings_browser=short' } });
+  expect(cookie).toMatch(/^tidings_browser=[\w-]{43}$/);
+});
+
+test('a session that was there before is not taken over: the new one has another id', async () => {
+  const before = await signInAs(door, 'USER');
+  const { back, cookie } = await shim.begin({ subject: 'fixed' });
+  const response = await shim.get(back, { ...html, cookie: `${cookie}; tidings_session=${before.token}` });
+  const { value } = cookiesOf(response)['tidings_session']!;
+  expect(value.split('.')[0]).not.toBe(before.token.split('.')[0]);
+  const who = async (token: string) =>
+    (await door.ask('{ me { id displayName } }', {}, { authorization: `Bearer ${token}` })).data.me;
+  expect((await who(value)).displayName).toBe('fixed');
+  expect((await who(before.token)).id).toBe(before.id);
+});
+
+test('a sign-in that was begun in one browser is refused in another, and can still be finished in its own', async () => {
+  const [mine, theirs] = [await shim.begin({ subject: 'mine' }), await shim.begin()];
+  const before = await countEvents();
+  for (const cookie of ['', theirs.cookie, 'tidings_browser=short']) {
+    const response = await shim.get(mine.back, { ...json, cookie });
+    expect([response.status, await response.json()]).toMatchObject([400, { code: 'BAD_USER_INPUT' }]);
+    expect(response.headers.getSetCookie()).toEqual([]);
+  }
+  expect(await countEvents()).toBe(before);
+  expect((await shim.get(mine.back, { ...html, cookie: mine.cookie })).status).toBe(303);
+  expect((await shim.get(mine.back, { ...html, cookie: mine.cookie })).status).toBe(400);
+});
+
+test('a state that a program began is refused at the callback without using it up', async () => {
+  const { data } = await door.ask('mutation { startOAuth(provider: "google") { url state invitationUrl } }');
+  const { state, url, invitationUrl } = data.startOAuth as Record<string, string>;
+  expect([new URL(url!).searchParams.get('state'), invitationUrl]).toEqual([state, null]);
+  const answer = shim.google.answerFor(state!, { subject: 'program' });
+  const { cookie } = await shim.begin();
+  expect((await shim.get(`/oauth/google/callback?${answer}`, { ...json, cookie })).status).toBe(400);
+  const done = await door.ask(
+    'mutation ($code: String!, $state: String!) { completeOAuth(provider: "google", code: $code, state: $state) { user { displayName } } }',
+    { code: answer.get('code'), state },
+    { authorization: '' },
+  );
+  expect(done).toEqual({ data: { completeOAuth: { user: { displayName: 'program' } } } });
+});
+
+test('an invited person’s browser takes the invitation up and is signed in as the user that an admin made', async () => {
+  const { data } = await door.ask('mutation { createUser(input: { email: "joan@example.com" }) { id } }');
+  const { id } = data.createUser as { id: string };
+  const started = await door.ask(
+    'mutation ($id: ID!) { startOAuth(provider: "google", userId: $id, redirectTo: "/hello") { invitationUrl } }',
+    { id },
+  );
+  const invitation = new URL(started.data.startOAuth.invitationUrl);
+  expect(`${invitation.origin}${invitation.pathname}`).toBe(`${publicUrl}/oauth/google`);
+  const { back, cookie } = await shim.begin({ path: `${invitation.pathname}${invitation.search}`, subject: 'joan' });
+  const response = await shim.get(back, { ...html, cookie });
+  expect([response.status, response.headers.get('location')]).toEqual([303, `${publicUrl}/hello`]);
+  const { value } = cookiesOf(response)['tidings_session']!;
+  const me = await door.ask('{ me { id email } }', {}, { authorization: `Bearer ${value}` });
+  expect(me.data).toEqual({ me: { id, email: 'joan@example.com' } });
+
+  const again = await shim.begin({ path: `${invitation.pathname}${invitation.search}`, subject: 'eve' });
+  expect((await shim.get(again.back, { ...html, cookie: again.cookie })).status).toBe(400);
+});
+
+test('a link needs a session to begin and the same user’s to finish, and then it is one more way in', async () => {
+  expect((await shim.get('/oauth/google?link=1')).status).toBe(401);
+  const [one, other] = [await signInAs(door, 'USER'), await signInAs(door, 'USER')];
+  const sessionOf = ({ token }: { token: string }) => `tidings_session=${token}`;
+  const { back, cookie } = await shim.begin({
+    path: '/oauth/google?link=1',
+    subject: 'linked',
+    headers: { cookie: sessionOf(one) },
+  });
+  expect((await shim.get(back, { ...html, cookie })).status).toBe(401);
+  expect((await shim.get(back, { ...html, cookie: `${cookie}; ${sessionOf(other)}` })).status).toBe(403);
+  const done = await shim.get(back, { ...json, cookie: `${cookie}; ${sessionOf(one)}` });
+  expect([done.status, await done.json()]).toMatchObject([200, { token: one.token, user: { id: one.id } }]);
+
+  const late = await shim.begin({
+    path: '/oauth/google?link=1',
+    subject: 'linked',
+    headers: { cookie: sessionOf(other) },
+  });
+  const taken = await shim.get(late.back, { ...json, cookie: `${late.cookie}; ${sessionOf(other)}` });
+  expect([taken.status, await taken.json()]).toMatchObject([409, { code: 'CONFLICT' }]);
+});
+
+test('the first page offers each provider, to sign in or to link, and shows a name as text', async () => {
+  const stranger = await shim.get('/');
+  expect(stranger.headers.get('content-security-policy')).toContain("default-src 'none'; base-uri 'none'");
+  const page = await stranger.text();
+  expect(page).toContain('<a href="oauth/google">Sign in with google</a>');
+  expect(page).toContain('<a href="oauth/github">Sign in with github</a>');
+  const { id, token } = await signInAs(door, 'USER');
+  await door.orm.em.fork().nativeUpdate(User, { id }, { displayName: '<b>Eve</b>' });
+  const own = await (await shim.get('/', { ...html, cookie: `tidings_session=${token}` })).text();
+  expect(own).toContain('&lt;b&gt;Eve&lt;/b&gt;');
+  expect(own).toContain('<a href="oauth/google?link=1">Link your account at google</a>');
+});

@@ -1,0 +1,60 @@
+// The shim of sign-in behind a door, asked as a browser asks, with a provider that knows everybody.
+
+import { type SimulatedProvider, simulatedProvider } from '../users/simulated-provider.ts';
+import { type Door, openDoor } from './door.ts';
+
+export const publicUrl = 'https://tidings.example.com';
+/** An origin that is allowed. */
+export const friend = 'https://app.example.com';
+
+export const html = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
+export const json = { accept: 'application/json' };
+
+export type Shim = AsyncDisposable & {
+  door: Door;
+  google: SimulatedProvider;
+  /** What the limit of sign-in starts says from now on. */
+  wait(seconds: number | null): void;
+  /** As a browser goes to a page, unless other headers say otherwise. */
+  get(path: string, headers?: Record<string, string>): Promise<Response>;
+  /** A sign-in that was begun in a browser: its cookie, and the address to which the provider sends it back. */
+  begin(wanted?: Beginning): Promise<{ cookie: string; back: string; state: string }>;
+};
+
+type Beginning = { path?: string; subject?: string; headers?: Record<string, string> };
+
+export async function openShim(): Promise<Shim> {
+  const google = simulatedProvider('google');
+  let wait: number | null = null;
+  const door = await openDoor({
+    publicUrl,
+    allowedOrigins: [friend],
+    providers: [google, simulatedProvider('github')],
+    limits: { signInStart: () => Promise.resolve(wait), failedToken: () => Promise.resolve(null) },
+  });
+  const get: Shim['get'] = async (path, headers = html) => await door.fetch(path, { headers });
+  return {
+    door,
+    google,
+    get,
+    wait: (seconds) => void (wait = seconds),
+    async begin({ path = '/oauth/google', subject = 'ada', headers = {} } = {}) {
+      const response = await get(path, { ...html, ...headers });
+      if (response.status !== 302) throw new Error(`${path} answered ${response.status}`);
+      const state = new URL(response.headers.get('location')!).searchParams.get('state')!;
+      const cookie = `tidings_browser=${cookiesOf(response)['tidings_browser']!.value}`;
+      return { cookie, state, back: `/oauth/google/callback?${google.answerFor(state, { subject })}` };
+    },
+    [Symbol.asyncDispose]: () => door[Symbol.asyncDispose](),
+  };
+}
+
+/** The Set-Cookie lines of an answer, taken apart, by the cookie's name. */
+export function cookiesOf(response: Response): Record<string, { value: string; flags: string[] }> {
+  const lines = response.headers.getSetCookie().map((line) => {
+    const [pair = '', ...flags] = line.split('; ');
+    const at = pair.indexOf('=');
+    return [pair.slice(0, at), { value: pair.slice(at + 1), flags: flags.toSorted() }] as const;
+  });
+  return Object.fromEntries(lines);
+}

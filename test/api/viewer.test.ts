@@ -1,0 +1,196 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Session } from '../../src/model/session.ts';
+import { createViewers } from '../../src/api/viewer.ts';
+import { simulatedProvider } from '../users/simulated-provider.ts';
+import { type Answer, type Door, adminToken, endpoint, openDoor, post, signInAs } from './door.ts';
+
+const friend = 'https://app.example.com';
+let door: Door;
+beforeAll(async () => {
+  door = await openDoor({
+    publicUrl: 'https://tidings.example.com',
+    allowedOrigins: [friend],
+    providers: [simulatedProvider('google')],
+  });
+  door.endpoints.push(endpoint({ id: 'crm' }));
+});
+afterAll(async () => await door[Symbol.asyncDispose]());
+
+const me = '{ me { id role } }';
+const asAdmin = { authorization: `Bearer ${adminToken}` };
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+/** `post` would add the admin's. */
+const cookie = (token: string) => ({ authorization: '', cookie: `a=b; tidings_session=${token}; c=d` });
+
+async function codesOf(query: string, headers: Record<string, string>): Promise<string[]> {
+  const { errors = [] } = await door.ask(query, {}, headers);
+  return errors.map(({ extensions }) => extensions.code);
+}
+
+async function whoIs(headers: Record<string, string>): Promise<string | null> {
+  const { data } = await door.ask(me, {}, headers);
+  return data.me?.id ?? null;
+}
+
+const nobodys = randomUUIDv7();
+
+/** For whom each field is, and a query for it that does no harm. */
+const fields: Record<string, ['all' | 'user' | 'admin', string]> = {
+  me: ['all', me],
+  user: ['admin', `{ user(id: "${nobodys}") { id } }`],
+  users: ['admin', '{ users { totalCount } }'],
+  webhookDelivery: ['admin', `{ webhookDelivery(id: "${nobodys}") { id } }`],
+  webhookDeliveries: ['admin', '{ webhookDeliveries { totalCount } }'],
+  webhookEndpoint: ['admin', '{ webhookEndpoint(id: "crm") { id } }'],
+  webhookEndpoints: ['admin', '{ webhookEndpoints { id } }'],
+  webhookEvent: ['admin', `{ webhookEvent(id: "${nobodys}") { id } }`],
+  webhookEvents: ['admin', '{ webhookEvents { totalCount } }'],
+  completeOAuth: ['all', 'mutation { completeOAuth(provider: "google", code: "x", state: "x") { token } }'],
+  createUser: ['admin', 'mutation { createUser(input: { email: "" }) { id } }'],
+  deleteAccount: ['user', 'mutation { deleteAccount }'],
+  deleteUser: ['admin', `mutation { deleteUser(id: "${nobodys}") }`],
+  logout: ['user', 'mutation { logout }'],
+  pauseWebhookEndpoint: ['admin', 'mutation { pauseWebhookEndpoint(id: "none") { id } }'],
+  publishWebhookEvents: ['admin', 'mutation { publishWebhookEvents(events: []) { id } }'],
+  reloadWebhooks: ['admin', 'mutation { reloadWebhooks(dryRun: true) { applied } }'],
+  replayWebhookDeliveries: ['admin', 'mutation { replayWebhookDeliveries(deliveryIds: []) }'],
+  resumeWebhookEndpoint: ['admin', 'mutation { resumeWebhookEndpoint(id: "none") { id } }'],
+  rewindWebhookEndpoint: ['admin', 'mutation { rewindWebhookEndpoint(id: "none", to: { position: "1" }) { id } }'],
+  sendTestWebhook: ['admin', 'mutation { sendTestWebhook(endpointId: "none") { id } }'],
+  startOAuth: ['all', 'mutation { startOAuth(provider: "google") { url } }'],
+  unlinkOAuth: ['user', 'mutation { unlinkOAuth(provider: "google") { id } }'],
+  updateProfile: ['user', 'mutation { updateProfile(input: {}) { id } }'],
+  updateUser: ['admin', `mutation { updateUser(id: "${nobodys}", input: {}) { id } }`],
+};
+
+test('every field of Query and Mutation has its line in the table of who may use it', async () => {
+  const { data } = await door.ask('{ __schema { queryType { fields { name } } mutationType { fields { name } } } }');
+  const { queryType, mutationType } = data.__schema as Record<string, { fields: { name: string }[] }>;
+  const names = [...queryType!.fields, ...mutationType!.fields].map(({ name }) => name);
+  expect(names.toSorted()).toEqual(Object.keys(fields).toSorted());
+});
+
+test.each(Object.entries(fields))('%s is for whom the table says, and nobody else', async (_, [audience, query]) => {
+  const [user, admin] = [await signInAs(door, 'USER'), await signInAs(door, 'ADMIN')];
+  const refused = ['UNAUTHENTICATED', 'FORBIDDEN'];
+  const said = async (headers: Record<string, string>) =>
+    (await codesOf(query, headers)).filter((code) => refused.includes(code));
+  expect({
+    nobody: await said({ authorization: '' }),
+    stranger: await said(bearer('not-the-admin-token')),
+    user: await said(bearer(user.token)),
+    admin: await said(bearer(admin.token)),
+    token: await said(asAdmin),
+  }).toEqual({
+    nobody: audience === 'all' ? [] : ['UNAUTHENTICATED'],
+    stranger: audience === 'all' ? [] : ['UNAUTHENTICATED'],
+    user: audience === 'admin' ? ['FORBIDDEN'] : [],
+    admin: [],
+    token: audience === 'user' ? ['UNAUTHENTICATED'] : [],
+  });
+});
+
+test('me is the session’s user by header or cookie, and null for nobody and for the admin token', async () => {
+  const { id, token } = await signInAs(door, 'USER');
+  expect(await whoIs(bearer(token))).toBe(id);
+  expect(await whoIs(cookie(token))).toBe(id);
+  expect(await whoIs({ authorization: '' })).toBeNull();
+  expect(await whoIs(asAdmin)).toBeNull();
+});
+
+test('a bearer token decides whatever the cookie says, and another scheme is for somebody before us', async () => {
+  const { id, token } = await signInAs(door, 'USER');
+  expect(await whoIs({ ...cookie(token), authorization: 'Bearer nobodys' })).toBeNull();
+  expect(await whoIs({ ...cookie(token), ...asAdmin })).toBeNull();
+  expect(await whoIs({ ...cookie(token), authorization: 'Basic dXNlcjpwYXNz' })).toBe(id);
+  // What GraphiQL sends as long as nobody has filled it in.
+  expect(await whoIs({ ...cookie(token), authorization: 'Bearer <admin token>' })).toBe(id);
+});
+
+test.each([
+  [undefined, true],
+  ['https://tidings.example.com', true],
+  [friend, true],
+  ['https://evil.example.com', false],
+  ['http://tidings.example.com', false],
+  ['https://tidings.example.com.evil.example', false],
+  ['https://tidings.example.com:8443', false],
+  ['null', false],
+  ['', false],
+])('a cookie that comes with the origin %s counts: %s', async (origin, counts) => {
+  const { id, token } = await signInAs(door, 'USER');
+  const headers = { ...cookie(token), ...(origin === undefined ? {} : { origin }) };
+  expect(await whoIs(headers)).toBe(counts ? id : null);
+  const logout = await codesOf('mutation { updateProfile(input: {}) { id } }', headers);
+  expect(logout).toEqual(counts ? [] : ['UNAUTHENTICATED']);
+  // A page cannot make a browser send the header by itself.
+  expect(await whoIs({ ...bearer(token), ...(origin === undefined ? {} : { origin }) })).toBe(id);
+});
+
+test('a session that has ended, has expired or was never ours is nobody’s', async () => {
+  const { id, token } = await signInAs(door, 'USER');
+  const [name, signature] = token.split('.') as [string, string];
+  const other = await signInAs(door, 'USER');
+  for (const wrong of [
+    name,
+    `${name}.`,
+    `${name}.${signature.slice(0, -1)}`,
+    `${token}=`,
+    token.toUpperCase(),
+    `${other.token.split('.')[0]}.${signature}`,
+    `${randomUUIDv7()}.${signature}`,
+    `.${signature}`,
+  ]) {
+    expect([wrong, await whoIs(bearer(wrong))]).toEqual([wrong, null]);
+    expect([wrong, await whoIs(cookie(wrong))]).toEqual([wrong, null]);
+  }
+  expect(await whoIs(bearer(token))).toBe(id);
+  await door.orm.em.fork().nativeUpdate(Session, { id: name }, { expiresAt: new Date() });
+  expect(await whoIs(bearer(token))).toBeNull();
+});
+
+test('a role is that of this moment: a change of it holds for sessions that are open', async () => {
+  const { id, token } = await signInAs(door, 'USER');
+  const admins = '{ users { totalCount } }';
+  const give = (role: string) => door.ask(`mutation { updateUser(id: "${id}", input: { role: ${role} }) { id } }`);
+  expect(await codesOf(admins, bearer(token))).toEqual(['FORBIDDEN']);
+  await give('ADMIN');
+  expect(await codesOf(admins, bearer(token))).toEqual([]);
+  await give('USER');
+  expect(await codesOf(admins, bearer(token))).toEqual(['FORBIDDEN']);
+});
+
+test('however often a request asks who asks, sessions are searched once', async () => {
+  let searched = 0;
+  const asking = createViewers({
+    adminToken,
+    sessions: { find: () => Promise.resolve({ kind: 'unknown', searched: (searched += 1) }) },
+    cookies: { sessionToken: () => undefined },
+    publicUrl: () => 'https://tidings.example.com',
+    allowedOrigins: [],
+  });
+  const request = () => new Request('https://tidings.example.com/', { headers: bearer('x') });
+  const one = request();
+  await Promise.all([asking(one), asking(one), asking(request())]);
+  expect(searched).toBe(2);
+});
+
+test('while the database is away who asks cannot be known: UNAVAILABLE, and only for what needs to know', async () => {
+  const nobody = createServer().listen(0, '127.0.0.1');
+  await once(nobody, 'listening');
+  const { port } = nobody.address() as { port: number };
+  nobody.close();
+  const { token } = await signInAs(door, 'ADMIN');
+  await using away = await openDoor({ url: `postgres://postgres@127.0.0.1:${port}/gone` });
+  for (const query of ['{ me { id } }', '{ webhookEndpoints { id } }', 'mutation { logout }']) {
+    const response = await away.fetch('/graphql', post({ query }, bearer(token)));
+    expect(response.status).toBe(200);
+    const { errors } = (await response.json()) as Answer;
+    expect([query, errors?.map(({ extensions }) => extensions.code)]).toEqual([query, ['UNAVAILABLE']]);
+  }
+  expect(await away.ask('{ __typename }', {}, bearer(token))).toEqual({ data: { __typename: 'Query' } });
+  expect(await (await away.fetch('/', { headers: cookie(token) })).text()).toContain('cannot be known');
+});

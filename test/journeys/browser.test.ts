@@ -1,0 +1,105 @@
+// Signing in and looking around with a real browser, as a person does who has nothing else.
+
+import { readFile, readdir } from 'node:fs/promises';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeProvider } from '../../src/demo/directory.ts';
+import { openOpenIdProvider } from '../../src/demo/openid-provider.ts';
+import { hedy, joan, people } from '../../src/demo/people.ts';
+import { callbackUrl } from '../../src/demo/sign-in.ts';
+import { findFreePort } from '../../src/embedded/free-port.ts';
+import { type Chromium, openChromium } from '../support/chromium.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Stage, openStage } from '../support/stage.ts';
+
+const parts = new AsyncDisposableStack();
+afterAll(() => parts.disposeAsync());
+
+let home: string;
+let issuer: string;
+let stage: Stage;
+beforeAll(async () => {
+  const provider = parts.use(await openOpenIdProvider({ accounts: people }));
+  // Another site than the provider's, as anywhere: between two ports of one host SameSite holds nothing back.
+  const port = String(await findFreePort());
+  home = `http://localhost:${port}`;
+  issuer = provider.issuer;
+  provider.allow(callbackUrl(home));
+  stage = parts.use(await openStage({ environment: { PORT: port, PUBLIC_URL: home } }));
+  await stage.place.configure([stage.endpoint('crm')]);
+  await writeProvider(stage.place.path, provider);
+  await stage.start();
+});
+
+test('a person who signs in at the provider ends on the landing page as themselves, and their events are sent', async () => {
+  await using browser = await openChromium();
+  const page = await signIn(browser, hedy);
+  await page.getByText(`Signed in as ${hedy.name} (USER).`).waitFor();
+
+  expect(await page.evaluate('document.cookie')).toBe('');
+  const session = (await browser.context.cookies(home)).find(({ name }) => name === 'tidings_session');
+  expect(session).toMatchObject({ httpOnly: true, sameSite: 'Lax', path: '/', domain: 'localhost' });
+
+  const log = (await stage.log()).filter(({ payload }) => payload.includes(hedy.email));
+  expect(log.map(({ type }) => type)).toEqual(['user.created', 'user.login']);
+  const hers = new Set(log.map(({ id }) => id));
+  const came = () => stage.receiver.of('crm').flatMap(({ eventId }) => (hers.has(eventId) ? [eventId] : []));
+  await eventually(() => came().length >= 2, { saying: 'her two events at the endpoint' });
+  expect(came()).toEqual([...hers]);
+  expectAllWell(browser);
+});
+
+test('an admin finds each prepared operation as a tab of GraphiQL, and runs one by the session alone', async () => {
+  await using browser = await openChromium();
+  const page = await signIn(browser, joan);
+  await makeAdmin(joan.email);
+  await page.reload();
+  await page.getByText(`Signed in as ${joan.name} (ADMIN).`).waitFor();
+
+  await page.getByRole('link', { name: 'GraphiQL' }).click();
+  await page.getByRole('button', { name: 'Endpoints', exact: true }).click();
+  expect(await page.locator('.graphiql-tab-button').allInnerTexts()).toEqual(await operationNames());
+
+  const answered = page.waitForResponse((response) => /\bquery Endpoints\b/.test(response.request().postData() ?? ''));
+  await page.getByRole('button', { name: /^Execute query/ }).click();
+  const answer = await answered;
+  expect(await answer.json()).toMatchObject({ data: { webhookEndpoints: [{ id: 'crm', state: 'ACTIVE' }] } });
+  await page.locator('.result-window').getByText('"crm"').waitFor();
+  expectAllWell(browser);
+});
+
+/** From the landing page, and back to it. */
+async function signIn(browser: Chromium, { name }: { name: string }): Promise<Page> {
+  const page = await browser.context.newPage();
+  await page.goto(`${home}/`);
+  await page.getByText('Nobody is signed in.').waitFor();
+  await page.getByRole('link', { name: 'Sign in with demo' }).click();
+  await page.waitForURL(`${issuer}/**`);
+  await page.getByRole('button', { name }).click();
+  await page.waitForURL(`${home}/`);
+  return page;
+}
+
+async function makeAdmin(email: string): Promise<void> {
+  const { users } = await stage.service().ask('query ($email: String!) { users(search: $email) { nodes { id } } }', {
+    email,
+  });
+  expect(users.nodes).toHaveLength(1);
+  const granting = 'mutation ($id: ID!) { updateUser(id: $id, input: { role: ADMIN }) { role } }';
+  await stage.service().ask(granting, { id: users.nodes[0].id });
+}
+
+/** Nothing was refused by a policy or thrown by a script, and nobody else was asked for anything. */
+function expectAllWell({ complaints, requested }: Chromium): void {
+  expect(complaints).toEqual([]);
+  const hosts = requested.filter((url) => !/^(blob|data):/.test(url)).map((url) => new URL(url).origin);
+  expect(new Set(hosts)).toEqual(new Set([home, issuer]));
+}
+
+/** As the files say, in their order. */
+async function operationNames(): Promise<string[]> {
+  const folder = new URL('../../src/api/operations/', import.meta.url);
+  const files = (await readdir(folder)).toSorted();
+  const texts = await Promise.all(files.map((file) => readFile(new URL(file, folder), 'utf8')));
+  return texts.map((text) => /^(?:query|mutation|subscription) (\w+)/m.exec(text)![1]!);
+}

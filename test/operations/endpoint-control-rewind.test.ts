@@ -1,0 +1,78 @@
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { openOrm } from '../../src/model/orm.ts';
+import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
+import { numberAll } from '../../src/outbox/relay.ts';
+import type { Refusal } from '../../src/policy/refusal.ts';
+import { storeDelivery, storeEvent } from '../api/stored-rows.ts';
+import { clearTables } from '../dispatch/stored-log.ts';
+import { type TestDatabase, openDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Read, file, named, startControl } from './started-control.ts';
+
+let database: TestDatabase;
+let orm: MikroORM;
+
+beforeAll(async () => {
+  database = await openDatabase();
+  orm = openOrm({ url: database.url, connections: 4, name: 'control-rewind-test' });
+});
+afterAll(async () => {
+  await orm.close(true);
+  await database[Symbol.asyncDispose]();
+});
+beforeEach(() => clearTables(orm));
+
+const start = (initial: Read) => startControl(orm, initial);
+const cursors = () => orm.em.fork().find(WebhookCursor, {}, { orderBy: { endpointId: 'asc' } });
+
+test('a rewind is stored while the endpoint is held, and a paused one stays paused', async () => {
+  await storeEvent(orm);
+  await storeEvent(orm);
+  await numberAll(orm);
+  const control = await start(file(named('crm')));
+  await control.pause('crm');
+  control.told.length = 0;
+  const [before] = await cursors();
+  await control.rewind('crm', { position: '2' });
+  expect(control.told).toEqual(['held crm', 'released crm']);
+  const [after] = await cursors();
+  expect(after).toMatchObject({ position: 1, pauseReason: 'admin' });
+  expect(after!.generation).not.toBe(before!.generation);
+});
+
+test('a rewind that is refused does not disturb the line', async () => {
+  const control = await start(file(named('crm'), named('off', { enabled: false })));
+  const codeOf = (id: string, position: string) =>
+    control.rewind(id, { position }).catch((error: unknown) => (error as Refusal).code);
+  expect(await codeOf('no such', '1')).toBe('NOT_FOUND');
+  expect(await codeOf('off', '1')).toBe('CONFLICT');
+  expect(await codeOf('crm', '77')).toBe('BAD_USER_INPUT');
+  expect(control.told).toEqual([]);
+});
+
+test('an endpoint that is disabled while a rewind waits for its turn is not rewound', async () => {
+  const control = await start(file(named('crm')));
+  const held = Promise.withResolvers<void>();
+  control.next.held = () => held.promise;
+  const rewinding = control.rewind('crm', { position: '0' }).catch((error: unknown) => (error as Refusal).code);
+  await eventually(() => control.told.includes('held crm'));
+  control.next.found = file(named('crm', { enabled: false }));
+  // The wait holds up no other change.
+  await control.reload({ dryRun: false });
+  held.resolve();
+  expect(await rewinding).toBe('CONFLICT');
+  expect(await cursors()).toMatchObject([{ position: null }]);
+  expect(control.told.at(-1)).toBe('released crm');
+});
+
+test('the endpoints of replays are told once they are stored, and how many there were is the answer', async () => {
+  const { id: eventId } = await storeEvent(orm);
+  const { id } = await storeDelivery(orm, { eventId, endpointId: 'crm', status: 'failed' });
+  const control = await start(file(named('crm'), named('off', { enabled: false })));
+  expect(await control.replay({ deliveryIds: [id] })).toBe(1);
+  expect(control.told).toEqual(['stirred crm']);
+  const codeOf = (endpointId: string) =>
+    control.replay({ endpointId, since: null, until: null }).catch((error: unknown) => (error as Refusal).code);
+  expect([await codeOf('crm'), await codeOf('off'), await codeOf('no such')]).toEqual([0, 'CONFLICT', 'NOT_FOUND']);
+});

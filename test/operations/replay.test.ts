@@ -1,0 +1,162 @@
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { newId } from '../../src/model/new-id.ts';
+import { openOrm } from '../../src/model/orm.ts';
+import { SideItem } from '../../src/model/side-item.ts';
+import type { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
+import { type ReplayWish, queueReplays } from '../../src/operations/replay.ts';
+import { Refusal } from '../../src/policy/refusal.ts';
+import { storeCursor, storeDelivery } from '../api/stored-rows.ts';
+import { type StoredEvent, clearTables, storeLog } from '../dispatch/stored-log.ts';
+import { type TestDatabase, openDatabase } from '../support/database.ts';
+
+let database: TestDatabase;
+let orm: MikroORM;
+let events: StoredEvent[];
+
+beforeAll(async () => {
+  database = await openDatabase();
+  orm = openOrm({ url: database.url, connections: 4, name: 'replay-test' });
+});
+afterAll(async () => {
+  await orm.close(true);
+  await database[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  await clearTables(orm);
+  events = await storeLog(orm, Array<string>(5).fill('a.a'));
+  for (const endpointId of ['crm', 'erp']) await storeCursor(orm, { endpointId, position: 5 });
+});
+
+const served = ['crm', 'erp'];
+const queue = (wish: ReplayWish) =>
+  orm.em.fork().transactional((em) => queueReplays(em, wish, (endpointId) => served.includes(endpointId)));
+const window = (since: Date | null = null, until: Date | null = null) => ({ endpointId: 'crm', since, until });
+
+async function refusal(wish: ReplayWish): Promise<[string, string]> {
+  const before = await items();
+  const error: unknown = await queue(wish).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(Refusal);
+  expect(await items()).toEqual(before);
+  return [(error as Refusal).code, (error as Refusal).message];
+}
+
+/** A row of the event at that place of the log, from 1. */
+async function attempt(position: number, given: Partial<WebhookDelivery> = {}): Promise<string> {
+  const eventId = events[position - 1]!.id;
+  return (await storeDelivery(orm, { eventId, position, status: 'failed', ...given })).id;
+}
+
+/** What waits, in the order in which it will be sent: endpoint and position. */
+async function items(): Promise<[string, number][]> {
+  const stored = await orm.em.fork().find(SideItem, {}, { orderBy: { id: 'asc' } });
+  const positions = new Map(events.map(({ id, position }) => [id, position]));
+  return stored.map(({ endpointId, eventId }) => [endpointId, positions.get(eventId)!]);
+}
+
+test('failed deliveries are queued by their ids, once for each endpoint and event, in log order', async () => {
+  const ids = [
+    await attempt(4),
+    await attempt(2),
+    await attempt(2),
+    await attempt(3, { endpointId: 'erp' }),
+    await attempt(2, { endpointId: 'erp' }),
+  ];
+  await attempt(1);
+  expect(await queue({ deliveryIds: [...ids, ids[0]!] })).toEqual({ endpoints: ['crm', 'erp'], queued: 4 });
+  expect(await items()).toEqual([
+    ['crm', 2],
+    ['erp', 2],
+    ['erp', 3],
+    ['crm', 4],
+  ]);
+  expect(await orm.em.fork().count(SideItem, { origin: 'replay' })).toBe(4);
+});
+
+test('all that failed for good at an endpoint in a window is queued, its beginning included and its end not', async () => {
+  const at = (second: number) => new Date(Date.UTC(2026, 0, 2, 0, 0, second));
+  await attempt(1, { createdAt: at(1) });
+  await attempt(2, { createdAt: at(2) });
+  await attempt(3, { createdAt: at(3), status: 'retrying' });
+  await attempt(4, { createdAt: at(3), status: 'delivered' });
+  await attempt(3, { createdAt: at(3), endpointId: 'erp' });
+  await attempt(5, { createdAt: at(4) });
+  expect(await queue(window(at(2), at(4)))).toEqual({ endpoints: ['crm'], queued: 1 });
+  expect(await items()).toEqual([['crm', 2]]);
+  expect((await queue(window(null, at(2)))).queued).toBe(1);
+  expect((await queue(window(at(3), null))).queued).toBe(1);
+  expect((await queue(window())).queued).toBe(0);
+  expect(await items()).toHaveLength(3);
+});
+
+test('what was delivered since it failed is left out, and what failed again since it was delivered is not', async () => {
+  await attempt(1);
+  await attempt(1, { status: 'delivered', origin: 'replay' });
+  await attempt(2);
+  await attempt(2, { status: 'delivered', endpointId: 'erp' });
+  await attempt(3, { status: 'delivered' });
+  await attempt(3, { generation: 2 });
+  expect((await queue(window())).queued).toBe(2);
+  expect(await items()).toEqual([
+    ['crm', 2],
+    ['crm', 3],
+  ]);
+});
+
+test('what waits already is not queued again, and is again once it is over', async () => {
+  const id = await attempt(2);
+  expect((await queue({ deliveryIds: [id] })).queued).toBe(1);
+  const [item] = await orm.em.fork().find(SideItem, {});
+  expect((await queue({ deliveryIds: [id] })).queued).toBe(0);
+  expect((await queue(window())).queued).toBe(0);
+  expect(await orm.em.fork().find(SideItem, {})).toEqual([item]);
+  await orm.em.fork().nativeDelete(SideItem, {});
+  expect((await queue({ deliveryIds: [id] })).queued).toBe(1);
+});
+
+test('a failed test can be replayed, too', async () => {
+  const id = await attempt(2, { origin: 'test', eventType: 'webhook.test' });
+  expect((await queue({ deliveryIds: [id] })).queued).toBe(1);
+});
+
+test('one id that cannot be replayed refuses them all', async () => {
+  const good = await attempt(1);
+  const unknown = newId();
+  const cases: [string, string, string][] = [
+    [unknown, 'NOT_FOUND', `There is no delivery ${unknown}.`],
+    [await attempt(2, { status: 'delivered' }), 'CONFLICT', 'it was delivered'],
+    [await attempt(3, { status: 'retrying' }), 'CONFLICT', 'another attempt follows'],
+    [await attempt(4, { endpointId: 'gone' }), 'CONFLICT', 'gone, which is removed or disabled'],
+  ];
+  for (const [id, code, sentence] of cases) {
+    expect(await refusal({ deliveryIds: [good, id] })).toEqual([code, expect.stringContaining(sentence)]);
+  }
+  expect((await queue({ deliveryIds: [] })).queued).toBe(0);
+});
+
+test('a delivery whose event is no longer kept is left out', async () => {
+  const id = (await storeDelivery(orm, { status: 'failed' })).id;
+  expect((await queue({ deliveryIds: [id] })).queued).toBe(0);
+});
+
+test('100,000 are queued at once, in order, and one more is refused', { timeout: 120_000 }, async () => {
+  await orm.em.fork().execute(
+    `insert into webhook_events (id, position, type, payload, created_at, positioned_at)
+       select gen_random_uuid(), n, 'a.a', '{}', now(), now() from generate_series(6, 100006) n;
+     insert into webhook_deliveries (id, event_id, event_type, endpoint_id, endpoint_url, status, attempt_count,
+                                     created_at, position, generation, resumes, origin)
+       select gen_random_uuid(), id, type, 'crm', 'https://crm.example.com', 'failed', 1,
+              now(), position, 1, 0, 'line'
+         from webhook_events where position > 5;
+     analyze webhook_events; analyze webhook_deliveries`,
+  );
+  expect((await refusal(window()))[1]).toBe('More than 100000 failed deliveries match: choose a narrower window.');
+  await orm.em.fork().execute('delete from webhook_deliveries where position = 100006');
+  expect((await queue(window())).queued).toBe(100_000);
+  const [order] = await orm.em.fork().execute<{ ascending: boolean }[]>(
+    `select bool_and(position > before) as ascending from (
+       select e.position, lag(e.position, 1, 0) over (order by s.id) as before
+         from webhook_side_items s join webhook_events e on e.id = s.event_id) items`,
+  );
+  expect(order).toEqual({ ascending: true });
+});

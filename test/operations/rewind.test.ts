@@ -1,0 +1,218 @@
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createCursorWriter, placeEndpoints } from '../../src/dispatch/cursors.ts';
+import { loadPlaces } from '../../src/dispatch/places.ts';
+import { Actor } from '../../src/dispatch/actor.ts';
+import { openOrm } from '../../src/model/orm.ts';
+import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
+import { type RewindTo, findPlace, rewindCursor } from '../../src/operations/rewind.ts';
+import { Refusal } from '../../src/policy/refusal.ts';
+import { storeCursor } from '../api/stored-rows.ts';
+import { clearTables, storeAttempts, storeLog } from '../dispatch/stored-log.ts';
+import { type TestDatabase, openDatabase } from '../support/database.ts';
+import { makeEndpoint } from '../support/endpoint.ts';
+
+let database: TestDatabase;
+let orm: MikroORM;
+
+beforeAll(async () => {
+  database = await openDatabase();
+  orm = openOrm({ url: database.url, connections: 4, name: 'rewind-test' });
+  // The one that the stored rows have.
+  await orm.em.fork().execute(`select nextval('webhook_generations')`);
+});
+afterAll(async () => {
+  await orm.close(true);
+  await database[Symbol.asyncDispose]();
+});
+beforeEach(() => clearTables(orm));
+
+const crm = makeEndpoint({ id: 'crm', events: ['*'] });
+const cursor = () => orm.em.fork().findOneOrFail(WebhookCursor, 'crm');
+
+async function rewind(to: RewindTo, endpoint = crm): Promise<void> {
+  await orm.em.fork().transactional(async (em) => {
+    await rewindCursor(em, endpoint, await findPlace(em, endpoint, to));
+  });
+}
+
+async function refusal(to: RewindTo): Promise<[string, string]> {
+  const before = await orm.em.fork().find(WebhookCursor, {});
+  const error: unknown = await rewind(to).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(Refusal);
+  expect(await orm.em.fork().find(WebhookCursor, {})).toEqual(before);
+  return [(error as Refusal).code, (error as Refusal).message];
+}
+
+/** A log of ten events; the endpoint was added at `since` and has settled all up to `position`. */
+async function march(position = 10, since = 0) {
+  const events = await storeLog(orm, Array<string>(10).fill('a.a'));
+  await storeCursor(orm, { endpointId: 'crm', position, since, examined: 10, backlog: 10 - position });
+  return events;
+}
+
+test('a rewind goes on with the position it names, in a new generation, with nothing settled and nothing tried', async () => {
+  const events = await march(10);
+  await orm.em.fork().nativeUpdate(WebhookCursor, 'crm', { resumes: 3, pauseReason: 'admin', lastError: 'HTTP 503' });
+  await storeAttempts(orm, [
+    ...events.slice(0, 9).map((event) => ({ event, resumes: 3 })),
+    { event: events[9]!, status: 'retrying', attemptCount: 2, waitMs: 60_000, resumes: 3 },
+  ]);
+  await rewind({ position: '4' });
+  const { generation, ...row } = await cursor();
+  expect(generation).not.toBe(1);
+  expect(row).toMatchObject({ position: 3, previous: 3, examined: 3, backlog: 0 });
+  // What is not about its place stays.
+  expect(row).toMatchObject({ resumes: 3, pauseReason: 'admin', lastError: 'HTTP 503' });
+  const place = (await loadPlaces(orm, [crm], 10)).get('crm')!;
+  expect(place).toMatchObject({ generation, cursor: 3, previous: 3, settled: new Set(), retry: null, backlog: 7 });
+});
+
+test.each(['0', '1', '01'])('"%s" is the beginning of the log', async (position) => {
+  await march();
+  await rewind({ position });
+  expect(await cursor()).toMatchObject({ position: 0, previous: 0 });
+});
+
+test('each rewind has a generation that was never used', async () => {
+  await march();
+  const used = new Set([1]);
+  for (const position of ['9', '9', '1']) {
+    await rewind({ position });
+    used.add((await cursor()).generation);
+  }
+  expect(used.size).toBe(4);
+});
+
+test('a cursor that is written late, by an actor of before, does not undo a rewind', async () => {
+  await march();
+  const before = new Actor(crm, () => true, (await loadPlaces(orm, [crm], 10)).get('crm')!, 0);
+  await rewind({ position: '4' });
+  const rewound = await cursor();
+  await createCursorWriter(orm).write([before], 10);
+  expect(await cursor()).toEqual(rewound);
+});
+
+test.each(['', '-1', '+1', '1.5', '0x5', 'ten', ' 5', '٣'])('%j is no position', async (position) => {
+  await march(7);
+  expect(await refusal({ position })).toEqual([
+    'BAD_USER_INPUT',
+    'to.position: must be a whole number from 0 on; crm has come to position 7.',
+  ]);
+});
+
+test.each<RewindTo>([{}, { position: null, at: null }, { position: '1', at: new Date(0) }])(
+  'exactly one of position and at: %j',
+  async (to) => {
+    await march();
+    expect(await refusal(to)).toEqual(['BAD_USER_INPUT', 'to: give exactly one of position and at.']);
+  },
+);
+
+test('a rewind only goes back, and the answer says where the endpoint stands by its rows', async () => {
+  const events = await march(5);
+  // Settled, but the cursor was not written yet.
+  await storeAttempts(orm, [{ event: events[5]! }, { event: events[6]!, status: 'failed' }]);
+  const ahead = 'to.position: 9 lies ahead; crm has come to position 7, and a rewind only goes back.';
+  expect(await refusal({ position: '9' })).toEqual(['BAD_USER_INPUT', ahead]);
+  expect((await refusal({ position: '9'.repeat(30) }))[0]).toBe('BAD_USER_INPUT');
+  await rewind({ position: '8' });
+  expect(await cursor()).toMatchObject({ position: 7, previous: 7 });
+});
+
+test('what is not for the endpoint does not stand between it and the log’s end', async () => {
+  await storeLog(orm, ['a.a', 'b.b', 'webhook.test', 'b.b']);
+  await storeCursor(orm, { endpointId: 'crm', position: 1 });
+  const narrow = makeEndpoint({ id: 'crm', events: ['a.*'] });
+  await rewind({ position: '5' }, narrow);
+  expect(await cursor()).toMatchObject({ position: 4, previous: 1 });
+  await expect(rewind({ position: '6' }, narrow)).rejects.toThrow('position 4');
+});
+
+test('previous is the event before by the present filter, and tests of it are none', async () => {
+  await storeLog(orm, ['a.a', 'b.b', 'webhook.test', 'b.b', 'a.a', 'a.a']);
+  await storeCursor(orm, { endpointId: 'crm', position: 6, previous: 6 });
+  await rewind({ position: '5' }, makeEndpoint({ id: 'crm', events: ['a.*'] }));
+  expect(await cursor()).toMatchObject({ position: 4, previous: 1, filter: 'a.*' });
+});
+
+test('nothing was before what is sent first since the endpoint was added, also after a rewind to there', async () => {
+  await march(10, 5);
+  await rewind({ position: '6' });
+  expect(await cursor()).toMatchObject({ position: 5, previous: 0, since: 5 });
+  // Farther back its line begins farther back, from then on.
+  await rewind({ position: '3' });
+  expect(await cursor()).toMatchObject({ position: 2, previous: 0, since: 2 });
+});
+
+test('a new place begins a new line', async () => {
+  await storeLog(orm, ['a.a', 'a.a']);
+  await orm.em.fork().transactional((em) => placeEndpoints(em, [crm]));
+  expect(await cursor()).toMatchObject({ position: 2, since: 2 });
+});
+
+async function timed(...times: string[]): Promise<void> {
+  for (const [index, time] of times.entries()) {
+    await orm.em.fork().execute('update webhook_events set positioned_at = ? where position = ?', [time, index + 1]);
+  }
+}
+
+test.each([
+  ['before all', '2026-01-01T00:00:00.000Z', 0],
+  ['at the first of several of one time', '2026-01-02T00:00:02.000Z', 1],
+  ['between two', '2026-01-02T00:00:02.001Z', 4],
+  ['at the last', '2026-01-02T00:00:09.000Z', 9],
+  ['after all', '2026-01-03T00:00:00.000Z', 10],
+])('a time %s is the first event that had its position by then or later', async (_, at, position) => {
+  await march();
+  const of = (second: number) => `2026-01-02T00:00:0${second}.000Z`;
+  await timed(of(1), of(2), of(2), of(2), of(3), of(4), of(5), of(6), of(7), of(9));
+  await rewind({ at: new Date(at) });
+  expect((await cursor()).position).toBe(position);
+});
+
+test('a time that lies ahead is refused like a position', async () => {
+  await march(3);
+  await timed(...Array.from({ length: 10 }, (_, index) => `2026-01-02T00:00:0${index}.000Z`));
+  const [code, message] = await refusal({ at: new Date('2026-01-02T00:00:08.000Z') });
+  expect([code, message]).toEqual([
+    'BAD_USER_INPUT',
+    'to.at: position 9 comes first then, which lies ahead; crm has come to position 3, and a rewind only goes back.',
+  ]);
+});
+
+test('what retention dropped cannot be gone back to, and the oldest position that is left is named', async () => {
+  await march();
+  await orm.em.fork().execute('delete from webhook_events where position <= 4');
+  await timed(...Array.from({ length: 10 }, (_, index) => `2026-01-02T00:00:0${index}.000Z`));
+  for (const to of [{ position: '1' }, { position: '4' }, { at: new Date('2026-01-02T00:00:03.000Z') }]) {
+    const [code, message] = await refusal(to);
+    expect([code, message]).toEqual(['BAD_USER_INPUT', expect.stringContaining('position 5 is the oldest')]);
+  }
+  await rewind({ position: '5' });
+  // The one before it is gone: none.
+  expect(await cursor()).toMatchObject({ position: 4, previous: 0 });
+});
+
+test('the oldest position is the one from which on nothing is missing', async () => {
+  await march();
+  await orm.em.fork().execute('delete from webhook_events where position in (1, 2, 4, 6)');
+  expect((await refusal({ position: '5' }))[1]).toMatch('position 7 is the oldest');
+  await rewind({ position: '7' });
+  expect(await cursor()).toMatchObject({ position: 6, previous: 5 });
+});
+
+test('an endpoint that has no place cannot be rewound', async () => {
+  await storeLog(orm, ['a.a']);
+  await storeCursor(orm, { endpointId: 'crm', position: null });
+  expect((await refusal({ position: '1' }))[0]).toBe('CONFLICT');
+});
+
+test('two rewinds at once come one after the other: the second finds the place of the first', async () => {
+  await march();
+  const results = await Promise.allSettled([rewind({ position: '2' }), rewind({ position: '9' })]);
+  const failed = results.filter(({ status }) => status === 'rejected').length;
+  // The one to 9 is either the first, or lies ahead.
+  expect((await cursor()).position).toBe(1);
+  expect(failed).toBeLessThanOrEqual(1);
+});

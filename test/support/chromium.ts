@@ -1,0 +1,63 @@
+// A real browser without a window: the system's Chromium, which reaches this machine alone.
+
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { type BrowserContext, chromium } from 'playwright-core';
+
+export type Chromium = AsyncDisposable & {
+  /** A new profile. */
+  context: BrowserContext;
+  /** Every URL that a page asked for, in order. */
+  requested: readonly string[];
+  /** What pages wrote to the console as an error or warning, a refusal by their policy among it, and what they threw. */
+  complaints: readonly string[];
+};
+
+/** As `bin/setup --test` installs it or finds it. */
+const names = ['chromium', 'chromium-browser', 'google-chrome'];
+
+/** Shorter than a test's life, so that what was waited for is said. */
+const waitsMs = 20_000;
+
+const switches = [
+  // As root there is no other way; what is opened is ours.
+  '--no-sandbox',
+  '--disable-gpu',
+  // A container's is too small.
+  '--disable-dev-shm-usage',
+  // What would leave the machine fails, and is seen among the requests.
+  '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
+];
+
+/** Throws an Error with a sentence when there is no browser. */
+export async function openChromium(): Promise<Chromium> {
+  const browser = await chromium.launch({ executablePath: findChromium(), args: switches });
+  const context = await browser.newContext();
+  context.setDefaultTimeout(waitsMs);
+  const requested: string[] = [];
+  const complaints: string[] = [];
+  context.on('request', (request) => requested.push(request.url()));
+  context.on('weberror', (error) => complaints.push(String(error.error())));
+  context.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) complaints.push(`${message.text()} (${message.page()?.url()})`);
+  });
+  return { context, requested, complaints, [Symbol.asyncDispose]: () => browser.close() };
+}
+
+function findChromium(): string {
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  const found = names.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
+  if (found !== undefined) return found;
+  throw new Error(
+    `No browser: none of ${names.join(', ')} is on PATH. Run make test, or on Debian as root apt install chromium.`,
+  );
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
