@@ -2,6 +2,9 @@
 
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
+import type { Logger } from '../telemetry/logger.ts';
+import { reasonOf } from '../telemetry/reason.ts';
+import { withoutQueries } from '../telemetry/without-queries.ts';
 import type { Sessions } from '../users/sessions.ts';
 import { clientOf } from './client-address.ts';
 import { type EngineOptions, createEngine } from './graphql/engine.ts';
@@ -42,7 +45,7 @@ const routes: Record<string, string> = {
 
 /** The application; its `fetch` answers a request without any socket. */
 export function createApp(api: Api): Hono {
-  const { signIn, publicUrl, limits } = api;
+  const { signIn, publicUrl, limits, allowedOrigins, log } = api;
   const cookies = createCookies(publicUrl);
   const asking = createViewers({ ...api, cookies });
   const answer = createEngine({ ...api, asking, cookies, countStart: limits.signInStart });
@@ -51,9 +54,10 @@ export function createApp(api: Api): Hono {
   const app = new Hono();
 
   app.use(securityHeaders);
-  app.use('/graphql', crossOrigin(api.allowedOrigins));
-  app.use(limitBody);
-  const guesses = limitGuesses({ asking, countGuess: async (c) => await limits.failedToken(client(c)) });
+  app.use('/graphql', crossOrigin(allowedOrigins));
+  app.use(limitBody(log));
+  const countGuess = async (c: Context) => await limits.failedToken(client(c));
+  const guesses = limitGuesses({ asking, countGuess, publicUrl });
   for (const path of ['/', '/graphql', '/oauth/*']) app.use(path, guesses);
 
   app.get('/', async (c) => {
@@ -65,7 +69,7 @@ export function createApp(api: Api): Hono {
     return c.html(landingPage({ version: api.version, viewer, providers: signIn.providers }));
   });
   const countStart = async (c: Context) => await limits.signInStart(client(c));
-  app.route('/', oauthRoutes({ signIn, asking, cookies, publicUrl, isDraining, countStart }));
+  app.route('/', oauthRoutes({ signIn, asking, cookies, publicUrl, allowedOrigins, isDraining, countStart, log }));
   app.route(
     '/',
     healthRoutes(() => api.readiness()),
@@ -89,7 +93,7 @@ export function createApp(api: Api): Hono {
     return refuse(c, 405, `This takes ${allowed}.`);
   });
   app.onError((error, c) => {
-    api.log.error({ err: error, path: c.req.path }, 'a request failed unexpectedly');
+    log.error({ err: withoutQueries(error), path: c.req.path }, 'a request failed unexpectedly');
     return refuse(c, 500, 'Unexpected error.');
   });
   return app;
@@ -106,25 +110,33 @@ function crossOrigin(allowed: readonly string[]): MiddlewareHandler {
 }
 
 /** Reads a body of unknown length here: Hono's own limit makes a request of it that the Node server's cannot be made into. */
-const limitBody: MiddlewareHandler = async (c, next) => {
-  const { raw } = c.req;
-  const tooLarge = () => refuse(c, 413, 'The body is above 1 MiB.');
-  if (raw.method === 'GET' || raw.method === 'HEAD') return await next();
-  const declared = raw.headers.get('content-length');
-  if (declared !== null && !raw.headers.has('transfer-encoding')) {
-    return Number(declared) > mostBodyBytes ? tooLarge() : await next();
-  }
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of raw.body ?? []) {
-    size += chunk.length;
-    if (size > mostBodyBytes) return tooLarge();
-    chunks.push(chunk);
-  }
-  const { url, method, headers } = raw;
-  c.req.raw = new Request(url, { method, headers, body: size > 0 ? Buffer.concat(chunks) : null });
-  return await next();
-};
+function limitBody(log: Logger): MiddlewareHandler {
+  return async (c, next) => {
+    const { raw } = c.req;
+    const tooLarge = () => refuse(c, 413, 'The body is above 1 MiB.');
+    if (raw.method === 'GET' || raw.method === 'HEAD') return await next();
+    const declared = raw.headers.get('content-length');
+    if (declared !== null && !raw.headers.has('transfer-encoding')) {
+      return Number(declared) > mostBodyBytes ? tooLarge() : await next();
+    }
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    try {
+      for await (const chunk of raw.body ?? []) {
+        size += chunk.length;
+        if (size > mostBodyBytes) return tooLarge();
+        chunks.push(chunk);
+      }
+    } catch (error) {
+      // The client went away, or does not speak HTTP; hardly anybody is left to hear of it.
+      log.debug({ path: c.req.path, reason: reasonOf(error) }, 'a request broke off before its end');
+      return refuse(c, 400, 'The body did not come to its end.');
+    }
+    const { url, method, headers } = raw;
+    c.req.raw = new Request(url, { method, headers, body: size > 0 ? Buffer.concat(chunks) : null });
+    return await next();
+  };
+}
 
 const securityHeaders: MiddlewareHandler = async (c, next) => {
   await next();
@@ -149,6 +161,6 @@ function mediaType(c: Context): string {
   return (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
 }
 
-function refuse(c: Context, status: 404 | 405 | 413 | 415 | 500 | 503, error: string): Response {
+function refuse(c: Context, status: 400 | 404 | 405 | 413 | 415 | 500 | 503, error: string): Response {
   return c.json({ error }, status);
 }

@@ -54,6 +54,8 @@ async function makePage(): Promise<Page> {
     headers,
     defaultTabs: (await readOperations()).map((query) => ({ query, headers })),
     defaultEditorToolsVisibility: 'headers',
+    // The browser would keep the admin token.
+    shouldPersistHeaders: false,
   });
   const etag = `"${createHash('sha256').update(html).digest('base64url')}"`;
   return { etag, zipped: new Uint8Array(await promisify(gzip)(html)) };

@@ -1,23 +1,34 @@
 // Stops a client that guesses bearer tokens, before anything is done for it. Every other credential, and none, passes.
 
 import type { Context, MiddlewareHandler } from 'hono';
+import { Refusal } from '../policy/refusal.ts';
+import { answerRefused, homeOf } from './refused.ts';
 import type { Asking } from './viewer.ts';
 
 export type GuessedTokensOptions = {
   asking(request: Request): Promise<Asking>;
   /** Counts one guess: null when it may be answered, else the seconds until one may. */
   countGuess(c: Context): Promise<number | null>;
+  publicUrl: () => string;
 };
 
-/** Answers HTTP 429 with Retry-After to what is beyond the limit; a token of ours is never counted. */
-export function limitGuesses({ asking, countGuess }: GuessedTokensOptions): MiddlewareHandler {
+/**
+ * Answers HTTP 429 with Retry-After to what is beyond the limit, each route in its own form; a token of ours is never
+ * counted.
+ */
+export function limitGuesses({ asking, countGuess, publicUrl }: GuessedTokensOptions): MiddlewareHandler {
   return async (c, next) => {
     // When the database cannot tell who asks, the token is one that we signed.
     const { guessed } = await asking(c.req.raw).catch(() => ({ guessed: false }));
     const waitSeconds = guessed ? await countGuess(c) : null;
     if (waitSeconds === null) return await next();
-    c.header('Retry-After', String(waitSeconds));
     const message = `Too many wrong tokens came from here. Wait ${waitSeconds} s, and send a right one.`;
-    return c.json({ errors: [{ message, extensions: { code: 'RATE_LIMITED' } }] }, 429);
+    const refusal = new Refusal('RATE_LIMITED', message);
+    if (c.req.path !== '/graphql') {
+      const wayOn = { again: null, home: homeOf(publicUrl()), retryAfterSeconds: waitSeconds };
+      return answerRefused(c, refusal, wayOn);
+    }
+    c.header('Retry-After', String(waitSeconds));
+    return c.json({ errors: [{ message, extensions: { code: refusal.code } }] }, 429);
   };
 }

@@ -31,9 +31,9 @@ export function landingPage({ version, viewer, providers }: LandingPageOptions) 
             ? html`<li><a href="oauth/${id}?link=1">Link your account at ${id}</a></li> `
             : html`<li><a href="oauth/${id}">Sign in with ${id}</a></li> `,
         )}
-        <li><a href="/graphiql">GraphiQL</a>: the API, with prepared operations</li>
+        <li><a href="graphiql">GraphiQL</a>: the API, with prepared operations</li>
         <li><code>/graphql</code>: the API for programs</li>
-        <li><a href="/healthz">/healthz</a> and <a href="/readyz">/readyz</a>: for supervisors</li>
+        <li><a href="healthz">/healthz</a> and <a href="readyz">/readyz</a>: for supervisors</li>
       </ul>
     </html> `;
 }

@@ -55,6 +55,7 @@ const location = (description: string) => ({
 
 const shared = {
   404: refused('There is no such provider.'),
+  429: refused('Too many wrong tokens were sent by this client; see Retry-After.'),
   503: refused('The provider or the database cannot be reached, or the service is about to end.'),
 };
 
@@ -64,7 +65,7 @@ export const startRoute = createRoute({
   operationId: 'startSignIn',
   summary: 'Starts a sign-in, or a link.',
   description:
-    'Sends the browser to the provider, bound to it by the cookie `tidings_browser`. A client that asks for JSON and not for HTML gets the address instead.',
+    'Sends the browser to the provider, bound to it by the cookie `tidings_browser` (`__Host-tidings_browser` behind https). A client that asks for JSON and not for HTML gets the address instead.',
   request: {
     params: z.object({ provider }),
     query: z.object({
@@ -86,8 +87,9 @@ export const startRoute = createRoute({
     302: { description: 'To the provider.', headers: { ...location("The provider's page."), ...setCookie } },
     400: refused('The query is wrong, or `redirect_to` is not allowed.'),
     401: refused('A link needs a session.'),
-    429: refused('Too many sign-ins were begun by this client; see Retry-After.'),
+    403: refused('A page of another origin may not begin a link.'),
     ...shared,
+    429: refused('Too many sign-ins were begun by this client, or wrong tokens sent; see Retry-After.'),
   },
 });
 

@@ -3,10 +3,11 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import { Refusal } from '../policy/refusal.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { SignIn } from '../users/sign-in.ts';
 import type { Purpose } from '../users/sign-in-state.ts';
 import { callbackRoute, startRoute } from './oauth-contract.ts';
-import { answerRefused, asksForJson, tooManyStarts } from './refused.ts';
+import { answerRefused, asksForJson, homeOf, tooManyStarts } from './refused.ts';
 import type { Cookies } from './session-cookie.ts';
 import { type Asking, type SignedInViewer, needUser } from './viewer.ts';
 
@@ -15,9 +16,12 @@ export type OAuthRoutesOptions = {
   asking(request: Request): Promise<Asking>;
   cookies: Cookies;
   publicUrl: () => string;
+  /** Of pages that may send a signed-in browser to link an account. */
+  allowedOrigins: readonly string[];
   isDraining(): boolean;
   /** Counts a sign-in begun by this request's client: null while it may go on, else the seconds until it may. */
   countStart(c: Context): Promise<number | null>;
+  log: Logger;
 };
 
 /** `/oauth/:provider` and its callback. */
@@ -26,10 +30,10 @@ export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
 
   /** Of a sign-in that was refused before it reached the provider, or after. */
   function refuse(c: Context, refusal: Refusal, retryAfterSeconds: number | null = null) {
-    const base = new URL(options.publicUrl()).pathname.replace(/\/$/, '');
+    const home = homeOf(options.publicUrl());
     const provider = signIn.providers.find((id) => id === c.req.param('provider'));
-    const again = provider === undefined ? null : `${base}/oauth/${provider}`;
-    return answerRefused(c, refusal, { again, home: `${base}/`, retryAfterSeconds });
+    const again = provider === undefined ? null : `${home}oauth/${provider}`;
+    return answerRefused(c, refusal, { again, home, retryAfterSeconds });
   }
 
   const onlyGet: MiddlewareHandler = async (c, next) => {
@@ -54,8 +58,9 @@ export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
     },
   });
   routes.onError((error, c) => {
-    if (error instanceof Refusal) return refuse(c, error);
-    throw error;
+    if (!(error instanceof Refusal)) throw error;
+    if (error.code === 'UNAVAILABLE') options.log.warn({ path: c.req.path }, error.message);
+    return refuse(c, error);
   });
   routes.use('/oauth/:provider', onlyGet);
   routes.use('/oauth/:provider/callback', onlyGet);
@@ -66,6 +71,8 @@ export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
     if (invitation !== undefined && (link !== undefined || redirectTo !== null)) {
       throw new Refusal('BAD_USER_INPUT', 'invitation: says all there is to say; give neither link nor redirect_to.');
     }
+    if (link !== undefined)
+      refuseForeignPage(c.req.raw, [new URL(options.publicUrl()).origin, ...options.allowedOrigins]);
     const wait = await options.countStart(c);
     if (wait !== null) return refuse(c, tooManyStarts(wait), wait);
 
@@ -95,4 +102,17 @@ export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
     return c.json({ token, expiresAt: expiresAt.toISOString(), user: shown }, 200);
   });
   return routes;
+}
+
+/**
+ * Any page can send a browser here, and the session's cookie comes along (SameSite=Lax lets navigations pass): a link is
+ * begun by our own pages, by allowed ones of the same site, or by the person (Fetch Metadata, section 2.3). Throws
+ * Refusal FORBIDDEN.
+ */
+function refuseForeignPage({ headers }: Request, allowed: readonly string[]): void {
+  const site = headers.get('sec-fetch-site') ?? 'none';
+  if (site === 'none' || site === 'same-origin') return;
+  const from = URL.parse(headers.get('referer') ?? '')?.origin;
+  if (site === 'same-site' && from !== undefined && allowed.includes(from)) return;
+  throw new Refusal('FORBIDDEN', 'A page of another origin may not begin a link. Begin it here.');
 }

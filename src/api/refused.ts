@@ -51,6 +51,11 @@ export function answerRefused(c: Context, refusal: Refusal, { again, home, retry
   );
 }
 
+/** The path of the first page, with a slash at its end. */
+export function homeOf(publicUrl: string): string {
+  return `${new URL(publicUrl).pathname.replace(/\/$/, '')}/`;
+}
+
 /** What a client is told that began too many sign-ins. */
 export function tooManyStarts(retryAfterSeconds: number): Refusal {
   return new Refusal('RATE_LIMITED', `Too many sign-ins were begun from here. Wait ${retryAfterSeconds} s.`);

@@ -2,9 +2,13 @@
 
 import { randomBytes } from 'node:crypto';
 import { parse, serialize } from 'hono/utils/cookie';
+import { homeOf } from './refused.ts';
 
 const sessionName = 'tidings_session';
 const browserName = 'tidings_browser';
+
+/** Browsers let no sibling domain and no plain http set such a name, but want the path / for it (RFC 6265bis, section 4.1.3.2). */
+const hostBrowserName = `__Host-${browserName}`;
 
 /** As long as a sign-in may take. */
 const browserSeconds = 600;
@@ -28,8 +32,11 @@ export type Cookies = {
 /** Cookies of the service at `publicUrl`: `Secure` when that is https. */
 export function createCookies(publicUrl: () => string): Cookies {
   const flags = () => ({ httpOnly: true, sameSite: 'Lax', secure: publicUrl().startsWith('https:') }) as const;
+  /** Of the browser's cookie. */
+  const nameAndPath = () =>
+    flags().secure ? { name: hostBrowserName, path: '/' } : { name: browserName, path: `${homeOf(publicUrl())}oauth` };
   const keyOf = (request: Request) => {
-    const key = cookieOf(request, browserName);
+    const key = cookieOf(request, nameAndPath().name);
     return key !== undefined && browserKey.test(key) ? key : null;
   };
   return {
@@ -42,8 +49,8 @@ export function createCookies(publicUrl: () => string): Cookies {
     browserKey: keyOf,
     keepBrowserKey(request) {
       const key = keyOf(request) ?? randomBytes(32).toString('base64url');
-      const path = `${new URL(publicUrl()).pathname.replace(/\/$/, '')}/oauth`;
-      return { key, setCookie: serialize(browserName, key, { ...flags(), path, maxAge: browserSeconds }) };
+      const { name, path } = nameAndPath();
+      return { key, setCookie: serialize(name, key, { ...flags(), path, maxAge: browserSeconds }) };
     },
   };
 }

@@ -37,12 +37,6 @@ export function dayOfPartition(table: PartitionedTable, name: string): number | 
   return Number.isNaN(day) ? null : day;
 }
 
-/** The lowest UUIDv7 of a millisecond or above: 48 bits of Unix time in ms, then zeros (RFC 9562, section 5.7). */
-export function firstIdOf(unixMs: number): string {
-  const hex = unixMs.toString(16).padStart(12, '0');
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
-}
-
 /** Why the database refused a change of a table, for the log. */
 export function reasonOf(error: unknown): string {
   if (sqlStateOf(error) === '55P03') return 'long queries were in the way; tried again later';

@@ -1,11 +1,11 @@
 // Drops the days of the two logs that nobody needs any more, and tells why an old one is still there.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { firstIdOf } from '../model/uuid.ts';
 import {
   advisoryLock,
   dayMs,
   dayOfPartition,
-  firstIdOf,
   lockTimeoutMs,
   type PartitionedTable,
   partitionsOf,

@@ -1,7 +1,7 @@
 // Deletes old rows where no whole day can be dropped: batch after batch, each a short transaction.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { firstIdOf } from './day-partitions.ts';
+import { firstIdOf } from '../model/uuid.ts';
 import { alone, neededDeliveries, oldestEventDay } from './old-partitions.ts';
 
 /** What is not deleted in one run is left to the next. */

@@ -2,10 +2,10 @@
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
+import { firstIdOf } from '../model/uuid.ts';
 import {
   advisoryLock,
   dayMs,
-  firstIdOf,
   lockTimeoutMs,
   type PartitionedTable,
   partitionedTables,

@@ -3,8 +3,8 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { newId } from '../model/new-id.ts';
+import { idBeyond, lowestIdSince } from '../model/uuid.ts';
 import { Refusal } from '../policy/refusal.ts';
-import { firstIdOf } from './day-partitions.ts';
 
 /** By the ids of deliveries (UUIDs in lower case), or by an endpoint and the time at which its attempts began. */
 export type ReplayWish =
@@ -14,8 +14,6 @@ export type ReplayWish =
 const mostAtOnce = 100_000;
 /** Rows of one insert. */
 const batch = 5_000;
-/** How far the time in an id may be from its row's `created_at`: ids are made when attempts end, and clocks are set. */
-const slackMs = 10 * 60_000;
 
 type Failed = { id: string; endpointId: string; eventId: string };
 
@@ -81,8 +79,8 @@ async function byWindow(
     ...(until ? ['created_at < ?::timestamptz and id < ?::uuid'] : []),
   ];
   const values = [
-    ...(since ? [since.toISOString(), firstIdOf(Math.max(0, since.getTime() - slackMs))] : []),
-    ...(until ? [until.toISOString(), firstIdOf(Math.max(0, until.getTime() + slackMs))] : []),
+    ...(since ? [since.toISOString(), lowestIdSince(since)] : []),
+    ...(until ? [until.toISOString(), idBeyond(until)] : []),
   ];
   return await em.execute<Failed[]>(
     `select distinct on (event_id) id, endpoint_id as "endpointId", event_id as "eventId" from webhook_deliveries

@@ -36,6 +36,9 @@ export async function findPlace(em: EntityManager, endpoint: Endpoint, to: Rewin
   }
   const log = await readLog(em);
   const first = at instanceof Date ? await firstSince(em, log, at) : parsePosition(position!);
+  if (at instanceof Date && first > log.head) {
+    throw new Refusal('BAD_USER_INPUT', 'to.at: no event is that late, and a rewind only goes back.');
+  }
   const target = Math.max(0, first - 1);
   // NaN is above nothing, and is no place either.
   if (!(target <= cursor.position)) {

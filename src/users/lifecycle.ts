@@ -3,6 +3,7 @@
 import { newId } from '../model/new-id.ts';
 import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
 import { User } from '../model/user.ts';
+import { asUuid } from '../model/uuid.ts';
 import { emitUserEvent } from '../outbox/emitter.ts';
 import type { JsonObject } from '../outbox/payload.ts';
 import type { Transactions } from '../outbox/transactions.ts';
@@ -72,7 +73,8 @@ export async function deleteUser(transactions: Transactions, id: string): Promis
 
 /** The user with this id, or null; an id of the wrong form is one that does not exist. */
 export async function findUser(em: EntityManager, id: string): Promise<User | null> {
-  return isUuid(id) ? await em.findOne(User, { id }) : null;
+  const stored = asUuid(id);
+  return stored === null ? null : await em.findOne(User, { id: stored });
 }
 
 /**
@@ -81,7 +83,8 @@ export async function findUser(em: EntityManager, id: string): Promise<User | nu
  * event before it updates the row, so without the lock two changes could be recorded in one order and stored in the other.
  */
 export async function lockUserIfAny(em: EntityManager, id: string): Promise<User | null> {
-  return isUuid(id) ? await em.findOne(User, { id }, { lockMode: LockMode.PESSIMISTIC_WRITE }) : null;
+  const stored = asUuid(id);
+  return stored === null ? null : await em.findOne(User, { id: stored }, { lockMode: LockMode.PESSIMISTIC_WRITE });
 }
 
 /** `lockUserIfAny`, for a user that must be there. Throws Refusal NOT_FOUND. */
@@ -89,8 +92,4 @@ export async function lockUser(em: EntityManager, id: string): Promise<User> {
   const user = await lockUserIfAny(em, id);
   if (!user) throw new Refusal('NOT_FOUND', 'There is no user with this id.');
   return user;
-}
-
-function isUuid(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }

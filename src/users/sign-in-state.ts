@@ -24,17 +24,22 @@ const signInState = z.strictObject({
   purpose,
   /** What `fingerprint` makes of the browser's key; null: bound to no browser. */
   browser: z.string().nullable(),
+  /** Unix ms; an invitation keeps this too, so that taking it up wins no time. */
+  expiresAt: z.int(),
 });
 
 export type Purpose = z.output<typeof purpose>;
 export type SignInState = z.output<typeof signInState>;
 
-/** The library grants a minute for clocks that differ, which makes it ten. */
-const lifeSeconds = 540;
+/** Of a state, from its beginning. */
+export const lifeMs = 600_000;
 
-/** Encrypted and signed under `secret` (at least 32 characters); good for ten minutes, within a URL. */
+/** The seal's own end would begin anew with each seal. */
+const sealTtl = 0;
+
+/** Encrypted and signed under `secret` (at least 32 characters); goes into a URL. */
 export async function sealState(state: SignInState, secret: string): Promise<string> {
-  const sealed = await sealData(state, { password: secret, ttl: lifeSeconds });
+  const sealed = await sealData(state, { password: secret, ttl: sealTtl });
   return sealed.slice(0, sealed.indexOf(versionMark));
 }
 
@@ -42,23 +47,17 @@ export async function sealState(state: SignInState, secret: string): Promise<str
 const versionMark = '~';
 
 /** Throws Refusal BAD_USER_INPUT for what is altered, too old or none of ours. */
-export async function openState(sealed: string, secret: string): Promise<SignInState> {
-  let expired = false;
-  const unsealed = !isCanonical(sealed)
-    ? null
-    : await unsealData<unknown>(sealed, {
-        password: secret,
-        ttl: lifeSeconds,
-        onUnsealError: (reason) => (expired = reason === 'expired'),
-      });
-  const state = signInState.safeParse(unsealed);
-  if (state.success) return state.data;
-  throw new Refusal(
-    'BAD_USER_INPUT',
-    expired
-      ? 'state: is older than ten minutes. Start the sign-in again.'
-      : 'state: is missing, altered or none of ours. Start the sign-in again.',
-  );
+export async function openState(sealed: string, secret: string, now: Date): Promise<SignInState> {
+  const unsealed = isCanonical(sealed) ? await unsealData<unknown>(sealed, { password: secret, ttl: sealTtl }) : null;
+  const { data: state } = signInState.safeParse(unsealed);
+  if (!state) throw refusedState('is missing, altered or none of ours');
+  if (now.getTime() >= state.expiresAt) throw refusedState('is older than ten minutes');
+  return state;
+}
+
+/** The sentence goes on after "state:". */
+export function refusedState(sentence: string): Refusal {
+  return new Refusal('BAD_USER_INPUT', `state: ${sentence}. Start the sign-in again.`);
 }
 
 /** The signature is compared as bytes, of which the last character of its base64url has several spellings. */

@@ -12,7 +12,16 @@ import { findUser, introduction } from './lifecycle.ts';
 import type { Entrance, Identity, Provider } from './providers/provider.ts';
 import { acceptRedirect } from './redirects.ts';
 import type { IssuedSession, Sessions } from './sessions.ts';
-import { fingerprint, isBoundTo, openState, type Purpose, sealState, type SignInState } from './sign-in-state.ts';
+import {
+  fingerprint,
+  isBoundTo,
+  lifeMs,
+  openState,
+  type Purpose,
+  refusedState,
+  sealState,
+  type SignInState,
+} from './sign-in-state.ts';
 
 /** Who asks, when a session came with the request. */
 export type SignedIn = { user: User; sessionId: string };
@@ -147,6 +156,7 @@ export function createSignIn(options: SignInOptions): SignIn {
         redirectTo: redirectTo === null ? null : acceptRedirect(redirectTo, publicUrl(), allowedOrigins),
         purpose,
         browser: browser === null ? null : fingerprint(browser),
+        expiresAt: Date.now() + lifeMs,
       };
       if (purpose.kind === 'invitation' && !(await found(orm, purpose.userId))) {
         throw new Refusal('NOT_FOUND', 'There is no user with this id.');
@@ -156,10 +166,11 @@ export function createSignIn(options: SignInOptions): SignIn {
 
     async accept({ provider: id, invitation, browser }) {
       const provider = providerOf(id);
-      const state = await openState(invitation, stateSecret);
+      const state = await openState(invitation, stateSecret, new Date());
       if (state.provider !== id || state.purpose.kind !== 'invitation' || state.browser !== null) {
         throw new Refusal('BAD_USER_INPUT', 'invitation: is none for this provider. Ask for a new one.');
       }
+      if (await isUsed(orm, state)) throw refusedState('was used already');
       return await setOut(provider, { ...state, ...secrets(), browser: fingerprint(browser) });
     },
 
@@ -167,7 +178,7 @@ export function createSignIn(options: SignInOptions): SignIn {
       const provider = providerOf(id);
       const [sealed = '', ...others] = answer.getAll('state');
       if (others.length > 0) throw refusedState('stands there more than once');
-      const state = await openState(sealed, stateSecret);
+      const state = await openState(sealed, stateSecret, new Date());
       refuseUnfit(state, { provider: id, signedIn, browser, entrance });
       await useUp(state);
       const identity = await provider.identify(answer, begunWith(state, sealed), entrance);
@@ -196,18 +207,24 @@ function refuseUnfit(state: SignInState, { provider, signedIn, browser, entrance
   }
 }
 
-function refusedState(sentence: string): Refusal {
-  return new Refusal('BAD_USER_INPUT', `state: ${sentence}. Start the sign-in again.`);
-}
-
 /** 256 bits each; the verifier has the 43 characters of RFC 7636, section 4.1. */
 function secrets(): { nonce: string; codeVerifier: string } {
   return { nonce: randomBytes(32).toString('base64url'), codeVerifier: randomBytes(32).toString('base64url') };
 }
 
 async function found(orm: MikroORM, userId: string): Promise<boolean> {
+  return (await read(orm, (em) => findUser(em, userId))) !== null;
+}
+
+/** So that nobody is sent to the provider in vain; `useUp` decides. */
+async function isUsed(orm: MikroORM, { id }: SignInState): Promise<boolean> {
+  const rows = await read(orm, (em) => em.execute<unknown[]>('select 1 from oauth_used_states where id = ?', [id]));
+  return rows.length > 0;
+}
+
+async function read<T>(orm: MikroORM, query: (em: EntityManager) => Promise<T>): Promise<T> {
   try {
-    return (await findUser(orm.em.fork(), userId)) !== null;
+    return await query(orm.em.fork());
   } catch (error) {
     throw withoutSql(error);
   }

@@ -110,8 +110,9 @@ function requestHeaders(
     'x-webhook-attempt',
     String(attempt),
   ];
-  // A replay's position lies behind what its receiver has seen: it would be taken for a repeat and dropped.
-  if (origin !== 'replay') headers.push('x-webhook-position', String(event.position));
+  // A replay's lies behind what its receiver has seen, and would be dropped as a repeat; of a test the receiver would
+  // take it for its last one, and drop what still waits before it.
+  if (origin === 'line') headers.push('x-webhook-position', String(event.position));
   if (event.previous !== null) headers.push('x-webhook-previous', String(event.previous));
   const content = { id: event.id, timestampSeconds, body: event.payload };
   for (const [name, value] of Object.entries(signatureHeaders(receiver.signing, keys, content))) {

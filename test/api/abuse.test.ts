@@ -10,7 +10,7 @@ type Row = {
   name: string;
   request: CorpusRequest;
   /** `code` is that of every error; where there are several, any of them will do. */
-  expect: { status: number | number[]; code?: string | string[] };
+  expect: { status: number | number[]; code?: string | string[]; mostCharacters?: number };
   why: string;
 };
 
@@ -48,6 +48,7 @@ test.each(corpus)('$name: $why', async ({ request, expect: expected }) => {
   expect(wrong).toEqual([]);
   if (codes.length > 0) expect(errors.length).toBeGreaterThan(0);
   expect(milliseconds).toBeLessThan(withinMs);
+  expect(text.length).toBeLessThan(expected.mostCharacters ?? Infinity);
 });
 
 test('after all that the service answers, nothing was changed and nobody became an admin', async () => {
@@ -76,6 +77,18 @@ test('nothing of 300 large queries stays in memory, though no two are alike', as
   // What is kept of one such query is 1 MB and more; that the parser's cache keeps a few small ones is allowed.
   expect((await usedBytes()) - before).toBeLessThan(16 * 1024 * 1024);
 }, 120_000);
+
+test('of 200 refused queries that are short enough to be kept, few are in memory', async () => {
+  const refused = { query: ['{', { repeat: ' a', times: 2_020 }, ' }'] };
+  const round = async (at: number) => {
+    const { status } = await send(http.url, { query: [written(refused.query), ` #${at}`] });
+    expect(status).toBe(400);
+  };
+  for (let at = 0; at < 40; at += 1) await round(at);
+  const before = await usedBytes();
+  for (let at = 40; at < 200; at += 1) await round(at);
+  expect((await usedBytes()) - before).toBeLessThan(16 * 1024 * 1024);
+}, 60_000);
 
 /** Of the heap, and of buffers outside of it, after everything that can be collected was. */
 async function usedBytes(): Promise<number> {

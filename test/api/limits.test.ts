@@ -237,15 +237,18 @@ describe('the schema is for admins', () => {
   });
 });
 
-test('of the queries that were parsed the last 200 are kept, and none that is long', () => {
+test('of the queries that were parsed the last 64 KiB are kept, and none that is long', () => {
   const cache = createDocumentCache();
   const document = parse('{ __typename }');
-  cache.set('first', document);
+  const query = (at: number) => String(at).padEnd(4_096);
   cache.set('x'.repeat(4_097), document);
-  for (let at = 0; at < 199; at += 1) cache.set(`query ${at}`, document);
-  expect(cache.get('first')).toBe(document);
-  cache.set('one more', document);
-  expect(cache.get('first')).toBe(document);
-  expect(cache.get('query 0')).toBeUndefined();
   expect(cache.get('x'.repeat(4_097))).toBeUndefined();
+  for (let at = 0; at < 16; at += 1) cache.set(query(at), document);
+  // One that is set again takes no more room, and one that is asked for is the youngest.
+  cache.set(query(15), document);
+  expect(cache.get(query(0))).toBe(document);
+  cache.set('one more', document);
+  const kept = Array.from({ length: 16 }, (_, at) => at).filter((at) => cache.get(query(at)) !== undefined);
+  expect(kept).toEqual([0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+  expect(cache.get('one more')).toBe(document);
 });

@@ -104,6 +104,28 @@ test('a provider’s no is the caller’s 400 and uses the state up', async () =
   expect((await shim.get(back, { ...json, cookie })).status).toBe(400);
 });
 
+test.each([
+  ['an old browser', {}, 302],
+  ['the person, by the address bar', { 'sec-fetch-site': 'none' }, 302],
+  ['our own page', { 'sec-fetch-site': 'same-origin', referer: `${publicUrl}/` }, 302],
+  ['an allowed page of the same site', { 'sec-fetch-site': 'same-site', referer: `${friend}/settings` }, 302],
+  ['a page of the same site', { 'sec-fetch-site': 'same-site', referer: 'https://blog.example.com/' }, 403],
+  ['one that hides its origin', { 'sec-fetch-site': 'same-site' }, 403],
+  ['a page of another site', { 'sec-fetch-site': 'cross-site', referer: 'https://evil.example/' }, 403],
+  ['one that is allowed', { 'sec-fetch-site': 'cross-site', referer: `${friend}/` }, 403],
+  ['what no browser says', { 'sec-fetch-site': 'elsewhere' }, 403],
+])('a link that %s begins is answered as it should be, and a sign-in always begins', async (_, headers, status) => {
+  const { token } = await signInAs(door, 'USER');
+  const sent = { ...html, ...headers, cookie: `tidings_session=${token}` };
+  const link = await shim.get('/oauth/google?link=1', sent);
+  expect([link.status, link.headers.has('set-cookie')]).toEqual([status, status === 302]);
+  if (status === 403) {
+    const program = await shim.get('/oauth/google?link=1', { ...sent, ...json });
+    expect(await program.json()).toMatchObject({ code: 'FORBIDDEN' });
+  }
+  expect((await shim.get('/oauth/google', sent)).status).toBe(302);
+});
+
 test.each(['/oauth/google', '/oauth/google/callback?state=x&code=y'])('%s takes GET alone', async (path) => {
   for (const method of ['HEAD', 'POST', 'PUT', 'DELETE']) {
     const response = await door.fetch(path, { method, ...(method === 'POST' ? { body: '' } : {}) });
@@ -142,13 +164,40 @@ test('a service that is ending begins no sign-in and finishes none', async () =>
   expect((await shim.get(back, { ...html, cookie })).status).toBe(303);
 });
 
-test('no line of the log holds a code, a state, a key or a token', async () => {
-  const { back, cookie, state } = await shim.begin({ subject: 'quiet' });
-  const code = new URLSearchParams(back.split('?')[1]).get('code')!;
+test('no line of the log holds a code, a state, a key or a token, whatever goes wrong', async () => {
+  const begun = [await shim.begin({ subject: 'quiet' }), await shim.begin(), await shim.begin()] as const;
+  const before = door.logged.length;
+  const [{ back, cookie }, away, broken] = begun;
   const done = await shim.get(back, { ...html, cookie });
   await shim.get(back, { ...html, cookie });
-  const lines = door.logged.join('');
-  const key = cookie.split('=')[1]!;
-  for (const secret of [code, state, key, cookiesOf(done)['tidings_session']!.value])
-    expect(lines).not.toContain(secret);
+  expect(door.logged).toHaveLength(before);
+
+  shim.google.beforeItSays = () => {
+    throw new Refusal('UNAVAILABLE', 'The provider google does not answer.');
+  };
+  expect((await shim.get(away.back, { ...html, cookie: away.cookie })).status).toBe(503);
+  shim.google.beforeItSays = () => {
+    const url = `${publicUrl}${broken.back}`;
+    const cause = Object.assign(new Error(`no answer to <${url}>`), { url });
+    throw Object.assign(new Error(`cannot ask ${url} now`, { cause }), { url });
+  };
+  expect((await shim.get(broken.back, { ...html, cookie: broken.cookie })).status).toBe(500);
+  const lines = door.logged.slice(before);
+  expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+    { level: 40, path: '/oauth/google/callback', msg: 'The provider google does not answer.' },
+    {
+      level: 50,
+      path: '/oauth/google/callback',
+      err: {
+        type: 'Error',
+        message: `cannot ask ${publicUrl}/oauth/google/callback?… now: no answer to <${publicUrl}/oauth/google/callback?…>`,
+        stack: expect.stringContaining('oauth-refusals.test.ts') as unknown,
+      },
+    },
+  ]);
+  const all = door.logged.join('');
+  const session = cookiesOf(done)['tidings_session']!.value;
+  const codes = begun.map((one) => new URLSearchParams(one.back.split('?')[1]).get('code')!);
+  for (const secret of [...codes, ...begun.map(({ state }) => state), cookie.split('=')[1]!, session])
+    expect(all).not.toContain(secret);
 });

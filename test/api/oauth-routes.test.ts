@@ -3,7 +3,7 @@ import { User } from '../../src/model/user.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { simulatedProvider } from '../users/simulated-provider.ts';
 import { type Door, openDoor, signInAs } from './door.ts';
-import { type Shim, cookiesOf, html, json, openShim, publicUrl } from './shim.ts';
+import { type Shim, browserCookie, cookiesOf, html, json, openShim, publicUrl } from './shim.ts';
 
 let shim: Shim;
 let door: Door;
@@ -21,15 +21,15 @@ test('a browser is sent to the provider, bound by a cookie, and comes back signe
   const away = await shim.get('/oauth/google?redirect_to=/welcome%3Fa=b');
   expect(away.status).toBe(302);
   expect(away.headers.get('location')).toMatch(/^https:\/\/google\.example\/authorize\?state=/);
-  const { tidings_browser: browser, ...others } = cookiesOf(away);
+  const { [browserCookie]: browser, ...others } = cookiesOf(away);
   expect(others).toEqual({});
   expect(browser!.value).toMatch(/^[\w-]{43}$/);
-  expect(browser!.flags).toEqual(['HttpOnly', 'Max-Age=600', 'Path=/oauth', 'SameSite=Lax', 'Secure']);
+  expect(browser!.flags).toEqual(['HttpOnly', 'Max-Age=600', 'Path=/', 'SameSite=Lax', 'Secure']);
 
   const state = new URL(away.headers.get('location')!).searchParams.get('state')!;
   const back = await shim.get(`/oauth/google/callback?${shim.google.answerFor(state, { subject: 'ada' })}`, {
     ...html,
-    cookie: `tidings_browser=${browser!.value}`,
+    cookie: `${browserCookie}=${browser!.value}`,
   });
   expect(back.status).toBe(303);
   expect(back.headers.get('location')).toBe(`${publicUrl}/welcome?a=b`);
@@ -76,7 +76,7 @@ test('a client that asks for JSON gets the address, and then the session with it
   expect(away.status).toBe(200);
   const { url, state } = (await away.json()) as { url: string; state: string };
   expect(new URL(url).searchParams.get('state')).toBe(state);
-  const cookie = `tidings_browser=${cookiesOf(away)['tidings_browser']!.value}`;
+  const cookie = `${browserCookie}=${cookiesOf(away)[browserCookie]!.value}`;
   const person = { subject: 'grace', email: 'grace@example.com', name: 'Grace', picture: 'https://example.com/g.png' };
   const back = await shim.get(`/oauth/google/callback?${shim.google.answerFor(state, person)}`, { ...json, cookie });
   expect(back.status).toBe(200);
@@ -108,9 +108,15 @@ test('two tabs of one browser are both signed in, each with a session of its own
   expect(new Set(tokens).size).toBe(2);
 });
 
+test('behind https a cookie without the host prefix, which a sibling domain can set, is no browser’s', async () => {
+  const { back, cookie } = await shim.begin();
+  const response = await shim.get(back, { ...html, cookie: cookie.replace('__Host-', '') });
+  expect(response.status).toBe(400);
+});
+
 test('a key that is none of ours is replaced', async () => {
-  const { cookie } = await shim.begin({ headers: { cookie: 'tidings_browser=short' } });
-  expect(cookie).toMatch(/^tidings_browser=[\w-]{43}$/);
+  const { cookie } = await shim.begin({ headers: { cookie: `${browserCookie}=short` } });
+  expect(cookie).toMatch(/^__Host-tidings_browser=[\w-]{43}$/);
 });
 
 test('a session that was there before is not taken over: the new one has another id', async () => {
@@ -128,7 +134,7 @@ test('a session that was there before is not taken over: the new one has another
 test('a sign-in that was begun in one browser is refused in another, and can still be finished in its own', async () => {
   const [mine, theirs] = [await shim.begin({ subject: 'mine' }), await shim.begin()];
   const before = await countEvents();
-  for (const cookie of ['', theirs.cookie, 'tidings_browser=short']) {
+  for (const cookie of ['', theirs.cookie, `${browserCookie}=short`]) {
     const response = await shim.get(mine.back, { ...json, cookie });
     expect([response.status, await response.json()]).toMatchObject([400, { code: 'BAD_USER_INPUT' }]);
     expect(response.headers.getSetCookie()).toEqual([]);
@@ -169,8 +175,7 @@ test('an invited person’s browser takes the invitation up and is signed in as 
   const me = await door.ask('{ me { id email } }', {}, { authorization: `Bearer ${value}` });
   expect(me.data).toEqual({ me: { id, email: 'joan@example.com' } });
 
-  const again = await shim.begin({ path: `${invitation.pathname}${invitation.search}`, subject: 'eve' });
-  expect((await shim.get(again.back, { ...html, cookie: again.cookie })).status).toBe(400);
+  expect((await shim.get(`${invitation.pathname}${invitation.search}`)).status).toBe(400);
 });
 
 test('a link needs a session to begin and the same user’s to finish, and then it is one more way in', async () => {
@@ -202,6 +207,14 @@ test('the first page offers each provider, to sign in or to link, and shows a na
   const page = await stranger.text();
   expect(page).toContain('<a href="oauth/google">Sign in with google</a>');
   expect(page).toContain('<a href="oauth/github">Sign in with github</a>');
+  // Behind a path of its own the page leads nowhere else.
+  expect([...page.matchAll(/href="([^"]*)"/g)].map(([, to]) => to)).toEqual([
+    'oauth/google',
+    'oauth/github',
+    'graphiql',
+    'healthz',
+    'readyz',
+  ]);
   const { id, token } = await signInAs(door, 'USER');
   await door.orm.em.fork().nativeUpdate(User, { id }, { displayName: '<b>Eve</b>' });
   const own = await (await shim.get('/', { ...html, cookie: `tidings_session=${token}` })).text();

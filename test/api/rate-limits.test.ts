@@ -70,8 +70,25 @@ test('no other way shows whether a guessed token is right', async () => {
   const door = await openLimitedDoor();
   const headers = { authorization: 'Bearer wrong' };
   await times(20, async () => await door.fetch('/', { headers }));
-  for (const path of ['/', '/graphql?query={__typename}', '/oauth/anything?link=1']) {
-    expect([path, (await door.fetch(path, { headers })).status]).toEqual([path, 429]);
+  const asked = async (path: string, accept: string) => {
+    const response = await door.fetch(path, { headers: { ...headers, accept } });
+    expect([path, response.status, response.headers.get('retry-after')]).toEqual([
+      path,
+      429,
+      expect.stringMatching(/^\d+$/),
+    ]);
+    return response;
+  };
+  const told = /^Too many wrong tokens came from here\. Wait \d+ s, and send a right one\.$/;
+  expect(await (await asked('/graphql?query={__typename}', 'application/json')).json()).toEqual({
+    errors: [{ message: expect.stringMatching(told) as unknown, extensions: { code: 'RATE_LIMITED' } }],
+  });
+  for (const path of ['/', '/oauth/anything?link=1', '/oauth/anything/callback']) {
+    const program = await asked(path, 'application/json');
+    expect(await program.json()).toEqual({ error: expect.stringMatching(told) as unknown, code: 'RATE_LIMITED' });
+    const page = await (await asked(path, 'text/html')).text();
+    expect(page).toContain('Too many wrong tokens came from here');
+    expect(page).toContain('<a href="/">To the first page</a>');
   }
 });
 

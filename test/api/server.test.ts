@@ -58,6 +58,24 @@ test.each([
   expect(door.logged.join()).not.toContain('unexpectedly');
 });
 
+test('a chunked upload that breaks off is 400, and no error of ours', async () => {
+  const answered = Promise.withResolvers<number>();
+  const answer = async (incoming: Request, environment?: object) => {
+    const { status } = await door.app.fetch(incoming, environment);
+    answered.resolve(status);
+    return new Response(null, { status });
+  };
+  await using http = await openHttp({ host: '127.0.0.1', port: 0, app: { fetch: answer } });
+  const before = door.logged.length;
+  const socket = connect(http.port, '127.0.0.1');
+  const head =
+    'POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n';
+  socket.write(`${head}5\r\n{"que\r\n`, () => socket.destroy());
+  expect(await answered.promise).toBe(400);
+  const lines = door.logged.slice(before).map((line) => JSON.parse(line) as object);
+  expect(lines).toMatchObject([{ level: 20, path: '/graphql', msg: 'a request broke off before its end' }]);
+});
+
 test('a port that is taken is said in a sentence', async () => {
   await using http = await openHttp({ host: '127.0.0.1', port: 0, app });
   await expect(openHttp({ host: '127.0.0.1', port: http.port, app })).rejects.toThrow(

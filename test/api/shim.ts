@@ -4,6 +4,8 @@ import { type SimulatedProvider, simulatedProvider } from '../users/simulated-pr
 import { type Door, openDoor } from './door.ts';
 
 export const publicUrl = 'https://tidings.example.com';
+/** Of the cookie that binds a sign-in to its browser, behind https. */
+export const browserCookie = '__Host-tidings_browser';
 /** An origin that is allowed. */
 export const friend = 'https://app.example.com';
 
@@ -42,7 +44,7 @@ export async function openShim(): Promise<Shim> {
       const response = await get(path, { ...html, ...headers });
       if (response.status !== 302) throw new Error(`${path} answered ${response.status}`);
       const state = new URL(response.headers.get('location')!).searchParams.get('state')!;
-      const cookie = `tidings_browser=${cookiesOf(response)['tidings_browser']!.value}`;
+      const cookie = `${browserCookie}=${cookiesOf(response)[browserCookie]!.value}`;
       return { cookie, state, back: `/oauth/google/callback?${google.answerFor(state, { subject })}` };
     },
     [Symbol.asyncDispose]: () => door[Symbol.asyncDispose](),

@@ -65,6 +65,11 @@ test('an admin finds each prepared operation as a tab of GraphiQL, and runs one 
   const answer = await answered;
   expect(await answer.json()).toMatchObject({ data: { webhookEndpoints: [{ id: 'crm', state: 'ACTIVE' }] } });
   await page.locator('.result-window').getByText('"crm"').waitFor();
+  // Whoever uses this browser next finds no token in it.
+  const kept = JSON.stringify(
+    await page.evaluate(() => [localStorage, sessionStorage].map((store) => Object.entries(store))),
+  );
+  expect(kept).not.toMatch(/authorization/i);
   expectAllWell(browser);
 });
 

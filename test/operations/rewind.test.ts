@@ -162,7 +162,6 @@ test.each([
   ['at the first of several of one time', '2026-01-02T00:00:02.000Z', 1],
   ['between two', '2026-01-02T00:00:02.001Z', 4],
   ['at the last', '2026-01-02T00:00:09.000Z', 9],
-  ['after all', '2026-01-03T00:00:00.000Z', 10],
 ])('a time %s is the first event that had its position by then or later', async (_, at, position) => {
   await march();
   const of = (second: number) => `2026-01-02T00:00:0${second}.000Z`;
@@ -179,6 +178,13 @@ test('a time that lies ahead is refused like a position', async () => {
     'BAD_USER_INPUT',
     'to.at: position 9 comes first then, which lies ahead; crm has come to position 3, and a rewind only goes back.',
   ]);
+});
+
+test('a time after the last event is refused, also at the end of the line', async () => {
+  await march();
+  await timed(...Array.from({ length: 10 }, (_, index) => `2026-01-02T00:00:0${index}.000Z`));
+  const [code, message] = await refusal({ at: new Date('2999-01-01T00:00:00.000Z') });
+  expect([code, message]).toEqual(['BAD_USER_INPUT', 'to.at: no event is that late, and a rewind only goes back.']);
 });
 
 test('what retention dropped cannot be gone back to, and the oldest position that is left is named', async () => {

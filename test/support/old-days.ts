@@ -1,7 +1,7 @@
 // Rows of days long past, written as the service would have written them then.
 
 import type { openOrm } from '../../src/model/orm.ts';
-import { firstIdOf } from '../../src/operations/day-partitions.ts';
+import { firstIdOf } from '../../src/model/uuid.ts';
 import { ensurePartitions } from '../../src/operations/partitions.ts';
 
 export type OldDays = ReturnType<typeof oldDays>;

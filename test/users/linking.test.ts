@@ -1,6 +1,6 @@
 // Accounts come to a user and go: by the user's own will or an invitation, one owner each, and never the last one.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { OAuthAccount } from '../../src/model/oauth-account.ts';
 import { accountsOf } from '../../src/users/accounts.ts';
 import { createUser, deleteUser } from '../../src/users/lifecycle.ts';
@@ -208,7 +208,8 @@ test('an invitation is taken up by any browser, finished by the one that took it
   expect(session.user.id).toBe(id);
   const before = await world.everything();
   await expect(world.signIn.complete(second)).rejects.toMatchObject(badInput);
-  await expect(world.signIn.complete(await accept('three'))).rejects.toMatchObject(badInput);
+  // Nobody is sent to the provider in vain.
+  await expect(accept('three')).rejects.toMatchObject(badInput);
   const program = world.providers.google.answerFor(invitation, { subject: 'invited-program' });
   const asProgram = {
     provider: 'google',
@@ -219,6 +220,29 @@ test('an invitation is taken up by any browser, finished by the one that took it
   };
   await expect(world.signIn.complete(asProgram)).rejects.toMatchObject(badInput);
   expect(await world.everything()).toEqual(before);
+});
+
+test('an invitation is good for ten minutes in all, however late it is taken up', async () => {
+  const tenMinutesMs = 600_000;
+  const begunAt = Date.now() - tenMinutesMs;
+  vi.useFakeTimers({ toFake: ['Date'], now: begunAt });
+  onTestFinished(() => void vi.useRealTimers());
+  const { state: invitation } = await invite(await made());
+  vi.setSystemTime(begunAt + tenMinutesMs - 5_000);
+  const accept = async () => {
+    const { state } = await world.signIn.accept({ provider: 'google', invitation, browser: 'late' });
+    const answer = world.providers.google.answerFor(state, { subject: 'invited-late' });
+    return { provider: 'google', answer, signedIn: null, browser: 'late', entrance: 'shim' as const };
+  };
+  const taken = await accept();
+  const before = await world.everything();
+  vi.setSystemTime(begunAt + tenMinutesMs);
+  const tooOld = { code: 'BAD_USER_INPUT', message: expect.stringContaining('older than ten minutes') as unknown };
+  await expect(world.signIn.complete(taken)).rejects.toMatchObject(tooOld);
+  await expect(accept()).rejects.toMatchObject(tooOld);
+  expect(await world.everything()).toEqual(before);
+  vi.setSystemTime(begunAt + tenMinutesMs - 1);
+  await expect(world.signIn.complete(taken)).resolves.toMatchObject({ session: {} });
 });
 
 test('only an invitation for this provider is taken up, and none that a browser has taken up', async () => {

@@ -46,14 +46,17 @@ test('a request carries what the contract promises, and nothing else', async () 
   });
 });
 
-test('a replay carries no place in the log, which would make it look like a repeat', async () => {
-  await using endpoint = await openReceiver();
-  await using connections = openConnections();
-  const attempt = attemptAt(endpoint.url);
-  await deliver(connections, { ...attempt, origin: 'replay', event: { ...attempt.event, previous: null } });
-  const { headers } = endpoint.received[0]!;
-  expect(Object.keys(headers).filter((name) => name.startsWith('x-webhook-'))).toEqual(['x-webhook-attempt']);
-});
+test.each(['replay', 'test'] as const)(
+  'a %s carries no place in the log, as it stands beside the line',
+  async (origin) => {
+    await using endpoint = await openReceiver();
+    await using connections = openConnections();
+    const attempt = attemptAt(endpoint.url);
+    await deliver(connections, { ...attempt, origin, event: { ...attempt.event, previous: null } });
+    const { headers } = endpoint.received[0]!;
+    expect(Object.keys(headers).filter((name) => name.startsWith('x-webhook-'))).toEqual(['x-webhook-attempt']);
+  },
+);
 
 test('what does not stand in the line carries no x-webhook-previous, and an attempt its own number', async () => {
   await using endpoint = await openReceiver();

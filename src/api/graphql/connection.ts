@@ -1,8 +1,8 @@
 // Pages through a list that is ordered by id, newest first, from a cursor on: never by offset.
 
 import type { EntityManager, EntityName, FilterQuery } from '@mikro-orm/postgresql';
+import { asUuid } from '../../model/uuid.ts';
 import { Refusal } from '../../policy/refusal.ts';
-import { asUuid } from './uuid.ts';
 
 export type ConnectionArgs = {
   first?: number | null | undefined;

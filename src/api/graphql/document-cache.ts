@@ -2,9 +2,10 @@
 
 import type { DocumentNode } from 'graphql';
 
-const mostQueries = 200;
-/** Longer ones are made up by hand or by a stranger, and a thousand of them would fill the memory. */
-const mostCharacters = 4_096;
+/** Longer ones are made up by hand or by a stranger. */
+const longestQuery = 4_096;
+/** Of all of them together: what is parsed of them takes some 250 bytes a character, and strangers' are kept too. */
+const mostCharacters = 64 * 1024;
 
 export type DocumentCache = {
   get(query: string): DocumentNode | undefined;
@@ -14,6 +15,7 @@ export type DocumentCache = {
 /** The query that was not asked for longest goes first. */
 export function createDocumentCache(): DocumentCache {
   const documents = new Map<string, DocumentNode>();
+  let characters = 0;
   return {
     get(query) {
       const document = documents.get(query);
@@ -24,9 +26,14 @@ export function createDocumentCache(): DocumentCache {
       return document;
     },
     set(query, document) {
-      if (query.length > mostCharacters) return;
+      if (query.length > longestQuery) return;
+      if (!documents.has(query)) characters += query.length;
       documents.set(query, document);
-      if (documents.size > mostQueries) documents.delete(documents.keys().next().value!);
+      for (const oldest of documents.keys()) {
+        if (characters <= mostCharacters) return;
+        documents.delete(oldest);
+        characters -= oldest.length;
+      }
     },
   };
 }

@@ -61,7 +61,7 @@ export function createEngine(options: EngineOptions): (request: Request, client:
     maskedErrors: { maskError: (error) => shownError(error, log) },
     // Masked errors are logged where they are masked, the others are the caller's.
     logging: false,
-    // What was refused is not kept: others' texts would fill the memory.
+    // Queries that cannot be parsed are not kept, and of the others few, as a stranger's are among them.
     parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: { get: () => undefined, set() {} } },
     graphiql: false,
     landingPage: false,

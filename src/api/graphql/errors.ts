@@ -4,12 +4,16 @@ import { GraphQLError } from 'graphql';
 import { withoutSql } from '../../outbox/transactions.ts';
 import { Refusal } from '../../policy/refusal.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { withoutQueries } from '../../telemetry/without-queries.ts';
 
 /** Codes of the GraphQL engine's own errors that stay. */
 const engineCodes = new Set(['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED']);
 
 /** SQLSTATE class 22, data exception (PostgreSQL, appendix A): a value that no column can hold or compare with. */
 const dataException = /^22/;
+
+/** In characters. */
+export const longestMessage = 1_000;
 
 /** The error to show for one that was thrown, with `extensions.code`; logs those that it masks. */
 export function shownError(thrown: unknown, log: Logger): GraphQLError {
@@ -29,7 +33,7 @@ export function shownError(thrown: unknown, log: Logger): GraphQLError {
     if (isInputError(located, cause)) return copyOf(located, withoutHint(located.message), 'BAD_USER_INPUT');
   }
 
-  log.error({ err: cause, path: located?.path?.join('.') }, 'a GraphQL request failed unexpectedly');
+  log.error({ err: withoutQueries(cause), path: located?.path?.join('.') }, 'a GraphQL request failed unexpectedly');
   return copyOf(located, 'Unexpected error.', 'INTERNAL_SERVER_ERROR');
 }
 
@@ -42,9 +46,10 @@ function isInputError(located: GraphQLError, cause: unknown): boolean {
   return cause instanceof GraphQLError && cause.message.startsWith('Argument "');
 }
 
-/** The engine cannot be told to keep the names of enum values and input fields to itself when it reads variables. */
+/** Names of the schema are for admins, and the message may repeat what the caller sent, which can be 1 MiB of anything. */
 function withoutHint(message: string): string {
-  return message.replaceAll(/ Did you mean [^?]*\?/g, '');
+  const at = message.lastIndexOf(' Did you mean ');
+  return (at < 0 ? message : message.slice(0, at)).slice(0, longestMessage);
 }
 
 function rootCause(error: unknown): unknown {

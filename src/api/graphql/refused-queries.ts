@@ -3,15 +3,18 @@
 import {
   type DocumentNode,
   type ExecutionArgs,
-  type GraphQLError,
+  GraphQLError,
   type GraphQLSchema,
   Kind,
+  type OperationDefinitionNode,
   type ValidationRule,
   NoSchemaIntrospectionCustomRule,
   getOperationAST,
+  getVariableValues,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { costOf, mostCost } from './cost.ts';
+import { longestMessage } from './errors.ts';
 import { excesses, refuseLongText, tooMuch } from './limits.ts';
 
 /** What this plugin needs to find in the context of a request. Only admins see the schema, and hints at its names. */
@@ -47,8 +50,8 @@ export function refuseBadQueries(): Plugin<AskedBy> {
         }
       };
     },
-    onExecute: refuseCost,
-    onSubscribe: refuseCost,
+    onExecute: refuseVariablesAndCost,
+    onSubscribe: refuseVariablesAndCost,
     onExecutionResult({ request, result, setResult }) {
       // Yoga takes who accepts anything for somebody who asked for plain JSON, and answers 200 to both.
       if (asksForPlainJson(request) || !result || !('errors' in result)) return;
@@ -65,14 +68,16 @@ function asksForPlainJson(request: Request): boolean {
 
 type Execution = {
   args: Omit<ExecutionArgs, 'contextValue'>;
-  setResultAndStopExecution(result: { errors: ReturnType<typeof tooMuch>[] }): void;
+  setResultAndStopExecution(result: { errors: GraphQLError[] }): void;
 };
 
 /** Not at validation, whose result is kept for all variables alike. */
-function refuseCost({ args, setResultAndStopExecution }: Execution): void {
+function refuseVariablesAndCost({ args, setResultAndStopExecution }: Execution): void {
   const { schema, document, operationName, variableValues } = args;
   const operation = getOperationAST(document, operationName);
   if (!operation) return;
+  const wrong = wrongVariable(schema, operation, variableValues ?? {});
+  if (wrong) return setResultAndStopExecution({ errors: [wrong] });
   const fragments = new Map(
     document.definitions.filter((one) => one.kind === Kind.FRAGMENT_DEFINITION).map((one) => [one.name.value, one]),
   );
@@ -80,4 +85,22 @@ function refuseCost({ args, setResultAndStopExecution }: Execution): void {
   if (cost <= mostCost) return;
   const told = `a cost of ${Math.min(cost, Number.MAX_SAFE_INTEGER)}, and at most ${mostCost} is allowed`;
   setResultAndStopExecution({ errors: [tooMuch(told)] });
+}
+
+/**
+ * The first variable that cannot be read. The engine would look for 50 of them, hint at names of the schema for each, and
+ * print the value around it each time.
+ */
+function wrongVariable(
+  schema: GraphQLSchema,
+  operation: OperationDefinitionNode,
+  variables: Readonly<Record<string, unknown>>,
+): GraphQLError | null {
+  const options = { maxErrors: 1, hideSuggestions: true };
+  const [error] = getVariableValues(schema, operation.variableDefinitions ?? [], variables, options).errors ?? [];
+  if (!error) return null;
+  return new GraphQLError(error.message.slice(0, longestMessage), {
+    nodes: error.nodes,
+    extensions: { code: 'BAD_USER_INPUT', http: { status: 400, spec: true } },
+  });
 }

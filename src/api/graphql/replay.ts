@@ -1,8 +1,8 @@
 // Sends failed deliveries again.
 
+import { asUuid } from '../../model/uuid.ts';
 import { Refusal } from '../../policy/refusal.ts';
 import { type ReplayWish, builder } from './builder.ts';
-import { asUuid } from './uuid.ts';
 
 builder.mutationField('replayWebhookDeliveries', (t) =>
   t.int({

@@ -2,11 +2,12 @@
 
 import type { EntityManager, FilterQuery } from '@mikro-orm/postgresql';
 import { type DeliveryStatus, WebhookDelivery as StoredDelivery } from '../../model/webhook-delivery.ts';
+import { asUuid } from '../../model/uuid.ts';
 import { isStorable } from '../../outbox/payload.ts';
 import { Refusal } from '../../policy/refusal.ts';
 import { builder } from './builder.ts';
 import { type Connection, type ConnectionArgs, connect } from './connection.ts';
-import { asUuid, createdBetween } from './uuid.ts';
+import { createdBetween } from './created-between.ts';
 import { WebhookDeliveryRef, WebhookEvent } from './webhook-event.ts';
 
 export const WebhookDeliveryStatus = builder.enumType('WebhookDeliveryStatus', {

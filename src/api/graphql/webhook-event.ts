@@ -3,14 +3,15 @@
 import type { FilterQuery } from '@mikro-orm/postgresql';
 import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
 import { WebhookEvent as StoredEvent } from '../../model/webhook-event.ts';
+import { asUuid } from '../../model/uuid.ts';
 import { fromPayload, isStorable } from '../../outbox/payload.ts';
 import type { Publication } from '../../outbox/publication.ts';
 import { publishEvents, sendTestEvent } from '../../outbox/publish.ts';
 import { Refusal } from '../../policy/refusal.ts';
 import { builder } from './builder.ts';
 import { connect } from './connection.ts';
+import { createdBetween } from './created-between.ts';
 import { endpointById } from './endpoints.ts';
-import { asUuid, createdBetween } from './uuid.ts';
 
 /** Its fields are in webhook-delivery.ts. */
 export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDelivery');

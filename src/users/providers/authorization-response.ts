@@ -9,6 +9,9 @@ export type AuthorizationResponse = {
   iss: string | null;
 };
 
+/** Longer than any provider's; some put a signed token there. */
+const longestCode = 4_096;
+
 /** Answers of flows that were not asked for: implicit, hybrid (OpenID Connect Core 1.0) and JARM. */
 const foreign = ['access_token', 'id_token', 'token', 'response'];
 
@@ -29,5 +32,6 @@ export function readAuthorizationResponse(
   if (error !== null) throw notAccepted(provider, `it says that there was no sign-in${inBrackets(error)}`);
   const code = answer.get('code');
   if (!code) throw notAccepted(provider, 'its code is missing');
+  if (code.length > longestCode) throw notAccepted(provider, 'its code is too long');
   return { code, iss: answer.get('iss') };
 }
