@@ -39,6 +39,15 @@ const operation = fc.record({
 });
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 
+/** What chance alone meets in too few of the runs. */
+const unlinked: Operation[] = (
+  [
+    ['sign-in', 'google'],
+    ['link', 'github'],
+    ['unlink', 'github'],
+  ] as const
+).map(([does, provider]) => ({ step: 'nowhere', whom: 0, provider, subject: 'a', does }));
+
 test(
   'property 1: after any failure at any step, users, accounts and sessions are exactly what the events tell',
   { timeout: 120_000 },
@@ -70,7 +79,7 @@ test(
           seen.add(`${one.does} ${outcome}`);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 60, examples: [[unlinked]] },
     );
     // The property must have met each change, done and failed.
     const all = ['create', 'update', 'delete', 'sign-in', 'link', 'unlink', 'invite'];
