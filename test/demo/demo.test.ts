@@ -75,7 +75,7 @@ describe('the first demo', () => {
     });
     const events = () =>
       linesOf(demo.stdout())
-        .filter(({ endpoint, position }) => endpoint === 'crm' && position > 11)
+        .filter(({ endpoint, position }) => endpoint === 'crm' && (position ?? 0) > 11)
         .map(({ position, type, verdict }) => [position, type, verdict]);
     await eventually(() => events().length >= 2, { saying: 'the events of the sign-in' });
     expect(events()).toEqual([
