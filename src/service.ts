@@ -1,25 +1,29 @@
 // The whole system, part by part, each with its undo beside its open: the table of contents.
 
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './api/app.ts';
 import { openRateLimits } from './api/rate-limits.ts';
 import { openHttp } from './api/server.ts';
-import { startDeliveries } from './dispatch/deliveries.ts';
+import { createLeaseRows, freeLeases } from './dispatch/beat-rows.ts';
+import { writeCursors } from './dispatch/cursors.ts';
+import { type Deliveries, startDeliveries } from './dispatch/deliveries.ts';
 import { lockDirectory } from './embedded/lock.ts';
 import { openEmbeddedPostgres } from './embedded/postgres.ts';
 import { openEmbeddedValkey } from './embedded/valkey.ts';
 import { createColdLog } from './log/cold.ts';
-import { identifyLog } from './log/identity.ts';
-import { startLogReader } from './log/reader.ts';
+import { identifyLog, streamKey } from './log/identity.ts';
+import { type WakeKind, openWakes } from './log/wakes.ts';
 import { openOrm } from './model/orm.ts';
+import { createConfigurations } from './operations/configurations.ts';
 import { prepareDatabase } from './operations/database.ts';
 import { createEndpointControl } from './operations/endpoint-control.ts';
-import { startHeartbeat } from './operations/heartbeat.ts';
 import { openLogTail } from './operations/hot-log.ts';
 import { startPartitions } from './operations/partitions.ts';
 import { createReadiness } from './operations/readiness.ts';
 import { startRetention } from './operations/retention.ts';
-import { numberAll, startRelay } from './outbox/relay.ts';
+import { startRelay } from './outbox/relay.ts';
 import { createTransactions } from './outbox/transactions.ts';
 import { relationWarnings } from './settings/relations.ts';
 import { readConfiguration, readSettings } from './settings/start-settings.ts';
@@ -28,6 +32,7 @@ import { reasonOf } from './telemetry/reason.ts';
 import { createProviders } from './users/providers/providers.ts';
 import { createSessions } from './users/sessions.ts';
 import { createSignIn } from './users/sign-in.ts';
+import { type Arrange, asItIs } from './worker/arrange.ts';
 import { openThreadPool } from './worker/pool.ts';
 import { createRecorder } from './worker/recorder.ts';
 
@@ -40,8 +45,18 @@ export type Service = {
 /** Turns for quick endpoints and for slow ones, each for one thread. */
 const sharesOfThread = { fast: 64, slow: 256 };
 
+/** What a test may put in the place of the service's own; nothing else does. */
+export type ForTests = {
+  leaseTtlMs?: number;
+  /** Every part that is named passes through this. */
+  arrange?: Arrange;
+  /** The program of a delivery thread. */
+  threadFile?: string;
+};
+
 /** Reads the settings and starts everything. Throws a StartError for what the operator can mend. */
-export async function startService(): Promise<Service> {
+export async function startService(forTests: ForTests = {}): Promise<Service> {
+  const { leaseTtlMs = 3_000, arrange = asItIs, threadFile } = forTests;
   const settings = readSettings();
   const { version } = packageJson;
 
@@ -52,7 +67,7 @@ export async function startService(): Promise<Service> {
   const log = await openLog({ level: settings.logLevel, format: settings.logFormat });
   opening.defer(log.flush);
   const { logger } = log;
-  const { serviceSecrets, webhooks, oauth, read } = await readConfiguration(settings, ({ secret, msg }) =>
+  const { serviceSecrets, webhooks, oauth, read, resolve } = await readConfiguration(settings, ({ secret, msg }) =>
     logger.warn({ secret }, msg),
   );
   for (const { name, path, created } of serviceSecrets.local) {
@@ -82,16 +97,68 @@ export async function startService(): Promise<Service> {
     valkeyUrl = valkey ? open(valkey).url : null;
   }
 
-  // The log: everything committed before now has its position before anybody reads.
-  const relayOrm = openOrm({ url: databaseUrl, connections: 1, name: 'tidings-relay' });
+  // Nobody else uses a database whose directory we have locked: what a killed run held is free.
+  if (settings.databaseUrl === null) await freeLeases(orm);
+
+  // The log.
+  const id = randomUUID();
+  const { prefix, epoch: firstEpoch } = await identifyLog(orm);
+  let epoch = firstEpoch;
+  const hot = arrange(
+    'hot',
+    await openLogTail({
+      url: valkeyUrl,
+      key: streamKey({ prefix, epoch }),
+      onContradiction: () => deliveries.instance.distrustHot(),
+      log: logger,
+    }),
+  );
+  const cold = arrange('cold', createColdLog(orm));
+  const relayOrm = arrange(
+    'relayOrm',
+    openOrm({ url: databaseUrl, connections: 1, name: 'tidings-relay', statementMs: 10_000 }),
+  );
   opening.defer(() => relayOrm.close(true));
-  const hot = await openLogTail({ url: valkeyUrl, orm, log: logger });
-  const head = await numberAll(relayOrm);
-  const cold = createColdLog(orm);
+  const relay = open(
+    startRelay({
+      orm: relayOrm,
+      server: (): string | null => deliveries.server,
+      onAppended(entries) {
+        hot?.append(entries);
+        deliveries.instance.headIs(entries.at(-1)!.position);
+      },
+      onError: (error) => logger.warn({ reason: reasonOf(error) }, 'events could not be numbered; trying again'),
+    }),
+  );
+
+  // Changes, and the configuration in force.
+  const transactions = arrange(
+    'transactions',
+    createTransactions({
+      orm,
+      onCommit() {
+        relay.wake();
+        wakes?.tell('relay');
+      },
+    }),
+  );
+  const configurations = open(
+    createConfigurations({
+      orm,
+      transactions,
+      read,
+      resolve,
+      catchUp: relay.catchUp,
+      onChange: (inForce) => deliveries.instance.configure(inForce),
+      announce,
+      log: logger,
+    }),
+  );
 
   // Deliveries.
-  const pool = open(
+  const openedPool = open(
     await openThreadPool({
+      threadFile,
       threads: settings.deliveryThreads,
       databaseUrl,
       allowedNetworks: settings.allowedNetworks,
@@ -99,46 +166,59 @@ export async function startService(): Promise<Service> {
       version,
     }),
   );
-  const deliveries = open(
+  const beatOrm = openOrm({
+    url: databaseUrl,
+    connections: 1,
+    name: 'tidings-beat',
+    statementMs: leaseTtlMs / 2,
+    onLost: () => deliveries.instance.doubtServer(),
+  });
+  opening.defer(() => beatOrm.close(true));
+  const deliveries: Deliveries = open(
     startDeliveries({
+      id,
+      leaseTtlMs,
       orm,
+      leases: arrange('leases', createLeaseRows(beatOrm, { id, name: `${hostname()}:${process.pid}` })),
+      cursors: arrange('cursors', { write: (rows, server) => writeCursors(orm, rows, server) }),
       cold,
-      pool,
-      recorder: open(createRecorder({ orm, log: logger })),
-      head,
+      hot,
+      pool: arrange('pool', openedPool),
+      recorder: arrange('recorder', open(createRecorder({ orm, log: logger }))),
       shares: {
         fast: sharesOfThread.fast * settings.deliveryThreads,
         slow: sharesOfThread.slow * settings.deliveryThreads,
       },
+      onRelay: relay.be,
+      onConfiguration: (newer) => void configurations.reach(newer),
+      onEpoch(next) {
+        if (next === epoch) return;
+        epoch = next;
+        cold.forget();
+        hot?.use(streamKey({ prefix, epoch }));
+      },
+      onRelease: () => wakes?.tell('change'),
       log: logger,
     }),
   );
-  const reader = open(
-    startLogReader({
-      hot,
-      cold,
-      after: head,
-      take: (entries) => deliveries.dispatcher.offer(entries),
-      onError: (error) => logger.warn({ reason: reasonOf(error) }, 'the log could not be read; trying again'),
-    }),
-  );
-  // Closed before the reader, which would otherwise wait for the end of its blocking read.
+  // Closed before the deliveries, whose reader may be in the midst of a blocking read.
   if (hot) open(hot);
-  const relay = open(
-    startRelay({
-      orm: relayOrm,
-      onAppended(entries) {
-        hot?.append(entries);
-        reader.headIs(entries.at(-1)!.position);
-      },
-      onError: (error) => logger.warn({ reason: reasonOf(error) }, 'events could not be numbered; trying again'),
-    }),
-  );
-  const heartbeatOrm = openOrm({ url: databaseUrl, connections: 1, name: 'tidings-heartbeat' });
-  opening.defer(() => heartbeatOrm.close(true));
-  open(startHeartbeat({ head: createColdLog(heartbeatOrm).head, onHead: reader.headIs, log: logger }));
-  const transactions = createTransactions({ orm, onCommit: relay.wake });
-  const endpoints = await createEndpointControl({ transactions, read, catchUp: relay.catchUp, deliveries }, webhooks);
+  const wakes = valkeyUrl === null ? null : open(openWakes({ url: valkeyUrl, prefix, from: id, onWake }));
+  await deliveries.afterBeat();
+  await configurations.start(webhooks);
+  await deliveries.afterBeat();
+  const endpoints = createEndpointControl({ read, configurations, announce });
+
+  function announce(what: 'configuration' | 'control', endpointIds: readonly string[]): void {
+    if (what === 'control') deliveries.instance.heed(endpointIds);
+    wakes?.tell(what === 'control' ? 'change' : 'configuration');
+  }
+
+  function onWake(kind: WakeKind): void {
+    if (kind === 'relay') relay.wake();
+    else if (kind === 'configuration') void configurations.readAgain().catch(() => {});
+    else deliveries.instance.nudge();
+  }
 
   // Sign-in.
   let listeningAt = '';
@@ -157,9 +237,14 @@ export async function startService(): Promise<Service> {
 
   // The door.
   let draining = false;
-  const { prefix } = await identifyLog(orm);
   const limits = open(await openRateLimits({ url: valkeyUrl, prefix, log: logger }));
-  const readiness = createReadiness({ orm, hot, isDraining: () => draining });
+  const readiness = createReadiness({
+    orm,
+    hot,
+    held: deliveries.instance.held,
+    configuration: configurations.current,
+    isDraining: () => draining,
+  });
   const app = createApp({
     orm,
     transactions,

@@ -28,6 +28,7 @@ const mayImport: Record<string, readonly string[]> = {
   outbox: ['policy', 'model', 'telemetry', 'log/entry'],
   log: ['policy', 'model', 'telemetry'],
   dispatch: [
+    'outbox/relay-steps',
     'policy',
     'model',
     'telemetry',
@@ -74,9 +75,15 @@ const thread = { file: 'src/worker/thread.ts', parts: ['worker', 'signing', 'pol
 /** Decisions: they are given the time, the log and the transport, and take none of their own. */
 const pure = [
   'policy',
-  ...['actor', 'alarms', 'dispatcher', 'holds', 'mailbox', 'place', 'refill', 'routes', 'shares', 'side-list'].map(
-    (name) => `dispatch/${name}`,
-  ),
+  'outbox/relay-steps',
+  'log/gaps',
+  'log/history',
+  'log/reader',
+  'worker/turn-steps',
+  ...[
+    ...['actor', 'alarms', 'beats', 'controls', 'cursor-writer', 'dispatcher', 'instance', 'instance-ports', 'leases'],
+    ...['loads', 'mailbox', 'place', 'refill', 'routes', 'shards', 'shares', 'side-list', 'stored-place'],
+  ].map((name) => `dispatch/${name}`),
 ];
 const effects =
   /(?<![.\w])(Date\.now|(new )?Date\(\s*\)|performance\.|Math\.random|set(Timeout|Interval|Immediate)\b|crypto\.|process\.|globalThis\b|fetch\()/g;

@@ -5,15 +5,16 @@ import { OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
 const Readiness = z
   .object({
     status: z.enum(['ready', 'degraded', 'unavailable']),
-    checks: z
-      .record(z.string(), z.object({ ok: z.boolean(), detail: z.string().optional() }))
-      .openapi({ description: 'By the name of what was looked at; `detail` says what is wrong.' }),
+    checks: z.record(z.string(), z.object({ ok: z.boolean(), detail: z.string().optional() })).openapi({
+      description:
+        'By the name of what was looked at: `postgres`, `valkey`, `configuration`, `leases`, and `draining` while it ends. `detail` says what is wrong; of `leases`, what this instance has.',
+    }),
   })
   .openapi('Readiness');
 
 export type Readiness = {
   status: 'ready' | 'degraded' | 'unavailable';
-  /** By the name of what was looked at; `detail` says what is wrong, and holds no secret. */
+  /** By the name of what was looked at; `detail` says what is wrong, or what it has, and holds no secret. */
   checks: Record<string, { ok: boolean; detail?: string }>;
 };
 

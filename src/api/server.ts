@@ -8,6 +8,8 @@ export type HttpOptions = {
   host: string;
   /** 0 takes a free one. */
   port: number;
+  /** Most at once. */
+  connections?: number;
   /** `environment` holds the socket, from which the client's address is read. */
   app: { fetch(request: Request, environment?: object): Response | Promise<Response> };
 };
@@ -24,14 +26,17 @@ export type Http = AsyncDisposable & {
 const headersTimeout = 10_000;
 const requestTimeout = 30_000;
 
+/** A process that has run out of file descriptors reaches no endpoint either. */
+const mostConnections = 4_096;
+
 /** A connection that becomes idle while closing is closed this soon. */
 const lookForIdleMs = 20;
 
 /** What setTimeout can wait at most. */
 const longestTimerMs = 2 ** 31 - 1;
 
-/** Opens the server. Rejects with a sentence when the address cannot be listened on. */
-export async function openHttp({ host, port, app }: HttpOptions): Promise<Http> {
+/** Opens the server, which drops whoever connects beyond `connections`. Rejects with a sentence when the address cannot be listened on. */
+export async function openHttp({ host, port, connections = mostConnections, app }: HttpOptions): Promise<Http> {
   const server = createAdaptorServer({
     fetch: async (request, environment) => await app.fetch(request, environment),
     overrideGlobalObjects: false,
@@ -47,6 +52,7 @@ export async function openHttp({ host, port, app }: HttpOptions): Promise<Http> 
   });
   // From here on an error concerns one connection, and the server goes on.
   server.off('error', reject).on('error', () => {});
+  server.maxConnections = connections;
 
   let closing: Promise<void> | undefined;
   const close = (graceMs: number) => (closing ??= drain(server, graceMs));

@@ -46,5 +46,20 @@ export function makeProgram({ catchStop }: ProgramOptions): Command {
       await migrateDatabase(readDatabaseUrl());
     });
 
+  aServers(program.command('endpoints'))
+    .description('show how every endpoint stands, and which instance serves it')
+    .option('--json', 'print a JSON array to stdout and nothing else')
+    .action(async (options: { url?: string; token?: string; json?: boolean }) => {
+      const { endpoints } = await import('./endpoints.ts');
+      await endpoints(options);
+    });
+
   return program;
+}
+
+/** The options of a command that talks to a running server. */
+function aServers(command: Command): Command {
+  return command
+    .option('--url <url>', 'where it listens (else TIDINGS_URL, else http://127.0.0.1:4000)')
+    .option('--token <token>', "the admin's token (else TIDINGS_TOKEN, else from .tidings/admin_token here)");
 }

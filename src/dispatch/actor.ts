@@ -8,6 +8,7 @@
 //   lagging   its window was full: live events pass it by, and it reads on from cold pages until it has caught up
 //   loading   its place is not known, or a turn was lost: nothing is sent before its rows are read
 //   paused    nothing is sent; the window and the place in the log stay
+//   retiring  no further turn begins, so that another instance may take over
 //
 // It touches no clock and no I/O: times are monotonic milliseconds that it is given.
 
@@ -17,6 +18,7 @@ import { filterText } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Receiver, Turn, TurnEvent, TurnReport } from '../worker/turn.ts';
 import { type Letter, type Mailbox, createMailbox } from './mailbox.ts';
+import type { LeaseRef } from './leases.ts';
 import type { Place } from './place.ts';
 import { type SideItem, type SideList, createSideList } from './side-list.ts';
 
@@ -34,6 +36,8 @@ export type Choice = Beginning | { kind: 'wait'; at: number } | null;
 export class Actor {
   endpoint: Endpoint;
   matches: (type: string) => boolean;
+  /** Under which it sends. */
+  readonly lease: LeaseRef;
   generation = 0;
   resumes = 0;
   pauseReason: PauseReason | null = null;
@@ -48,6 +52,9 @@ export class Actor {
   reading = false;
   /** What it is loading was overtaken by a change, and has to be read again. */
   overtaken = false;
+  /** What it stands for was changed while a turn is out: when that is back, it loads its place instead. */
+  changed = false;
+  retiring = false;
   /** It stands in one of the dispatcher's queues. */
   queued = false;
   /** Its last turn was out for long. */
@@ -67,17 +74,21 @@ export class Actor {
   #turnEvents = turnEvents.first;
   #filterChanged = false;
 
-  constructor(endpoint: Endpoint, matches: (type: string) => boolean, place: Place, now: number) {
+  /** Nothing is sent before `load`. */
+  constructor(endpoint: Endpoint, matches: (type: string) => boolean, lease: LeaseRef) {
     this.endpoint = endpoint;
     this.#receiver = receiverOf(endpoint);
     this.matches = matches;
-    this.load(place, now);
+    this.lease = lease;
+    this.loading = true;
+    this.backlogIsFloor = true;
   }
 
   /** Drops the running turn, of which nothing is known; nothing is sent before `load`. */
   lose(): void {
     this.running = null;
     this.loading = true;
+    this.changed = false;
   }
 
   /** It has yet to pass events that `backlog` no longer counts: its place and its backlog do not belong together. */
@@ -109,6 +120,12 @@ export class Actor {
   /** Takes an event that the dispatcher reads while this actor is live; a full window makes it lagging. */
   take(entry: LogEntry): void {
     if (entry.position <= this.examined) return;
+    // The owner before had read farther than this dispatcher.
+    if (this.#settled.delete(entry.position)) {
+      this.#lastMatch = entry.position;
+      this.backlog -= 1;
+      return;
+    }
     if (this.#mailbox.full) {
       this.live = false;
       this.examined = entry.position - 1;
@@ -120,10 +137,12 @@ export class Actor {
 
   /**
    * Takes a page of consecutive events read from the log for a lagging actor, until its window is full.
-   * It becomes live when it has then examined as much as the dispatcher.
+   * It becomes live when it has then examined as much as the dispatcher. `pastGap` gives the position after which the log
+   * goes on.
    */
-  takePage(page: readonly LogEntry[], dispatched: number): void {
+  takePage(page: readonly LogEntry[], dispatched: number, pastGap: (position: number) => number): void {
     if (this.live) return;
+    this.examined = pastGap(this.examined);
     for (const entry of page) {
       if (entry.position !== this.examined + 1) continue;
       const isSettled = this.#settled.delete(entry.position);
@@ -137,7 +156,7 @@ export class Actor {
           this.#lastMatch = entry.position;
         }
       }
-      this.examined = entry.position;
+      this.examined = pastGap(entry.position);
     }
     this.live = this.examined >= dispatched;
   }
@@ -154,7 +173,7 @@ export class Actor {
   }
 
   choose(now: number): Choice {
-    if (this.running || this.loading || this.pauseReason !== null) return null;
+    if (this.running || this.loading || this.retiring || this.pauseReason !== null) return null;
     const head = this.#mailbox.first();
     const lineAt = head === undefined ? Infinity : (this.#retryOf(head.entry)?.notBefore ?? -Infinity);
     const next = this.side.next();
@@ -169,7 +188,13 @@ export class Actor {
   begin(choice: Beginning, slot: number): Turn {
     this.running = { slot, choice };
     this.#sideNext = choice.kind === 'line';
-    const common = { slot, receiver: this.#receiver, generation: this.generation, resumes: this.resumes };
+    const common = {
+      slot,
+      lease: this.lease,
+      receiver: this.#receiver,
+      generation: this.generation,
+      resumes: this.resumes,
+    };
     if (choice.kind === 'side') {
       const { id, event, origin, attempts } = choice.item;
       return { ...common, origin, sideItem: id, attemptsBefore: attempts, events: [event] };
@@ -180,20 +205,17 @@ export class Actor {
     return { ...common, origin: 'line', sideItem: null, attemptsBefore, events };
   }
 
-  /** Takes the report of the running turn, whose attempts are all durable. `turnResumes` is what its turn carried. */
-  finish(report: TurnReport, turnResumes: number, now: number): void {
+  /** Takes the report of the running turn, whose attempts are all durable. */
+  finish(report: TurnReport, now: number): void {
     const choice = this.running!.choice;
     this.running = null;
     const { failure } = report;
-    const resumedSince = turnResumes !== this.resumes;
     if (failure) {
       this.lastError = failure.message;
-      if (failure.gone && !resumedSince) this.pauseReason ??= 'gone';
+      if (failure.gone) this.pauseReason ??= 'gone';
     }
     const again =
-      failure?.status === 'retrying'
-        ? { attempts: resumedSince ? 0 : failure.attempt, notBefore: resumedSince ? now : now + failure.waitMs }
-        : null;
+      failure?.status === 'retrying' ? { attempts: failure.attempt, notBefore: now + failure.waitMs } : null;
     if (choice.kind === 'side') {
       if (again) Object.assign(choice.item, again);
       else if (report.settled > 0) this.side.remove(choice.item);
@@ -210,18 +232,6 @@ export class Actor {
       if (again && head) this.#retry = { position: head.entry.position, ...again };
       if (this.#filterChanged) this.#readAgain(settled.at(-1));
     }
-  }
-
-  pause(reason: PauseReason): void {
-    this.pauseReason ??= reason;
-  }
-
-  /** Goes on where it stopped; attempts are counted anew. */
-  resume(resumes: number, now: number): void {
-    this.resumes = resumes;
-    this.pauseReason = null;
-    this.#retry = null;
-    this.side.renew(now);
   }
 
   /** Takes a changed configuration; a changed filter holds for what still waits, too. */

@@ -3,12 +3,9 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { compilePatterns, likePattern } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
+import { type Count, exactTo } from './stored-place.ts';
 
-/** A backlog is exact to 10,000; counting stops at twice that, so that it is not begun again at once. */
-export const exactTo = 10_000;
 const countTo = 2 * exactTo;
-
-export type Count = { count: number; isFloor: boolean };
 
 /**
  * For each endpoint the events after `after` up to `head` that are for it. What lies near the head is read once for all

@@ -1,64 +1,32 @@
-// Where the endpoints stand, in Postgres: written lazily, many at once, and never over a newer generation.
+// Where the endpoints stand, in Postgres: many places in one statement, each written by nobody but its owner.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { filterText } from '../policy/routing.ts';
-import type { Endpoint } from '../settings/endpoint.ts';
-import type { Actor } from './actor.ts';
+import type { EndpointSettings } from '../settings/endpoint.ts';
+import type { CursorRow } from './cursor-writer.ts';
 
-type CursorRow = {
-  endpoint_id: string;
-  generation: number;
-  position: number;
-  previous: number;
-  examined: number;
-  filter: string;
-  backlog: number;
-  last_error: string | null;
-};
-
-export type CursorWriter = {
-  /** Writes the cursors that moved since they were last written, in one statement. */
-  write(actors: Iterable<Actor>, dispatched: number): Promise<void>;
-};
-
-export function createCursorWriter(orm: MikroORM): CursorWriter {
-  const written = new Map<string, string>();
-
-  return {
-    async write(actors, dispatched) {
-      const dirty: { row: CursorRow; text: string }[] = [];
-      for (const actor of actors) {
-        if (actor.loading || actor.passing) continue;
-        const row = rowOf(actor, dispatched);
-        const text = JSON.stringify(row);
-        if (written.get(row.endpoint_id) !== text) dirty.push({ row, text });
-      }
-      if (dirty.length === 0) return;
-      await orm.em.fork().execute(
-        `update webhook_cursors c
-            set position = v.position, previous = v.previous, examined = v.examined, filter = v.filter,
-                backlog = v.backlog, last_error = v.last_error, updated_at = clock_timestamp()
-           from json_populate_recordset(null::webhook_cursors, ?::json) v
-          where c.endpoint_id = v.endpoint_id and c.generation = v.generation`,
-        [`[${dirty.map(({ text }) => text).join()}]`],
-      );
-      for (const { row, text } of dirty) written.set(row.endpoint_id, text);
-    },
-  };
-}
-
-function rowOf(actor: Actor, dispatched: number): CursorRow {
-  const { position, previous } = actor.cursor(dispatched);
-  return {
-    endpoint_id: actor.endpoint.id,
-    generation: actor.generation,
-    position,
-    previous,
-    examined: dispatched,
-    filter: filterText(actor.endpoint.events),
-    backlog: Math.max(0, actor.backlog),
-    last_error: actor.lastError,
-  };
+/**
+ * Writes places, but none of another generation or owner, and none on another database server than `server`: that one
+ * may have lost what the places tell of. Gives the endpoints whose place it did not write.
+ */
+export async function writeCursors(
+  orm: MikroORM,
+  rows: readonly CursorRow[],
+  server: string | null,
+): Promise<Set<string>> {
+  const written = await orm.em.fork().execute<{ id: string }[]>(
+    `update webhook_cursors c
+        set position = v.position, previous = v.previous, examined = v.examined, filter = v.filter,
+            backlog = v.backlog, last_error = v.last_error, updated_at = clock_timestamp()
+       from json_populate_recordset(null::webhook_cursors, ?::json) v
+      where c.endpoint_id = v.endpoint_id and c.generation = v.generation
+        and c.owner = v.owner and c.owner_epoch = v.owner_epoch and pg_postmaster_start_time()::text = ?
+     returning c.endpoint_id as id`,
+    [JSON.stringify(rows), server],
+  );
+  const refused = new Set(rows.map(({ endpoint_id: id }) => id));
+  for (const { id } of written) refused.delete(id);
+  return refused;
 }
 
 /**
@@ -66,7 +34,7 @@ function rowOf(actor: Actor, dispatched: number): CursorRow {
  * endpoint's pause stays, a removed one's row goes. Run it in a transaction; it locks the log's head, so that whatever
  * is committed later is for the new endpoints too. Returns the head.
  */
-export async function placeEndpoints(em: EntityManager, endpoints: readonly Endpoint[]): Promise<number> {
+export async function placeEndpoints(em: EntityManager, endpoints: readonly EndpointSettings[]): Promise<number> {
   const [head] = await em.execute<[{ position: number }]>(
     'select position::float8 as position from webhook_log_head for update',
   );

@@ -1,87 +1,135 @@
-// The dispatcher at work: its ports are real timers, threads and Postgres, and its cursors are written as they move.
+// An instance at work: its ports are real timers, threads, Postgres and Valkey.
 
-import { newId } from '../model/new-id.ts';
 import type { MikroORM } from '@mikro-orm/postgresql';
-import type { LogEntry } from '../log/entry.ts';
+import type { ColdLog } from '../log/cold.ts';
+import type { HotLog } from '../log/hot.ts';
+import { beginEpoch } from '../log/identity.ts';
+import { newId } from '../model/new-id.ts';
+import type { RelayMode } from '../outbox/relay-steps.ts';
 import { decideAfterFailure } from '../policy/retry.ts';
-import type { Endpoint } from '../settings/endpoint.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import { deliveryRow } from '../worker/delivery-row.ts';
 import type { ThreadPool } from '../worker/pool.ts';
 import type { Recorder } from '../worker/recorder.ts';
 import type { Turn, TurnReport } from '../worker/turn.ts';
-import { countMatches, exactTo } from './backlog.ts';
-import { createCursorWriter } from './cursors.ts';
-import { type Dispatcher, createDispatcher } from './dispatcher.ts';
-import type { Place } from './place.ts';
+import { countMatches } from './backlog.ts';
+import type { LeaseRows } from './beat-rows.ts';
+import type { CursorRow } from './cursor-writer.ts';
+import { type Instance, createInstance } from './instance.ts';
+import type { BeatAnswer } from './instance-ports.ts';
 import { loadPlaces } from './places.ts';
 import { readSideItems } from './side-items.ts';
-import type { SideQuestion, StoredSideItem } from './side-list.ts';
+import { readStandings } from './standings.ts';
+import { exactTo } from './stored-place.ts';
 
-const writeCursorsEveryMs = 1_000;
-const reloadRetryMs = 500;
+const recountEveryMs = 1_000;
 
 export type Deliveries = AsyncDisposable & {
-  dispatcher: Dispatcher;
-  /** Puts a changed configuration in force, all of it between two turns of the event loop. */
-  apply(change: ConfigurationChange): Promise<void>;
-  /**
-   * Runs `work`, which may change where the endpoint stands, while nothing is on the wire to it and nothing unrecorded;
-   * then goes on from what is stored. Waits for the request under way, which may take as long as its time-out.
-   */
-  whileStill<T>(endpointId: string, work: () => Promise<T>): Promise<T>;
-  /** Sends nothing more, and resolves when nothing is on the wire. */
+  instance: Instance;
+  /** The database server of the last beat: what any other has was not compared yet. */
+  readonly server: string | null;
+  /** Resolves once another beat went well and the leases that were to be had are taken. */
+  afterBeat(): Promise<void>;
+  /** Begins no more turns; resolves when nothing is on the wire and all that was held is given back. */
   drain(): Promise<void>;
 };
 
-export type ConfigurationChange = {
-  /** Endpoints that begin to be served; each has a place in the log. */
-  started: readonly Endpoint[];
-  changed: readonly Endpoint[];
-  /** Ids of those no longer served. */
-  stopped: readonly string[];
-};
-
 export type DeliveriesParts = {
+  /** Of this run of the instance. */
+  id: string;
+  leaseTtlMs: number;
   orm: MikroORM;
-  cold: { page(after: number): Promise<readonly LogEntry[]> };
-  pool: Pick<ThreadPool, 'run' | 'interrupt'>;
+  leases: LeaseRows;
+  cursors: { write(rows: readonly CursorRow[], server: string | null): Promise<ReadonlySet<string>> };
+  cold: Pick<ColdLog, 'page'>;
+  hot: Pick<HotLog, 'ready' | 'read' | 'last'> | null;
+  pool: Pick<ThreadPool, 'run' | 'interrupt' | 'trust'>;
   /** Writes the row of an attempt whose thread died with it. */
   recorder: Pick<Recorder, 'record'>;
-  /** The log's end: the dispatcher reads on from here, the actors read what is before it themselves. */
-  head: number;
   shares: { fast: number; slow: number };
+  onRelay(mode: RelayMode): void;
+  /** A newer configuration than the instance's own is in force. */
+  onConfiguration(version: number): void;
+  /** Another history of the log is in force. */
+  onEpoch(epoch: string): void;
+  /** A lease was given back. */
+  onRelease(): void;
   log: Logger;
 };
 
-export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }: DeliveriesParts): Deliveries {
-  const cursors = createCursorWriter(orm);
-  let idle: (() => void) | null = null;
+export function startDeliveries(parts: DeliveriesParts): Deliveries {
+  const { id, orm, leases, cold, hot, pool, recorder, log } = parts;
+  const watch = createServerWatch(log);
+  let server: string | null = null;
   let closed = false;
 
-  const dispatcher = createDispatcher({
-    position: head,
-    shares,
+  const instance = createInstance({
+    id,
+    leaseTtlMs: parts.leaseTtlMs,
+    shares: parts.shares,
     ports: {
       now: () => performance.now(),
+      wall: () => Date.now(),
       schedule(delayMs, callback) {
         const timer = setTimeout(callback, delayMs);
         return () => clearTimeout(timer);
       },
+      beat(question, done) {
+        const heard = watch.heard<BeatAnswer>((told) => {
+          done(told);
+          // Only now, when the instance has compared the log.
+          if (told) server = told.server;
+        });
+        answer(leases.beat(question), heard, null);
+      },
+      take: (rows, done) => answer(leases.take(rows), done, 'leases could not be taken'),
+      release(lease, done) {
+        const given = leases.release(lease).then(parts.onRelease);
+        // A failure is told by the beat, once for all of them; whoever is not given it takes it when its time is over.
+        answer(given, done, null);
+      },
+      trust: (lease, until) => pool.trust(lease, until - performance.now()),
+      relay: parts.onRelay,
+      hotReady: () => hot?.ready ?? false,
+      readHot: (after, done) => answer(hot!.read(after), done, null),
+      readLast: (done) => answer(hot!.last(), (last) => done(hot!.ready ? { last } : null), null),
+      beginEpoch(change, done) {
+        log.error(
+          { past: change.past },
+          'The database has lost the end of the log, as a restored one has: a new one begins',
+        );
+        answer(beginEpoch(orm, change), done, 'the new log could not be begun');
+      },
+      useEpoch: parts.onEpoch,
+      reachConfiguration: parts.onConfiguration,
+      readPlaces: (questions, head, done) =>
+        answer(loadPlaces(orm, id, questions, head), done, 'places could not be read'),
+      readStandings: (ids, done) => answer(readStandings(orm, ids), done, 'changes of endpoints could not be read'),
+      readPage: (after, done) => answer(cold.page(after), (page) => done(page ?? []), 'the log could not be read'),
+      readSide: (endpointId, question, done) =>
+        answer(readSideItems(orm, endpointId, question), done, 'tests and replays could not be read'),
+      writeCursors: (rows, done) => answer(parts.cursors.write(rows, server), done, 'cursors not written yet'),
+      run: (turn, done) => void run(turn).then(done),
       interrupt: (slot) => pool.interrupt(slot),
-      run: (turn, done) => void run(turn, done),
-      readPage: (after, done) => void readPage(after, done),
-      readSide: (endpointId, question, done) => void readSide(endpointId, question, done),
-      reload: (endpointId) => void reload(endpointId),
     },
   });
 
-  async function run(turn: Turn, done: (report: TurnReport | null) => void): Promise<void> {
+  /** Hands over what comes of a question; null when it fails, which is told as `problem`. */
+  function answer<T>(question: Promise<T | null>, done: (value: T | null) => void, problem: string | null): void {
+    void question
+      .catch((error: unknown) => {
+        if (problem !== null && !closed) log.warn({ reason: reasonOf(error) }, `${problem}; trying again`);
+        return null;
+      })
+      .then(done);
+  }
+
+  async function run(turn: Turn): Promise<TurnReport | null> {
     const outcome = await pool.run(turn);
-    if ('lost' in outcome && outcome.lost.current !== null) await recordLost(turn, outcome.lost.current);
-    done('report' in outcome ? outcome.report : null);
-    if (dispatcher.running === 0) idle?.();
+    if ('report' in outcome) return outcome.report;
+    if (outcome.lost.current !== null) await recordLost(turn, outcome.lost.current);
+    return null;
   }
 
   /** The event that a dying thread had on the wire has spent an attempt, or one that kills threads would never end. */
@@ -90,7 +138,7 @@ export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }
     const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
     const { maxRetries, baseDelayMs, maxDelayMs } = turn.receiver;
     const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, gone: false });
-    const answer = {
+    const lost = {
       createdAt: new Date(),
       completedAt: null,
       latencyMs: 0,
@@ -99,71 +147,13 @@ export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }
       responseBody: null,
     };
     const failure = { status: next.status, waitMs: next.status === 'retrying' ? next.waitMs : 0 };
-    const row = deliveryRow({ id: newId(), turn, event, attempt, answer, failure });
+    const row = deliveryRow({ id: newId(), turn, event, attempt, answer: lost, failure });
     await recorder.record({ row, gone: false });
-  }
-
-  async function readPage(after: number, done: (page: readonly LogEntry[]) => void): Promise<void> {
-    let page: readonly LogEntry[] = [];
-    try {
-      page = await cold.page(after);
-    } catch (error) {
-      log.warn({ reason: reasonOf(error) }, 'the log could not be read from Postgres; trying again');
-    }
-    done(page);
-  }
-
-  async function readSide(
-    endpointId: string,
-    question: SideQuestion,
-    done: (items: readonly StoredSideItem[] | null) => void,
-  ): Promise<void> {
-    let items: readonly StoredSideItem[] | null = null;
-    try {
-      items = await readSideItems(orm, endpointId, question);
-    } catch (error) {
-      log.warn({ endpoint_id: endpointId, reason: reasonOf(error) }, 'tests and replays not read; trying again');
-    }
-    done(items);
-  }
-
-  async function reload(endpointId: string): Promise<void> {
-    const actor = dispatcher.actor(endpointId);
-    if (!actor || closed) return;
-    const asOf = dispatcher.position;
-    const before = actor.backlog;
-    try {
-      const place = (await loadPlaces(orm, [actor.endpoint], asOf)).get(endpointId);
-      if (!place || dispatcher.actor(endpointId) !== actor) return;
-      // What came meanwhile was added to the old number.
-      dispatcher.load(endpointId, { ...place, backlog: place.backlog + actor.backlog - before });
-    } catch (error) {
-      log.warn({ endpoint_id: endpointId, reason: reasonOf(error) }, 'its place could not be read; trying again');
-      setTimeout(() => void reload(endpointId), reloadRetryMs);
-    }
-  }
-
-  /** What cannot be read now is read again later, one by one: a change that is stored is not left half in force. */
-  async function placesOf(endpoints: readonly Endpoint[], asOf: number): Promise<ReadonlyMap<string, Place>> {
-    try {
-      return await loadPlaces(orm, endpoints, asOf);
-    } catch (error) {
-      log.warn({ reason: reasonOf(error) }, 'places could not be read; trying again');
-      return new Map();
-    }
-  }
-
-  async function writeCursors(): Promise<void> {
-    try {
-      await recount();
-      await cursors.write(dispatcher.actors(), dispatcher.position);
-    } catch (error) {
-      log.warn({ reason: reasonOf(error) }, 'cursors not written yet');
-    }
   }
 
   /** A backlog that was too long to count, or counted by another filter, is counted again when it may be exact. */
   async function recount(): Promise<void> {
+    const { dispatcher } = instance;
     for (const actor of dispatcher.actors()) {
       if (actor.loading || actor.passing || !actor.backlogIsFloor || actor.backlog >= exactTo) continue;
       const { position } = actor.cursor(dispatcher.position);
@@ -177,49 +167,46 @@ export function startDeliveries({ orm, cold, pool, recorder, head, shares, log }
     }
   }
 
+  instance.start();
+
   // One at a time: while Postgres hangs they would pile up, and an end would wait for all of them.
-  let writing: Promise<void> | null = null;
-  const writer = setInterval(() => {
-    writing ??= writeCursors().finally(() => {
-      writing = null;
-    });
-  }, writeCursorsEveryMs);
+  let recounting: Promise<void> | null = null;
+  const recounter = setInterval(() => {
+    recounting ??= recount()
+      .catch((error: unknown) => log.warn({ reason: reasonOf(error) }, 'backlogs could not be counted; trying again'))
+      .finally(() => {
+        recounting = null;
+      });
+  }, recountEveryMs);
 
   return {
-    dispatcher,
-    async apply({ started, changed, stopped }) {
-      const asOf = dispatcher.position;
-      const places = await placesOf(started, asOf);
-      // Nobody counted what came meanwhile.
-      const isFloor = dispatcher.position > asOf;
-      for (const id of stopped) dispatcher.remove(id);
-      for (const endpoint of changed) dispatcher.configure(endpoint);
-      for (const endpoint of started) {
-        const place = places.get(endpoint.id);
-        dispatcher.add(endpoint, place ? { ...place, backlogIsFloor: place.backlogIsFloor || isFloor } : null);
-      }
+    instance,
+    get server() {
+      return server;
     },
-    async whileStill(endpointId, work) {
-      await new Promise<void>((still) => dispatcher.hold(endpointId, still));
-      try {
-        return await work();
-      } finally {
-        dispatcher.release(endpointId);
-      }
-    },
-    async drain() {
-      dispatcher.stop();
-      if (dispatcher.running === 0) return;
-      await new Promise<void>((resolve) => {
-        idle = resolve;
-      });
-    },
+    afterBeat: () => new Promise((resolve) => instance.afterBeat(resolve)),
+    drain: () => new Promise((resolve) => instance.leave(resolve)),
     async [Symbol.asyncDispose]() {
       closed = true;
-      clearInterval(writer);
-      dispatcher.stop();
-      await writing;
-      await writeCursors();
+      clearInterval(recounter);
+      instance.stop();
+      await recounting;
+      await leases.leave().catch(() => {});
+    },
+  };
+}
+
+/** A Postgres that is away is told once, and so is its return. */
+function createServerWatch(log: Logger) {
+  let away = false;
+  return {
+    heard<T>(done: (value: T | null) => void): (value: T | null) => void {
+      return (value) => {
+        if (value === null && !away) log.warn('Postgres does not answer; deliveries pause until it does');
+        if (value !== null && away) log.info('Postgres answers again');
+        away = value === null;
+        done(value);
+      };
     },
   };
 }

@@ -3,14 +3,13 @@
 // Pure decisions: the clock, the timers, the threads and the log are given to it as ports.
 
 import type { LogEntry } from '../log/entry.ts';
-import type { PauseReason } from '../model/webhook-cursor.ts';
 import { compilePatterns } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Turn, TurnReport } from '../worker/turn.ts';
 import { Actor } from './actor.ts';
 import { createAlarms } from './alarms.ts';
-import { createHolds } from './holds.ts';
-import { type Place, unknownPlace } from './place.ts';
+import type { LeaseRef } from './leases.ts';
+import type { Place } from './place.ts';
 import { type RefillPorts, createRefill } from './refill.ts';
 import { createRoutes } from './routes.ts';
 import { createShares } from './shares.ts';
@@ -25,8 +24,12 @@ export type DispatcherPorts = RefillPorts & {
   run(turn: Turn, done: (report: TurnReport | null) => void): void;
   /** Tells a running turn to stop before its next request. */
   interrupt(slot: number): void;
-  /** Reads an endpoint's place again from the database, and hands it to `load`. */
+  /** Whether a turn may begin under a lease now. */
+  trusts(lease: LeaseRef): boolean;
+  /** Reads an endpoint's place from the database, and hands it to `load`. */
   reload(endpointId: string): void;
+  /** No turn is out any more. */
+  idle(): void;
 };
 
 export type Dispatcher = ReturnType<typeof createDispatcher>;
@@ -46,18 +49,19 @@ export function createDispatcher({
   const routes = createRoutes(actors);
   const alarms = createAlarms(ports, consider);
   const refill = createRefill({ ports, alarms, position: () => position, consider });
-  const holds = createHolds();
-  /** Endpoints removed while a turn was out: a new actor of that name waits until it is back. */
-  const leaving = new Set<string>();
+  /** Turns that are out of actors that were removed: a new actor of that name waits until they are back. */
+  const leaving = new Map<string, number>();
   const queues = { fast: [] as Actor[], slow: [] as Actor[] };
+  /** Who waits until no turn of an endpoint is out. */
+  const waiting = new Map<string, (() => void)[]>();
   let position = start;
   let stopped = false;
 
   /** Decides what an actor does next; called after everything that may have changed it. */
   function consider(actor: Actor): void {
-    if (stopped || actors.get(actor.endpoint.id) !== actor) return;
+    if (stopped || actors.get(actor.endpoint.id) !== actor || actor.retiring) return;
     refill.start(actor);
-    if (actor.queued || holds.has(actor.endpoint.id)) return;
+    if (actor.queued || !ports.trusts(actor.lease)) return;
     const choice = actor.choose(ports.now());
     if (choice?.kind === 'wait') {
       alarms.set(actor, choice.at);
@@ -86,7 +90,8 @@ export function createDispatcher({
   function begin(actor: Actor, slot: number): void {
     actor.queued = false;
     const { id } = actor.endpoint;
-    const choice = actors.get(id) === actor && !stopped && !holds.has(id) ? actor.choose(ports.now()) : null;
+    const mayBegin = actors.get(id) === actor && !stopped && ports.trusts(actor.lease);
+    const choice = mayBegin ? actor.choose(ports.now()) : null;
     if (!choice || choice.kind === 'wait') {
       shares.release(slot);
       if (choice?.kind === 'wait') alarms.set(actor, choice.at);
@@ -106,23 +111,59 @@ export function createDispatcher({
       cancel();
       shares.release(slot);
       if (actors.get(id) !== actor) {
-        leaving.delete(id);
-        // Its place was read before the rows of this turn were there.
-        if (actors.has(id)) ports.reload(id);
-      } else if (report) {
-        actor.finish(report, turn.resumes, ports.now());
+        comeBack(id);
+      } else if (report && !actor.changed) {
+        actor.finish(report, ports.now());
       } else {
         actor.lose();
         ports.reload(id);
       }
-      holds.tell(id);
+      tellStill(id);
       consider(actor);
       drain();
+      if (shares.running === 0) ports.idle();
     });
+  }
+
+  function comeBack(id: string): void {
+    const left = leaving.get(id)! - 1;
+    if (left > 0) leaving.set(id, left);
+    else leaving.delete(id);
+    // Its place was not to be read before the rows of this turn were there.
+    if (left === 0 && actors.has(id)) ports.reload(id);
+  }
+
+  function isStill(id: string): boolean {
+    return !actors.get(id)?.running && !leaving.has(id);
+  }
+
+  function tellStill(id: string): void {
+    if (!waiting.has(id) || !isStill(id)) return;
+    const callbacks = waiting.get(id)!;
+    waiting.delete(id);
+    for (const still of callbacks) still();
   }
 
   function interrupt(actor: Actor): void {
     if (actor.running) ports.interrupt(actor.running.slot);
+  }
+
+  function remove(endpointId: string): void {
+    const actor = actors.get(endpointId);
+    if (!actor) return;
+    actors.delete(endpointId);
+    routes.clear();
+    interrupt(actor);
+    if (actor.running) leaving.set(endpointId, (leaving.get(endpointId) ?? 0) + 1);
+    alarms.forget(actor);
+  }
+
+  function add(endpoint: Endpoint, lease: LeaseRef): void {
+    const actor = new Actor(endpoint, compilePatterns(endpoint.events), lease);
+    actors.set(endpoint.id, actor);
+    routes.clear();
+    // Else the end of the turn that is out reads it.
+    if (!leaving.has(endpoint.id)) ports.reload(endpoint.id);
   }
 
   return {
@@ -161,16 +202,8 @@ export function createDispatcher({
       for (const actor of touched) consider(actor);
     },
 
-    /** Starts an actor for an endpoint at its place; null: it is read by `reload`, and nothing is sent before. */
-    add(endpoint: Endpoint, place: Place | null): void {
-      const actor = new Actor(endpoint, compilePatterns(endpoint.events), place ?? unknownPlace, ports.now());
-      actors.set(endpoint.id, actor);
-      routes.clear();
-      actor.loading = place === null || leaving.has(endpoint.id);
-      actor.takePage([], position);
-      if (place === null) ports.reload(endpoint.id);
-      consider(actor);
-    },
+    /** Starts an actor for an endpoint; nothing is sent before its place is read. */
+    add,
 
     /** Gives a running endpoint a changed configuration, in force before its next request. */
     configure(endpoint: Endpoint): void {
@@ -184,21 +217,22 @@ export function createDispatcher({
     },
 
     /** Stops an endpoint for good; what is on the wire ends and is recorded. */
-    remove(endpointId: string): void {
-      const actor = actors.get(endpointId);
-      if (!actor) return;
-      actors.delete(endpointId);
-      routes.clear();
-      interrupt(actor);
-      if (actor.running) leaving.add(endpointId);
-      alarms.forget(actor);
+    remove,
+
+    /** Drops all actors, and begins anew after another position of another history. */
+    restart(at: number): void {
+      position = at;
+      for (const { endpoint, lease } of [...actors.values()]) {
+        remove(endpoint.id);
+        add(endpoint, lease);
+      }
     },
 
     /** Takes an endpoint's stored place after `reload`. */
     load(endpointId: string, place: Place): void {
       const actor = actors.get(endpointId);
       // While a turn of its former self is out, that turn's end reads the place again.
-      if (!actor || leaving.has(endpointId)) return;
+      if (!actor?.loading || leaving.has(endpointId)) return;
       if (actor.overtaken) {
         actor.overtaken = false;
         ports.reload(endpointId);
@@ -206,30 +240,25 @@ export function createDispatcher({
       }
       alarms.forget(actor);
       actor.load(place, ports.now());
-      actor.takePage([], position);
+      actor.takePage([], position, ports.pastGap);
       consider(actor);
     },
 
-    /**
-     * Begins no turn of an endpoint until `release`, tells the running one to end, and calls `still` as soon as none is
-     * out. Several may hold it at once.
-     */
-    hold(endpointId: string, still: () => void): void {
-      holds.add(endpointId, still);
-      const actor = actors.get(endpointId);
-      if (actor) interrupt(actor);
-      if (!actor?.running && !leaving.has(endpointId)) holds.tell(endpointId);
-    },
-
-    /** Ends a hold. Where the endpoint stands may have been changed meanwhile: nothing is sent before it is read. */
-    release(endpointId: string): void {
-      holds.release(endpointId);
+    /** What is stored of an endpoint was changed: begins no turn, ends the running one, and reads it again. */
+    refresh(endpointId: string): void {
       const actor = actors.get(endpointId);
       if (!actor) return;
-      actor.overtaken = actor.loading;
-      if (actor.loading) return;
+      if (actor.loading) {
+        actor.overtaken = true;
+        return;
+      }
       actor.loading = true;
-      ports.reload(endpointId);
+      if (actor.running) {
+        actor.changed = true;
+        interrupt(actor);
+      } else {
+        ports.reload(endpointId);
+      }
     },
 
     /** Something was added to what is stored beside an endpoint's line. */
@@ -240,21 +269,21 @@ export function createDispatcher({
       consider(actor);
     },
 
-    pause(endpointId: string, reason: PauseReason): void {
+    /** Begins no further turn of an endpoint, ends the running one, and calls `still` when none is out. */
+    retire(endpointId: string, still: () => void): void {
       const actor = actors.get(endpointId);
-      if (!actor) return;
-      actor.pause(reason);
-      actor.overtaken = actor.loading;
-      interrupt(actor);
+      if (actor) {
+        actor.retiring = true;
+        interrupt(actor);
+        alarms.forget(actor);
+      }
+      if (isStill(endpointId)) still();
+      else waiting.set(endpointId, [...(waiting.get(endpointId) ?? []), still]);
     },
 
-    resume(endpointId: string, resumes: number): void {
-      const actor = actors.get(endpointId);
-      if (!actor) return;
-      actor.resume(resumes, ports.now());
-      actor.overtaken = actor.loading;
-      alarms.forget(actor);
-      consider(actor);
+    /** Looks at every actor again: a lease is trusted that was not. */
+    stir(): void {
+      for (const actor of actors.values()) consider(actor);
     },
 
     /** Starts no more turns and tells the running ones to end. */

@@ -23,18 +23,3 @@ export type Place = {
   backlogIsFloor: boolean;
   lastError: string | null;
 };
-
-/** Stands in until the place is read. */
-export const unknownPlace: Place = {
-  generation: 0,
-  resumes: 0,
-  pauseReason: null,
-  cursor: 0,
-  previous: 0,
-  settled: new Set(),
-  retry: null,
-  sideWaits: false,
-  backlog: 0,
-  backlogIsFloor: true,
-  lastError: null,
-};

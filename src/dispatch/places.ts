@@ -1,112 +1,88 @@
 // Reads where endpoints stand, as a start and the loss of a turn need it: their cursors, and what came after them.
 
 import { type EntityManager, IsolationLevel, type MikroORM } from '@mikro-orm/postgresql';
-import type { PauseReason } from '../model/webhook-cursor.ts';
-import { countMatches, exactTo } from './backlog.ts';
-import { compilePatterns, filterText } from '../policy/routing.ts';
-import type { Endpoint } from '../settings/endpoint.ts';
+import { pastGapSql } from '../log/gaps.ts';
+import { countMatches } from './backlog.ts';
+import type { PlaceQuestion } from './loads.ts';
 import type { Place } from './place.ts';
-
-type Cursor = {
-  endpointId: string;
-  generation: number;
-  resumes: number;
-  pauseReason: PauseReason | null;
-  position: number;
-  previous: number;
-  examined: number;
-  filter: string;
-  backlog: number;
-  lastError: string | null;
-  sideWaits: boolean;
-};
-
-type LineRow = {
-  endpointId: string;
-  position: number;
-  type: string;
-  status: 'delivered' | 'retrying' | 'failed';
-  attempts: number;
-  resumes: number;
-  waitMs: number;
-};
+import { type LineRow, type StoredCursor, countedUpTo, placeOf } from './stored-place.ts';
 
 /** What is left of the wait stored in a row `d`, by the database's clock, and never more than was stored. */
 export const waitLeft = `greatest(0, least(d.wait_ms, d.wait_ms -
   extract(epoch from clock_timestamp() - d.recorded_at) * 1000))::float8 as "waitMs"`;
 
-/** The places of those of `endpoints` that have one, as of a log that ends at `head`. */
+/**
+ * The places of those endpoints that have one and whose lease `owner` holds, as of a log that ends at `head`. Whoever
+ * reads a place is its owner from then on, and the only one who writes it.
+ */
 export async function loadPlaces(
   orm: MikroORM,
-  endpoints: readonly Endpoint[],
+  owner: string,
+  questions: readonly PlaceQuestion[],
   head: number,
 ): Promise<Map<string, Place>> {
-  const ids = JSON.stringify(endpoints.map(({ id }) => id));
+  const asked = JSON.stringify(
+    questions.map(({ endpoint, lease: { index, epoch } }) => ({ id: endpoint.id, lease: index, epoch })),
+  );
   // One snapshot: a cursor that is written between the reads would not belong to the rows above it.
-  const { cursors, lines } = await orm.em
-    .fork()
-    .transactional((em) => readStored(em, ids), { isolationLevel: IsolationLevel.REPEATABLE_READ });
-  const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
+  const { cursors, lines } = await orm.em.fork().transactional(
+    async (em) => {
+      await own(em, owner, asked);
+      return await readStored(em, owner, asked);
+    },
+    { isolationLevel: IsolationLevel.REPEATABLE_READ },
+  );
+  const byId = new Map(questions.map(({ endpoint }) => [endpoint.id, endpoint]));
   const unseen = cursors.map((cursor) => {
-    const sameFilter = cursor.filter === filterText(byId.get(cursor.endpointId)!.events);
-    return { endpoint: byId.get(cursor.endpointId)!, after: sameFilter ? cursor.examined : cursor.position };
+    const endpoint = byId.get(cursor.endpointId)!;
+    return { endpoint, after: countedUpTo(cursor, endpoint.events) };
   });
   const counts = await countMatches(orm, unseen, head);
   return new Map(
     cursors.map((cursor, index) => {
-      const line = lines.get(cursor.endpointId) ?? [];
-      const final = line.filter(({ status }) => status !== 'retrying');
-      const settled = new Set(final.map(({ position }) => position));
-      // An event of another filter was counted by none of the numbers here.
-      const matches = compilePatterns(byId.get(cursor.endpointId)!.events);
-      const counted = new Set(final.filter(({ type }) => matches(type)).map(({ position }) => position)).size;
-      const stored = cursor.filter === filterText(byId.get(cursor.endpointId)!.events) ? cursor.backlog : 0;
-      const place: Place = {
-        generation: cursor.generation,
-        resumes: cursor.resumes,
-        pauseReason: cursor.pauseReason,
-        cursor: cursor.position,
-        previous: cursor.previous,
-        settled,
-        retry: retryOf(line, settled, cursor.resumes),
-        sideWaits: cursor.sideWaits,
-        backlog: Math.max(0, stored + counts[index]!.count - counted),
-        backlogIsFloor: counts[index]!.isFloor || stored >= exactTo,
-        lastError: cursor.lastError,
-      };
-      return [cursor.endpointId, place];
+      const { endpointId } = cursor;
+      const { events } = byId.get(endpointId)!;
+      return [endpointId, placeOf(cursor, lines.get(endpointId) ?? [], events, counts[index]!, head)];
     }),
   );
 }
 
-async function readStored(em: EntityManager, ids: string) {
-  const cursors = await em.execute<Cursor[]>(
-    `select endpoint_id as "endpointId", generation::float8 as generation, resumes, pause_reason as "pauseReason",
-            position::float8 as position, previous::float8 as previous, examined::float8 as examined, filter,
-            backlog, last_error as "lastError",
-            exists (select 1 from webhook_side_items s where s.endpoint_id = c.endpoint_id) as "sideWaits"
-       from webhook_cursors c
-      where position is not null and endpoint_id in (select json_array_elements_text(?::json))`,
-    [ids],
+const askedEndpoints = 'json_to_recordset(?::json) as a (id text, lease smallint, epoch bigint)';
+
+async function own(em: EntityManager, owner: string, asked: string): Promise<void> {
+  await em.execute(
+    `update webhook_cursors c set owner = l.owner, owner_epoch = l.epoch
+       from ${askedEndpoints} join webhook_leases l on l.lease = a.lease and l.epoch = a.epoch
+      where c.endpoint_id = a.id and l.owner = ?
+        and (c.owner is distinct from l.owner or c.owner_epoch is distinct from l.epoch)`,
+    [asked, owner],
   );
+}
+
+async function readStored(em: EntityManager, owner: string, asked: string) {
+  const cursors = await em.execute<StoredCursor[]>(
+    `select c.endpoint_id as "endpointId", c.generation::float8 as generation, c.resumes,
+            c.pause_reason as "pauseReason", ${pastGapSql('c.position')}::float8 as position,
+            c.previous::float8 as previous, ${pastGapSql('c.examined')}::float8 as examined, c.filter, c.backlog, c.last_error as "lastError",
+            exists (select 1 from webhook_side_items s where s.endpoint_id = c.endpoint_id) as "sideWaits"
+       from ${askedEndpoints} join webhook_cursors c on c.endpoint_id = a.id
+      where c.position is not null and c.owner = ? and c.owner_epoch = a.epoch`,
+    [asked, owner],
+  );
+  // A row may tell of an event that the database has lost, and its position may be another event's by now.
   const lines = groupByEndpoint(
     await em.execute<LineRow[]>(
-      `select d.endpoint_id as "endpointId", d.position::float8 as position, d.event_type as type, d.status, d.attempt_count as attempts,
-              d.resumes, ${waitLeft}
-         from webhook_cursors c join webhook_deliveries d
+      `select d.endpoint_id as "endpointId", d.position::float8 as position, d.event_type as type, d.status,
+              d.attempt_count as attempts, d.resumes, ${waitLeft}
+         from ${askedEndpoints} join webhook_cursors c on c.endpoint_id = a.id
+         join webhook_deliveries d
            on d.endpoint_id = c.endpoint_id and d.position > c.position and d.generation = c.generation
-        where d.origin = 'line' and c.endpoint_id in (select json_array_elements_text(?::json))
-        order by d.id`,
-      [ids],
+         join webhook_events e on e.id = d.event_id and e.position = d.position
+        where d.origin = 'line' order by d.id`,
+      [asked],
     ),
   );
   return { cursors, lines };
-}
-
-/** The newest failed attempt of what is not settled, as far as it counts: a resume starts the count anew. */
-function retryOf(line: readonly LineRow[], settled: ReadonlySet<number>, resumes: number): Place['retry'] {
-  const last = line.findLast((row) => row.resumes === resumes && !settled.has(row.position));
-  return last ? { position: last.position, attempts: last.attempts, waitMs: last.waitMs } : null;
 }
 
 function groupByEndpoint<Row extends { endpointId: string }>(rows: readonly Row[]): Map<string, Row[]> {

@@ -15,6 +15,8 @@ export type RefillPorts = {
   readPage(after: number, done: (page: readonly LogEntry[]) => void): void;
   /** Reads tests and replays of an endpoint, in the order of their ids; null means that the read failed. */
   readSide(endpointId: string, question: SideQuestion, done: (items: readonly StoredSideItem[] | null) => void): void;
+  /** The position after which the log goes on: `position` itself but for one at or inside a gap. */
+  pastGap(position: number): number;
 };
 
 export type Refill = {
@@ -39,7 +41,7 @@ export function createRefill({
     actor.reading = true;
     ports.readPage(actor.examined, (page) => {
       actor.reading = false;
-      actor.takePage(page, position());
+      actor.takePage(page, position(), ports.pastGap);
       if (page.length > 0) consider(actor);
       else if (!actor.live) alarms.set(actor, ports.now() + readAgainMs);
     });

@@ -41,8 +41,6 @@ export type SideList = {
   /** The item that is due first, of two the one that was read first. */
   next(): SideItem | undefined;
   remove(item: SideItem): void;
-  /** Begins the attempts of all items anew, now. */
-  renew(now: number): void;
 };
 
 export function createSideList(): SideList {
@@ -89,9 +87,6 @@ export function createSideList(): SideList {
     },
     remove(item) {
       items = items.filter((other) => other !== item);
-    },
-    renew(now) {
-      for (const item of items) Object.assign(item, { attempts: 0, notBefore: now });
     },
   };
 }

@@ -1,45 +1,62 @@
-// Names the log of a database, so that installations may share a Valkey and a restored database gets a fresh stream.
+// Names the log of a database, and begins a new one when the database has lost the log's tail: it was restored from a
+// backup, or a replica that lagged took over.
+//
+// An epoch is one life of the log. When its tail is lost the log goes on in a new epoch: under another stream's key,
+// and above every position that was ever seen, so that nothing of the lost tail is taken for what follows.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
 
 export type LogIdentity = {
   /** Of all keys of this installation, `tidings:<log id>`. */
   prefix: string;
-  /** The stream's key, `tidings:<log id>:<epoch>:events`. */
-  key: string;
+  epoch: string;
 };
+
+/** Positions may have been seen by other instances that are this much above those that one of them knows. */
+const headroom = 100_000;
+
+/** The key of an epoch's stream, `tidings:<log id>:<epoch>:events`. */
+export function streamKey({ prefix, epoch }: LogIdentity): string {
+  return `${prefix}:${epoch}:events`;
+}
 
 /** The log's name; the first start on a database gives its log an id. */
 export async function identifyLog(orm: MikroORM): Promise<LogIdentity> {
-  return await update(orm, 'log_id = coalesce(log_id, gen_random_uuid())');
-}
-
-/** Gives the log a new epoch: what an older stream holds is read by nobody any more. */
-export async function takeNewEpoch(orm: MikroORM): Promise<LogIdentity> {
-  return await update(orm, 'epoch = epoch + 1');
-}
-
-/**
- * Whether the event that a stream holds at a position is not the one that Postgres has there. Then Postgres was
- * restored to an earlier day, and the stream tells of events that never were.
- */
-export async function contradicts(orm: MikroORM, { position, id }: { position: number; id: string }): Promise<boolean> {
-  const [row] = await orm.em
-    .fork()
-    .execute<[{ head: number; id: string | null }]>(
-      `select position::float8 as head, (select id from webhook_events where position = ?) as id from webhook_log_head`,
-      [position],
-    );
-  // Old events are purged one day: that Postgres no longer has one at all says nothing.
-  return position > row.head || (row.id !== null && row.id !== id);
-}
-
-async function update(orm: MikroORM, change: string): Promise<LogIdentity> {
   const [head] = await orm.em
     .fork()
     .execute<[{ id: string; epoch: string }]>(
-      `update webhook_log_head set ${change} returning log_id as id, epoch::text`,
+      'update webhook_log_head set log_id = coalesce(log_id, gen_random_uuid()) returning log_id as id, epoch',
     );
-  const prefix = `tidings:${head.id}`;
-  return { prefix, key: `${prefix}:${head.epoch}:events` };
+  return { prefix: `tidings:${head.id}`, epoch: head.epoch };
+}
+
+/**
+ * Begins a new epoch, unless somebody did since `from` was read; returns the one in force. The log goes on above its
+ * head and above `past`, the highest position that the caller ever knew of: somebody who knew less may have been first,
+ * and then the log is moved once more.
+ */
+export async function beginEpoch(orm: MikroORM, { from, past }: { from: string; past: number }): Promise<string> {
+  return await orm.em.fork().transactional(async (em) => {
+    const [log] = await em.execute<[{ epoch: string; head: number }]>(
+      'select epoch, position::float8 as head from webhook_log_head for update',
+    );
+    if (log.epoch !== from && log.head >= past) return log.epoch;
+    const head = Math.max(log.head, past) + headroom;
+    // One that begins where another ends is the same gap.
+    const grown = await em.execute<object[]>('update webhook_log_gaps set last = ? where last = ? returning 1', [
+      head,
+      log.head,
+    ]);
+    if (grown.length === 0) {
+      await em.execute('insert into webhook_log_gaps (first, last) values (?, ?)', [log.head + 1, head]);
+    }
+    const [begun] = await em.execute<[{ epoch: string }]>(
+      `update webhook_log_head
+          set epoch = gen_random_uuid()::text, position = ?,
+              positioned_at = greatest(positioned_at, clock_timestamp())
+        returning epoch`,
+      [head],
+    );
+    return begun.epoch;
+  });
 }

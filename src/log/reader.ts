@@ -1,108 +1,112 @@
-// Reads the log as one gapless sequence: from the hot tail while it follows on, from Postgres where it does not.
+// Reads the log as one gapless sequence: from the hot tail while it follows on, from Postgres where it does not. Pure.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogEntry } from './entry.ts';
 
-export type LogReaderParts = {
-  hot: { readonly ready: boolean; read(after: number): Promise<LogEntry[] | null> } | null;
-  cold: { page(after: number): Promise<readonly LogEntry[]> };
-  /** The position after which to begin. */
-  after: number;
-  /** Takes entries that follow each other without a gap. */
-  take(entries: readonly LogEntry[]): void;
-  onError(error: unknown): void;
+export type LogReaderPorts = {
+  schedule(delayMs: number, callback: () => void): () => void;
+  /** The next entries after a position, within about a second: none, or null, when the hot tail tells of none. */
+  readHot(after: number, done: (entries: readonly LogEntry[] | null) => void): void;
+  /** Consecutive entries after a position; none when there are none yet, or Postgres does not answer. */
+  readPage(after: number, done: (page: readonly LogEntry[]) => void): void;
+  /** Whether reading the hot tail makes sense now. */
+  hotReady(): boolean;
+  /** Takes entries that follow each other without a gap, and calls back when more may come. */
+  take(entries: readonly LogEntry[], done: () => void): void;
 };
 
-export type LogReader = AsyncDisposable & {
-  /** Tells that the log reaches to `position` at least: a hint from the relay, or the heartbeat's reading. */
+export type LogReader = {
+  /** Begins, or begins again after another position: what is under way is dropped. */
+  start(after: number): void;
+  /** Tells that the log reaches to `position` at least. */
   headIs(position: number): void;
+  stop(): void;
 };
 
-const retryMs = 250;
+const readAgainMs = 250;
 
-export function startLogReader({ hot, cold, after, take, onError }: LogReaderParts): LogReader {
-  const stopping = new AbortController();
-  let position = after;
-  let head = after;
-  let wake: (() => void) | null = null;
+export function createLogReader(ports: LogReaderPorts): LogReader {
+  let position = 0;
+  let head = 0;
+  /** Raised by every start and stop: an answer to an older question is not heard. */
+  let run = 0;
+  let running = false;
+  let asleep = false;
 
-  function accept(entries: readonly LogEntry[]): void {
-    if (entries.length === 0) return;
-    position = entries.at(-1)!.position;
-    take(entries);
+  /** Calls `next` unless the reader was started again or stopped meanwhile. */
+  function inRun<Value>(next: (value: Value) => void): (value: Value) => void {
+    const mine = run;
+    return (value) => {
+      if (running && run === mine) next(value);
+    };
   }
 
-  /** Reads from Postgres up to `target`, or as far as it goes, and then not again at once. */
-  async function readCold(target: number): Promise<void> {
-    while (position < target && !stopping.signal.aborted) {
-      const page = await cold.page(position);
-      if (page.length === 0) return await pause();
-      accept(page);
-    }
+  function step(): void {
+    if (ports.hotReady()) readHot();
+    else if (head > position) readCold(head, step);
+    else asleep = true;
   }
 
-  async function takeHot(entries: readonly LogEntry[]): Promise<void> {
-    for (;;) {
-      const next = entries.filter((entry) => entry.position > position);
-      if (next.length === 0 || stopping.signal.aborted) return;
-      const missingUpTo = next[0]!.position - 1;
-      if (missingUpTo > position) {
-        await readCold(missingUpTo);
-        // Valkey knows more than Postgres gives: it is not to be believed.
-        if (position < missingUpTo) return;
-        continue;
-      }
-      const gap = next.findIndex((entry, index) => entry.position !== position + 1 + index);
-      accept(gap === -1 ? next : next.slice(0, gap));
-    }
-  }
-
-  async function pause(): Promise<void> {
-    await sleep(retryMs, undefined, { signal: stopping.signal }).catch(() => {});
-  }
-
-  async function step(): Promise<void> {
+  function readHot(): void {
     const knownHead = head;
-    if (hot?.ready) {
-      const entries = await hot.read(position);
-      if (entries && entries.length > 0) return await takeHot(entries);
-      // Silence, though the log was longer before the question: a gap at the tail, or Valkey does not answer.
-      if (knownHead > position) await readCold(knownHead);
-      return;
-    }
-    if (head > position) return await readCold(head);
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-    });
+    ports.readHot(
+      position,
+      inRun((entries) => {
+        if (entries && entries.length > 0) takeHot(entries);
+        // Silence, though the log was longer before the question: a gap at the tail, or Valkey does not answer.
+        else if (knownHead > position) readCold(knownHead, step);
+        else step();
+      }),
+    );
   }
 
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      try {
-        await step();
-      } catch (error) {
-        onError(error);
-        await pause();
-      }
-    }
+  function takeHot(entries: readonly LogEntry[]): void {
+    const next = entries.filter((entry) => entry.position > position);
+    const [first] = next;
+    if (!first) return step();
+    if (first.position > position + 1) return readCold(first.position - 1, () => takeHot(next));
+    const gap = next.findIndex((entry, index) => entry.position !== position + 1 + index);
+    accept(gap === -1 ? next : next.slice(0, gap), () => takeHot(next));
   }
 
-  const running = run();
+  /** Reads from Postgres up to `target`; where that gives nothing, whatever else was read is not to be believed. */
+  function readCold(target: number, then: () => void): void {
+    ports.readPage(
+      position,
+      inRun((page) => {
+        if (page.length === 0) return pause();
+        accept(page, () => (position < target ? readCold(target, then) : then()));
+      }),
+    );
+  }
 
-  function wakeUp(): void {
-    wake?.();
-    wake = null;
+  function accept(entries: readonly LogEntry[], then: () => void): void {
+    position = entries.at(-1)!.position;
+    ports.take(entries, inRun<void>(then));
+  }
+
+  function pause(): void {
+    ports.schedule(readAgainMs, inRun<void>(step));
   }
 
   return {
+    start(after) {
+      run += 1;
+      position = after;
+      head = after;
+      running = true;
+      asleep = false;
+      step();
+    },
     headIs(known) {
       head = Math.max(head, known);
-      wakeUp();
+      // The hot tail may have become ready, too.
+      if (!running || !asleep) return;
+      asleep = false;
+      step();
     },
-    async [Symbol.asyncDispose]() {
-      stopping.abort();
-      wakeUp();
-      await running;
+    stop() {
+      run += 1;
+      running = false;
     },
   };
 }

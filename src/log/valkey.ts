@@ -3,6 +3,8 @@
 import { Redis } from 'ioredis';
 
 const connectTimeoutMs = 1_000;
+/** One that only waits to be told something would never find out that the network forgot its connection. */
+const pingEveryMs = 5_000;
 
 /**
  * Connects at once and again whenever the connection is lost; until then every command is rejected. `onProblem` hears
@@ -23,10 +25,16 @@ export function openValkey({
     maxRetriesPerRequest: 0,
     connectTimeout: connectTimeoutMs,
     commandTimeout: commandTimeoutMs,
+    // A connection that the network forgot says nothing for ever, and a command's time-out alone would leave it open.
+    socketTimeout: commandTimeoutMs,
     retryStrategy: (tries: number) => Math.min(50 * 2 ** Math.min(tries, 5), 1_000),
   });
   client.on('error', (error: Error) => onProblem(problemOf(error)));
   client.on('close', () => onProblem('does not answer'));
+  const pinger = setInterval(() => {
+    if (client.status === 'ready') client.ping().catch(() => {});
+  }, pingEveryMs);
+  client.once('end', () => clearInterval(pinger));
   return client;
 }
 
@@ -34,4 +42,15 @@ export function openValkey({
 export function problemOf(error: unknown): string {
   const { name, message, code } = error as Error & { code?: string };
   return name === 'ReplyError' ? message : (code ?? 'does not answer');
+}
+
+/** What should be set otherwise on the server, in words for the operator; null when nothing is, or it does not tell. */
+export async function adviceFor(client: Redis): Promise<string | null> {
+  const memory = await client.info('memory').catch(() => '');
+  const [most, policy] = ['maxmemory', 'maxmemory_policy'].map((name) => {
+    return new RegExp(`^${name}:(\\S+)`, 'm').exec(memory)?.[1] ?? '';
+  });
+  return most !== '0' && policy!.startsWith('allkeys-')
+    ? `its maxmemory-policy is ${policy}: when it is full it forgets events, which are then read from Postgres, more slowly; set it to noeviction`
+    : null;
 }

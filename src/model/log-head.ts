@@ -8,8 +8,10 @@ export const LogHead = defineEntity({
   properties: {
     id: p.smallint().primary(),
     logId: p.uuid().nullable().fieldName('log_id'),
-    epoch: p.bigint('string'),
+    epoch: p.text(),
     position: p.bigint('number'),
+    /** Version of the configuration in force. */
+    configuration: p.bigint('number').default(0),
     positionedAt: p.datetime(3).fieldName('positioned_at'),
   },
 });

@@ -5,12 +5,14 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { FirstTables } from '../../migrations/0001-first-tables.ts';
 import { SignInTables } from '../../migrations/0002-sign-in.ts';
 import { RewindAndReplay } from '../../migrations/0003-rewind-and-replay.ts';
+import { ManyInstances } from '../../migrations/0004-many-instances.ts';
 import { openOrm } from './orm.ts';
 
 const migrations = [
   { name: '0001-first-tables', class: FirstTables },
   { name: '0002-sign-in', class: SignInTables },
   { name: '0003-rewind-and-replay', class: RewindAndReplay },
+  { name: '0004-many-instances', class: ManyInstances },
 ];
 
 /** Any number that nobody else locks: "tidi" in ASCII. */

@@ -1,7 +1,7 @@
 // Opens MikroORM on the one database, with the time-outs that keep a lost Postgres from hanging its callers.
 
 import { MikroORM, type Options } from '@mikro-orm/postgresql';
-import { releaseBrokenConnections } from './broken-connections.ts';
+import { type Pool, releaseBrokenConnections } from './broken-connections.ts';
 import { EndpointStats } from './endpoint-stats.ts';
 import { IdempotencyKey } from './idempotency-key.ts';
 import { LogHead } from './log-head.ts';
@@ -20,10 +20,23 @@ export type OrmOptions = {
   connections: number;
   /** Shown in pg_stat_activity. */
   name: string;
+  /** A statement that takes longer is ended. 30 s if absent; shorter where all are short, and others wait for them. */
+  statementMs?: number;
+  /** Hears of each connection that was lost or closed. */
+  onLost?: () => void;
 };
 
+/** No transaction waits for anything but the database; one that does has lost its client, and holds locks. */
+const idleInTransactionMs = 10_000;
+
+/** A server that is there ends a statement before we close the connection for it. */
+const answerMs = 1_000;
+
 /** Opens an ORM lazily: the first query connects. Fork its `em` for each unit of work. */
-export function openOrm({ url, connections, name }: OrmOptions, more: Partial<Options> = {}): MikroORM {
+export function openOrm(
+  { url, connections, name, statementMs = 30_000, onLost }: OrmOptions,
+  more: Partial<Options> = {},
+): MikroORM {
   return new MikroORM({
     clientUrl: url,
     entities: [
@@ -48,11 +61,14 @@ export function openOrm({ url, connections, name }: OrmOptions, more: Partial<Op
     driverOptions: {
       application_name: name,
       connectionTimeoutMillis: 2_000,
-      query_timeout: 30_000,
-      statement_timeout: 30_000,
-      idle_in_transaction_session_timeout: 30_000,
+      query_timeout: statementMs + answerMs,
+      statement_timeout: statementMs,
+      idle_in_transaction_session_timeout: idleInTransactionMs,
       keepAlive: true,
-      onPoolCreated: releaseBrokenConnections,
+      onPoolCreated(pool: Pool) {
+        releaseBrokenConnections(pool);
+        if (onLost) pool.on('connect', (client) => client.on('end', onLost));
+      },
     },
     ...more,
   });

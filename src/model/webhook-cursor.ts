@@ -24,6 +24,9 @@ export const WebhookCursor = defineEntity({
     since: p.bigint('number').default(0),
     resumes: p.integer().default(0),
     pauseReason: p.enum(pauseReasons).nullable().fieldName('pause_reason'),
+    /** The instance that serves the endpoint, and the epoch of its lease: nobody else writes the place. */
+    owner: p.uuid().nullable(),
+    ownerEpoch: p.bigint('number').nullable().fieldName('owner_epoch'),
     lastError: p.text().nullable().fieldName('last_error'),
     updatedAt: p.datetime(3).fieldName('updated_at').defaultRaw('clock_timestamp()'),
   },

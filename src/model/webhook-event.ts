@@ -11,6 +11,8 @@ export const WebhookEvent = defineEntity({
     seq: p.bigint('number').generated('identity').hidden(),
     /** Place in the log, from 1 without gaps; null until the relay has numbered it. */
     position: p.bigint('number').nullable(),
+    /** Version of the configuration that was in force when it got its position. */
+    configuration: p.bigint('number').default(0),
     type: p.text(),
     subject: p.text().nullable(),
     /** The only endpoint this event is for (a test), or null for all that subscribed. */

@@ -1,38 +1,36 @@
-// Opens the log's hot tail, and leaves a stream that a restored database contradicts.
+// Opens the log's hot tail, and tells the operator whether Valkey answers.
 
-import type { MikroORM } from '@mikro-orm/postgresql';
+import type { LogEntry } from '../log/entry.ts';
 import { type HotLog, openHotLog } from '../log/hot.ts';
-import { contradicts, identifyLog, takeNewEpoch } from '../log/identity.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 /** Null without a Valkey. Resolves when Valkey answered, or after a second, and goes on trying. */
 export async function openLogTail({
   url,
-  orm,
+  key,
+  onContradiction,
   log,
 }: {
   url: string | null;
-  orm: MikroORM;
+  /** Of the stream. */
+  key: string;
+  /** Hears of an entry that stands where another event was to be appended. */
+  onContradiction(found: LogEntry): void;
   log: Logger;
 }): Promise<HotLog | null> {
-  const { key } = await identifyLog(orm);
   if (url === null) return null;
+  let advice: string | null = null;
   const hot = await openHotLog({
     url,
     key,
-    onChange: (ready, reason) => {
-      if (ready) log.info('Valkey answers: events flow through its stream');
-      else log.warn({ reason }, 'Valkey does not answer: events flow through Postgres until it does');
+    onChange(ready, remark) {
+      if (!ready)
+        return log.warn({ reason: remark }, 'Valkey does not answer: events flow through Postgres until it does');
+      log.info('Valkey answers: events flow through its stream');
+      if (remark !== null && remark !== advice) log.warn(`Valkey: ${remark}`);
+      advice = remark;
     },
-    // The stream was asked before Postgres is: an event numbered in between must not look like one that never was.
-    async verify(found) {
-      if (!(await contradicts(orm, found))) return null;
-      log.error(
-        { position: found.position },
-        'Valkey holds another event at this position than Postgres, which must have been restored: the log begins a new stream',
-      );
-      return (await takeNewEpoch(orm)).key;
-    },
+    onContradiction,
   });
   if (!hot.ready) log.warn('Valkey cannot be reached: events flow through Postgres until it can');
   return hot;

@@ -1,29 +1,57 @@
-// Tells whether the service can do its work: its database, its Valkey, and whether it is about to end.
+// Tells whether the service can do its work: its servers, its part of the endpoints, and whether it is about to end.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Readiness } from '../api/health.ts';
 import type { HotLog } from '../log/hot.ts';
+import type { ConfigurationInForce } from './configurations.ts';
+import { relayLease, shardCount } from '../policy/shards.ts';
 
 const answerWithinMs = 2_000;
 
 export type ReadinessParts = {
   orm: MikroORM;
   hot: Pick<HotLog, 'check'> | null;
+  /** The leases that this instance holds now. */
+  held(): readonly { index: number }[];
+  configuration(): Pick<ConfigurationInForce, 'version' | 'standsAside'>;
   isDraining(): boolean;
 };
 
-/** Valkey away is degraded, since events then flow through Postgres; Postgres away or draining is unavailable. */
-export function createReadiness({ orm, hot, isDraining }: ReadinessParts): () => Promise<Readiness> {
+/**
+ * Valkey away is degraded, since events then flow through Postgres, and so is standing aside, since the API works and
+ * others serve the endpoints, if there are any; Postgres away or draining is unavailable.
+ */
+export function createReadiness({
+  orm,
+  hot,
+  held,
+  configuration,
+  isDraining,
+}: ReadinessParts): () => Promise<Readiness> {
   return async () => {
     const [postgres, valkey] = await Promise.all([
       problemOf(async () => void (await orm.em.fork().execute('select 1'))),
       hot ? problemOf(async () => await hot.check()) : 'there is none; events flow through Postgres alone',
     ]);
-    const checks: Readiness['checks'] = { postgres: checkOf(postgres), valkey: checkOf(valkey) };
+    const { version, standsAside } = configuration();
+    const lacksConfiguration = standsAside !== null && version > 0;
+    const checks: Readiness['checks'] = {
+      postgres: checkOf(postgres),
+      valkey: checkOf(valkey),
+      configuration: { ...checkOf(standsAside), ok: !lacksConfiguration },
+      leases: { ok: true, detail: sayHeld(held()) },
+    };
     if (isDraining()) checks.draining = { ok: false, detail: 'the service is ending' };
     const unavailable = postgres !== null || isDraining();
-    return { status: unavailable ? 'unavailable' : valkey !== null ? 'degraded' : 'ready', checks };
+    const degraded = valkey !== null || lacksConfiguration;
+    return { status: unavailable ? 'unavailable' : degraded ? 'degraded' : 'ready', checks };
   };
+}
+
+/** As `22 of 64 shards, the relay`. */
+function sayHeld(held: readonly { index: number }[]): string {
+  const shards = held.filter(({ index }) => index !== relayLease).length;
+  return `${shards} of ${shardCount} shards${shards < held.length ? ', the relay' : ''}`;
 }
 
 function checkOf(problem: string | null): { ok: boolean; detail?: string } {

@@ -1,6 +1,7 @@
 // Sets an endpoint's place in the log back, so that everything from there is sent again.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { pastGapSql } from '../log/gaps.ts';
 import { Refusal } from '../policy/refusal.ts';
 import { filterText, likePattern } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
@@ -45,9 +46,10 @@ export async function findPlace(em: EntityManager, endpoint: Endpoint, to: Rewin
     const present = await presentPlace(em, endpoint, cursor.position, log.head);
     if (!(target <= present)) throw notBehind(endpoint, to, first, present);
   }
-  if (target < log.oldest - 1) throw notKept('position', log.oldest);
+  const place = await pastGap(em, target);
+  if (place < log.oldest - 1) throw notKept('position', log.oldest);
   const since = Math.min(cursor.since, target);
-  return { position: target, previous: await previousMatch(em, endpoint, since, target), since };
+  return { position: place, previous: await previousMatch(em, endpoint, since, place), since };
 }
 
 /** Begins a new generation of the endpoint's line at that place. Run it in the transaction that found the place. */
@@ -85,18 +87,27 @@ function parsePosition(text: string): number {
   return /^\d+$/.test(text) ? Math.min(Number(text), Number.MAX_SAFE_INTEGER) : NaN;
 }
 
-/** The log's end, and the position from which on nothing of it is missing. */
+/** The log's end, and the position from which on nothing of it is missing. Nothing is in a gap, so nothing is missing there. */
 async function readLog(em: EntityManager): Promise<Log> {
   const [log] = await em.execute<[Log]>(
     `select head::float8 as head, coalesce(
               (select max(position) from (
-                 select position, position - lag(position) over (order by position) as step
+                 select position, lag(position) over (order by position) as before
                    from (select position from webhook_events where position is not null
-                          order by position limit ${raggedEdge}) edge) steps where step > 1),
+                          order by position limit ${raggedEdge}) edge) steps
+                where position > before + 1 and position > ${pastGapSql('before')} + 1),
               first, head + 1)::float8 as oldest
        from (select position as head, (select min(position) from webhook_events) as first from webhook_log_head) log`,
   );
   return log;
+}
+
+async function pastGap(em: EntityManager, position: number): Promise<number> {
+  const [place] = await em.execute<[{ position: number }]>(
+    `select ${pastGapSql('p.position')}::float8 as position from (select ?::bigint as position) p`,
+    [position],
+  );
+  return place.position;
 }
 
 /** The first position whose time, by the relay's clock that never goes back, is `at` or later; the one after the head when there is none. */
@@ -107,11 +118,13 @@ async function firstSince(em: EntityManager, { head, oldest }: Log, at: Date): P
        union all
        select case when is_before then middle + 1 else low end, case when is_before then high else middle end
          from (select low, high, (low + high) / 2 as middle from search where low < high) halves
+         -- No event is in a gap: the next one after it stands for its positions.
          cross join lateral (
-           select coalesce((select positioned_at from webhook_events where position = middle) < ?::timestamptz, false)
+           select coalesce((select positioned_at from webhook_events where position >= middle order by position limit 1)
+                             < ?::timestamptz, true)
          ) compared (is_before)
      )
-     select low::float8 as position from search where low = high`,
+     select (${pastGapSql('(low - 1)')} + 1)::float8 as position from search where low = high`,
     [oldest, head + 1, at.toISOString()],
   );
   // What was dropped may have been of that time, too.
@@ -126,7 +139,7 @@ async function presentPlace(em: EntityManager, endpoint: Endpoint, cursor: numbe
        from webhook_events e join webhook_cursors c on c.endpoint_id = ?
       where e.position > ? and ${isForIt} and not exists (
         select 1 from webhook_deliveries d
-         where d.endpoint_id = c.endpoint_id and d.generation = c.generation and d.position = e.position
+         where d.endpoint_id = c.endpoint_id and d.generation = c.generation and d.position = e.position and d.event_id = e.id
            and d.origin = 'line' and d.status in ('delivered', 'failed'))
       order by e.position limit 1`,
     [endpoint.id, cursor, patternsOf(endpoint)],

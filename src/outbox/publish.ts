@@ -41,13 +41,14 @@ export async function publishEvents(
   });
 }
 
-/** Records a webhook.test for this endpoint alone, to be sent beside its line. The caller knows that it may be sent. */
-export async function sendTestEvent(transactions: Transactions, endpointId: string): Promise<WebhookEvent> {
-  return await transactions.run(async (em) => {
-    const event = emit(em, { type: 'webhook.test', data: { endpoint_id: endpointId }, addressedTo: endpointId });
-    em.persist(em.create(SideItem, { id: newId(), endpointId, eventId: event.id, origin: 'test' }));
-    return event;
-  });
+/**
+ * Adds a webhook.test for this endpoint alone, to be sent beside its line, to the transaction of `em`; both are inserted
+ * with the next flush. The caller knows that it may be sent.
+ */
+export function recordTestEvent(em: EntityManager, endpointId: string): WebhookEvent {
+  const event = emit(em, { type: 'webhook.test', data: { endpoint_id: endpointId }, addressedTo: endpointId });
+  em.persist(em.create(SideItem, { id: newId(), endpointId, eventId: event.id, origin: 'test' }));
+  return event;
 }
 
 /** For each publication the id of its own event, or that of the first event of its key. */

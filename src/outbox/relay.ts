@@ -3,103 +3,73 @@
 // The lock on the head's row makes numbering one at a time. The select comes as a statement of its own after the lock,
 // so that its snapshot sees what the last holder numbered; in one statement two relays would number an event twice.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { LogEntry } from '../log/entry.ts';
+import { type Numbered, type RelayMode, createRelaySteps } from './relay-steps.ts';
 
 const batch = { events: 1_000, bytes: 4 * 1024 * 1024 };
-/** How often to look for committed events that nobody woke us for. */
-const pollMs = 1_000;
-/** How often to look without the lower bound that makes the poll cheap. */
-const sweepMs = 10_000;
-/** A transaction is over within this time, so what it inserted is not below a bound that trails by as much. */
-const boundTrailsMs = 60_000;
-const retryMs = 500;
 
 export type Relay = AsyncDisposable & {
   /** Tells that a transaction with events may have been committed. */
   wake(): void;
+  /** It rests until it is told otherwise. */
+  be(mode: RelayMode): void;
   /** Numbers everything committed so far; returns the log's last position. */
   catchUp(): Promise<number>;
 };
 
 export type RelayParts = {
   orm: MikroORM;
+  /** The database server whose log is known: another one may have lost the log's end, and nothing is numbered there. */
+  server?(): string | null;
   /** Hears of each batch once it is committed. */
   onAppended(entries: readonly LogEntry[]): void;
   onError(error: unknown): void;
 };
 
-export function startRelay({ orm, onAppended, onError }: RelayParts): Relay {
-  const stopping = new AbortController();
-  const bound = createTrailingBound();
-  let woken = true;
-  let ring: (() => void) | null = null;
-  let sweptAt = -Infinity;
-  let busy: Promise<unknown> = Promise.resolve();
-
-  /**
-   * Numbers one batch; one at a time, whoever asks. A sweep looks without the lower bound. No batch begins where the last
-   * one ended: a transaction that began before others may commit after them, and its events come first all the same.
-   */
-  function relayOnce({ sweep = false } = {}): Promise<{ entries: LogEntry[]; position: number; caughtUp: boolean }> {
-    const next = busy.then(async () => {
-      const now = performance.now();
-      const above = sweep || now - sweptAt > sweepMs ? 0 : bound.at(now);
-      const { entries, position, seq, cut } = await orm.em.fork().transactional((em) => number(em, above));
-      if (above === 0) sweptAt = now;
-      bound.reached(seq, now);
-      if (entries.length > 0) onAppended(entries);
-      return { entries, position, caughtUp: above === 0 && !cut };
-    });
-    busy = next.catch(() => {});
-    return next;
-  }
-
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      woken = false;
+export function startRelay({ orm, server, onAppended, onError }: RelayParts): Relay {
+  const steps = createRelaySteps({
+    now: () => performance.now(),
+    schedule(delayMs, callback) {
+      const timer = setTimeout(callback, delayMs);
+      return () => clearTimeout(timer);
+    },
+    number: (above, done) => void numberAbove(above).then(done),
+    append(entries) {
       try {
-        const { entries } = await relayOnce();
-        if (entries.length > 0) continue;
-        if (!woken) await nextWake();
+        onAppended(entries);
       } catch (error) {
         onError(error);
-        await sleep(retryMs, undefined, { signal: stopping.signal }).catch(() => {});
       }
+    },
+  });
+  let problem = new Error('the relay has ended');
+
+  async function numberAbove(seq: number): Promise<Numbered | null> {
+    // As it is now: by the time a connection is there, another server may be known, and its log not compared yet.
+    const known = server?.() ?? null;
+    try {
+      return await orm.em.fork().transactional((em) => number(em, seq, known));
+    } catch (error) {
+      problem = error as Error;
+      onError(error);
+      return null;
     }
   }
 
-  async function nextWake(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      ring = resolve;
-      timer = setTimeout(resolve, pollMs);
-    });
-    clearTimeout(timer);
-    ring = null;
-  }
-
-  function wake(): void {
-    woken = true;
-    ring?.();
-  }
-
-  const running = run();
-
   return {
-    wake,
-    async catchUp() {
-      for (;;) {
-        const { position, caughtUp } = await relayOnce({ sweep: true });
-        if (caughtUp) return position;
-      }
-    },
+    wake: steps.wake,
+    be: steps.be,
+    catchUp: () =>
+      new Promise((resolve, reject) => {
+        steps.catchUp((position) => {
+          if (position === null) reject(problem);
+          else resolve(position);
+        });
+      }),
     async [Symbol.asyncDispose]() {
-      stopping.abort();
-      wake();
-      await running;
+      await new Promise<void>((resolve) => steps.stop(resolve));
     },
   };
 }
@@ -107,19 +77,22 @@ export function startRelay({ orm, onAppended, onError }: RelayParts): Relay {
 /** Numbers everything committed so far, before any relay runs; returns the log's last position. */
 export async function numberAll(orm: MikroORM): Promise<number> {
   for (;;) {
-    const { position, cut } = await orm.em.fork().transactional((em) => number(em, 0));
+    const { position, cut } = await orm.em.fork().transactional((em) => number(em, 0, null));
     if (!cut) return position;
   }
 }
 
-/** `cut`: there may be more behind this batch. */
-type Numbered = { entries: LogEntry[]; position: number; seq: number; cut: boolean };
-
-async function number(em: EntityManager, aboveSeq: number): Promise<Numbered> {
-  const [head] = await em.execute<[{ position: number }]>(
-    'select position::float8 as position from webhook_log_head for update',
+async function number(em: EntityManager, aboveSeq: number, knownServer: string | null): Promise<Numbered> {
+  const [head] = await em.execute<[{ position: number; configuration: number; server: string }]>(
+    `select position::float8 as position, configuration::float8 as configuration,
+            pg_postmaster_start_time()::text as server
+       from webhook_log_head for update`,
   );
-  const rows = await em.execute<(Omit<LogEntry, 'position'> & { seq: number })[]>(
+  const { configuration, server } = head;
+  if (knownServer !== null && server !== knownServer) {
+    throw new Error('another database server answers, whose log has to be compared first');
+  }
+  const rows = await em.execute<(Omit<LogEntry, 'position' | 'configuration'> & { seq: number })[]>(
     `select id, seq::float8 as seq, type, addressed_to as "addressedTo", payload
        from (select e.*, sum(octet_length(payload)) over (order by seq) - octet_length(payload) as bytes_before
                from (select id, seq, type, addressed_to, payload from webhook_events
@@ -129,7 +102,7 @@ async function number(em: EntityManager, aboveSeq: number): Promise<Numbered> {
   );
   if (rows.length === 0) return { entries: [], position: head.position, seq: 0, cut: false };
   const entries = rows.map(({ id, type, addressedTo, payload }, index) => {
-    return { position: head.position + index + 1, id, type, addressedTo, payload };
+    return { position: head.position + index + 1, id, type, addressedTo, configuration, payload };
   });
   const position = head.position + entries.length;
   const [{ at }] = await em.execute<[{ at: Date }]>(
@@ -139,27 +112,10 @@ async function number(em: EntityManager, aboveSeq: number): Promise<Numbered> {
   );
   const ids = entries.map((entry) => entry.id);
   const positions = entries.map((entry) => entry.position);
-  await sql`update webhook_events e set position = v.position, positioned_at = ${at}
+  await sql`update webhook_events e set position = v.position, positioned_at = ${at}, configuration = ${configuration}
     from unnest(${ids}::uuid[], ${positions}::bigint[]) as v (id, position)
     where e.id = v.id`.execute(em.getKysely());
   const bytes = rows.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0);
   const cut = rows.length === batch.events || bytes >= batch.bytes;
   return { entries, position, seq: rows.at(-1)!.seq, cut };
-}
-
-/** The highest numbered seq of a minute ago. */
-function createTrailingBound() {
-  let marks: { seq: number; at: number }[] = [];
-  let bound = 0;
-  return {
-    at(now: number): number {
-      while (marks[0] && now - marks[0].at > boundTrailsMs) bound = Math.max(bound, marks.shift()!.seq);
-      return bound;
-    },
-    reached(seq: number, now: number): void {
-      const last = marks.at(-1);
-      // One mark a second is fine enough.
-      if (seq > 0 && (!last || now - last.at > 1_000)) marks = [...marks, { seq, at: now }];
-    },
-  };
 }

@@ -17,7 +17,10 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Sma
   } catch (error) {
     const code = codeOf(error);
     if (code !== 'ENOENT' && code !== 'ENOTDIR') return { problem: `cannot be read (${code})` };
-    return (await isThere(path)) ? { problem: 'is a link to nothing' } : { missing: true };
+    const found = await lstat(path).catch(() => null);
+    if (found === null) return { missing: true };
+    // What is no link has come since the open.
+    return found.isSymbolicLink() ? { problem: 'is a link to nothing' } : await readSmallFile(path, maxBytes);
   }
   try {
     const status = await file.stat();
@@ -44,13 +47,6 @@ async function readUpTo(file: FileHandle, maxBytes: number): Promise<Buffer> {
     length += bytesRead;
   }
   return Buffer.concat(chunks, length);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await lstat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function codeOf(error: unknown): string {

@@ -1,12 +1,14 @@
 // Everything a start reads before it opens anything: the environment, and the configuration files with their secrets.
 
 import { join } from 'node:path';
+import type { EndpointSettings } from './endpoint.ts';
 import { type Settings, readEnvironment } from './environment.ts';
 import { type OAuth, readOAuth } from './oauth.ts';
 import { problemLine } from './problem.ts';
 import { type Secrets, type SecretWarning, createSecrets } from './secrets.ts';
 import { type ServiceSecrets, resolveServiceSecrets } from './service-secrets.ts';
 import { StartError } from './start-error.ts';
+import { type ResolvedEndpoints, resolveEndpoints } from './stored-endpoints.ts';
 import { type Webhooks, readWebhooks } from './webhooks.ts';
 
 /** Throws a StartError that names every bad setting. */
@@ -23,6 +25,8 @@ export type Configuration = {
   oauth: Extract<OAuth, { ok: true }>;
   /** Reads config/webhooks.yaml and its secrets again; config/oauth.yaml is read by a start alone. */
   read(): Promise<Webhooks>;
+  /** Gives endpoints that were stored without secrets the values that this instance finds now. */
+  resolve(endpoints: readonly EndpointSettings[]): Promise<ResolvedEndpoints>;
 };
 
 /** Throws a StartError with every problem of both files and of the service's own secrets. */
@@ -44,5 +48,6 @@ export async function readConfiguration(
     ...('problems' in serviceSecrets ? serviceSecrets.problems : []),
   ];
   if (!webhooks.ok || !oauth.ok || 'problems' in serviceSecrets) throw new StartError(...problems);
-  return { serviceSecrets, webhooks, oauth, read };
+  const resolve = (endpoints: readonly EndpointSettings[]) => resolveEndpoints(endpoints, secrets);
+  return { serviceSecrets, webhooks, oauth, read, resolve };
 }

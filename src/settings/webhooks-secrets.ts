@@ -28,7 +28,8 @@ export function webhooksSecrets(value: unknown): SecretReference[] {
   });
 }
 
-function checkSigning(secret: string, timestamped: boolean): { problem?: string; warning?: string } {
+/** What is wrong with a value as a signing secret; the sentence never holds it. */
+export function checkSigning(secret: string, timestamped: boolean): { problem?: string; warning?: string } {
   const parsed = parseSigningSecret(secret);
   if ('problem' in parsed) return { problem: `the secret cannot be used: ${parsed.problem}` };
   if (timestamped && parsed.key.kind === 'ed25519') {

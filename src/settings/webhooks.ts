@@ -1,7 +1,7 @@
 // Reads config/webhooks.yaml into endpoints that are complete, or into every problem it has.
 
 import { readConfigFile } from './config-file.ts';
-import type { Endpoint } from './endpoint.ts';
+import { type Endpoint, type EndpointSettings, secretNames } from './endpoint.ts';
 import type { ConfigProblem } from './problem.ts';
 import type { Secrets } from './secrets.ts';
 import { type WebhooksYaml, builtIn, delays, timeouts, unknownKeys, webhooksSchema } from './webhooks-schema.ts';
@@ -50,8 +50,7 @@ export async function readWebhooks({ directory, allowHttp, secrets }: WebhooksOp
 type Complete = WebhooksYaml['endpoints'][number] & Required<Omit<WebhooksYaml['endpoints'][number], 'description'>>;
 
 function complete(endpoint: Complete, values: ReadonlyMap<string, string>): Endpoint {
-  const names = endpoint.enabled ? [endpoint.secret, ...endpoint.previous_secrets] : [];
-  return {
+  const settings: EndpointSettings = {
     id: endpoint.id,
     url: endpoint.url,
     events: endpoint.events,
@@ -67,6 +66,6 @@ function complete(endpoint: Complete, values: ReadonlyMap<string, string>): Endp
     signing: endpoint.signing,
     secretName: endpoint.secret,
     previousSecretNames: endpoint.previous_secrets,
-    secrets: names.flatMap((name) => values.get(name) ?? []),
   };
+  return { ...settings, secrets: secretNames(settings).flatMap((name) => values.get(name) ?? []) };
 }

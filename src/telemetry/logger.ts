@@ -1,5 +1,6 @@
 // The structured log: one JSON object a line on stdout, or prose on a terminal.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 
 export type Logger = PinoLogger;
@@ -21,7 +22,7 @@ export type Log = {
 
 /**
  * Opens the log. Lines are written without blocking, within a tenth of a second; a reader that stops reading costs
- * memory, not deliveries.
+ * at most 16 MiB, then lines, and never deliveries.
  */
 export async function openLog({ level, format }: LogOptions): Promise<Log> {
   const stream = format === 'pretty' ? await prettyStream() : plainStream();
@@ -41,13 +42,35 @@ export async function openLog({ level, format }: LogOptions): Promise<Log> {
 
 type Stream = { destination: DestinationStream; flush(): Promise<void> };
 
+/** What may wait for the reader, in characters; further lines are dropped. */
+const mostWaiting = 16 * 1024 * 1024;
+/** The end does not wait longer for a reader that has stopped reading. */
+const flushWithinMs = 1_000;
+
 function plainStream(): Stream {
-  const destination = pino.destination({ fd: 1, sync: false, minLength: 4096, periodicFlush: 100 });
+  const destination = pino.destination({
+    fd: 1,
+    sync: false,
+    minLength: 4096,
+    periodicFlush: 100,
+    maxLength: mostWaiting,
+  });
   // A closed pipe (a pager that was quit) is no reason to fail.
   destination.on('error', () => {});
+  let dropped = 0;
+  destination.on('drop', () => (dropped += 1));
+  destination.on('drain', () => {
+    if (dropped === 0) return;
+    const line = { level: 'warn', time: new Date().toISOString(), count: dropped, msg: 'lines were dropped here' };
+    dropped = 0;
+    destination.write(`${JSON.stringify(line)}\n`);
+  });
   return {
     destination,
-    flush: () => new Promise((resolve) => destination.flush(() => resolve())),
+    async flush() {
+      const flushed = new Promise<void>((resolve) => destination.flush(() => resolve()));
+      await Promise.race([flushed, sleep(flushWithinMs, undefined, { ref: false })]);
+    },
   };
 }
 

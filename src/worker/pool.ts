@@ -2,9 +2,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Piscina, queueOptionsSymbol } from 'piscina';
+import { hash } from '../policy/hash.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { openControl } from './control.ts';
-import type { ThreadData } from './thread.ts';
+import type { ThreadData } from './open-thread.ts';
 import { type Turn, type TurnReport, maxSlots } from './turn.ts';
 
 export type ThreadPool = AsyncDisposable & {
@@ -12,6 +13,8 @@ export type ThreadPool = AsyncDisposable & {
   run(turn: Turn): Promise<{ report: TurnReport } | { lost: { current: number | null } }>;
   /** Tells a turn to stop before its next request. */
   interrupt(slot: number): void;
+  /** Lets turns of this epoch of a lease send for `forMs` more, and those of others not at all. */
+  trust(lease: Turn['lease'], forMs: number): void;
 };
 
 /** A thread that cannot reach Postgres does not hold up the end. */
@@ -23,15 +26,18 @@ type Route = { thread: number };
 /** Starts `threads` threads and waits until each one is ready. */
 export async function openThreadPool({
   threads,
+  threadFile = new URL('./thread.ts', import.meta.url).href,
   log,
   ...data
 }: Omit<ThreadData, 'controlMemory' | 'log'> & {
   threads: number;
+  /** A test's own program for the threads. */
+  threadFile?: string | undefined;
   log: { logger: Logger; options: ThreadData['log'] };
 }): Promise<ThreadPool> {
   const control = openControl();
   const pool = new Piscina({
-    filename: new URL('./thread.ts', import.meta.url).href,
+    filename: threadFile,
     workerData: { ...data, controlMemory: control.memory, log: log.options } satisfies ThreadData,
     minThreads: threads,
     maxThreads: threads,
@@ -68,6 +74,7 @@ export async function openThreadPool({
       }
     },
     interrupt: control.stop,
+    trust: control.trust,
     /**
      * Ends the threads: with what they still have to write when no turn runs any more, else at once, and what is on
      * the wire then is sent again by the next start. (Piscina's own close does neither.)
@@ -83,13 +90,4 @@ export async function openThreadPool({
       await pool.destroy();
     },
   };
-}
-
-/** FNV-1a, 32 bits: spreads endpoint ids over the threads. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += 1) {
-    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
-  }
-  return value >>> 0;
 }

@@ -1,78 +1,56 @@
 // Runs one turn: sends its events one after another, and stops at the first failure.
 
 import { newId } from '../model/new-id.ts';
-import { decideAfterFailure } from '../policy/retry.ts';
 import type { SigningKey } from '../signing/secret.ts';
 import { prepareKeys } from '../signing/sign.ts';
 import type { Control } from './control.ts';
 import type { Answer, Attempt } from './deliver.ts';
 import type { Recorder } from './recorder.ts';
-import { deliveryRow } from './delivery-row.ts';
-import type { Receiver, Turn, TurnEvent, TurnFailure, TurnReport } from './turn.ts';
-
-/** A turn ends by itself after this long, so that its endpoint's cursor moves and others get the slot. */
-const turnMs = 150;
-
-/** Answers of one turn that may not be durable yet. */
-const maxUnwritten = 16;
+import { type DeliveryRow, deliveryRow } from './delivery-row.ts';
+import type { Receiver, Turn, TurnReport } from './turn.ts';
+import { createTurnSteps } from './turn-steps.ts';
 
 export type TurnParts = {
-  control: Pick<Control, 'stopped' | 'setCurrent'>;
+  control: Pick<Control, 'stopped' | 'trusts' | 'setCurrent'>;
   recorder: Pick<Recorder, 'record'>;
   deliver(attempt: Attempt): Promise<Answer>;
   /** Hears of each attempt once its row is durable. */
-  onRecorded(row: ReturnType<typeof deliveryRow>): void;
+  onRecorded(row: DeliveryRow): void;
   version: string;
 };
 
 /** Sends a turn's events in order; resolves when every attempt's row is durable. */
 export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport> {
-  const { slot, receiver, events } = turn;
+  const { slot, receiver, events, origin } = turn;
+  const { control, version } = parts;
   const keys = keysOf(receiver);
-  const endAt = performance.now() + turnMs;
-  const unwritten = { count: 0, onWritten: () => {} };
-  let settled = 0;
-  let failure: TurnFailure | null = null;
+  const steps = createTurnSteps(turn, { now: () => performance.now(), control });
+  let onWritten = () => {};
 
-  for (const [index, event] of events.entries()) {
-    if (unwritten.count >= maxUnwritten) await oneWritten();
-    if (parts.control.stopped(slot) || (index > 0 && performance.now() > endAt)) break;
-    const attempt = index === 0 ? turn.attemptsBefore + 1 : 1;
-    parts.control.setCurrent(slot, index);
-    const answer = await parts.deliver({ receiver, event, origin: turn.origin, attempt, keys, version: parts.version });
-    parts.control.setCurrent(slot, null);
-    failure = failureOf(answer, attempt, receiver);
-    unwritten.count += 1;
-    void record(event, attempt, answer, failure);
-    if (failure?.status !== 'retrying') settled += 1;
-    if (failure) break;
+  for (;;) {
+    const step = steps.next();
+    if (step.do === 'end') return step.report;
+    if (step.do === 'wait') {
+      await new Promise<void>((resolve) => {
+        onWritten = resolve;
+      });
+      continue;
+    }
+    const { index, attempt } = step;
+    const event = events[index]!;
+    control.setCurrent(slot, index);
+    const answer = await parts.deliver({ receiver, event, origin, attempt, keys, version });
+    control.setCurrent(slot, null);
+    const failure = steps.answered(answer);
+    void record(deliveryRow({ id: newId(), turn, event, attempt, answer, failure }), failure?.gone ?? false);
   }
-  while (unwritten.count > 0) await oneWritten();
-  return { settled, failure };
 
-  async function record(event: TurnEvent, attempt: number, answer: Answer, failed: TurnFailure | null) {
-    const row = deliveryRow({ id: newId(), turn, event, attempt, answer, failure: failed });
-    await parts.recorder.record({ row, gone: failed?.gone ?? false });
+  async function record(row: DeliveryRow, gone: boolean): Promise<void> {
+    await parts.recorder.record({ row, gone });
     parts.onRecorded(row);
-    unwritten.count -= 1;
-    unwritten.onWritten();
+    steps.written();
+    onWritten();
   }
-
-  function oneWritten(): Promise<void> {
-    return new Promise((resolve) => {
-      unwritten.onWritten = resolve;
-    });
-  }
-}
-
-function failureOf(answer: Answer, attempt: number, limits: Receiver): TurnFailure | null {
-  if (answer.verdict === 'delivered') return null;
-  const gone = answer.verdict === 'gone';
-  const { maxRetries, baseDelayMs, maxDelayMs } = limits;
-  const { retryAfterMs } = answer;
-  const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs, gone });
-  const waitMs = next.status === 'retrying' ? next.waitMs : 0;
-  return { status: next.status, attempt, waitMs, message: answer.errorMessage ?? 'failed', gone };
 }
 
 const maxKeptKeys = 10_000;

@@ -7,6 +7,10 @@ import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 
 const writeEveryMs = 1_000;
+/** Of one statement. */
+const mostRows = 5_000;
+/** Beyond these the oldest are forgotten; the delivery rows have them. */
+const mostUnwritten = 100_000;
 
 export type Statistics = AsyncDisposable & {
   count(row: { endpointId: string; status: string; latencyMs: number; createdAt: Date }): void;
@@ -35,20 +39,24 @@ export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger
     const rows = [...changed];
     changed.clear();
     try {
-      await orm.em.fork().execute(
-        `insert into webhook_endpoint_stats (endpoint_id, minute, writer, delivered, failed, latency_buckets)
-           select endpoint_id, minute, ?::uuid, delivered, failed, latency_buckets
-             from json_populate_recordset(null::webhook_endpoint_stats, ?::json)
-         on conflict (endpoint_id, minute, writer) do update
-           set delivered = excluded.delivered, failed = excluded.failed, latency_buckets = excluded.latency_buckets`,
-        [writer, JSON.stringify(rows.map(toRow))],
-      );
+      for (let first = 0; first < rows.length; first += mostRows) await insert(rows.slice(first, first + mostRows));
       forgetBefore(Date.now() / minuteMs - 2);
     } catch (error) {
       log.warn({ reason: reasonOf(error) }, 'statistics not written yet');
       for (const row of rows) changed.add(row);
       arm();
     }
+  }
+
+  async function insert(rows: readonly Counts[]): Promise<void> {
+    await orm.em.fork().execute(
+      `insert into webhook_endpoint_stats (endpoint_id, minute, writer, delivered, failed, latency_buckets)
+         select endpoint_id, minute, ?::uuid, delivered, failed, latency_buckets
+           from json_populate_recordset(null::webhook_endpoint_stats, ?::json)
+       on conflict (endpoint_id, minute, writer) do update
+         set delivered = excluded.delivered, failed = excluded.failed, latency_buckets = excluded.latency_buckets`,
+      [writer, JSON.stringify(rows.map(toRow))],
+    );
   }
 
   function forgetBefore(minute: number): void {
@@ -78,6 +86,7 @@ export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger
       counts[status === 'delivered' ? 'delivered' : 'failed'] += 1;
       counts.latencyBuckets[bucketOf(latencyMs)]! += 1;
       changed.add(counts);
+      if (changed.size > mostUnwritten) changed.delete(changed.values().next().value!);
       arm();
     },
     async [Symbol.asyncDispose]() {

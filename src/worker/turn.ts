@@ -32,6 +32,8 @@ export type TurnEvent = {
 export type Turn = {
   /** Index of this turn's words in the shared control memory. */
   slot: number;
+  /** The lease under which it is sent: only while the epochs are equal and the lease is trusted. */
+  lease: { index: number; epoch: number };
   receiver: Receiver;
   generation: number;
   /** How often the endpoint had been resumed when the turn began. */

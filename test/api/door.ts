@@ -9,9 +9,8 @@ import type { RateLimits } from '../../src/api/rate-limits.ts';
 import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { type User, User as StoredUser } from '../../src/model/user.ts';
-import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
-import { createTransactions } from '../../src/outbox/transactions.ts';
-import { Refusal } from '../../src/policy/refusal.ts';
+import { createEndpointControl } from '../../src/operations/endpoint-control.ts';
+import { type Transactions, createTransactions } from '../../src/outbox/transactions.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 import type { Provider } from '../../src/users/providers/provider.ts';
 import { type Sessions, createSessions } from '../../src/users/sessions.ts';
@@ -104,7 +103,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     limits,
     publicUrl: () => publicUrl,
     trustProxy,
-    endpoints: endpointsOf(door),
+    endpoints: endpointsOf(door, transactions),
     adminToken,
     readiness: () => Promise.resolve(door.readiness),
     isDraining: () => door.draining,
@@ -150,15 +149,20 @@ export function endpoint(given: Partial<Endpoint> & { id: string }): Endpoint {
   return makeEndpoint({ url, secrets: ['a-very-secret-value-of-an-endpoint'], secretName: 'a_secret', ...given });
 }
 
-function endpointsOf(door: Door): Endpoints {
-  async function setPause(id: string, pauseReason: 'admin' | null): Promise<void> {
-    if (!door.endpoints.some((one) => one.id === id)) throw new Refusal('NOT_FOUND', `There is no endpoint ${id}.`);
-    await door.orm.em.fork().upsert(WebhookCursor, { endpointId: id, pauseReason });
-  }
+/** What goes to the database is real; the file, and whoever serves endpoints, are not. */
+function endpointsOf(door: Door, transactions: Transactions): Endpoints {
+  const nothing = () => Promise.resolve();
+  const { inForce, pause, resume, sendTest } = createEndpointControl({
+    read: () => Promise.reject(new Error('there is no file behind the door')),
+    configurations: {
+      current: () => ({ version: 1, endpoints: door.endpoints, standsAside: null }),
+      ...{ refresh: nothing, readAgain: nothing, put: nothing },
+      whileInForce: async (work) => await transactions.run(async (em) => await work(em, door.endpoints)),
+    },
+    announce() {},
+  });
   return {
-    inForce: () => door.endpoints,
-    pause: (id) => setPause(id, 'admin'),
-    resume: (id) => setPause(id, null),
+    ...{ inForce, pause, resume, sendTest },
     rewind: (id, to) => Promise.resolve(void door.asked.push({ rewind: id, to: { ...to } })),
     replay: (wish) => Promise.resolve(door.asked.push({ replay: wish })),
     reload: ({ dryRun }) => Promise.resolve({ ...door.reload, applied: door.reload.applied && !dryRun }),

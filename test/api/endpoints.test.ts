@@ -142,7 +142,10 @@ test('pause and resume in one request each show the state that they made', async
 test('pausing and resuming an endpoint that is not there is NOT_FOUND', async () => {
   for (const field of ['pauseWebhookEndpoint', 'resumeWebhookEndpoint']) {
     const { errors } = await door.ask(`mutation { ${field}(id: "nobody") { id } }`);
-    expect(errors?.[0]).toMatchObject({ message: 'There is no endpoint nobody.', extensions: { code: 'NOT_FOUND' } });
+    expect(errors?.[0]).toMatchObject({
+      message: 'There is no webhook endpoint "nobody".',
+      extensions: { code: 'NOT_FOUND' },
+    });
   }
 });
 

@@ -4,6 +4,7 @@ import { type Socket, connect, createServer } from 'node:net';
 import { Agent, request } from 'undici';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { openHttp } from '../../src/api/server.ts';
+import { openOrm } from '../../src/model/orm.ts';
 import { openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Answer, type Door, adminToken, openDoor, post } from './door.ts';
@@ -112,6 +113,16 @@ test('closing refuses new connections, and ends as soon as what is in flight was
   await agent.close();
 });
 
+test('beyond the most connections whoever connects is dropped, and those that stand are served', async () => {
+  const slow = slowApp();
+  await using http = await openHttp({ host: '127.0.0.1', port: 0, connections: 1, app: slow });
+  const inFlight = fetch(http.url);
+  await slow.begun;
+  await expect(fetch(http.url)).rejects.toThrow();
+  slow.answer('served');
+  expect(await (await inFlight).text()).toBe('served');
+});
+
 test('what is still in flight when the grace ends is cut off', async () => {
   const slow = slowApp();
   const http = await openHttp({ host: '127.0.0.1', port: 0, app: slow });
@@ -195,15 +206,18 @@ test('a slow query of a database that is there is waited for', async () => {
   await locked.promise;
   let asked = false;
   const answer = door.ask('{ users { totalCount } }').then((result: Answer) => ((asked = true), result));
-  // The door has asked the database whether it is there, and was answered.
+  // The door has asked the database whether it is there, and was answered. Seen from elsewhere: on one of the door's own
+  // connections this question would take the place of the one that it looks for.
+  const onlooker = openOrm({ url: door.orm.config.get('clientUrl')!, connections: 1, name: 'onlooker' });
   await eventually(async () => {
-    const rows = await door.orm.em
+    const rows = await onlooker.em
       .fork()
       .execute<unknown[]>(
         `select 1 from pg_stat_activity where datname = current_database() and query = 'select 1' and state = 'idle'`,
       );
     return rows.length > 0;
   });
+  await onlooker.close(true);
   expect(asked).toBe(false);
   release.resolve();
   await holding;

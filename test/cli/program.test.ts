@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-test.for(['start', 'check', 'migrate'])('%s has help on stdout', async (command) => {
+test.for(['start', 'check', 'migrate', 'endpoints'])('%s has help on stdout', async (command) => {
   const { status, stdout, stderr } = await runTidings([command, '--help']);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(stdout).toContain(`Usage: tidings ${command}`);
@@ -26,6 +26,7 @@ test.for([
   { args: ['strat'], what: 'an unknown command' },
   { args: ['start', '--port', '1'], what: 'an unknown option' },
   { args: ['migrate', 'now'], what: 'an argument too many' },
+  { args: ['endpoints', '--url'], what: 'an option without its value' },
 ])('$what is a usage error: exit status 2, told on stderr', async ({ args }) => {
   const { status, stdout, stderr } = await runTidings(args);
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });

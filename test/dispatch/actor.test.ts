@@ -7,18 +7,15 @@ import type { Endpoint } from '../../src/settings/endpoint.ts';
 import type { TurnReport } from '../../src/worker/turn.ts';
 import { entriesFrom } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
-import { emptyPlace } from './hand-driven-dispatcher.ts';
+import { emptyPlace, noGap, startActor } from './made-up-actors.ts';
 import { itemAt } from './made-up-side-items.ts';
 
-function start(place: Partial<Place> = {}, given: Partial<Endpoint> = {}, now = 0): Actor {
-  const endpoint = makeEndpoint(given);
-  return new Actor(endpoint, compilePatterns(endpoint.events), { ...emptyPlace, ...place }, now);
-}
+const start = (place: Partial<Place> = {}, given: Partial<Endpoint> = {}) => startActor(makeEndpoint(given), place);
 
 /** A live actor that waits at the head of a log of `events`, all in its window. */
 function startLive(events: number, given: Partial<Endpoint> = {}): Actor {
   const actor = start({ backlog: events }, given);
-  actor.takePage(entriesFrom(1, events), events);
+  actor.takePage(entriesFrom(1, events), events, noGap);
   return actor;
 }
 
@@ -49,7 +46,7 @@ test('turns have the events at the front in their order, at most 64, each with t
     const { events } = begin(actor, 0);
     sent.push(...events.map(({ position, previous }) => [position, previous]));
     sizes.push(events.length);
-    actor.finish({ settled: events.length, failure: null }, 0, 0);
+    actor.finish({ settled: events.length, failure: null }, 0);
   }
   expect(sent).toEqual(Array.from({ length: 200 }, (_, index) => [index + 1, index]));
   expect(Math.max(...sizes)).toBe(64);
@@ -64,27 +61,27 @@ test('while a turn is out there is nothing to begin', () => {
 test('a failed event waits its time and is then the first of its turn, its attempts counted on', () => {
   const actor = startLive(5);
   begin(actor, 0);
-  actor.finish(failed({ attempt: 1, waitMs: 1_000 }, 2), 0, 100);
+  actor.finish(failed({ attempt: 1, waitMs: 1_000 }, 2), 100);
   expect(actor.choose(1_099)).toEqual({ kind: 'wait', at: 1_100 });
   const turn = begin(actor, 1_100);
   expect({ first: positions(turn)[0], before: turn.attemptsBefore }).toEqual({ first: 3, before: 1 });
-  actor.finish(failed({ attempt: 2, waitMs: 5 }), 0, 2_000);
+  actor.finish(failed({ attempt: 2, waitMs: 5 }), 2_000);
   expect(begin(actor, 2_005).attemptsBefore).toBe(2);
 });
 
 test('a turn that was stopped before it sent anything changes no attempt and no wait', () => {
   const actor = start({ retry: { position: 1, attempts: 4, waitMs: 500 } });
-  actor.takePage(entriesFrom(1, 2), 2);
+  actor.takePage(entriesFrom(1, 2), 2, noGap);
   expect(actor.choose(0)).toEqual({ kind: 'wait', at: 500 });
   begin(actor, 500);
-  actor.finish({ settled: 0, failure: null }, 0, 510);
+  actor.finish({ settled: 0, failure: null }, 510);
   expect(begin(actor, 510).attemptsBefore).toBe(4);
 });
 
 test('after the last failure the next event is due at once, from its first attempt', () => {
   const actor = startLive(3);
   begin(actor, 0);
-  actor.finish(failed({ status: 'failed', waitMs: 0, attempt: 6 }, 1), 0, 0);
+  actor.finish(failed({ status: 'failed', waitMs: 0, attempt: 6 }, 1), 0);
   const turn = begin(actor, 0);
   expect({ positions: positions(turn), before: turn.attemptsBefore }).toEqual({ positions: [2, 3], before: 0 });
   expect(actor.lastError).toBe('HTTP 503');
@@ -92,18 +89,19 @@ test('after the last failure the next event is due at once, from its first attem
 
 test('what was settled before a crash is passed over, and named as the one before', () => {
   const actor = start({ cursor: 2, previous: 2, settled: new Set([3, 4]) });
-  actor.takePage(entriesFrom(3, 3), 5);
+  actor.takePage(entriesFrom(3, 3), 5, noGap);
   const turn = begin(actor, 0);
   expect(turn.events.map(({ position, previous }) => [position, previous])).toEqual([[5, 4]]);
 });
 
-test('410 pauses: nothing is begun until a resume, after which attempts are counted anew', () => {
+test('410 pauses: nothing is begun until a resume is read, after which attempts are counted anew', () => {
   const actor = startLive(2);
   begin(actor, 0);
-  actor.finish(failed({ gone: true, attempt: 3, waitMs: 0 }), 0, 0);
+  actor.finish(failed({ gone: true, attempt: 3, waitMs: 0 }), 0);
   expect(actor.pauseReason).toBe('gone');
   expect(actor.choose(1_000_000)).toBeNull();
-  actor.resume(1, 1_000_000);
+  actor.load({ ...emptyPlace, resumes: 1 }, 1_000_000);
+  actor.takePage(entriesFrom(1, 2), 2, noGap);
   const turn = begin(actor, 1_000_000);
   expect({ before: turn.attemptsBefore, resumes: turn.resumes, first: positions(turn)[0] }).toEqual({
     before: 0,
@@ -112,38 +110,36 @@ test('410 pauses: nothing is begun until a resume, after which attempts are coun
   });
 });
 
-test('a 410 from before a resume pauses nothing, and its attempt does not count', () => {
-  const actor = startLive(2);
-  const turn = begin(actor, 0);
-  actor.pause('admin');
-  actor.resume(1, 50);
-  actor.finish(failed({ gone: true, attempt: 5, waitMs: 9_000 }), turn.resumes, 100);
-  expect(actor.pauseReason).toBeNull();
-  expect(begin(actor, 100).attemptsBefore).toBe(0);
+test('one that is read as paused begins nothing and reads nothing, and keeps the reason', () => {
+  const actor = start({ pauseReason: 'gone', sideWaits: true });
+  expect(actor.pauseReason).toBe('gone');
+  expect([actor.wantsPage(), actor.wantsSideItems()]).toEqual([false, false]);
+  actor.take(entriesFrom(1, 1)[0]!);
+  expect(actor.choose(1_000_000)).toBeNull();
 });
 
-test('a second pause leaves the reason of the first', () => {
-  const actor = startLive(1);
-  actor.pause('gone');
-  actor.pause('admin');
-  expect(actor.pauseReason).toBe('gone');
+test('one that retires begins nothing, whatever is due', () => {
+  const actor = startLive(2);
+  read(actor, itemAt(9));
+  actor.retiring = true;
+  expect(actor.choose(1_000_000)).toBeNull();
 });
 
 test('a test is sent while the line waits for a retry, and then line and tests alternate', () => {
   const actor = startLive(3);
   begin(actor, 0);
-  actor.finish(failed({ waitMs: 60_000 }), 0, 0);
+  actor.finish(failed({ waitMs: 60_000 }), 0);
   read(actor, itemAt(10), itemAt(11));
   const first = begin(actor, 0);
   expect({ origin: first.origin, events: first.events.map(({ position, previous }) => [position, previous]) }).toEqual({
     origin: 'test',
     events: [[10, null]],
   });
-  actor.finish({ settled: 1, failure: null }, 0, 60_000);
+  actor.finish({ settled: 1, failure: null }, 60_000);
   expect(positions(begin(actor, 60_000))).toEqual([1, 2, 3]);
-  actor.finish(failed({ status: 'failed', waitMs: 0 }, 1), 0, 60_000);
+  actor.finish(failed({ status: 'failed', waitMs: 0 }, 1), 60_000);
   expect(positions(begin(actor, 60_000))).toEqual([11]);
-  actor.finish({ settled: 1, failure: null }, 0, 60_000);
+  actor.finish({ settled: 1, failure: null }, 60_000);
   expect(positions(begin(actor, 60_000))).toEqual([2, 3]);
 });
 
@@ -151,9 +147,9 @@ test('a replay retries on its own time, and the line goes on meanwhile', () => {
   const actor = startLive(1);
   read(actor, itemAt(9, { origin: 'replay' }));
   expect(begin(actor, 0)).toMatchObject({ origin: 'replay', sideItem: 'item-9' });
-  actor.finish(failed({ waitMs: 700 }), 0, 0);
+  actor.finish(failed({ waitMs: 700 }), 0);
   expect(begin(actor, 0).origin).toBe('line');
-  actor.finish({ settled: 1, failure: null }, 0, 0);
+  actor.finish({ settled: 1, failure: null }, 0);
   expect(actor.choose(0)).toEqual({ kind: 'wait', at: 700 });
   expect(begin(actor, 700).attemptsBefore).toBe(1);
 });
@@ -162,22 +158,36 @@ test('a replay whose retries are spent is not sent again, and one that a turn di
   const actor = startLive(0);
   read(actor, itemAt(9, { attempts: 5 }));
   begin(actor, 0);
-  actor.finish({ settled: 0, failure: null }, 0, 0);
+  actor.finish({ settled: 0, failure: null }, 0);
   expect(begin(actor, 0).attemptsBefore).toBe(5);
-  actor.finish(failed({ status: 'failed', attempt: 6, waitMs: 0 }, 1), 0, 0);
+  actor.finish(failed({ status: 'failed', attempt: 6, waitMs: 0 }, 1), 0);
   expect(actor.choose(1_000_000)).toBeNull();
 });
 
-test('a paused endpoint reads no replays, and after a resume each begins its attempts anew', () => {
+test('a paused endpoint reads no replays, and after a resume those that it knew are read anew, with their attempts', () => {
   const actor = startLive(0);
   read(actor, itemAt(9, { attempts: 3, waitMs: 60_000 }));
-  actor.side.stir();
-  actor.pause('admin');
+  actor.load({ ...emptyPlace, pauseReason: 'admin', sideWaits: true }, 5);
   expect(actor.wantsSideItems()).toBe(false);
   expect(actor.choose(1_000_000)).toBeNull();
-  actor.resume(1, 10);
+  actor.load({ ...emptyPlace, resumes: 1, sideWaits: true }, 10);
   expect(actor.wantsSideItems()).toBe(true);
-  expect(begin(actor, 10).attemptsBefore).toBe(0);
+  expect(actor.choose(1_000_000)).toBeNull();
+  read(actor, itemAt(9));
+  expect(begin(actor, 10)).toMatchObject({ attemptsBefore: 0, resumes: 1, sideItem: 'item-9' });
+});
+
+test('every turn carries the lease under which its actor began', () => {
+  const actor = startActor(makeEndpoint(), {}, { index: 17, epoch: 4 });
+  actor.takePage(entriesFrom(1, 1), 1, noGap);
+  expect(begin(actor, 0).lease).toEqual({ index: 17, epoch: 4 });
+});
+
+test('nothing is sent and nothing is read before its place is known', () => {
+  const actor = new Actor(makeEndpoint(), () => true, { index: 0, epoch: 1 });
+  actor.side.stir();
+  expect(actor.choose(1_000_000)).toBeNull();
+  expect([actor.wantsPage(), actor.wantsSideItems(), actor.backlogIsFloor]).toEqual([false, false, true]);
 });
 
 test('a full window makes it lag, and pages bring it back to life without a gap or a repeat', () => {
@@ -187,10 +197,10 @@ test('a full window makes it lag, and pages bring it back to life without a gap 
   expect(actor.live).toBe(false);
   const sent: number[] = [];
   while (sent.length < 1_000) {
-    if (actor.wantsPage()) actor.takePage(log.slice(actor.examined, actor.examined + 100), 1_000);
+    if (actor.wantsPage()) actor.takePage(log.slice(actor.examined, actor.examined + 100), 1_000, noGap);
     const turn = begin(actor, 0);
     sent.push(...positions(turn));
-    actor.finish({ settled: turn.events.length, failure: null }, 0, 0);
+    actor.finish({ settled: turn.events.length, failure: null }, 0);
   }
   expect(sent).toEqual(log.map(({ position }) => position));
   expect(actor.live).toBe(true);
@@ -202,13 +212,14 @@ test('the cursor stands before the first event that is not settled, with the one
   actor.takePage(
     entriesFrom(1, 9).map((entry) => (entry.position % 3 === 0 ? { ...entry, type: 'user.login' } : entry)),
     9,
+    noGap,
   );
   expect(actor.cursor(9)).toEqual({ position: 2, previous: 0 });
   begin(actor, 0);
-  actor.finish({ settled: 2, failure: null }, 0, 0);
+  actor.finish({ settled: 2, failure: null }, 0);
   expect(actor.cursor(9)).toEqual({ position: 8, previous: 6 });
   begin(actor, 0);
-  actor.finish({ settled: 1, failure: null }, 0, 0);
+  actor.finish({ settled: 1, failure: null }, 0);
   expect(actor.cursor(12)).toEqual({ position: 12, previous: 9 });
 });
 
@@ -220,7 +231,7 @@ test('a lost turn leaves nothing to begin until the rows were read again', () =>
   expect(actor.wantsPage()).toBe(false);
   actor.load({ ...emptyPlace, settled: new Set([1]), retry: { position: 2, attempts: 1, waitMs: 30 } }, 100);
   expect(actor.wantsPage()).toBe(true);
-  actor.takePage(entriesFrom(1, 3), 3);
+  actor.takePage(entriesFrom(1, 3), 3, noGap);
   expect(actor.choose(100)).toEqual({ kind: 'wait', at: 130 });
   expect(begin(actor, 130).attemptsBefore).toBe(1);
 });
@@ -228,13 +239,13 @@ test('a lost turn leaves nothing to begin until the rows were read again', () =>
 test('a changed filter holds for what waits, read again from the place of the first that is not settled', () => {
   const log = entriesFrom(1, 6).map((entry) => (entry.position % 2 === 0 ? { ...entry, type: 'user.login' } : entry));
   const actor = start();
-  actor.takePage(log, 6);
+  actor.takePage(log, 6, noGap);
   begin(actor, 0);
   const narrowed = makeEndpoint({ events: ['user.*'] });
   actor.configure(narrowed, compilePatterns(narrowed.events));
-  actor.finish({ settled: 2, failure: null }, 0, 0);
+  actor.finish({ settled: 2, failure: null }, 0);
   expect(actor.wantsPage()).toBe(true);
-  actor.takePage(log.slice(actor.examined), 6);
+  actor.takePage(log.slice(actor.examined), 6, noGap);
   expect(begin(actor, 0).events.map(({ position, previous }) => [position, previous])).toEqual([
     [4, 2],
     [6, 4],
@@ -246,7 +257,7 @@ test('after a changed filter the backlog has to be counted again, and what a tur
   begin(actor, 0);
   const changed = makeEndpoint({ events: ['user.*'] });
   actor.configure(changed, compilePatterns(changed.events));
-  actor.finish({ settled: 5, failure: null }, 0, 0);
+  actor.finish({ settled: 5, failure: null }, 0);
   expect(actor.backlogIsFloor).toBe(true);
   expect(actor.backlog).toBeGreaterThanOrEqual(0);
 });

@@ -1,20 +1,17 @@
-import { randomUUIDv7 } from 'node:crypto';
+import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { Actor } from '../../src/dispatch/actor.ts';
-import { createCursorWriter, placeEndpoints } from '../../src/dispatch/cursors.ts';
-import type { Place } from '../../src/dispatch/place.ts';
+import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
+import { placeEndpoints, writeCursors } from '../../src/dispatch/cursors.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { SideItem } from '../../src/model/side-item.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { numberAll } from '../../src/outbox/relay.ts';
 import { storeCursor, storeEvent } from '../api/stored-rows.ts';
-import { entriesFrom } from '../log/made-up-entries.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { eventually } from '../support/eventually.ts';
-import { clearTables, storeLog } from './stored-log.ts';
-import { emptyPlace } from './hand-driven-dispatcher.ts';
+import { clearTables, serverOf, storeLog } from './stored-log.ts';
 
 let database: TestDatabase;
 let orm: MikroORM;
@@ -29,41 +26,40 @@ afterAll(async () => {
 });
 beforeEach(() => clearTables(orm));
 
-function actorAt(id: string, given: Partial<Place> = {}): Actor {
-  return new Actor(makeEndpoint({ id, events: ['a.*', 'b.*'] }), () => true, { ...emptyPlace, ...given }, 0);
-}
-
 const cursors = () => orm.em.fork().find(WebhookCursor, {}, { orderBy: { endpointId: 'asc' } });
 const cursorOf = (endpointId: string) => orm.em.fork().findOneOrFail(WebhookCursor, { endpointId });
 
-/** A writer whose statements are counted. */
-function openWriter() {
-  const seen = { statements: 0, failNext: false };
-  const counting = {
-    em: {
-      fork: () => ({
-        async execute(sql: string, values: unknown[]) {
-          seen.statements += 1;
-          if (seen.failNext) {
-            seen.failNext = false;
-            throw new Error('away');
-          }
-          return await orm.em.fork().execute(sql, values);
-        },
-      }),
-    },
+const me = randomUUID();
+
+/** A place as its owner writes it. */
+function rowOf(id: string, given: Partial<CursorRow> = {}): CursorRow {
+  return {
+    endpoint_id: id,
+    generation: 1,
+    owner: me,
+    owner_epoch: 6,
+    position: 5,
+    previous: 3,
+    examined: 9,
+    filter: 'a.*\nb.*',
+    backlog: 2,
+    last_error: 'HTTP 503',
+    ...given,
   };
-  return { seen, ...createCursorWriter(counting as unknown as MikroORM) };
 }
 
-test('what moved is written in one statement, all of it, and what did not move costs none', async () => {
-  await storeCursor(orm, { endpointId: 'one', position: 0, pauseReason: 'admin', resumes: 4 });
-  await storeCursor(orm, { endpointId: 'two', position: 0 });
-  const one = actorAt('one', { cursor: 5, previous: 3, backlog: 2, lastError: 'HTTP 503' });
-  const two = actorAt('two', { cursor: 7, previous: 7 });
-  const writer = openWriter();
-  await writer.write([one, two], 9);
-  expect(writer.seen.statements).toBe(1);
+const write = async (rows: readonly CursorRow[], server?: string) =>
+  await writeCursors(orm, rows, server ?? (await serverOf(orm)));
+
+const storeMine = (endpointId: string, given: Partial<WebhookCursor> = {}) =>
+  storeCursor(orm, { endpointId, position: 0, owner: me, ownerEpoch: 6, ...given });
+
+test('many places are written at a time, and nothing but the place', async () => {
+  await storeMine('one', { pauseReason: 'admin', resumes: 4, since: 2 });
+  await storeMine('two');
+  await storeMine('three', { position: 1 });
+  const written = await write([rowOf('one'), rowOf('two', { position: 7, previous: 7, last_error: null })]);
+  expect(written).toEqual(new Set());
   expect(await cursorOf('one')).toMatchObject({
     generation: 1,
     position: 5,
@@ -75,46 +71,35 @@ test('what moved is written in one statement, all of it, and what did not move c
     // Not the writer's to change.
     pauseReason: 'admin',
     resumes: 4,
+    since: 2,
+    owner: me,
+    ownerEpoch: 6,
   });
-  expect(await cursorOf('two')).toMatchObject({ position: 7, previous: 7, examined: 9 });
-  await writer.write([one, two], 9);
-  expect(writer.seen.statements).toBe(1);
-  await writer.write([one, two], 10);
-  expect(writer.seen.statements).toBe(2);
-  expect((await cursors()).map(({ examined }) => examined)).toEqual([10, 10]);
+  expect(await cursorOf('two')).toMatchObject({ position: 7, previous: 7, examined: 9, lastError: null });
+  expect(await cursorOf('three')).toMatchObject({ position: 1 });
 });
 
-test('a write of another generation, or for an endpoint without a row, changes nothing', async () => {
-  await storeCursor(orm, { endpointId: 'crm', position: 20, generation: 3 });
-  const writer = openWriter();
-  await writer.write([actorAt('crm', { generation: 2, cursor: 50 }), actorAt('gone', { cursor: 4 })], 60);
-  expect(await cursors()).toMatchObject([{ endpointId: 'crm', generation: 3, position: 20, examined: 0 }]);
+test.each([
+  ['of another generation', { generation: 3 }],
+  ['that another instance serves', { owner: randomUUID() }],
+  ['that nobody has read', { owner: null, ownerEpoch: null }],
+  ['that was read again under a newer lease', { ownerEpoch: 7 }],
+])('a place %s is not written, and that is told', async (_, stored) => {
+  await storeMine('crm', { position: 2, ...stored });
+  await storeMine('mine');
+  const before = await cursorOf('crm');
+  const refused = await write([rowOf('crm'), rowOf('mine'), rowOf('gone')]);
+  expect(refused).toEqual(new Set(['crm', 'gone']));
+  expect(await cursorOf('crm')).toEqual(before);
+  expect(await cursorOf('mine')).toMatchObject({ position: 5 });
+  expect(await cursors()).toHaveLength(2);
 });
 
-test('an actor whose rows must be read again is not written', async () => {
-  await storeCursor(orm, { endpointId: 'crm', position: 3 });
-  const actor = actorAt('crm', { cursor: 9 });
-  actor.lose();
-  await openWriter().write([actor], 9);
-  expect((await cursorOf('crm')).position).toBe(3);
-});
-
-test('a write that failed is made again', async () => {
-  await storeCursor(orm, { endpointId: 'crm', position: 0 });
-  const writer = openWriter();
-  const actor = actorAt('crm', { cursor: 9 });
-  writer.seen.failNext = true;
-  await expect(writer.write([actor], 9)).rejects.toThrow('away');
-  await writer.write([actor], 9);
-  expect((await cursorOf('crm')).position).toBe(9);
-});
-
-test('a backlog is never stored below 0', async () => {
-  await storeCursor(orm, { endpointId: 'crm', position: 0, backlog: 4 });
-  const actor = actorAt('crm');
-  actor.backlog = -3;
-  await openWriter().write([actor], 9);
-  expect((await cursorOf('crm')).backlog).toBe(0);
+test('nothing is written on another server than the one that was compared: it may have lost what the places tell of', async () => {
+  await storeMine('crm', { position: 2 });
+  expect(await write([rowOf('crm')], '2026-01-02 03:04:05+00')).toEqual(new Set(['crm']));
+  expect(await writeCursors(orm, [rowOf('crm')], null)).toEqual(new Set(['crm']));
+  expect(await cursorOf('crm')).toMatchObject({ position: 2 });
 });
 
 const put = (...endpoints: Parameters<typeof placeEndpoints>[1]) =>
@@ -205,14 +190,4 @@ test('no event is numbered between the place of a new endpoint and its commit', 
   await em.commit();
   expect(await numbering).toBe(2);
   expect((await cursorOf('crm')).position).toBe(1);
-});
-
-test('the cursor that is written is the actor’s: before the first event that is not settled', async () => {
-  await storeCursor(orm, { endpointId: 'crm', position: 0 });
-  const actor = actorAt('crm', { backlog: 4 });
-  actor.takePage(entriesFrom(1, 4), 4);
-  actor.begin({ kind: 'line' }, 0);
-  actor.finish({ settled: 3, failure: null }, 0, 0);
-  await openWriter().write([actor], 4);
-  expect(await cursorOf('crm')).toMatchObject({ position: 3, previous: 3, examined: 4, backlog: 1 });
 });

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import type { TurnReport } from '../../src/worker/turn.ts';
+import { entryAt } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { itemAt } from './made-up-side-items.ts';
-import { driveDispatcher, emptyPlace } from './hand-driven-dispatcher.ts';
+import { driveDispatcher } from './hand-driven-dispatcher.ts';
+import { aLease, emptyPlace } from './made-up-actors.ts';
 
 const retrying = (waitMs: number, settled = 0): TurnReport => ({
   settled,
@@ -15,7 +17,7 @@ const sent = (world: ReturnType<typeof driveDispatcher>, id: string) =>
 test('an event goes to the endpoints whose patterns ask for it, and to no other', () => {
   const world = driveDispatcher({ shares: { fast: 5, slow: 1 } });
   for (const [id, events] of Object.entries({ all: ['*'], orders: ['order.*'], users: ['user.login', 'user.x*'] })) {
-    world.dispatcher.add(makeEndpoint({ id, events }), emptyPlace);
+    world.serve(makeEndpoint({ id, events }));
   }
   world.publish('order.paid');
   expect(world.out.map(({ turn }) => turn.receiver.id).toSorted()).toEqual(['all', 'orders']);
@@ -28,8 +30,8 @@ test('an event goes to the endpoints whose patterns ask for it, and to no other'
 
 test('an addressed event goes to its endpoint alone, whatever its patterns, and is in nobody’s line or backlog', () => {
   const world = driveDispatcher({ shares: { fast: 5, slow: 1 } });
-  world.dispatcher.add(makeEndpoint({ id: 'crm', events: ['order.*'] }), emptyPlace);
-  world.dispatcher.add(makeEndpoint({ id: 'all', events: ['*'] }), emptyPlace);
+  world.serve(makeEndpoint({ id: 'crm', events: ['order.*'] }));
+  world.serve(makeEndpoint({ id: 'all', events: ['*'] }));
   world.publish('webhook.test', { addressedTo: 'crm' });
   expect(world.readingSide.map(({ id }) => id)).toEqual(['crm']);
   world.readingSide.shift()!.done([itemAt(1)]);
@@ -42,15 +44,13 @@ test('an addressed event goes to its endpoint alone, whatever its patterns, and 
 
 test('the log may not have a gap', () => {
   const world = driveDispatcher({ position: 7 });
-  expect(() => world.dispatcher.offer([{ position: 9, id: 'x', type: 'a.b', addressedTo: null, payload: '' }])).toThrow(
-    'read 9 after 7',
-  );
+  expect(() => world.dispatcher.offer([entryAt(9)])).toThrow('read 9 after 7');
 });
 
 test('a hung endpoint delays no quick one, however many hang', () => {
   const world = driveDispatcher({ shares: { fast: 2, slow: 1 } });
-  for (let n = 0; n < 6; n += 1) world.dispatcher.add(makeEndpoint({ id: `hung-${n}`, events: ['a.a'] }), emptyPlace);
-  world.dispatcher.add(makeEndpoint({ id: 'quick', events: ['b.b'] }), emptyPlace);
+  for (let n = 0; n < 6; n += 1) world.serve(makeEndpoint({ id: `hung-${n}`, events: ['a.a'] }));
+  world.serve(makeEndpoint({ id: 'quick', events: ['b.b'] }));
   world.publish('a.a');
   expect(world.out).toHaveLength(2);
   world.publish('b.b');
@@ -68,7 +68,7 @@ test('a hung endpoint delays no quick one, however many hang', () => {
 
 test('an endpoint that was slow comes back through the slow share, until a turn of its is quick', () => {
   const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
-  for (const id of ['one', 'two']) world.dispatcher.add(makeEndpoint({ id, events: [`${id}.*`] }), emptyPlace);
+  for (const id of ['one', 'two']) world.serve(makeEndpoint({ id, events: [`${id}.*`] }));
   world.publish('one.a');
   world.pass(250);
   world.publish('two.a');
@@ -91,7 +91,7 @@ test('an endpoint that was slow comes back through the slow share, until a turn 
 
 test('waiting for a retry takes no slot', () => {
   const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
-  for (const id of ['one', 'two']) world.dispatcher.add(makeEndpoint({ id, events: [`${id}.*`] }), emptyPlace);
+  for (const id of ['one', 'two']) world.serve(makeEndpoint({ id, events: [`${id}.*`] }));
   world.publish('one.a');
   world.turnOf('one').end(retrying(5_000));
   expect(world.dispatcher.running).toBe(0);
@@ -103,34 +103,53 @@ test('waiting for a retry takes no slot', () => {
   expect(world.turnOf('one').turn.attemptsBefore).toBe(1);
 });
 
-test('a paused endpoint’s turn is told to stop, and nothing is begun until it is resumed', () => {
+test('a paused endpoint’s turn is told to stop, and nothing is begun until it is read as resumed', () => {
   const world = driveDispatcher();
-  world.dispatcher.add(makeEndpoint(), emptyPlace);
+  world.serve(makeEndpoint());
   world.publish('a.a');
   world.publish('a.b');
-  world.dispatcher.pause('crm', 'admin');
+  world.dispatcher.refresh('crm');
   expect(world.interrupted).toEqual([world.turnOf('crm').turn.slot]);
+  expect(world.reloading).toEqual([]);
   world.deliver('crm');
+  const settled = { ...emptyPlace, settled: new Set([1]) };
+  world.reloadAs({ ...settled, backlog: 1, pauseReason: 'admin' });
   world.publish('a.c');
   world.pass(1_000_000);
   expect(world.out).toEqual([]);
-  world.dispatcher.resume('crm', 1);
+  world.dispatcher.refresh('crm');
+  world.reloadAs({ ...settled, backlog: 2, resumes: 1 });
   expect(world.deliver('crm')).toEqual([2, 3]);
 });
 
 test('a resume ends a wait for a retry', () => {
   const world = driveDispatcher();
-  world.dispatcher.add(makeEndpoint(), emptyPlace);
+  world.serve(makeEndpoint());
   world.publish('a.a');
   world.turnOf('crm').end(retrying(3_600_000));
-  world.dispatcher.pause('crm', 'admin');
-  world.dispatcher.resume('crm', 1);
+  world.dispatcher.refresh('crm');
+  world.reloadAs({ ...emptyPlace, resumes: 1, backlog: 1 });
+  expect(world.turnOf('crm').turn).toMatchObject({ attemptsBefore: 0, resumes: 1 });
+  world.deliver('crm');
+  world.pass(3_600_000);
+  expect(world.begun).toHaveLength(2);
+});
+
+test('a 410 from before a resume pauses nothing, and its attempt does not count', () => {
+  const world = driveDispatcher();
+  world.serve(makeEndpoint());
+  world.publish('a.a');
+  world.dispatcher.refresh('crm');
+  const gone = { ...retrying(9_000).failure!, attempt: 5, gone: true };
+  world.turnOf('crm').end({ settled: 0, failure: gone });
+  expect(world.out).toEqual([]);
+  world.reloadAs({ ...emptyPlace, resumes: 1, backlog: 1 });
   expect(world.turnOf('crm').turn).toMatchObject({ attemptsBefore: 0, resumes: 1 });
 });
 
 test('a changed filter reads again from the first that is not settled, and the running turn is told to stop', () => {
   const world = driveDispatcher();
-  world.dispatcher.add(makeEndpoint({ events: ['*'] }), emptyPlace);
+  world.serve(makeEndpoint({ events: ['*'] }));
   for (const type of ['a.a', 'b.b', 'a.a', 'b.b']) world.publish(type);
   world.dispatcher.configure(makeEndpoint({ events: ['b.*', 'c.*'] }));
   expect(world.interrupted).toHaveLength(1);
@@ -145,7 +164,7 @@ test('a changed filter reads again from the first that is not settled, and the r
 
 test('a new type reaches an endpoint by its changed filter, not by the routes of before', () => {
   const world = driveDispatcher();
-  world.dispatcher.add(makeEndpoint({ events: ['a.*'] }), emptyPlace);
+  world.serve(makeEndpoint({ events: ['a.*'] }));
   world.publish('b.b');
   world.dispatcher.configure(makeEndpoint({ events: ['b.*'] }));
   expect(world.dispatcher.actor('crm')!.live).toBe(true);
@@ -156,7 +175,7 @@ test('a new type reaches an endpoint by its changed filter, not by the routes of
 test('an endpoint behind reads on in pages, and goes over to live events without a gap or a repeat', () => {
   const world = driveDispatcher();
   for (let n = 0; n < 10; n += 1) world.publish('a.a');
-  world.dispatcher.add(makeEndpoint(), { ...emptyPlace, cursor: 3, previous: 3, backlog: 7 });
+  world.serve(makeEndpoint(), { ...emptyPlace, cursor: 3, previous: 3, backlog: 7 });
   expect(world.reading.map(({ after }) => after)).toEqual([3]);
   world.publish('a.a');
   world.answerRead(4);
@@ -172,7 +191,7 @@ test('an endpoint behind reads on in pages, and goes over to live events without
 test('a read that failed is made again after a while, not at once', () => {
   const world = driveDispatcher();
   world.publish('a.a');
-  world.dispatcher.add(makeEndpoint(), emptyPlace);
+  world.serve(makeEndpoint());
   world.reading.shift()!.done([]);
   expect(world.reading).toEqual([]);
   world.pass(1_000);
@@ -183,7 +202,7 @@ test('a read that failed is made again after a while, not at once', () => {
 test('events that lie before the place of a new endpoint are not in its backlog, though they are read after it', () => {
   // The place was given at the log's end, position 5, which the dispatcher has not reached yet.
   const world = driveDispatcher({ position: 2 });
-  world.dispatcher.add(makeEndpoint(), { ...emptyPlace, cursor: 5, backlog: 0 });
+  world.serve(makeEndpoint(), { ...emptyPlace, cursor: 5, backlog: 0 });
   for (let n = 3; n <= 6; n += 1) world.publish('a.a');
   expect(world.dispatcher.actor('crm')!.backlog).toBe(1);
   expect(world.deliver('crm')).toEqual([6]);
@@ -192,7 +211,7 @@ test('events that lie before the place of a new endpoint are not in its backlog,
 
 test('a removed endpoint is told to stop and gets nothing more; what waits for a slot is dropped', () => {
   const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
-  for (const id of ['one', 'two']) world.dispatcher.add(makeEndpoint({ id }), emptyPlace);
+  for (const id of ['one', 'two']) world.serve(makeEndpoint({ id }));
   world.publish('a.a');
   world.dispatcher.remove('one');
   world.dispatcher.remove('two');
@@ -205,38 +224,37 @@ test('a removed endpoint is told to stop and gets nothing more; what waits for a
 
 test('an endpoint added again waits until its old turn is over', () => {
   const world = driveDispatcher();
-  world.dispatcher.add(makeEndpoint(), emptyPlace);
+  world.serve(makeEndpoint());
   world.publish('a.a');
   world.dispatcher.remove('crm');
-  world.dispatcher.add(makeEndpoint(), { ...emptyPlace, generation: 2, cursor: 1 });
+  world.dispatcher.add(makeEndpoint(), aLease);
+  world.dispatcher.load('crm', { ...emptyPlace, generation: 2, cursor: 1 });
   world.publish('a.b');
   world.pass(1_000);
   expect(world.begun).toHaveLength(1);
   world.deliver('crm');
-  for (const id of world.reloading) world.dispatcher.load(id, { ...emptyPlace, generation: 2, cursor: 1, backlog: 1 });
-  while (world.reading.length > 0) world.answerRead();
+  world.reloadAs({ ...emptyPlace, generation: 2, cursor: 1, backlog: 1 });
   expect(world.turnOf('crm').turn).toMatchObject({ generation: 2, events: [{ position: 2 }] });
 });
 
 test('one whose place was kept, as by a missing file, does not send again what its old turn delivered meanwhile', () => {
   const world = driveDispatcher();
-  world.dispatcher.add(makeEndpoint(), emptyPlace);
+  world.serve(makeEndpoint());
   world.publish('a.a');
   world.publish('a.b');
   world.dispatcher.remove('crm');
   // The row of the request on the wire is not there yet when the place is read.
-  world.dispatcher.add(makeEndpoint(), { ...emptyPlace, backlog: 2 });
+  world.dispatcher.add(makeEndpoint(), aLease);
+  world.dispatcher.load('crm', { ...emptyPlace, backlog: 2 });
   while (world.reading.length > 0) world.answerRead();
   world.deliver('crm');
-  const place = { ...emptyPlace, settled: new Set([1]), backlog: 1 };
-  for (const id of world.reloading) world.dispatcher.load(id, place);
-  while (world.reading.length > 0) world.answerRead();
+  world.reloadAs({ ...emptyPlace, settled: new Set([1]), backlog: 1 });
   expect(sent(world, 'crm')).toEqual([[1], [2]]);
 });
 
 test('after a lost turn the rows are read again before anything is sent', () => {
   const world = driveDispatcher();
-  world.dispatcher.add(makeEndpoint(), emptyPlace);
+  world.serve(makeEndpoint());
   for (const type of ['a.a', 'a.b']) world.publish(type);
   world.turnOf('crm').end(null);
   world.publish('a.c');
@@ -247,40 +265,9 @@ test('after a lost turn the rows are read again before anything is sent', () => 
   expect(world.deliver('crm')).toEqual([2, 3]);
 });
 
-test('a pause that comes while the rows are read again holds, though they were read before it', () => {
-  const world = driveDispatcher();
-  world.dispatcher.add(makeEndpoint(), emptyPlace);
-  world.publish('a.a');
-  world.turnOf('crm').end(null);
-  const readBefore = { ...emptyPlace, backlog: 1 };
-  world.dispatcher.pause('crm', 'admin');
-  world.dispatcher.load('crm', readBefore);
-  // Whether it keeps what it was told or reads again: what is stored by now says paused.
-  for (const id of world.reloading.slice(1)) world.dispatcher.load(id, { ...readBefore, pauseReason: 'admin' });
-  while (world.reading.length > 0) world.answerRead();
-  expect(world.out).toEqual([]);
-  world.dispatcher.resume('crm', 1);
-  while (world.reading.length > 0) world.answerRead();
-  expect(world.deliver('crm')).toEqual([1]);
-});
-
-test('a resume that comes while the rows are read again holds, though they were read before it', () => {
-  const world = driveDispatcher();
-  world.dispatcher.add(makeEndpoint(), emptyPlace);
-  world.publish('a.a');
-  world.dispatcher.pause('crm', 'admin');
-  world.turnOf('crm').end(null);
-  const readBefore = { ...emptyPlace, pauseReason: 'admin' as const, backlog: 1 };
-  world.dispatcher.resume('crm', 1);
-  world.dispatcher.load('crm', readBefore);
-  for (const id of world.reloading.slice(1)) world.dispatcher.load(id, { ...emptyPlace, resumes: 1, backlog: 1 });
-  while (world.reading.length > 0) world.answerRead();
-  expect(world.turnOf('crm').turn).toMatchObject({ resumes: 1, events: [{ position: 1 }] });
-});
-
 test('stopped, it begins nothing more and tells every turn to stop', () => {
   const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
-  for (const id of ['one', 'two']) world.dispatcher.add(makeEndpoint({ id }), emptyPlace);
+  for (const id of ['one', 'two']) world.serve(makeEndpoint({ id }));
   world.publish('a.a');
   world.publish('a.b');
   world.dispatcher.stop();

@@ -1,29 +1,23 @@
 // A dispatcher whose every port is worked by hand: nothing ends, arrives or elapses unless the test says so.
 
 import { createDispatcher } from '../../src/dispatch/dispatcher.ts';
+import type { LeaseRef } from '../../src/dispatch/leases.ts';
 import type { Place } from '../../src/dispatch/place.ts';
 import type { SideQuestion, StoredSideItem } from '../../src/dispatch/side-list.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
+import { type Gap, pastGap } from '../../src/log/gaps.ts';
+import type { Endpoint } from '../../src/settings/endpoint.ts';
 import type { Turn, TurnReport } from '../../src/worker/turn.ts';
 import { entryAt } from '../log/made-up-entries.ts';
-
-export const emptyPlace: Place = {
-  generation: 1,
-  resumes: 0,
-  pauseReason: null,
-  cursor: 0,
-  previous: 0,
-  settled: new Set(),
-  retry: null,
-  sideWaits: false,
-  backlog: 0,
-  backlogIsFloor: false,
-  lastError: null,
-};
+import { aLease, emptyPlace } from './made-up-actors.ts';
 
 export type Out = { turn: Turn; end(report: TurnReport | null): void };
 
-export function driveDispatcher({ position = 0, shares = { fast: 2, slow: 1 } } = {}) {
+export function driveDispatcher({
+  position = 0,
+  shares = { fast: 2, slow: 1 },
+  gaps = [],
+}: { position?: number; shares?: { fast: number; slow: number }; gaps?: readonly Gap[] } = {}) {
   const log: LogEntry[] = [];
   /** Turns that are out, in the order in which they began. */
   const out: Out[] = [];
@@ -32,6 +26,8 @@ export function driveDispatcher({ position = 0, shares = { fast: 2, slow: 1 } } 
   const reading: { after: number; done(page: readonly LogEntry[]): void }[] = [];
   const readingSide: { id: string; question: SideQuestion; done(items: readonly StoredSideItem[] | null): void }[] = [];
   const reloading: string[] = [];
+  const seen = { idle: 0 };
+  let trusts: (lease: LeaseRef) => boolean = () => true;
   let timers: { at: number; callback: () => void }[] = [];
   let now = 0;
 
@@ -62,6 +58,11 @@ export function driveDispatcher({ position = 0, shares = { fast: 2, slow: 1 } } 
       readPage: (after, done) => reading.push({ after, done }),
       readSide: (id, question, done) => readingSide.push({ id, question, done }),
       reload: (endpointId) => reloading.push(endpointId),
+      trusts: (lease) => trusts(lease),
+      pastGap: (at) => pastGap(gaps, at),
+      idle() {
+        seen.idle += 1;
+      },
     },
   });
 
@@ -74,6 +75,23 @@ export function driveDispatcher({ position = 0, shares = { fast: 2, slow: 1 } } 
     reading,
     readingSide,
     reloading,
+    seen,
+    /** Begins an endpoint, whose place is read at once. */
+    serve(endpoint: Endpoint, place: Place = emptyPlace, lease = aLease): void {
+      dispatcher.add(endpoint, lease);
+      if (reloading.at(-1) !== endpoint.id) throw new Error(`nobody asked for the place of ${endpoint.id}`);
+      reloading.pop();
+      dispatcher.load(endpoint.id, place);
+    },
+    /** Reads the place of each endpoint that has to be read again, and the pages that this makes it read. */
+    reloadAs(place: Place): void {
+      for (const id of reloading.splice(0)) dispatcher.load(id, place);
+      while (reading.length > 0) this.answerRead();
+    },
+    /** Which leases are trusted from now on. */
+    trust(which: (lease: LeaseRef) => boolean): void {
+      trusts = which;
+    },
     publish(type: string, given: Partial<LogEntry> = {}): number {
       const entry = entryAt(position + log.length + 1, { type, ...given });
       log.push(entry);

@@ -1,14 +1,15 @@
 import { expect, test } from 'vitest';
 import { entryAt } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
-import { driveDispatcher, emptyPlace } from './hand-driven-dispatcher.ts';
+import { driveDispatcher } from './hand-driven-dispatcher.ts';
+import { aLease, emptyPlace } from './made-up-actors.ts';
 
 test('an endpoint that lags behind large events reads on when it has room for one, and not before', () => {
   const behind = 200;
   const large = 'x'.repeat(8 * 1024);
   const log = Array.from({ length: behind }, (_, index) => entryAt(index + 1, { type: 'order.paid', payload: large }));
   const world = driveDispatcher({ position: behind });
-  world.dispatcher.add(makeEndpoint({ id: 'crm', events: ['*'] }), emptyPlace);
+  world.serve(makeEndpoint({ id: 'crm', events: ['*'] }));
   const delivered: number[] = [];
   for (let step = 0; step < 1_000 && delivered.length < behind; step += 1) {
     const read = world.reading.shift();
@@ -22,15 +23,15 @@ test('an endpoint that lags behind large events reads on when it has room for on
 test('one that is added again without a known place waits for the turn of its former self', () => {
   const world = driveDispatcher();
   const crm = makeEndpoint({ id: 'crm', events: ['*'] });
-  world.dispatcher.add(crm, emptyPlace);
+  world.serve(crm);
   world.publish('order.paid');
   world.dispatcher.remove('crm');
-  world.dispatcher.add(crm, null);
+  world.dispatcher.add(crm, aLease);
   world.dispatcher.load('crm', { ...emptyPlace, generation: 2, cursor: 1 });
   world.publish('order.sent');
   expect(world.out).toHaveLength(1);
   world.deliver('crm');
-  expect(world.reloading).toEqual(['crm', 'crm']);
+  expect(world.reloading).toEqual(['crm']);
   world.dispatcher.load('crm', { ...emptyPlace, generation: 2, cursor: 1 });
   world.reading.shift()!.done(world.log.slice(1));
   expect(world.turnOf('crm').turn).toMatchObject({ generation: 2, events: [{ position: 2 }] });

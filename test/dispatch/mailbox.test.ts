@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createMailbox } from '../../src/dispatch/mailbox.ts';
-import type { LogEntry } from '../../src/log/entry.ts';
+import { entryAt } from '../log/made-up-entries.ts';
 
 const letter = (position: number, bytes = 2) => {
-  const entry: LogEntry = { position, id: `${position}`, type: 'a.b', addressedTo: null, payload: 'x'.repeat(bytes) };
-  return { entry, previous: position - 1 };
+  return { entry: entryAt(position, { payload: 'x'.repeat(bytes) }), previous: position - 1 };
 };
 
 test('it is full after 256 events', () => {

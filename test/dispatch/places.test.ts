@@ -1,8 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { Actor } from '../../src/dispatch/actor.ts';
-import { createCursorWriter } from '../../src/dispatch/cursors.ts';
+import type { Actor } from '../../src/dispatch/actor.ts';
+import { createCursorWriter } from '../../src/dispatch/cursor-writer.ts';
+import { writeCursors } from '../../src/dispatch/cursors.ts';
+import type { PlaceQuestion } from '../../src/dispatch/loads.ts';
 import type { Place } from '../../src/dispatch/place.ts';
 import { loadPlaces } from '../../src/dispatch/places.ts';
 import { newId } from '../../src/model/new-id.ts';
@@ -10,11 +13,21 @@ import { openOrm } from '../../src/model/orm.ts';
 import { SideItem } from '../../src/model/side-item.ts';
 import type { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { compilePatterns } from '../../src/policy/routing.ts';
+import { shardOf } from '../../src/policy/shards.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 import { storeCursor } from '../api/stored-rows.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
-import { type Attempted, type StoredEvent, clearTables, storeAttempts, storeLog } from './stored-log.ts';
+import { startActor } from './made-up-actors.ts';
+import {
+  type Attempted,
+  type StoredEvent,
+  clearTables,
+  serverOf,
+  storeAttempts,
+  storeGap,
+  storeLog,
+} from './stored-log.ts';
 
 let database: TestDatabase;
 let orm: MikroORM;
@@ -27,10 +40,42 @@ afterAll(async () => {
   await orm.close(true);
   await database[Symbol.asyncDispose]();
 });
-beforeEach(() => clearTables(orm));
+/** Clears the tables, and gives all leases to me. */
+async function clear(): Promise<void> {
+  await clearTables(orm);
+  await orm.em.fork().execute('update webhook_leases set owner = ?, epoch = ?', [me, epoch]);
+}
+beforeEach(clear);
+
+const me = randomUUID();
+const epoch = 6;
+
+const asMine = (endpoint: Endpoint): PlaceQuestion => ({
+  endpoint,
+  lease: { index: shardOf(endpoint.id), epoch },
+});
 
 async function load(head: number, endpoint: Endpoint = makeEndpoint()): Promise<Place> {
-  return (await loadPlaces(orm, [endpoint], head)).get('crm')!;
+  return (await loadPlaces(orm, me, [asMine(endpoint)], head)).get('crm')!;
+}
+
+/** Writes an actor's place, if it is one that may be written. */
+async function write(actor: Actor, dispatched: number): Promise<void> {
+  const server = await serverOf(orm);
+  const written = Promise.withResolvers<void>();
+  const writer = createCursorWriter({
+    ports: {
+      schedule: () => () => {},
+      writeCursors: (rows, done) => void writeCursors(orm, rows, server).then(done, written.reject),
+    },
+    owner: me,
+    actors: () => [actor],
+    dispatched: () => dispatched,
+    mayWrite: () => true,
+    onRefused: (id) => written.reject(new Error(`the place of ${id} was refused`)),
+  });
+  writer.writeNow([actor], written.resolve);
+  await written.promise;
 }
 
 const cursorAt = (position: number, given: Partial<WebhookCursor> = {}) =>
@@ -41,7 +86,7 @@ test('an endpoint has its place, a disabled one and one that never had any have 
   await cursorAt(2, { generation: 7, previous: 1, resumes: 3, pauseReason: 'gone', lastError: 'HTTP 410' });
   await storeCursor(orm, { endpointId: 'disabled', position: null, pauseReason: 'admin' });
   const endpoints = ['crm', 'disabled', 'unknown'].map((id) => makeEndpoint({ id }));
-  const places = await loadPlaces(orm, endpoints, 3);
+  const places = await loadPlaces(orm, me, endpoints.map(asMine), 3);
   expect([...places.keys()]).toEqual(['crm']);
   expect(places.get('crm')).toEqual({
     generation: 7,
@@ -105,7 +150,7 @@ test('after a resume attempts are counted anew, and what it waited for is over',
   await cursorAt(0, { resumes: 1 });
   await storeAttempts(orm, [{ event: event!, status: 'retrying', attemptCount: 4, waitMs: 60_000, resumes: 0 }]);
   expect((await load(1)).retry).toBeNull();
-  await clearTables(orm);
+  await clear();
   const [again] = await storeLog(orm, ['a.a']);
   await cursorAt(0, { resumes: 1 });
   await storeAttempts(orm, [
@@ -115,12 +160,39 @@ test('after a resume attempts are counted anew, and what it waited for is over',
   expect((await load(1)).retry).toEqual({ position: 1, attempts: 1, waitMs: 0 });
 });
 
+test.each([
+  [9, 9],
+  [10, 2_000],
+  [50, 2_000],
+  [2_001, 2_001],
+])('a place at %d counts as one at %d: no event is in the gap between', async (position, cursor) => {
+  await storeLog(orm, Array<string>(10).fill('a.a'));
+  await storeGap(orm, 11, 2_000);
+  await storeLog(orm, ['a.a', 'a.a'], 2_000);
+  await cursorAt(position, { previous: 9 });
+  expect(await load(2_002)).toMatchObject({ cursor, previous: 9, backlog: position === 9 ? 3 : 2_002 - cursor });
+});
+
+test('rows of a tail that the database has lost settle nothing, also where their positions were given again', async () => {
+  const [first] = await storeLog(orm, ['a.a']);
+  await cursorAt(1);
+  await storeAttempts(orm, [
+    { event: first! },
+    { event: { ...first!, id: newId(), position: 2 } },
+    { event: { ...first!, id: newId(), position: 500 }, status: 'retrying', waitMs: 60_000 },
+  ]);
+  await storeLog(orm, ['a.a', 'a.a'], 1);
+  await storeGap(orm, 4, 2_000);
+  await storeLog(orm, ['a.a'], 2_000);
+  expect(await load(2_001)).toMatchObject({ cursor: 1, settled: new Set(), retry: null, backlog: 3 });
+});
+
 test('a place tells whether there are tests or replays to read', async () => {
   const [event] = await storeLog(orm, ['webhook.test']);
   await cursorAt(1);
   await storeCursor(orm, { endpointId: 'other', position: 1 });
   await orm.em.fork().insert(SideItem, { id: newId(), endpointId: 'other', eventId: event!.id, origin: 'test' });
-  const places = await loadPlaces(orm, [makeEndpoint(), makeEndpoint({ id: 'other' })], 1);
+  const places = await loadPlaces(orm, me, [makeEndpoint(), makeEndpoint({ id: 'other' })].map(asMine), 1);
   expect([...places].map(([id, { sideWaits, backlog }]) => [id, sideWaits, backlog])).toEqual([
     ['crm', false, 0],
     ['other', true, 0],
@@ -158,7 +230,7 @@ function waiting(
 test('the backlog after a crash is what waits, counted one by one, also under a changed filter', async () => {
   await fc.assert(
     fc.asyncProperty(history, async (given) => {
-      await clearTables(orm);
+      await clear();
       const log = await storeLog(orm, given.log);
       const head = log.length;
       const position = Math.min(given.position, head);
@@ -195,8 +267,8 @@ test('a place that is read, written back and read again has the same backlog, pa
     for (const start of ['the first', 'the second', 'the third']) {
       const place = await load(10);
       expect({ start, backlog: place.backlog }).toEqual({ start, backlog: 5 });
-      const actor = new Actor(makeEndpoint(), () => true, place, 0);
-      await createCursorWriter(orm).write([actor], 10);
+      const actor = startActor(makeEndpoint(), place, { index: shardOf('crm'), epoch });
+      await write(actor, 10);
     }
   }
 });

@@ -7,10 +7,11 @@ import { WebhookEvent } from '../../src/model/webhook-event.ts';
 
 export type StoredEvent = { id: string; position: number; type: string; addressedTo: string | null };
 
-/** Stores events of these types at the positions from 1; `webhook.test` ones are addressed to `crm`. */
-export async function storeLog(orm: MikroORM, types: readonly string[]): Promise<StoredEvent[]> {
+/** Stores events of these types at the positions after `after`; `webhook.test` ones are addressed to `crm`. */
+export async function storeLog(orm: MikroORM, types: readonly string[], after = 0): Promise<StoredEvent[]> {
   const events = types.map((type, index) => {
-    return { id: randomUUIDv7(), position: index + 1, type, addressedTo: type === 'webhook.test' ? 'crm' : null };
+    const addressedTo = type === 'webhook.test' ? 'crm' : null;
+    return { id: randomUUIDv7(), position: after + index + 1, type, addressedTo };
   });
   const at = new Date();
   if (events.length > 0) {
@@ -19,7 +20,7 @@ export async function storeLog(orm: MikroORM, types: readonly string[]): Promise
       events.map((event) => ({ ...event, subject: null, payload: '{}', createdAt: at, positionedAt: at }) as never),
     );
   }
-  await orm.em.fork().execute('update webhook_log_head set position = ?', [types.length]);
+  await orm.em.fork().execute('update webhook_log_head set position = ?', [after + types.length]);
   return events;
 }
 
@@ -65,9 +66,24 @@ export async function storeAttempts(orm: MikroORM, attempts: readonly Attempted[
   await orm.em.fork().insertMany(WebhookDelivery, rows);
 }
 
+/** Goes on above a gap, as a log does whose database has lost its tail. */
+export async function storeGap(orm: MikroORM, first: number, last: number): Promise<void> {
+  await orm.em.fork().execute('insert into webhook_log_gaps (first, last) values (?, ?)', [first, last]);
+  await orm.em.fork().execute('update webhook_log_head set position = ?', [last]);
+}
+
 export async function clearTables(orm: MikroORM): Promise<void> {
   await orm.em.fork().execute(
-    `truncate webhook_events, webhook_deliveries, webhook_cursors, webhook_side_items;
-     update webhook_log_head set position = 0`,
+    `truncate webhook_events, webhook_deliveries, webhook_cursors, webhook_side_items, webhook_configurations,
+       webhook_log_gaps;
+     update webhook_log_head set position = 0, configuration = 0;
+     update webhook_controls set version = 0;
+     update webhook_leases set owner = null`,
   );
+}
+
+/** The database server, as a beat tells of it. */
+export async function serverOf(orm: MikroORM): Promise<string> {
+  const [row] = await orm.em.fork().execute<[{ server: string }]>('select pg_postmaster_start_time()::text as server');
+  return row.server;
 }

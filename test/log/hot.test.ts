@@ -13,23 +13,16 @@ import { entriesFrom, entryAt } from './made-up-entries.ts';
 const newKey = () => `tidings:test:${randomUUID()}:events`;
 
 /** A log of its own on the shared server, or on another; what it was told goes into the lists. */
-async function open({
-  url = inject('valkeyUrl'),
-  key = newKey(),
-  moveTo = null,
-}: { url?: string; key?: string; moveTo?: string | null } = {}) {
+async function open({ url = inject('valkeyUrl'), key = newKey() }: { url?: string; key?: string } = {}) {
   const changes: boolean[] = [];
-  const refused: LogEntry[] = [];
+  const contradictions: LogEntry[] = [];
   const hot = await openHotLog({
     url,
     key,
     onChange: (ready) => changes.push(ready),
-    verify: (found) => {
-      refused.push(found);
-      return Promise.resolve(moveTo);
-    },
+    onContradiction: (found) => contradictions.push(found),
   });
-  return { hot, key, changes, refused, [Symbol.asyncDispose]: () => hot[Symbol.asyncDispose]() };
+  return { hot, key, changes, contradictions, [Symbol.asyncDispose]: () => hot[Symbol.asyncDispose]() };
 }
 
 function connect(url: string = inject('valkeyUrl')): Redis {
@@ -56,7 +49,10 @@ const text = fc.oneof(word, fc.string({ unit: 'binary' }), fc.string({ unit: 'gr
 test('an entry reads back as it was appended: any text, addressed or not', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.record({ type: text, addressedTo: fc.option(word), payload: text }), { minLength: 1, maxLength: 20 }),
+      fc.array(fc.record({ type: text, addressedTo: fc.option(word), configuration: fc.nat(), payload: text }), {
+        minLength: 1,
+        maxLength: 20,
+      }),
       fc.integer({ min: 1, max: 2 ** 50 }),
       async (made, first) => {
         await using log = await open();
@@ -77,15 +73,26 @@ test('the position of an entry is its id in the stream', async () => {
   expect(stored.map(([id]) => id)).toEqual(['41-0', '42-0']);
 });
 
-test('a position that is taken keeps its first entry, and what stands there is told', async () => {
+test('a position that is taken keeps its first entry, and what stands there is told if it is another one', async () => {
   await using log = await open();
   log.hot.append(entriesFrom(1, 3));
   await readAll(log.hot, 0, 3);
+  log.hot.append(entriesFrom(2, 2));
   log.hot.append([entryAt(3, { id: 'another', payload: 'another' }), entryAt(4)]);
   expect(await readAll(log.hot, 0, 4)).toEqual(entriesFrom(1, 4));
-  await eventually(() => log.refused.length === 1);
-  expect(log.refused).toEqual([entryAt(3)]);
+  await eventually(() => log.contradictions.length === 1);
+  expect(log.contradictions).toEqual([entryAt(3)]);
   expect(log.hot.ready).toBe(true);
+});
+
+test('an entry that comes after one behind it contradicts nothing', async () => {
+  await using log = await open();
+  log.hot.append([entryAt(1), entryAt(3)]);
+  log.hot.append([entryAt(2)]);
+  log.hot.append([entryAt(3, { id: 'another' })]);
+  await eventually(() => log.contradictions.length === 1);
+  expect(log.contradictions).toEqual([entryAt(3)]);
+  expect(await readAll(log.hot, 0, 2)).toEqual([entryAt(1), entryAt(3)]);
 });
 
 test('two logs on one Valkey do not mix', async () => {
@@ -97,18 +104,45 @@ test('two logs on one Valkey do not mix', async () => {
   expect((await readAll(other.hot, 0, 1)).map(({ id }) => id)).toEqual(['other']);
 });
 
-test('a stream whose last entry is not the right one is left before anything of it is read', async () => {
-  const key = newKey();
-  {
-    await using before = await open({ key });
-    before.hot.append(entriesFrom(1, 3));
-    await readAll(before.hot, 0, 3);
-  }
-  await using log = await open({ key, moveTo: newKey() });
-  expect(log.refused).toEqual([entryAt(3)]);
-  log.hot.append([entryAt(1, { id: 'another' })]);
-  expect((await readAll(log.hot, 0, 1)).map(({ id }) => id)).toEqual(['another']);
-  expect(await connect().exists(key)).toBe(0);
+test('the last entry is that of the stream, of an earlier process too, and null where there is none', async () => {
+  await using log = await open();
+  expect(await log.hot.last()).toBeNull();
+  log.hot.append(entriesFrom(1, 3));
+  await readAll(log.hot, 0, 3);
+  await using later = await open({ key: log.key });
+  expect(await later.hot.last()).toEqual(entryAt(3));
+});
+
+test('after a change of streams nothing of the old one is read, also by a read under way, and it is removed', async () => {
+  await using log = await open();
+  await using other = await open({ key: log.key });
+  log.hot.append(entriesFrom(1, 3));
+  await readAll(log.hot, 0, 3);
+  const [read, last] = [log.hot.read(0), log.hot.last()];
+  const waiting = other.hot.read(3);
+  const next = newKey();
+  for (const { hot } of [log, other]) hot.use(next);
+  expect([await read, await last, await waiting]).toEqual([[], null, []]);
+  log.hot.append([entryAt(1_001, { id: 'another' })]);
+  expect((await readAll(other.hot, 0, 1)).map(({ id }) => id)).toEqual(['another']);
+  expect((await other.hot.last())?.id).toBe('another');
+  expect(await connect().exists(log.key)).toBe(0);
+  expect(log.contradictions).toEqual([]);
+});
+
+test('a stream that is left while Valkey is away is removed when it is back', async () => {
+  await using place = await makeEmbeddedDirectory();
+  await using valkey = await openEmbeddedValkey({ directory: place.path, log: { info() {}, warn() {} } });
+  await using log = await open({ url: valkey!.url });
+  log.hot.append([entryAt(1)]);
+  await readAll(log.hot, 0, 1);
+  const pid = Number(/process_id:(\d+)/.exec(await connect(valkey!.url).info('server'))?.[1]);
+  process.kill(pid, 'SIGSTOP');
+  log.hot.use(newKey());
+  expect(await log.hot.check()).not.toBeNull();
+  process.kill(pid, 'SIGCONT');
+  await eventually(() => log.hot.ready);
+  expect(await connect(valkey!.url).exists(log.key)).toBe(0);
 });
 
 test('more than can be on its way at once is left for the cold readers, and the next entries go', async () => {

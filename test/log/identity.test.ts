@@ -1,8 +1,9 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { contradicts, identifyLog, takeNewEpoch } from '../../src/log/identity.ts';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beginEpoch, identifyLog, streamKey } from '../../src/log/identity.ts';
+import { LogHead } from '../../src/model/log-head.ts';
 import { openOrm } from '../../src/model/orm.ts';
-import { storeEvent } from '../api/stored-rows.ts';
+import { readGaps } from '../../src/log/read-gaps.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 
 let database: TestDatabase;
@@ -16,30 +17,65 @@ afterAll(async () => {
   await orm.close(true);
   await database[Symbol.asyncDispose]();
 });
+beforeEach(async () => {
+  await orm.em.fork().execute(
+    `truncate webhook_events, webhook_log_gaps;
+       update webhook_log_head set position = 10, epoch = '1', positioned_at = '-infinity'`,
+  );
+});
+
+const headIs = (position: number) => orm.em.fork().execute('update webhook_log_head set position = ?', [position]);
+const head = async () => (await orm.em.fork().findOneOrFail(LogHead, 1)).position;
 
 test('a log gets its name once, whoever asks first, and another database another one', async () => {
-  const keys = await Promise.all(Array.from({ length: 4 }, async () => (await identifyLog(orm)).key));
+  const keys = await Promise.all(Array.from({ length: 4 }, async () => streamKey(await identifyLog(orm))));
   expect(new Set(keys).size).toBe(1);
   expect(keys[0]).toMatch(/^tidings:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:1:events$/);
   await using another = await openDatabase();
   const other = openOrm({ url: another.url, connections: 1, name: 'identity-test' });
-  expect((await identifyLog(other)).key).not.toBe(keys[0]);
+  expect(streamKey(await identifyLog(other))).not.toBe(keys[0]);
   await other.close(true);
 });
 
-test('a new epoch is another stream of the same log, for all who ask after it', async () => {
-  const { key: before } = await identifyLog(orm);
-  const { key: after } = await takeNewEpoch(orm);
-  expect(after).toBe(before.replace(':1:', ':2:'));
-  expect((await identifyLog(orm)).key).toBe(after);
+test('a new epoch is another stream of the same log, which goes on above its end and all that was known', async () => {
+  const { prefix } = await identifyLog(orm);
+  const epoch = await beginEpoch(orm, { from: '1', past: 25 });
+  expect(epoch).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  expect(await identifyLog(orm)).toEqual({ prefix, epoch });
+  expect(await head()).toBe(100_025);
+  expect(await readGaps(orm)).toEqual([{ first: 11, last: 100_025 }]);
 });
 
-test('a stream contradicts Postgres by another event at a position, or by one beyond its end, and by nothing else', async () => {
-  const { id } = await storeEvent(orm, { position: 5 });
-  await orm.em.fork().execute('update webhook_log_head set position = 5');
-  expect(await contradicts(orm, { position: 5, id })).toBe(false);
-  expect(await contradicts(orm, { position: 5, id: '0195f0a0-0000-7000-8000-000000000001' })).toBe(true);
-  expect(await contradicts(orm, { position: 6, id })).toBe(true);
-  // Long ago purged.
-  expect(await contradicts(orm, { position: 4, id })).toBe(false);
+test('of all who notice at once one begins the epoch, and all get the same one', async () => {
+  const epochs = await Promise.all([1, 2, 3, 4].map(() => beginEpoch(orm, { from: '1', past: 25 })));
+  expect(new Set(epochs).size).toBe(1);
+  expect(await head()).toBe(100_025);
+  expect(await readGaps(orm)).toHaveLength(1);
+});
+
+test('whoever knew of more than the one that was first moves the log once more, and the gap stays one', async () => {
+  const first = await beginEpoch(orm, { from: '1', past: 25 });
+  const second = await beginEpoch(orm, { from: '1', past: 200_000 });
+  expect(second).not.toBe(first);
+  expect(await head()).toBe(300_000);
+  expect(await readGaps(orm)).toEqual([{ first: 11, last: 300_000 }]);
+  // The log went on; somebody who slept through it all comes late.
+  await headIs(300_007);
+  expect(await beginEpoch(orm, { from: '1', past: 900 })).toBe(second);
+  expect(await beginEpoch(orm, { from: second, past: 300_007 })).not.toBe(second);
+  expect(await readGaps(orm)).toEqual([
+    { first: 11, last: 300_000 },
+    { first: 300_008, last: 400_007 },
+  ]);
+});
+
+test('the time of positions never goes back, though the clock did', async () => {
+  const at = async () => {
+    const [row] = await orm.em.fork().execute<[{ at: string }]>('select positioned_at as at from webhook_log_head');
+    return new Date(row.at);
+  };
+  const ahead = new Date(Date.now() + 86_400_000);
+  await orm.em.fork().execute('update webhook_log_head set positioned_at = ?', [ahead]);
+  await beginEpoch(orm, { from: '1', past: 0 });
+  expect(await at()).toEqual(ahead);
 });

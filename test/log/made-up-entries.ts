@@ -10,6 +10,7 @@ export function entryAt(position: number, given: Partial<LogEntry> = {}): LogEnt
     id: `event-${position}`,
     type: 'order.paid',
     addressedTo: null,
+    configuration: 0,
     payload: `{"n":${position}}`,
     ...given,
   };

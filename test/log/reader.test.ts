@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { LogEntry } from '../../src/log/entry.ts';
-import { type LogReaderParts, startLogReader } from '../../src/log/reader.ts';
-import { eventually } from '../support/eventually.ts';
+import { createLogReader } from '../../src/log/reader.ts';
+import { createSimulatedTime } from '../support/simulated-time.ts';
 import { entriesFrom, entryAt } from './made-up-entries.ts';
 
-const yieldToOthers = () => new Promise<void>((resolve) => setImmediate(resolve));
 const range = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 /** An entry that fails whoever looks at it without end: a loop that waits for nothing would hang the test run. */
@@ -21,17 +20,55 @@ function impatient(entry: LogEntry): LogEntry {
   });
 }
 
-/** Starts a reader on a made-up log; `taken` holds the positions that came, `errors` what went wrong. */
-function start(parts: Pick<LogReaderParts, 'hot' | 'cold'> & Partial<LogReaderParts>) {
+type Question<Answer> = { after: number; answer(given: Answer): void };
+
+/** A reader whose questions wait until the test answers them; `taken` holds the positions that came. */
+function start({ after = 0, hotReady = true, holdsTaken = false } = {}) {
+  const time = createSimulatedTime();
+  const hot: Question<readonly LogEntry[] | null>[] = [];
+  const pages: Question<readonly LogEntry[]>[] = [];
   const taken: number[] = [];
-  const errors: unknown[] = [];
-  const reader = startLogReader({
-    after: 0,
-    take: (entries) => void taken.push(...entries.map(({ position }) => position)),
-    onError: (error) => errors.push(error),
-    ...parts,
+  const world = { hotReady };
+  let goOn: (() => void) | null = null;
+
+  function ask<Answer>(questions: Question<Answer>[], from: number, done: (answer: Answer) => void): void {
+    const question = {
+      after: from,
+      answer(given: Answer) {
+        questions.splice(questions.indexOf(question), 1);
+        done(given);
+      },
+    };
+    questions.push(question);
+  }
+
+  const reader = createLogReader({
+    schedule: (delayMs, callback) => time.at(delayMs, callback),
+    readHot: (from, done) => ask(hot, from, done),
+    readPage: (from, done) => ask(pages, from, done),
+    hotReady: () => world.hotReady,
+    take(entries, done) {
+      taken.push(...entries.map(({ position }) => position));
+      if (holdsTaken) goOn = done;
+      else done();
+    },
   });
-  return { ...reader, taken, errors };
+  reader.start(after);
+  return {
+    ...reader,
+    hot,
+    pages,
+    taken,
+    world,
+    pass: time.pass,
+    /** Lets it go on after what it gave. */
+    goOn: () => goOn!(),
+    /** Answers the page that it asks for from a log that ends at `end`. */
+    givePage(end: number, most = 500): void {
+      const { after: from, answer } = pages[0]!;
+      answer(entriesFrom(from + 1, Math.max(0, Math.min(most, end - from))));
+    },
+  };
 }
 
 /** What the stream answers next, given what was asked; ghosts are entries that no log ever had. */
@@ -43,182 +80,164 @@ const hotAnswer = fc.oneof(
     /** Positions from the one asked for: negative ones are repeats, those above 1 leave a gap. */
     offsets: fc.array(fc.integer({ min: -3, max: 6 }), { minLength: 1, maxLength: 6 }),
     inOrder: fc.boolean(),
-    /** Rare: each one costs a pause. */
-    ghosts: fc.constantFrom(...Array<number>(39).fill(0), 2),
+    ghosts: fc.constantFrom(0, 0, 0, 2),
   }),
 );
 
 const happening = fc.record({
   publish: fc.integer({ min: 0, max: 12 }),
   tellHead: fc.boolean(),
-  hot: fc.array(hotAnswer, { maxLength: 4 }),
+  hot: hotAnswer,
+  /** What Postgres gives is less than there is, or nothing: it fails. */
+  pageSize: fc.integer({ min: 0, max: 9 }),
+  passMs: fc.constantFrom(0, 0, 300),
 });
 
-test('whatever the stream makes of it, every position is taken exactly once and in order', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(happening, { minLength: 1, maxLength: 12 }),
-      fc.integer({ min: 1, max: 9 }),
-      async (happenings, pageSize) => {
-        const end = happenings.reduce((sum, { publish }) => sum + publish, 0);
-        let committed = 0;
-        let answers: (typeof happenings)[number]['hot'] = [];
-        const hot = {
-          get ready() {
-            return answers[0] !== 'not ready' || answers.shift() === undefined;
-          },
-          async read(after: number) {
-            await yieldToOthers();
-            const answer = answers.shift() ?? 'silence';
-            if (answer === 'null') return null;
-            if (typeof answer === 'string') return [];
-            const { offsets, inOrder, ghosts } = answer;
-            const found = offsets.map((offset) => after + offset).filter((at) => at >= 1 && at <= committed);
-            if (inOrder) found.sort((one, other) => one - other);
-            const entries = [...found.map((at) => entryAt(at)), ...range(ghosts).map((at) => entryAt(end + 1 + at))];
-            return entries.map(impatient);
-          },
-        };
-        const cold = {
-          async page(after: number) {
-            await yieldToOthers();
-            return entriesFrom(after + 1, Math.min(pageSize, committed - after));
-          },
-        };
-        const reader = start({ hot, cold });
-        for (const { publish, tellHead, hot: next } of happenings) {
-          committed += publish;
-          answers = [...answers, ...next];
-          if (tellHead) reader.headIs(committed);
-          await yieldToOthers();
-        }
-        // As the heartbeat does, again and again.
-        await eventually(() => {
-          reader.headIs(end);
-          return reader.taken.length >= end || reader.errors.length > 0;
-        });
-        await yieldToOthers();
-        await reader[Symbol.asyncDispose]();
-        expect({ taken: reader.taken, errors: reader.errors }).toEqual({ taken: range(end), errors: [] });
-      },
-    ),
-    { numRuns: 150 },
+test('whatever the stream makes of it, every position is taken exactly once and in order', () => {
+  fc.assert(
+    fc.property(fc.array(happening, { minLength: 1, maxLength: 40 }), (happenings) => {
+      const end = happenings.reduce((sum, { publish }) => sum + publish, 0);
+      let committed = 0;
+      const reader = start();
+
+      function answerHot(answer: (typeof happenings)[number]['hot']): void {
+        const question = reader.hot[0]!;
+        if (answer === 'null') return question.answer(null);
+        if (typeof answer === 'string') return question.answer([]);
+        const { offsets, inOrder, ghosts } = answer;
+        const found = offsets.map((offset) => question.after + offset).filter((at) => at >= 1 && at <= committed);
+        if (inOrder) found.sort((one, other) => one - other);
+        const entries = [...found.map((at) => entryAt(at)), ...range(ghosts).map((at) => entryAt(end + 1 + at))];
+        question.answer(entries.map(impatient));
+      }
+
+      for (const { publish, tellHead, hot, pageSize, passMs } of happenings) {
+        committed += publish;
+        reader.world.hotReady = hot !== 'not ready';
+        if (tellHead) reader.headIs(committed);
+        // At most one question is under way.
+        expect(reader.hot.length + reader.pages.length).toBeLessThanOrEqual(1);
+        if (reader.hot.length > 0) answerHot(hot);
+        else if (reader.pages.length > 0) reader.givePage(committed, pageSize);
+        reader.pass(passMs);
+      }
+      // As the beat does, again and again.
+      for (let round = 0; round < 200 && reader.taken.length < end; round += 1) {
+        reader.headIs(end);
+        if (reader.hot.length > 0) reader.hot[0]!.answer([]);
+        else if (reader.pages.length > 0) reader.givePage(end, 3);
+        reader.pass(300);
+      }
+      expect(reader.taken).toEqual(range(end));
+    }),
+    { numRuns: 1_000 },
   );
 });
 
-test('an answer that repeats an entry is taken once and ends', async () => {
-  const answers = [[1, 1, 2], [3, 2, 3], [3], [5, 4, 5]];
-  const hot = {
-    ready: true,
-    async read() {
-      await yieldToOthers();
-      return (answers.shift() ?? []).map((at) => impatient(entryAt(at)));
-    },
-  };
-  const reader = start({ hot, cold: { page: async (after) => entriesFrom(after + 1, 5 - after) } });
-  await eventually(() => reader.taken.length === 5 || reader.errors.length > 0);
-  await reader[Symbol.asyncDispose]();
-  expect({ taken: reader.taken, errors: reader.errors }).toEqual({ taken: [1, 2, 3, 4, 5], errors: [] });
+test('an answer that repeats an entry is taken once and ends', () => {
+  const reader = start();
+  for (const answer of [[1, 1, 2], [3, 2, 3], [3], [5, 4, 5]]) {
+    reader.hot[0]!.answer(answer.map((at) => impatient(entryAt(at))));
+    while (reader.pages.length > 0) reader.givePage(5);
+  }
+  expect(reader.taken).toEqual([1, 2, 3, 4, 5]);
 });
 
-test('entries beyond what Postgres has are not believed, and are not asked for without pause', async () => {
-  const asked: number[] = [];
-  const hot = {
-    ready: true,
-    async read() {
-      await yieldToOthers();
-      return [entryAt(7)];
-    },
-  };
-  const cold = {
-    async page(after: number) {
-      asked.push(performance.now());
-      await yieldToOthers();
-      return entriesFrom(after + 1, 3 - after);
-    },
-  };
-  const reader = start({ hot, cold });
-  await eventually(() => asked.length >= 5);
-  await reader[Symbol.asyncDispose]();
+test('entries beyond what Postgres has are not believed, and are not asked for without pause', () => {
+  const reader = start();
+  reader.hot[0]!.answer([entryAt(7)]);
+  reader.givePage(3);
+  reader.givePage(3);
   expect(reader.taken).toEqual([1, 2, 3]);
-  expect(asked[4]! - asked[1]!).toBeGreaterThan(100);
+  expect([reader.hot, reader.pages]).toEqual([[], []]);
+  reader.pass(100);
+  expect([reader.hot, reader.pages]).toEqual([[], []]);
+  reader.pass(400);
+  expect(reader.hot.map(({ after }) => after)).toEqual([3]);
 });
 
-test('a hole in Postgres is waited for without asking all the time, and passed once it is filled', async () => {
-  const asked: number[] = [];
-  let end = 2;
-  const cold = {
-    async page(after: number) {
-      asked.push(performance.now());
-      await yieldToOthers();
-      return entriesFrom(after + 1, end - after);
-    },
-  };
-  const reader = start({ hot: null, cold });
+test('a hole in Postgres, or a read that failed, is waited for without asking all the time, and nothing is skipped', () => {
+  const reader = start({ hotReady: false });
   reader.headIs(4);
-  await eventually(() => asked.length >= 5);
-  end = 4;
-  await eventually(() => reader.taken.length === 4);
-  await reader[Symbol.asyncDispose]();
+  reader.givePage(2);
+  for (let round = 0; round < 5; round += 1) {
+    reader.givePage(2);
+    expect(reader.pages).toEqual([]);
+    reader.pass(1_000);
+  }
+  reader.givePage(4);
   expect(reader.taken).toEqual([1, 2, 3, 4]);
-  expect(asked[4]! - asked[1]!).toBeGreaterThan(100);
 });
 
-test('a gap at the tail, which no later entry shows, is found through the head', async () => {
-  const hot = {
-    ready: true,
-    async read() {
-      await yieldToOthers();
-      return [];
-    },
-  };
-  const reader = start({ hot, cold: { page: async (after) => entriesFrom(after + 1, 2 - after) } });
+test('a gap at the tail, which no later entry shows, is found through the head', () => {
+  const reader = start();
   reader.headIs(2);
-  await eventually(() => reader.taken.length === 2);
-  await reader[Symbol.asyncDispose]();
+  // Asked before the head was known.
+  reader.hot[0]!.answer([]);
+  expect(reader.pages).toEqual([]);
+  reader.hot[0]!.answer([]);
+  reader.givePage(2);
   expect(reader.taken).toEqual([1, 2]);
 });
 
-test('without a stream it sleeps until it is told of a longer log, and an earlier head is nothing new', async () => {
-  let pages = 0;
-  const cold = {
-    async page(after: number) {
-      pages += 1;
-      return entriesFrom(after + 1, Math.min(2, 10 - after));
-    },
-  };
-  const reader = start({ hot: null, cold, after: 4 });
+test('without a stream it sleeps until it is told of a longer log, and an earlier head is nothing new', () => {
+  const reader = start({ hotReady: false, after: 4 });
   reader.headIs(3);
-  await yieldToOthers();
-  expect(pages).toBe(0);
+  expect(reader.pages).toEqual([]);
   reader.headIs(8);
   reader.headIs(6);
-  await eventually(() => reader.taken.length >= 4);
-  await reader[Symbol.asyncDispose]();
+  reader.givePage(10, 2);
+  reader.givePage(10, 2);
   expect(reader.taken).toEqual([5, 6, 7, 8]);
-  expect(pages).toBe(2);
+  expect(reader.pages).toEqual([]);
 });
 
-test('a failed read is told and tried again, and nothing is skipped', async () => {
-  let fails = 1;
-  const cold = {
-    async page(after: number) {
-      if (after === 2 && fails-- > 0) throw new Error('no answer');
-      return entriesFrom(after + 1, Math.min(2, 6 - after));
-    },
-  };
-  const reader = start({ hot: null, cold });
-  reader.headIs(6);
-  await eventually(() => reader.taken.length === 6);
-  await reader[Symbol.asyncDispose]();
-  expect(reader.taken).toEqual(range(6));
-  expect(reader.errors).toHaveLength(1);
+test('a stream that becomes ready is read from the next word about the head, though the log is no longer than before', () => {
+  const reader = start({ hotReady: false });
+  reader.world.hotReady = true;
+  reader.headIs(0);
+  reader.hot[0]!.answer(entriesFrom(1, 2));
+  expect(reader.taken).toEqual([1, 2]);
 });
 
-test('it ends at once while it waits, and takes nothing more', async () => {
-  const reader = start({ hot: null, cold: { page: async (after) => entriesFrom(after + 1, 1) } });
-  await reader[Symbol.asyncDispose]();
-  reader.headIs(1);
-  await yieldToOthers();
-  expect(reader.taken).toEqual([]);
+test('nothing more is read before what it gave is taken', () => {
+  const reader = start({ holdsTaken: true });
+  reader.hot[0]!.answer(entriesFrom(1, 2));
+  reader.headIs(9);
+  reader.pass(10_000);
+  expect([reader.hot, reader.pages, reader.taken]).toEqual([[], [], [1, 2]]);
+  reader.goOn();
+  expect(reader.hot.map(({ after }) => after)).toEqual([2]);
+});
+
+test.each(['the stream', 'Postgres', 'the taking', 'a pause'] as const)(
+  'started again after another position while it waits for %s, it takes nothing of what was under way',
+  (waitsFor) => {
+    const reader = start({ holdsTaken: true, hotReady: waitsFor === 'the stream' });
+    if (waitsFor !== 'the stream') reader.headIs(3);
+    if (waitsFor === 'the taking') reader.givePage(3, 1);
+    if (waitsFor === 'a pause') reader.givePage(0);
+    const before = reader.taken.length;
+    reader.start(1_000);
+    reader.headIs(1_001);
+    if (waitsFor === 'the stream') reader.hot[0]!.answer(entriesFrom(1, 2));
+    if (waitsFor === 'Postgres') reader.givePage(3);
+    if (waitsFor === 'the taking') reader.goOn();
+    reader.pass(10_000);
+    expect(reader.taken.slice(before)).toEqual([]);
+    const asked = [...reader.hot, ...reader.pages];
+    expect(asked.map(({ after }) => after)).toEqual([1_000]);
+    asked[0]!.answer(entriesFrom(1_001, 1));
+    expect(reader.taken.slice(before)).toEqual([1_001]);
+  },
+);
+
+test.each([true, false])('once stopped it takes nothing more, and asks nothing (stream ready: %s)', (hotReady) => {
+  const reader = start({ hotReady });
+  if (!hotReady) reader.headIs(1);
+  reader.stop();
+  reader.headIs(5);
+  for (const { answer } of [...reader.hot, ...reader.pages]) answer(entriesFrom(1, 1));
+  reader.pass(10_000);
+  expect([reader.hot, reader.pages, reader.taken]).toEqual([[], [], []]);
 });

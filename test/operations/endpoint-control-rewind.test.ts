@@ -1,13 +1,13 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
+import { SideItem } from '../../src/model/side-item.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { numberAll } from '../../src/outbox/relay.ts';
 import type { Refusal } from '../../src/policy/refusal.ts';
 import { storeDelivery, storeEvent } from '../api/stored-rows.ts';
 import { clearTables } from '../dispatch/stored-log.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
-import { eventually } from '../support/eventually.ts';
 import { type Read, file, named, startControl } from './started-control.ts';
 
 let database: TestDatabase;
@@ -26,7 +26,7 @@ beforeEach(() => clearTables(orm));
 const start = (initial: Read) => startControl(orm, initial);
 const cursors = () => orm.em.fork().find(WebhookCursor, {}, { orderBy: { endpointId: 'asc' } });
 
-test('a rewind is stored while the endpoint is held, and a paused one stays paused', async () => {
+test('a rewind is stored before it is announced, and a paused endpoint stays paused', async () => {
   await storeEvent(orm);
   await storeEvent(orm);
   await numberAll(orm);
@@ -35,13 +35,13 @@ test('a rewind is stored while the endpoint is held, and a paused one stays paus
   control.told.length = 0;
   const [before] = await cursors();
   await control.rewind('crm', { position: '2' });
-  expect(control.told).toEqual(['held crm', 'released crm']);
+  expect(control.told).toEqual(['announced control crm']);
   const [after] = await cursors();
   expect(after).toMatchObject({ position: 1, pauseReason: 'admin' });
   expect(after!.generation).not.toBe(before!.generation);
 });
 
-test('a rewind that is refused does not disturb the line', async () => {
+test('a rewind that is refused is announced to nobody', async () => {
   const control = await start(file(named('crm'), named('off', { enabled: false })));
   const codeOf = (id: string, position: string) =>
     control.rewind(id, { position }).catch((error: unknown) => (error as Refusal).code);
@@ -51,28 +51,30 @@ test('a rewind that is refused does not disturb the line', async () => {
   expect(control.told).toEqual([]);
 });
 
-test('an endpoint that is disabled while a rewind waits for its turn is not rewound', async () => {
-  const control = await start(file(named('crm')));
-  const held = Promise.withResolvers<void>();
-  control.next.held = () => held.promise;
-  const rewinding = control.rewind('crm', { position: '0' }).catch((error: unknown) => (error as Refusal).code);
-  await eventually(() => control.told.includes('held crm'));
-  control.next.found = file(named('crm', { enabled: false }));
-  // The wait holds up no other change.
-  await control.reload({ dryRun: false });
-  held.resolve();
-  expect(await rewinding).toBe('CONFLICT');
-  expect(await cursors()).toMatchObject([{ position: null }]);
-  expect(control.told.at(-1)).toBe('released crm');
-});
-
-test('the endpoints of replays are told once they are stored, and how many there were is the answer', async () => {
+test('the endpoints of replays are announced once they are stored, and how many there were is the answer', async () => {
   const { id: eventId } = await storeEvent(orm);
   const { id } = await storeDelivery(orm, { eventId, endpointId: 'crm', status: 'failed' });
   const control = await start(file(named('crm'), named('off', { enabled: false })));
   expect(await control.replay({ deliveryIds: [id] })).toBe(1);
-  expect(control.told).toEqual(['stirred crm']);
+  expect(control.told).toEqual(['announced control crm']);
   const codeOf = (endpointId: string) =>
     control.replay({ endpointId, since: null, until: null }).catch((error: unknown) => (error as Refusal).code);
   expect([await codeOf('crm'), await codeOf('off'), await codeOf('no such')]).toEqual([0, 'CONFLICT', 'NOT_FOUND']);
+});
+
+test('a test is recorded for its endpoint and announced, and refused for one that is paused or disabled', async () => {
+  const control = await start(file(named('crm'), named('off', { enabled: false }), named('held')));
+  await control.pause('held');
+  control.told.length = 0;
+  const { id } = await control.sendTest('crm');
+  expect(control.told).toEqual(['announced control crm']);
+  expect(await orm.em.fork().find(SideItem, {})).toMatchObject([{ endpointId: 'crm', eventId: id, origin: 'test' }]);
+  const codeOf = (endpointId: string) =>
+    control.sendTest(endpointId).catch((error: unknown) => (error as Refusal).code);
+  expect([await codeOf('off'), await codeOf('held'), await codeOf('no such')]).toEqual([
+    'CONFLICT',
+    'CONFLICT',
+    'NOT_FOUND',
+  ]);
+  expect(await orm.em.fork().count(SideItem)).toBe(1);
 });

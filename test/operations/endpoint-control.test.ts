@@ -5,17 +5,21 @@ import { openOrm } from '../../src/model/orm.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { numberAll } from '../../src/outbox/relay.ts';
 import { Refusal } from '../../src/policy/refusal.ts';
+import { shardOf } from '../../src/policy/shards.ts';
+import { raiseControls } from '../../src/operations/controls.ts';
+import { acceptConfiguration, lockVersion } from '../../src/operations/stored-configurations.ts';
 import { storeEvent } from '../api/stored-rows.ts';
 import { clearTables } from '../dispatch/stored-log.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
-import { type Read, file, named, startControl } from './started-control.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Read, file, missing, named, startControl } from './started-control.ts';
 
 let database: TestDatabase;
 let orm: MikroORM;
 
 beforeAll(async () => {
   database = await openDatabase();
-  orm = openOrm({ url: database.url, connections: 4, name: 'control-test' });
+  orm = openOrm({ url: database.url, connections: 8, name: 'control-test' });
 });
 afterAll(async () => {
   await orm.close(true);
@@ -23,12 +27,20 @@ afterAll(async () => {
 });
 beforeEach(() => clearTables(orm));
 
-const missing: Read = { ok: true, endpoints: [], missing: true, warnings: [] };
 const start = (initial: Read) => startControl(orm, initial);
 const cursors = () => orm.em.fork().find(WebhookCursor, {}, { orderBy: { endpointId: 'asc' } });
+/** How often a shard's owner was told to look again. */
+const versionOf = async (id: string) => {
+  const [row] = await orm.em
+    .fork()
+    .execute<[{ version: number }]>('select version::int as version from webhook_controls where shard = ?', [
+      shardOf(id),
+    ]);
+  return row.version;
+};
 const places = async () => (await cursors()).map(({ endpointId, position }) => [endpointId, position]);
 
-test('a start puts the file in force: every enabled endpoint is started, at the end of what is committed', async () => {
+test('a start puts the file in force: every enabled endpoint has a place at the end of what is committed', async () => {
   await storeEvent(orm);
   await storeEvent(orm);
   const control = await start(file(named('one'), named('two', { enabled: false })));
@@ -39,7 +51,7 @@ test('a start puts the file in force: every enabled endpoint is started, at the 
   ]);
 });
 
-test('a reload tells what was added, changed and removed, and brings just that to the deliveries', async () => {
+test('a reload tells what was added, changed and removed, and is the next version', async () => {
   const control = await start(
     file(
       named('same'),
@@ -65,12 +77,16 @@ test('a reload tells what was added, changed and removed, and brings just that t
     removed: ['dropped'],
     errors: [],
   });
-  expect(control.told).toEqual(['started switched on+new; changed moved; stopped dropped+switched off', 'applied']);
+  expect(control.told).toEqual([
+    'version 2: switched on+switched off+new+new but off+moved+same',
+    // Whose places were given or taken.
+    'announced configuration dropped+new+switched off+switched on',
+  ]);
   expect(control.inForce()).toBe(control.next.found.endpoints);
-  // Read again, it is no change.
+  // Read again, it is no change, and no other version.
   control.told.length = 0;
   expect(await control.reload({ dryRun: false })).toMatchObject({ added: [], changed: [], removed: [] });
-  expect(control.told).toEqual(['started ; changed ; stopped ', 'applied']);
+  expect(control.told).toEqual(['announced configuration']);
 });
 
 test.each([
@@ -130,15 +146,16 @@ test('a missing file stops the sending and keeps every place, and the file’s r
   const before = await cursors();
   control.next.found = missing;
   expect(await control.reload({ dryRun: false })).toMatchObject({ applied: true, removed: ['one', 'two'] });
-  expect(control.told).toEqual(['started ; changed ; stopped one+two', 'applied']);
+  expect(control.told).toEqual(['version 1: aside, there is no config/webhooks.yaml']);
   expect(await cursors()).toEqual(before);
   await storeEvent(orm);
   control.next.found = file(named('one'), named('two'));
   await control.reload({ dryRun: false });
+  expect(control.told.slice(1)).toEqual(['version 1: one+two', 'announced configuration']);
   expect(await cursors()).toEqual(before);
 });
 
-test('a pause is durable before the deliveries hear of it, and a second one leaves the first reason', async () => {
+test('a pause is durable before it is announced, and a second one leaves the first reason', async () => {
   const control = await start(file(named('crm'), named('off', { enabled: false })));
   await control.pause('crm');
   await control.pause('crm');
@@ -149,7 +166,7 @@ test('a pause is durable before the deliveries hear of it, and a second one leav
   ]);
   await orm.em.fork().nativeUpdate(WebhookCursor, 'crm', { pauseReason: 'gone' });
   await control.pause('crm');
-  expect(control.told).toEqual(['paused crm admin', 'paused crm admin', 'paused off admin', 'paused crm gone']);
+  expect(control.told).toEqual(['crm', 'crm', 'off', 'crm'].map((id) => `announced control ${id}`));
   expect((await cursors())[0]!.pauseReason).toBe('gone');
 });
 
@@ -157,10 +174,12 @@ test('a resume counts once, and does nothing where there is no pause', async () 
   const control = await start(file(named('crm')));
   await control.resume('crm');
   expect(control.told).toEqual([]);
+  const before = await versionOf('crm');
   await control.pause('crm');
   await control.resume('crm');
   await control.resume('crm');
-  expect(control.told).toEqual(['paused crm admin', 'resumed crm 1']);
+  expect(control.told).toEqual(['announced control crm', 'announced control crm']);
+  expect(await versionOf('crm')).toBe(before + 2);
   expect(await cursors()).toMatchObject([{ pauseReason: null, resumes: 1 }]);
 });
 
@@ -189,21 +208,68 @@ test.each(['pause', 'resume'] as const)('%s of an endpoint that is not there is 
   expect((refusal as Refusal).code).toBe('NOT_FOUND');
 });
 
-test('one change at a time: a pause waits for the reload before it, and meets what that put in force', async () => {
+test('a change waits for the reload that ends its version, and meets what that put in force', async () => {
   const control = await start(file(named('crm')));
-  const applying = Promise.withResolvers<void>();
-  control.next.found = file(named('new'));
-  control.next.applied = () => applying.promise;
-  const reloading = control.reload({ dryRun: false });
-  const changes = [control.pause('new'), control.pause('crm'), control.resume('new')].map((change) =>
-    change.then(
-      () => 'done',
-      (error: unknown) => (error as Refusal).code,
-    ),
-  );
-  expect(await Promise.race([...changes, Promise.resolve('nothing yet')])).toBe('nothing yet');
-  applying.resolve();
-  await reloading;
-  expect(await Promise.all(changes)).toEqual(['done', 'NOT_FOUND', 'done']);
-  expect(control.told.slice(1)).toEqual(['applied', 'paused new admin', 'resumed new 1']);
+  const em = orm.em.fork();
+  await em.begin();
+  await em.execute('select 1 from webhook_configurations where version = 1 for update');
+  const pausing = control.pause('crm').catch((error: unknown) => (error as Refusal).code);
+  await eventually(async () => (await waitingForLocks()) > 0);
+  // What another instance's reload does.
+  await acceptConfiguration(em, [named('new')], { insists: true });
+  await em.commit();
+  expect(await pausing).toBe('NOT_FOUND');
+  expect(await places()).toEqual([['new', 0]]);
+  expect(control.inForce().map(({ id }) => id)).toEqual(['new']);
 });
+
+test('a reload waits for the changes that were begun under the version it ends, and leaves nothing of them behind', async () => {
+  const control = await start(file(named('crm')));
+  const em = orm.em.fork();
+  await em.begin();
+  expect(await lockVersion(em, 1)).toBe(true);
+  control.next.found = file(named('new'));
+  const reloading = control.reload({ dryRun: false });
+  await eventually(async () => (await waitingForLocks()) > 0);
+  // Positions are given all the same.
+  await storeEvent(orm);
+  expect(await numberAll(orm)).toBe(1);
+  await em.execute(`insert into webhook_cursors (endpoint_id, pause_reason) values ('crm', 'admin')
+    on conflict (endpoint_id) do update set pause_reason = 'admin'`);
+  await em.commit();
+  expect(await reloading).toMatchObject({ applied: true, removed: ['crm'] });
+  expect((await cursors()).map(({ endpointId }) => endpointId)).toEqual(['new']);
+});
+
+test('changes of endpoints of many shards at once do not lock each other out', async () => {
+  const ids = Array.from({ length: 40 }, (_, index) => `endpoint-${index}`);
+  const control = await start(file(...ids.map((id) => named(id))));
+  const touched = await Promise.all(
+    Array.from({ length: 12 }, async (_, turn) => {
+      const some = ids.filter((_id, index) => (index + turn) % 3 > 0);
+      const order = turn % 2 === 0 ? some : some.toReversed();
+      await orm.em.fork().transactional((em) => raiseControls(em, order));
+      return new Set(some.map(shardOf));
+    }),
+  );
+  await control.pause(ids[0]!);
+  const rows = await orm.em
+    .fork()
+    .execute<{ shard: number; version: number }[]>('select shard, version::int as version from webhook_controls');
+  // The start placed them all, and the last pause touched one.
+  const placed = new Set(ids.map(shardOf));
+  for (const { shard, version } of rows) {
+    const pauses = shard === shardOf(ids[0]!) ? 1 : 0;
+    const expected = (placed.has(shard) ? 1 : 0) + touched.filter((shards) => shards.has(shard)).length + pauses;
+    expect([shard, version]).toEqual([shard, expected]);
+  }
+});
+
+async function waitingForLocks(): Promise<number> {
+  const [row] = await orm.em
+    .fork()
+    .execute<[{ count: number }]>(
+      `select count(*)::int as count from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+  return row.count;
+}

@@ -2,11 +2,22 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
-import { createReadiness } from '../../src/operations/readiness.ts';
+import { type ReadinessParts, createReadiness } from '../../src/operations/readiness.ts';
 import { openDatabase } from '../support/database.ts';
 import { openPostgresProxy } from '../outbox/postgres-proxy.ts';
 
-const well = { check: () => Promise.resolve(null) };
+type Standing = ReturnType<ReadinessParts['configuration']>;
+
+const shards = Array.from({ length: 22 }, (_, index) => ({ index }));
+
+/** All is well, but for what a test says. */
+const rest = {
+  hot: { check: () => Promise.resolve(null) },
+  held: () => shards,
+  configuration: (): Standing => ({ version: 1, standsAside: null }),
+  isDraining: () => false,
+};
+const always = { configuration: { ok: true }, leases: { ok: true, detail: '22 of 64 shards' } };
 
 async function open(url?: string) {
   const database = await openDatabase();
@@ -20,9 +31,9 @@ async function open(url?: string) {
 
 test('with both servers there it is ready', async () => {
   const { orm } = await open();
-  expect(await createReadiness({ orm, hot: well, isDraining: () => false })()).toEqual({
+  expect(await createReadiness({ ...rest, orm })()).toEqual({
     status: 'ready',
-    checks: { postgres: { ok: true }, valkey: { ok: true } },
+    checks: { postgres: { ok: true }, valkey: { ok: true }, ...always },
   });
 });
 
@@ -33,9 +44,36 @@ test.each([
   ['that is not there', null, expect.stringContaining('Postgres alone')],
 ])('a Valkey %s is degraded, with what is the matter', async (_, hot, detail) => {
   const { orm } = await open();
-  expect(await createReadiness({ orm, hot, isDraining: () => false })()).toEqual({
+  expect(await createReadiness({ ...rest, orm, hot })()).toEqual({
     status: 'degraded',
-    checks: { postgres: { ok: true }, valkey: { ok: false, detail } },
+    checks: { postgres: { ok: true }, valkey: { ok: false, detail }, ...always },
+  });
+});
+
+test('it says which leases it has, the relay beside the shards', async () => {
+  const { orm } = await open();
+  const ask = async (held: { index: number }[]) => {
+    const { status, checks } = await createReadiness({ ...rest, orm, held: () => held })();
+    return [status, checks['leases']?.ok, checks['leases']?.detail];
+  };
+  expect(await ask([...shards, { index: 64 }])).toEqual(['ready', true, '22 of 64 shards, the relay']);
+  expect(await ask([{ index: 64 }])).toEqual(['ready', true, '0 of 64 shards, the relay']);
+  expect(await ask([])).toEqual(['ready', true, '0 of 64 shards']);
+});
+
+test('one that stands aside is degraded and says why, and without any configuration there is nothing to serve', async () => {
+  const { orm } = await open();
+  const ask = async (configuration: Standing) => {
+    const { status, checks } = await createReadiness({ ...rest, orm, configuration: () => configuration })();
+    return { status, configuration: checks['configuration'] };
+  };
+  expect(await ask({ version: 3, standsAside: 'crm: crm_secret is nowhere' })).toEqual({
+    status: 'degraded',
+    configuration: { ok: false, detail: 'crm: crm_secret is nowhere' },
+  });
+  expect(await ask({ version: 0, standsAside: 'there is no file' })).toEqual({
+    status: 'ready',
+    configuration: { ok: true, detail: 'there is no file' },
   });
 });
 
@@ -45,7 +83,7 @@ test('a Postgres that refuses connections is unavailable, and its host and user 
   const { port } = server.address() as { port: number };
   await new Promise((resolve) => server.close(resolve));
   const { orm } = await open(`postgres://somebody:hidden@127.0.0.1:${port}/nothing`);
-  const readiness = await createReadiness({ orm, hot: well, isDraining: () => false })();
+  const readiness = await createReadiness({ ...rest, orm })();
   expect(readiness).toMatchObject({
     status: 'unavailable',
     checks: { postgres: { ok: false, detail: 'ECONNREFUSED' } },
@@ -57,7 +95,7 @@ test('a Postgres that answers nothing is unavailable within seconds, and ready a
   const { url } = await open();
   await using proxy = await openPostgresProxy(url);
   const orm = openOrm({ url: proxy.url, connections: 2, name: 'readiness-test' }, { logger: () => {} });
-  const ask = createReadiness({ orm, hot: well, isDraining: () => false });
+  const ask = createReadiness({ ...rest, orm });
   expect((await ask()).status).toBe('ready');
   proxy.mode = 'silent';
   const startedAt = performance.now();
@@ -71,7 +109,7 @@ test('a Postgres that answers nothing is unavailable within seconds, and ready a
 
 test('while draining it is unavailable, whatever the servers say', async () => {
   const { orm } = await open();
-  expect(await createReadiness({ orm, hot: well, isDraining: () => true })()).toMatchObject({
+  expect(await createReadiness({ ...rest, orm, isDraining: () => true })()).toMatchObject({
     status: 'unavailable',
     checks: { postgres: { ok: true }, valkey: { ok: true }, draining: { ok: false } },
   });

@@ -1,14 +1,16 @@
+import { randomUUID } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createCursorWriter, placeEndpoints } from '../../src/dispatch/cursors.ts';
+import { placeEndpoints, writeCursors } from '../../src/dispatch/cursors.ts';
 import { loadPlaces } from '../../src/dispatch/places.ts';
-import { Actor } from '../../src/dispatch/actor.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { type RewindTo, findPlace, rewindCursor } from '../../src/operations/rewind.ts';
 import { Refusal } from '../../src/policy/refusal.ts';
+import { shardOf } from '../../src/policy/shards.ts';
 import { storeCursor } from '../api/stored-rows.ts';
-import { clearTables, storeAttempts, storeLog } from '../dispatch/stored-log.ts';
+import { startActor } from '../dispatch/made-up-actors.ts';
+import { clearTables, serverOf, storeAttempts, storeGap, storeLog } from '../dispatch/stored-log.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 
@@ -28,6 +30,14 @@ afterAll(async () => {
 beforeEach(() => clearTables(orm));
 
 const crm = makeEndpoint({ id: 'crm', events: ['*'] });
+const me = randomUUID();
+const lease = { index: shardOf('crm'), epoch: 1 };
+
+/** Reads the place of `crm`, as the instance that serves it does. */
+async function loadPlace() {
+  await orm.em.fork().execute('update webhook_leases set owner = ?, epoch = ?', [me, lease.epoch]);
+  return (await loadPlaces(orm, me, [{ endpoint: crm, lease }], 10)).get('crm');
+}
 const cursor = () => orm.em.fork().findOneOrFail(WebhookCursor, 'crm');
 
 async function rewind(to: RewindTo, endpoint = crm): Promise<void> {
@@ -64,7 +74,7 @@ test('a rewind goes on with the position it names, in a new generation, with not
   expect(row).toMatchObject({ position: 3, previous: 3, examined: 3, backlog: 0 });
   // What is not about its place stays.
   expect(row).toMatchObject({ resumes: 3, pauseReason: 'admin', lastError: 'HTTP 503' });
-  const place = (await loadPlaces(orm, [crm], 10)).get('crm')!;
+  const place = (await loadPlace())!;
   expect(place).toMatchObject({ generation, cursor: 3, previous: 3, settled: new Set(), retry: null, backlog: 7 });
 });
 
@@ -86,10 +96,15 @@ test('each rewind has a generation that was never used', async () => {
 
 test('a cursor that is written late, by an actor of before, does not undo a rewind', async () => {
   await march();
-  const before = new Actor(crm, () => true, (await loadPlaces(orm, [crm], 10)).get('crm')!, 0);
+  const place = (await loadPlace())!;
+  const before = startActor(crm, place, lease);
   await rewind({ position: '4' });
   const rewound = await cursor();
-  await createCursorWriter(orm).write([before], 10);
+  const { position, previous } = before.cursor(10);
+  const late = { endpoint_id: 'crm', owner: me, owner_epoch: lease.epoch, generation: place.generation };
+  const counted = { examined: 10, filter: '*', backlog: before.backlog, last_error: null };
+  const row = { ...late, ...counted, position, previous };
+  expect(await writeCursors(orm, [row], await serverOf(orm))).toEqual(new Set(['crm']));
   expect(await cursor()).toEqual(rewound);
 });
 
@@ -221,4 +236,58 @@ test('two rewinds at once come one after the other: the second finds the place o
   // The one to 9 is either the first, or lies ahead.
   expect((await cursor()).position).toBe(1);
   expect(failed).toBeLessThanOrEqual(1);
+});
+
+/** A log of ten events, a gap, and three events after it, all settled; events have a second each. */
+async function marchOverGap() {
+  await march(2_003);
+  await storeGap(orm, 11, 2_000);
+  await storeLog(orm, ['a.a', 'a.a', 'a.a'], 2_000);
+  await orm.em
+    .fork()
+    .execute(
+      `update webhook_events set positioned_at = '2026-01-02T00:00:00Z'::timestamptz + position * interval '1s'`,
+    );
+}
+
+const second = (count: number) => new Date(Date.UTC(2026, 0, 2) + count * 1_000);
+
+test.each<[string, RewindTo, number, number]>([
+  ['just before it', { position: '10' }, 9, 9],
+  ['its beginning', { position: '11' }, 2_000, 10],
+  ['inside it', { position: '500' }, 2_000, 10],
+  ['its end', { position: '2000' }, 2_000, 10],
+  ['just behind it', { position: '2001' }, 2_000, 10],
+  ['behind it', { position: '2002' }, 2_001, 2_001],
+  ['before all', { position: '0' }, 0, 0],
+  ['a time before it', { at: second(10) }, 9, 9],
+  ['a time within it', { at: second(500) }, 2_000, 10],
+  ['a time behind it', { at: second(2_003) }, 2_002, 2_002],
+])('a gap of the log is stepped over: a rewind to %s', async (_, to, position, previous) => {
+  await marchOverGap();
+  await rewind(to);
+  expect(await cursor()).toMatchObject({ position, previous });
+});
+
+test('beside a gap of the log, too, nothing is gone back to that retention dropped', async () => {
+  await marchOverGap();
+  await orm.em.fork().execute('delete from webhook_events where position in (1, 2, 3)');
+  expect((await refusal({ position: '3' }))[1]).toMatch('position 4 is the oldest');
+  await rewind({ position: '4' });
+  await orm.em.fork().execute('delete from webhook_events where position < 2001');
+  for (const to of [{ position: '3' }, { at: second(3) }]) {
+    await orm.em.fork().nativeUpdate(WebhookCursor, 'crm', { position: 2_003 });
+    expect((await refusal(to))[1]).toMatch('position 2001 is the oldest');
+  }
+  await rewind({ position: '500' });
+  expect(await cursor()).toMatchObject({ position: 2_000, previous: 0 });
+});
+
+test('a time after the last event is refused when the log ends with a gap, and the gap is not ahead', async () => {
+  await march();
+  await storeGap(orm, 11, 2_000);
+  await timed(...Array.from({ length: 10 }, (_, index) => `2026-01-02T00:00:0${index}.000Z`));
+  expect((await refusal({ at: second(20) }))[1]).toMatch('no event is that late');
+  await rewind({ position: '500' });
+  expect(await cursor()).toMatchObject({ position: 2_000, previous: 10 });
 });

@@ -7,7 +7,7 @@ import { SideItem } from '../../src/model/side-item.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { fromPayload } from '../../src/outbox/payload.ts';
 import type { Publication } from '../../src/outbox/publication.ts';
-import { publishEvents, sendTestEvent } from '../../src/outbox/publish.ts';
+import { publishEvents, recordTestEvent } from '../../src/outbox/publish.ts';
 import { createTransactions, type Transactions } from '../../src/outbox/transactions.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -189,7 +189,7 @@ test('whatever is published with whatever keys, a key is one event and the rest 
 });
 
 test('a test event is for its endpoint alone, and stands beside the line', async () => {
-  const event = await sendTestEvent(transactions, 'crm');
+  const event = await transactions.run((em) => Promise.resolve(recordTestEvent(em, 'crm')));
   const [stored] = await recorded();
   expect(stored).toMatchObject({
     id: event.id,

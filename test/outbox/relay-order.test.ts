@@ -34,6 +34,7 @@ function open(onAppended: (types: string[]) => void) {
     onAppended: (entries) => onAppended(entries.map(({ type }) => type)),
     onError: () => {},
   });
+  relay.be('leads');
   return {
     ...relay,
     async [Symbol.asyncDispose]() {

@@ -40,14 +40,12 @@ function open({ url = database.url, onAppended = () => {} }: { url?: string; onA
     },
     onError: (error) => errors.push(error),
   });
+  relay.be('leads');
   return {
     ...relay,
     batches,
     errors,
-    async [Symbol.asyncDispose]() {
-      await relay[Symbol.asyncDispose]();
-      await relayOrm.close(true);
-    },
+    [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose]().then(() => relayOrm.close(true)),
   };
 }
 
@@ -93,8 +91,30 @@ test('what is committed is numbered from 1 without gaps, in the order of inserti
   expect(told.map(({ id, position }) => ({ id, position }))).toEqual(
     ids.map((id, index) => ({ id, position: index + 1 })),
   );
-  expect(told[2]).toEqual({ position: 3, id: ids[2], type: 'order.paid', addressedTo: 'crm', payload: '{}' });
+  expect(told[2]).toEqual({
+    position: 3,
+    id: ids[2],
+    type: 'order.paid',
+    addressedTo: 'crm',
+    configuration: 0,
+    payload: '{}',
+  });
   expect(told.at(-1)).toMatchObject({ addressedTo: null, payload: '{"é":"\u2028"}' });
+});
+
+test('an event carries the version of the configuration that is in force when it is numbered, told and stored', async () => {
+  await insert(orm.em.fork(), 1);
+  await using relay = open();
+  await relay.catchUp();
+  await orm.em.fork().execute('update webhook_log_head set configuration = 7');
+  await insert(orm.em.fork(), 2);
+  await relay.catchUp();
+  const rows = await orm.em
+    .fork()
+    .execute<{ version: number }[]>('select configuration::int as version from webhook_events order by position');
+  expect(rows.map(({ version }) => version)).toEqual([0, 7, 7]);
+  expect(relay.batches.flat().map(({ configuration }) => configuration)).toEqual([0, 7, 7]);
+  await orm.em.fork().execute('update webhook_log_head set configuration = 0');
 });
 
 test('several relays at once number nothing twice and skip nothing, while writers commit late and out of order', async () => {
@@ -271,7 +291,7 @@ test('a relay that ends leaves no batch half done, and the next one goes on afte
     await using relay = open();
     relay.wake();
   }
-  const numbered = (await stored()).filter(({ position }) => position !== null).map(({ position }) => position);
+  const numbered = (await stored()).flatMap(({ position }) => position ?? []);
   expect(numbered).toEqual(range(numbered.length));
   expect(await numberAll(orm)).toBe(3_000);
   expect((await stored()).map(({ position }) => position)).toEqual(range(3_000));

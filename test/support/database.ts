@@ -1,4 +1,4 @@
-// A database of a test's own, cloned from the migrated template and dropped afterwards.
+// A database of a test's own, cloned from the migrated template or empty, and dropped afterwards.
 
 import { randomUUID } from 'node:crypto';
 import { inject } from 'vitest';
@@ -6,9 +6,9 @@ import { openOrm } from '../../src/model/orm.ts';
 
 export type TestDatabase = AsyncDisposable & { url: string };
 
-export async function openDatabase(): Promise<TestDatabase> {
+export async function openDatabase({ empty = false } = {}): Promise<TestDatabase> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
-  await administer(`create database ${name} template ${inject('templateDatabase')}`);
+  await administer(`create database ${name} template ${empty ? 'template0' : inject('templateDatabase')}`);
   const url = new URL(inject('postgresUrl'));
   url.pathname = `/${name}`;
   return {

@@ -1,9 +1,8 @@
 // Judges what happened by what was seen from outside: the log and the rows as they are stored, and a receiver's journal.
 
-import { createHash } from 'node:crypto';
 import type { JournalEntry } from './journal-receiver.ts';
+import { type StoredEvent, checkContent, checkLine, isAccepted } from './line-check.ts';
 
-export type StoredEvent = { id: string; position: number; type: string; payload: string };
 export type StoredAttempt = { eventId: string; endpoint: string; attempt: number; status: string };
 
 export type History = {
@@ -40,7 +39,8 @@ export function checkHistory(history: History): string[] {
     const line = events.filter(({ type }) => wants(type));
     const sent = requests.filter((request) => request.endpoint === endpoint);
     const recorded = history.attempts.filter((attempt) => attempt.endpoint === endpoint);
-    const about = [...checkLine(line, sent, recorded), ...checkRepeats(sent, history.crashes)];
+    const about = checkLine(line, sent, recorded).map(({ says }) => says);
+    about.push(...checkRepeats(sent, history.crashes));
     about.push(...checkRecords(sent, recorded, history.crashes));
     wrongs.push(...about.map((wrong) => `${endpoint}: ${wrong}`));
   }
@@ -48,44 +48,10 @@ export function checkHistory(history: History): string[] {
 }
 
 function checkRequest(request: JournalEntry, event: StoredEvent | undefined): string[] {
-  const name = `${request.endpoint}: ${request.position}`;
-  if (!event) return [`${name} carries ${request.eventId}, which is not in the log`];
-  const wrongs: string[] = [];
-  if (request.position !== event.position) wrongs.push(`${name} names a wrong position, of ${event.position}`);
-  if (request.signedWith === null) wrongs.push(`${name} is wrongly signed`);
-  if (request.open !== 1) wrongs.push(`${name} overlaps another request`);
-  if (request.bodySha !== createHash('sha256').update(event.payload).digest('hex')) {
-    wrongs.push(`${name} has another body than its event`);
-  }
-  return wrongs;
-}
-
-/** Every event arrives, none before those in front of it are settled, each with the place of the one before it. */
-function checkLine(line: readonly StoredEvent[], sent: readonly JournalEntry[], recorded: readonly StoredAttempt[]) {
-  const wrongs: string[] = [];
-  const places = new Map(line.map(({ id }, index) => [id, index]));
-  const failed = recorded.filter(({ status }) => status === 'failed');
-  const lastAttempts = new Map(failed.map(({ eventId, attempt }) => [eventId, attempt]));
-  const settled = new Set<number>();
-  let settledUpTo = 0;
-  for (const request of sent) {
-    const { eventId, position, previous, attempt } = request;
-    const place = places.get(eventId);
-    if (place === undefined) {
-      wrongs.push(`${position} was not for it`);
-      continue;
-    }
-    if (previous !== (place === 0 ? 0 : line[place - 1]!.position)) {
-      wrongs.push(`${position} says that ${previous} was before it`);
-    }
-    if (place > settledUpTo) wrongs.push(`${position} is out of order: ${line[settledUpTo]!.position} was not settled`);
-    if (isAccepted(request) || lastAttempts.get(eventId) === attempt) settled.add(place);
-    while (settled.has(settledUpTo)) settledUpTo += 1;
-  }
-  line.forEach(({ position }, place) => {
-    if (!settled.has(place)) wrongs.push(`${position} was lost`);
-  });
-  return wrongs;
+  const { endpoint, position, open, signedWith } = request;
+  const wrongs = checkContent({ ...request, signed: signedWith !== null }, event).map(({ says }) => says);
+  if (open !== 1) wrongs.push(`${position} overlaps another request`);
+  return wrongs.map((says) => `${endpoint}: ${says}`);
 }
 
 /** An accepted event comes again only after a crash: not from farther back than what was in flight, and in order. */
@@ -132,8 +98,4 @@ function checkRecords(sent: readonly JournalEntry[], recorded: readonly StoredAt
     Array.from({ length: Math.max(0, made.length - (rows.get(name) ?? 0)) }, () => `${name} is unrecorded`),
   );
   return unrecorded.length > crashes * mostInFlight ? [...wrongs, ...unrecorded] : wrongs;
-}
-
-function isAccepted({ status }: JournalEntry): boolean {
-  return status !== null && status >= 200 && status <= 299;
 }

@@ -21,15 +21,33 @@ export type RunningService = AsyncDisposable & {
   /** Its exit code, or the signal that ended it. */
   ended: Promise<number | NodeJS.Signals>;
   send(signal: NodeJS.Signals): void;
+  /** Reads nothing more of what it logs, until it is told to read on. */
+  read(on: boolean): void;
+  /** Sends a message to a program that takes some, and waits for its answer, or its end. */
+  tell(message: object): Promise<unknown>;
   /** kill -9, and waits for its end. */
   kill(): Promise<void>;
   /** SIGTERM; its exit code. */
   stop(): Promise<number | NodeJS.Signals>;
 };
 
+export type Program = {
+  file: string;
+  args: readonly string[];
+  takesMessages: boolean;
+  /** What Node compiled is kept in the directory: the next start costs half. */
+  keepsCompiled: boolean;
+};
+
+const asOperatorsDo: Program = { file: executable, args: ['start'], takesMessages: false, keepsCompiled: false };
+
 /** Resolves with the ready line; disposing is a clean stop, which kills it if it does not come. */
-export async function startService(path: string, environment: Record<string, string> = {}): Promise<RunningService> {
-  const child = spawn(executable, ['start'], {
+export async function startService(
+  path: string,
+  environment: Record<string, string> = {},
+  { file, args, takesMessages, keepsCompiled } = asOperatorsDo,
+): Promise<RunningService> {
+  const child = spawn(file, args, {
     cwd: path,
     env: {
       PATH: process.env['PATH'],
@@ -38,16 +56,17 @@ export async function startService(path: string, environment: Record<string, str
       LOG_FORMAT: 'json',
       WEBHOOK_ALLOW_HTTP: 'true',
       WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8',
+      ...(keepsCompiled ? { NODE_COMPILE_CACHE: join(path, 'compiled') } : {}),
       ...environment,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...(takesMessages ? ['ipc' as const] : [])],
   });
   const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
   const lines: LogLine[] = [];
   let stderr = '';
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const { promise: ready, resolve, reject } = Promise.withResolvers<string>();
-  createInterface(child.stdout).on('line', (text) => {
+  const log = createInterface(child.stdout!).on('line', (text) => {
     const line = JSON.parse(text) as LogLine;
     if (line.msg === 'attempt') return;
     lines.push(line);
@@ -74,6 +93,12 @@ export async function startService(path: string, environment: Record<string, str
     },
     ended,
     send,
+    read: (on) => void (on ? log.resume() : log.pause()),
+    async tell(message) {
+      const answer = once(child, 'message').then(([value]) => value as unknown);
+      child.send(message, () => {});
+      return await Promise.race([answer, ended]);
+    },
     async kill() {
       send('SIGKILL');
       await ended;

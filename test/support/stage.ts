@@ -4,9 +4,10 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { openOrm } from '../../src/model/orm.ts';
 import { openDatabase } from './database.ts';
 import { eventually } from './eventually.ts';
-import { type StoredEvent, checkHistory } from './history-check.ts';
+import { checkHistory } from './history-check.ts';
 import { type JournalReceiver, openJournalReceiver } from './journal-receiver.ts';
-import { type RunningService, startService } from './service.ts';
+import type { StoredEvent } from './line-check.ts';
+import { type Program, type RunningService, startService } from './service.ts';
 import { type StoredRow, readAttempts, readLog } from './stored-history.ts';
 import { type EndpointValue, type Workplace, openWorkplace, secrets } from './workplace.ts';
 
@@ -29,14 +30,24 @@ export type Stage = AsyncDisposable & {
   judge(told: { endpoints: readonly string[]; acknowledged: readonly string[]; crashes: number }): Promise<string[]>;
 };
 
-/** With `ownServers` Postgres is the service's own, too; else it is a database of the tests' server. */
+/**
+ * With `ownServers` Postgres is the service's own, too; else it is `database`, which the service may reach by another URL
+ * of the environment, or without it one of the tests' server.
+ */
 export async function openStage({
   ownServers = false,
+  database: given,
   environment = {},
-}: { ownServers?: boolean; environment?: Record<string, string> } = {}): Promise<Stage> {
+  program,
+}: {
+  ownServers?: boolean;
+  database?: { readonly url: string };
+  environment?: Record<string, string>;
+  program?: Program;
+} = {}): Promise<Stage> {
   await using opening = new AsyncDisposableStack();
   const place = opening.use(await openWorkplace());
-  const database = ownServers ? null : opening.use(await openDatabase());
+  const database = ownServers ? null : (given ?? opening.use(await openDatabase()));
   const receiver = opening.use(await openJournalReceiver(secrets));
   const connected = new Map<string, MikroORM>();
   opening.defer(async () => {
@@ -64,8 +75,8 @@ export async function openStage({
     query,
     service: () => service!,
     async start() {
-      const given = database ? { DATABASE_URL: database.url, ...environment } : environment;
-      service = await startService(place.path, given);
+      const settings = database ? { DATABASE_URL: database.url, ...environment } : environment;
+      service = await startService(place.path, settings, program);
       return service;
     },
     endpoint: (id, more = {}) => ({ id, url: receiver.urlOf(id), ...more }),

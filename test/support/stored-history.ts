@@ -1,7 +1,8 @@
 // What the database holds at the end of a journey.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
-import type { StoredAttempt, StoredEvent } from './history-check.ts';
+import type { StoredAttempt } from './history-check.ts';
+import type { StoredEvent } from './line-check.ts';
 
 export type StoredRow = StoredAttempt & {
   position: number;

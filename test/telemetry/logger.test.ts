@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import type { LogOptions } from '../../src/telemetry/logger.ts';
@@ -92,5 +93,32 @@ test('a flush ends although nobody reads any more', async () => {
   child.stdout.destroy();
   const [text] = (await once(child.stderr, 'data')) as [Buffer];
   expect(text.toString()).toBe('flushed');
+  child.kill('SIGKILL');
+});
+
+test('of what nobody reads 16 MiB wait; then lines are dropped, and how many is said once somebody reads again', async () => {
+  const file = new URL('../../src/telemetry/logger.ts', import.meta.url).href;
+  const source = `
+    const { openLog } = await import(${JSON.stringify(file)});
+    const { logger, flush } = await openLog({ level: 'info', format: 'json' });
+    const text = 'x'.repeat(1_000);
+    for (let n = 0; n < 20_000; n += 1) logger.info({ n, text }, 'attempt');
+    const begunAt = performance.now();
+    await flush();
+    process.stderr.write(String(performance.now() - begunAt));
+    setInterval(() => {}, 1_000);
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', source]);
+  const [waited] = (await once(child.stderr, 'data')) as [Buffer];
+  expect(Number(waited.toString())).toBeLessThan(5_000);
+  let told: Record<string, unknown> | undefined;
+  let read = 0;
+  for await (const line of createInterface(child.stdout)) {
+    told = parse([line])[0]!;
+    if (told['msg'] !== 'attempt') break;
+    read += 1;
+  }
+  expect(told).toMatchObject({ level: 'warn', msg: 'lines were dropped here', count: 20_000 - read });
+  expect(read * 1_000).toBeLessThan(16 * 1024 * 1024);
   child.kill('SIGKILL');
 });

@@ -2,7 +2,8 @@ import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { openControl } from '../../src/worker/control.ts';
+import { type Control, openControl } from '../../src/worker/control.ts';
+import { leaseCount, relayLease } from '../../src/policy/shards.ts';
 import { maxSlots } from '../../src/worker/turn.ts';
 
 const slot = fc.integer({ min: 0, max: maxSlots - 1 });
@@ -40,27 +41,93 @@ test('each slot has words of its own, the same on both sides of the shared memor
   );
 });
 
-test('a thread sees the stop word, and what it says is seen, while it runs without pause', async () => {
-  const control = openControl();
-  control.begin(3);
+/** Runs `program` in a thread that shares the control memory. */
+function startThread(control: Control, program: string): Worker {
   const source = `
     import { workerData, parentPort } from 'node:worker_threads';
     const { openControl } = await import(workerData.file);
     const control = openControl(workerData.memory);
-    control.setCurrent(3, 41);
+    ${program}
+  `;
+  const file = new URL('../../src/worker/control.ts', import.meta.url).href;
+  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), {
+    workerData: { file, memory: control.memory },
+  });
+}
+
+test('a thread sees the stop word, and what it says is seen, while it runs without pause', async () => {
+  const control = openControl();
+  control.begin(3);
+  const worker = startThread(
+    control,
+    `control.setCurrent(3, 41);
     parentPort.postMessage('running');
     while (!control.stopped(3));
     control.setCurrent(3, null);
-    parentPort.postMessage('stopped');
-  `;
-  const file = new URL('../../src/worker/control.ts', import.meta.url).href;
-  const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), {
-    workerData: { file, memory: control.memory },
-  });
+    parentPort.postMessage('stopped');`,
+  );
   expect(await once(worker, 'message')).toEqual(['running']);
   expect(control.current(3)).toBe(41);
   control.stop(3);
   expect(await once(worker, 'message')).toEqual(['stopped']);
   expect(control.current(3)).toBeNull();
+  await once(worker, 'exit');
+});
+
+const lease = fc.record({ index: fc.integer({ min: 0, max: leaseCount - 1 }), epoch: fc.nat({ max: 3 }) });
+
+test('a lease is trusted under the epoch that was trusted last, and under no other', () => {
+  fc.assert(
+    fc.property(fc.array(fc.record({ lease, trusted: fc.boolean() }), { maxLength: 30 }), (steps) => {
+      const main = openControl();
+      const thread = openControl(main.memory);
+      const expected = new Map<number, number | null>();
+      for (const { lease: given, trusted } of steps) {
+        main.trust(given, trusted ? 3_600_000 : 0);
+        expected.set(given.index, trusted ? given.epoch : null);
+      }
+      for (let index = 0; index < leaseCount; index += 1) {
+        const trusted = [0, 1, 2, 3].filter((epoch) => thread.trusts({ index, epoch }));
+        const epoch = expected.get(index) ?? null;
+        expect({ index, trusted }).toEqual({ index, trusted: epoch === null ? [] : [epoch] });
+      }
+    }),
+  );
+});
+
+test.each([0, -1, -Infinity])('a lease that is trusted for %s ms more is not trusted', (forMs) => {
+  const control = openControl();
+  control.trust({ index: relayLease, epoch: 7 }, forMs);
+  expect(control.trusts({ index: relayLease, epoch: 7 })).toBe(false);
+});
+
+test('the words of slots and leases do not overlap', () => {
+  const control = openControl();
+  control.trust({ index: 0, epoch: 1 }, 3_600_000);
+  expect([control.stopped(maxSlots - 1), control.current(maxSlots - 1)]).toEqual([false, null]);
+  control.stop(maxSlots - 1);
+  control.setCurrent(maxSlots - 1, 63);
+  expect(control.trusts({ index: 0, epoch: 1 })).toBe(true);
+});
+
+test('a thread that runs without pause sees by itself that the time of a lease is over, and trusts it anew when it is renewed', async () => {
+  const control = openControl();
+  const under = { index: 5, epoch: 2 };
+  control.trust(under, 50);
+  const worker = startThread(
+    control,
+    `const under = ${JSON.stringify(under)};
+    while (control.trusts(under));
+    parentPort.postMessage(control.trusts({ index: 5, epoch: 1 }) ? 'another epoch' : 'over');
+    while (!control.trusts(under));
+    parentPort.postMessage('renewed');
+    while (control.trusts(under));
+    parentPort.postMessage('taken');`,
+  );
+  expect(await once(worker, 'message')).toEqual(['over']);
+  control.trust(under, 3_600_000);
+  expect(await once(worker, 'message')).toEqual(['renewed']);
+  control.trust({ ...under, epoch: 3 }, 3_600_000);
+  expect(await once(worker, 'message')).toEqual(['taken']);
   await once(worker, 'exit');
 });

@@ -1,8 +1,24 @@
 // A turn and the answers to it, made up, for tests of what is done with them.
 
 import { randomUUIDv7 } from 'node:crypto';
+import { type Control, openControl } from '../../src/worker/control.ts';
 import type { Answer } from '../../src/worker/deliver.ts';
 import type { Turn } from '../../src/worker/turn.ts';
+
+/** The lease of made-up turns. */
+export const aLease: Turn['lease'] = { index: 0, epoch: 1 };
+
+/** Trusts it until the test is over. */
+export function trustALease(control: Pick<Control, 'trust'>): void {
+  control.trust(aLease, 3_600_000);
+}
+
+/** A control memory in which it is trusted. */
+export function openTrustingControl(): Control {
+  const control = openControl();
+  trustALease(control);
+  return control;
+}
 
 export function makeTurn(
   events: number,
@@ -10,6 +26,7 @@ export function makeTurn(
 ): Turn {
   return {
     slot: 0,
+    lease: aLease,
     receiver: {
       id: 'crm',
       url: 'https://crm.example.com/hooks',

@@ -11,7 +11,7 @@ import type { Turn } from '../../src/worker/turn.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Reply, openReceiver } from '../support/receiver.ts';
-import { makeTurn } from './made-up-turn.ts';
+import { aLease, makeTurn, trustALease } from './made-up-turn.ts';
 
 let database: TestDatabase;
 let orm: MikroORM;
@@ -41,6 +41,7 @@ async function open(threads = 1) {
     version: '1.2.3',
     log: { logger: pino({ level: 'silent' }), options: { level: 'silent', format: 'json' } },
   });
+  trustALease(pool);
   return { pool, workers, [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose]() };
 }
 
@@ -108,6 +109,23 @@ test('an interrupted turn ends with the request on the wire, and the next turn o
   const rest = { ...turn, events: turn.events.slice(1) };
   await runThrough(opened.pool, rest);
   expect(receiver.received).toHaveLength(5);
+});
+
+test('a lease that is not trusted any more lets every thread send at most what is on its wire', async () => {
+  const release = Promise.withResolvers<Reply>();
+  await using receiver = await openReceiver({ reply: (_, index) => (index < 4 ? release.promise : {}) });
+  await using opened = await open(2);
+  const running = ['a', 'b', 'c', 'd'].map((id, slot) =>
+    opened.pool.run(makeTurn(5, { slot, receiver: { id, url: receiver.url } })),
+  );
+  await eventually(() => receiver.received.length === 4);
+  opened.pool.trust(aLease, 0);
+  release.resolve({});
+  expect(await Promise.all(running)).toEqual(running.map(() => ({ report: { settled: 1, failure: null } })));
+  expect(receiver.received).toHaveLength(4);
+  const late = makeTurn(1, { receiver: { url: receiver.url } });
+  expect(await opened.pool.run(late)).toEqual({ report: { settled: 0, failure: null } });
+  expect(receiver.received).toHaveLength(4);
 });
 
 test('a thread that dies names the event that each of its turns had on the wire, and is replaced', async () => {

@@ -4,13 +4,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
-import { openControl } from '../../src/worker/control.ts';
 import type { Answer } from '../../src/worker/deliver.ts';
 import { type Recorder, createRecorder } from '../../src/worker/recorder.ts';
 import { runTurn } from '../../src/worker/run-turn.ts';
 import type { Turn } from '../../src/worker/turn.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
-import { answerOf, makeTurn } from './made-up-turn.ts';
+import { answerOf, makeTurn, openTrustingControl } from './made-up-turn.ts';
 
 let database: TestDatabase;
 let orm: MikroORM;
@@ -121,7 +120,7 @@ test('property 9: exactly one row per attempt, with every column right for its o
       const reports = await Promise.all(
         ran.map(({ turn, outcomes }) =>
           runTurn(turn, {
-            control: openControl(),
+            control: openTrustingControl(),
             recorder,
             version: '1.2.3',
             deliver: ({ event }) => Promise.resolve(outcomes[turn.events.indexOf(event)]!),

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Answer, Attempt } from '../../src/worker/deliver.ts';
-import { openControl } from '../../src/worker/control.ts';
+import type { Control } from '../../src/worker/control.ts';
 import { runTurn } from '../../src/worker/run-turn.ts';
 import type { Turn } from '../../src/worker/turn.ts';
 import { eventually } from '../support/eventually.ts';
-import { answerOf, makeTurn } from './made-up-turn.ts';
+import { aLease, answerOf, makeTurn, openTrustingControl } from './made-up-turn.ts';
 
 // The time of a turn stands still unless a test moves it.
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
@@ -14,7 +14,7 @@ const yieldToOthers = () => new Promise<void>((resolve) => setImmediate(resolve)
 
 /** Runs a turn against made-up answers; rows become durable at once, or when `write` is called for the oldest. */
 function start(turn: Turn, answer: (index: number) => Answer | Promise<Answer>, { held = false } = {}) {
-  const control = openControl();
+  const control = openTrustingControl();
   control.begin(turn.slot);
   const attempts: Attempt[] = [];
   const durable: string[] = [];
@@ -116,7 +116,7 @@ test('it is over when every row is durable, not before', async () => {
 
 test('told to stop before it begins, it sends nothing', async () => {
   const turn = makeTurn(3);
-  const control = openControl();
+  const control = openTrustingControl();
   control.begin(0);
   control.stop(0);
   const deliver = vi.fn();
@@ -134,6 +134,28 @@ test('told to stop while a request is on the wire, it ends with its answer', asy
   });
   expect(await report).toEqual({ settled: 4, failure: null });
   expect(attempts).toHaveLength(4);
+});
+
+test.each([
+  ['taken by another', (control: Control) => control.trust({ ...aLease, epoch: 2 }, 60_000)],
+  ['not trusted any more', (control: Control) => control.trust(aLease, 0)],
+])('under a lease that is %s it sends nothing', async (_, change) => {
+  const control = openTrustingControl();
+  change(control);
+  const deliver = vi.fn();
+  const recorder = { record: () => Promise.resolve() };
+  const report = await runTurn(makeTurn(3), { control, recorder, deliver, onRecorded() {}, version: '1.2.3' });
+  expect(report).toEqual({ settled: 0, failure: null });
+  expect(deliver).not.toHaveBeenCalled();
+});
+
+test('a lease that is lost while a request is on the wire ends the turn with its answer, which is recorded', async () => {
+  const { report, attempts, durable, control } = start(makeTurn(10), (index) => {
+    if (index === 2) control.trust(aLease, 0);
+    return answerOf(200);
+  });
+  expect(await report).toEqual({ settled: 3, failure: null });
+  expect([attempts.length, durable.length]).toEqual([3, 3]);
 });
 
 test('told to stop while it waits for rows, it sends nothing more', async () => {

@@ -7,7 +7,7 @@ import { openThreadPool } from '../../src/worker/pool.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { openReceiver } from '../support/receiver.ts';
-import { makeTurn } from './made-up-turn.ts';
+import { makeTurn, trustALease } from './made-up-turn.ts';
 import { type ScriptedReceiver, type Step, openScriptedReceiver } from './scripted-receiver.ts';
 
 let database: TestDatabase;
@@ -49,6 +49,7 @@ test('200 endpoints that hang in every way delay no healthy one on the same thre
     log: { logger: pino({ level: 'silent' }), options: { level: 'silent', format: 'json' } },
   });
   receivers.use(pool);
+  trustALease(pool);
 
   let ended = 0;
   const hung = Array.from({ length: slowEndpoints }, async (_, slot) => {

@@ -160,3 +160,20 @@ test('it ends with everything written, also what came while it wrote', async () 
   }
   expect((await counted(endpointId))[minute]?.delivered).toBe(100);
 });
+
+test('of more counts than can wait for Postgres the oldest are forgotten, and many are written in several statements', async () => {
+  let statements = 0;
+  let isAway = true;
+  const execute = () => {
+    statements += 1;
+    return isAway ? Promise.reject(new Error('away')) : Promise.resolve([]);
+  };
+  const given = { em: { fork: () => ({ execute }) } } as unknown as Pick<MikroORM, 'em'>;
+  await using statistics = open(given);
+  for (let each = 0; each < 100_001; each += 1) statistics.count(attempt(`many-${each}`));
+  await eventually(() => statistics.warnings.length > 0);
+  statements = 0;
+  isAway = false;
+  await eventually(() => statements > 0);
+  await eventually(() => statements === 20);
+});

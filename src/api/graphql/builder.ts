@@ -4,6 +4,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import SchemaBuilder from '@pothos/core';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import type { WebhookEvent } from '../../model/webhook-event.ts';
 import type { ConfigProblem } from '../../settings/problem.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 import type { Transactions } from '../../outbox/transactions.ts';
@@ -23,6 +24,8 @@ export type Endpoints = {
   rewind(id: string, to: { position?: string | null | undefined; at?: Date | null | undefined }): Promise<void>;
   /** Queues failed deliveries; returns how many. Throws as `rewind` does. */
   replay(wish: ReplayWish): Promise<number>;
+  /** Records a webhook.test for one endpoint. Throws as `pause` does. */
+  sendTest(id: string): Promise<WebhookEvent>;
   reload(options: { dryRun: boolean }): Promise<Reload>;
 };
 

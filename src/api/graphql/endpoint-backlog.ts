@@ -10,7 +10,9 @@ const mostCounted = 10_000;
 const asked = `
   with asked as (select * from jsonb_to_recordset(?::jsonb) as asked (endpoint_id text, patterns text[], filter text))`;
 
-const isSettled = `d.generation = c.generation and d.origin = 'line' and d.status in ('delivered', 'failed')`;
+/** A row whose position lies in a gap of the log tells of an event that the database has lost. */
+const isSettled = `d.generation = c.generation and d.origin = 'line' and d.status in ('delivered', 'failed')
+  and not exists (select 1 from webhook_log_gaps g where d.position between g.first and g.last)`;
 const isForIt = 'e.addressed_to is null and e.type like any (asked.patterns)';
 
 /**

@@ -8,6 +8,7 @@ import type { WebhookEvent } from '../../model/webhook-event.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 import { accountsOf } from '../../users/accounts.ts';
 import { backlogs, oldestUnsettled } from './endpoint-backlog.ts';
+import { owners } from './endpoint-owner.ts';
 import { type Standing, standings } from './endpoint-standing.ts';
 import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
 import { deliveriesOfEvents, eventsById } from './event-deliveries.ts';
@@ -17,6 +18,7 @@ export type Loaders = {
   deliveriesOfEvent: DataLoader<string, WebhookDelivery[] | undefined>;
   accountsOfUser: DataLoader<string, OAuthAccount[]>;
   standing: DataLoader<Endpoint, Standing | undefined>;
+  owner: DataLoader<Endpoint, string | undefined>;
   backlog: DataLoader<Endpoint, number | undefined>;
   oldestUnsettledAt: DataLoader<Endpoint, Date | undefined>;
   statistics: Record<Window, DataLoader<Endpoint, Statistics | undefined>>;
@@ -40,6 +42,7 @@ export function createLoaders(em: EntityManager): Loaders {
     deliveriesOfEvent: ofIds(deliveriesOfEvents),
     accountsOfUser: new DataLoader((userIds: readonly string[]) => accountsOf(em, userIds), { cache: false }),
     standing: ofEndpoints(standings),
+    owner: ofEndpoints(owners),
     backlog: ofEndpoints(backlogs),
     oldestUnsettledAt: ofEndpoints(oldestUnsettled),
     statistics: { HOUR: ofWindow('HOUR'), DAY: ofWindow('DAY'), WEEK: ofWindow('WEEK') },

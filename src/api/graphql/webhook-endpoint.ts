@@ -108,6 +108,12 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
       description: "The last failed attempt's message.",
       resolve: async (endpoint, _args, { loaders }) => (await loaders.standing.load(endpoint))?.lastError,
     }),
+    owner: t.string({
+      nullable: true,
+      description:
+        'The instance that serves it now, as HOST:PID; null when none does. Of one that was killed it is known after a few seconds.',
+      resolve: async (endpoint, _args, { loaders }) => (endpoint.enabled ? await loaders.owner.load(endpoint) : null),
+    }),
     stats: t.field({
       type: WebhookEndpointStats,
       description: 'How the attempts of the last hour, day or week went.',

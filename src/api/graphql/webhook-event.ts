@@ -6,12 +6,10 @@ import { WebhookEvent as StoredEvent } from '../../model/webhook-event.ts';
 import { asUuid } from '../../model/uuid.ts';
 import { fromPayload, isStorable } from '../../outbox/payload.ts';
 import type { Publication } from '../../outbox/publication.ts';
-import { publishEvents, sendTestEvent } from '../../outbox/publish.ts';
-import { Refusal } from '../../policy/refusal.ts';
+import { publishEvents } from '../../outbox/publish.ts';
 import { builder } from './builder.ts';
 import { connect } from './connection.ts';
 import { createdBetween } from './created-between.ts';
-import { endpointById } from './endpoints.ts';
 
 /** Its fields are in webhook-delivery.ts. */
 export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDelivery');
@@ -122,12 +120,6 @@ builder.mutationFields((t) => ({
     type: WebhookEvent,
     description: 'Admin. A webhook.test event for this endpoint alone, sent at once whatever it subscribed to.',
     args: { endpointId: t.arg.id({ required: true, description: "The endpoint's id." }) },
-    resolve: async (_root, { endpointId }, { transactions, endpoints, loaders }) => {
-      const endpoint = endpointById(endpoints, endpointId);
-      if (!endpoint.enabled) throw new Refusal('CONFLICT', `${endpoint.id} is disabled: enable it in the file first.`);
-      const standing = await loaders.standing.load(endpoint);
-      if (standing?.pauseReason) throw new Refusal('CONFLICT', `${endpoint.id} is paused: resume it first.`);
-      return await sendTestEvent(transactions, endpoint.id);
-    },
+    resolve: async (_root, { endpointId }, { endpoints }) => await endpoints.sendTest(endpointId),
   }),
 }));

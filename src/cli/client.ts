@@ -1,0 +1,50 @@
+// Asks a running server, as the commands do that look at it or change it.
+
+import { type ClientOptions, readClientSettings } from '../settings/client-settings.ts';
+import { reasonOf } from '../telemetry/reason.ts';
+
+export type Client = {
+  /** The answer's `data`. Throws an Error whose message is one sentence for the user, without the token. */
+  ask<Data>(query: string, variables?: Record<string, unknown>): Promise<Data>;
+};
+
+type Answer = { data?: unknown; errors?: { message: string; extensions?: { code?: string } }[] };
+
+const answerWithinMs = 30_000;
+
+/** Throws a StartError for settings that are wrong or missing; nothing is sent yet. */
+export async function openClient(options: ClientOptions): Promise<Client> {
+  const { url, token } = await readClientSettings(options);
+
+  async function send(body: string): Promise<Response> {
+    try {
+      return await fetch(`${url}/graphql`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', accept: 'application/json' },
+        body,
+        redirect: 'manual',
+        signal: AbortSignal.timeout(answerWithinMs),
+      });
+    } catch (error) {
+      throw new Error(`${url} cannot be reached: ${causeOf(error)}`, { cause: error });
+    }
+  }
+
+  return {
+    async ask<Data>(query: string, variables: Record<string, unknown> = {}): Promise<Data> {
+      const response = await send(JSON.stringify({ query, variables }));
+      const answer = (await response.json().catch(() => null)) as Answer | null;
+      const problem = answer?.errors?.[0];
+      if (problem?.extensions?.code === 'UNAUTHENTICATED') throw new Error(`${url} does not know the token.`);
+      if (problem) throw new Error(problem.message);
+      if (!answer?.data) throw new Error(`${url} does not answer as Tidings does (HTTP ${response.status}).`);
+      return answer.data as Data;
+    },
+  };
+}
+
+/** fetch says why only in the error's cause. */
+function causeOf(error: unknown): string {
+  if ((error as Error).name === 'TimeoutError') return `no answer within ${answerWithinMs / 1000} s`;
+  return reasonOf((error as Error).cause ?? error);
+}

@@ -1,0 +1,276 @@
+// Everything that one instance of the service decides: which endpoints it serves, what it reads, and whom it believes.
+//
+// Pure: no clock, timer, promise or I/O of its own, so that a simulated world runs exactly this. A beat, a few times within
+// a lease's time to live, asks the database for all at once: the leases, the log's head and history, the version of the
+// configuration, and what was changed of endpoints. Whatever else tells of a change only makes the next beat come sooner.
+
+import type { LogEntry } from '../log/entry.ts';
+import { type Gap, pastGap } from '../log/gaps.ts';
+import { type Known, further, isLost } from '../log/history.ts';
+import { createLogReader } from '../log/reader.ts';
+import type { Endpoint } from '../settings/endpoint.ts';
+import { type Asked, createBeats } from './beats.ts';
+import { createControls } from './controls.ts';
+import { createCursorWriter } from './cursor-writer.ts';
+import { type Dispatcher, createDispatcher } from './dispatcher.ts';
+import type { BeatAnswer, InstancePorts } from './instance-ports.ts';
+import { createLoads } from './loads.ts';
+import { createShards } from './shards.ts';
+
+/** The configuration in force, as far as this instance can serve it; `standsAside` says why it cannot. */
+export type Configuration = { version: number; endpoints: readonly Endpoint[]; standsAside: string | null };
+
+/** Beats within a lease's time to live. */
+const beatsPerTtl = 3;
+const askAgainMs = 100;
+
+export type Instance = ReturnType<typeof createInstance>;
+
+/** `id` is random: another one for every run of a process. */
+export function createInstance({
+  id,
+  ports,
+  leaseTtlMs,
+  shares,
+}: {
+  id: string;
+  ports: InstancePorts;
+  leaseTtlMs: number;
+  shares: { fast: number; slow: number };
+}) {
+  let configuration: Configuration = { version: 0, endpoints: [], standsAside: 'it has no configuration yet' };
+  let awaiting: { version: number; go: () => void }[] = [];
+  let epoch: string | null = null;
+  let gaps: readonly Gap[] = [];
+  let known: Known | null = null;
+  /** The log reached to here, in this history or one before: nothing new may get a position below. */
+  let reach = 0;
+  let server: string | null = null;
+  /** The last beat went well, and the log is the one that is known. */
+  let isSound = false;
+  let isLeaving = false;
+  let afterBeat: (() => void)[] = [];
+  let onLeft: (() => void) | null = null;
+
+  const dispatcher: Dispatcher = createDispatcher({
+    position: 0,
+    shares,
+    ports: {
+      ...ports,
+      trusts: (lease) => shards.trusts(lease),
+      reload: (endpointId) => loads.ask(endpointId),
+      pastGap: (position) => pastGap(gaps, position),
+      readPage: (after, done) => readPage(after, (page) => whenConfigured(page, () => done(page))),
+      idle: left,
+    },
+  });
+  const loads = createLoads(ports, () => dispatcher);
+  const controls = createControls(ports, () => dispatcher);
+  const cursors = createCursorWriter({
+    ports,
+    owner: id,
+    actors: dispatcher.actors,
+    dispatched: () => dispatcher.position,
+    mayWrite: () => isSound,
+    onRefused: dispatcher.refresh,
+  });
+  const shards = createShards({
+    ports,
+    instance: id,
+    ttlMs: leaseTtlMs,
+    dispatcher: () => dispatcher,
+    endpoints: () => configuration.endpoints,
+    isAside: () => isLeaving || configuration.standsAside !== null,
+    isSound: () => isSound,
+    onServe: controls.begin,
+    onTaken() {
+      const told = afterBeat;
+      afterBeat = [];
+      for (const then of told) then();
+    },
+    onLeft: left,
+    writeLast: cursors.writeNow,
+  });
+  const beats = createBeats({
+    ports,
+    everyMs: leaseTtlMs / beatsPerTtl,
+    question: () => ({ ...shards.question(), known }),
+    onLast(last) {
+      known = further(known, last);
+    },
+    onAnswer: hear,
+    onMissed: missed,
+    onDoubt: () => shards.doubt(),
+  });
+  const reader = createLogReader({
+    ...ports,
+    readPage,
+    hotReady: () => isSound && beats.hotIsChecked && ports.hotReady(),
+    take(entries, done) {
+      const history = epoch;
+      whenConfigured(entries, () => {
+        if (epoch === history) {
+          dispatcher.offer(entries);
+          known = further(known, entries.at(-1));
+        }
+        done();
+      });
+    },
+  });
+
+  /** What a database gives that was not compared may hide that it is another one. */
+  function readPage(after: number, done: (page: readonly LogEntry[]) => void): void {
+    ports.readPage(after, (page) => {
+      if (!isSound) return done([]);
+      // An actor may read, and send, farther than the reader has come.
+      known = further(known, page.at(-1));
+      done(page);
+    });
+  }
+
+  function missed(): void {
+    isSound = false;
+    shards.missed();
+  }
+
+  /** Events are matched by the configuration that was in force when they got their position, or by a newer one. */
+  function whenConfigured(entries: readonly LogEntry[], go: () => void): void {
+    const version = entries.at(-1)?.configuration ?? 0;
+    if (version <= configuration.version) return go();
+    awaiting.push({ version, go });
+    ports.reachConfiguration(version);
+  }
+
+  function hear(answer: BeatAnswer, { question, at }: Asked): void {
+    // As of the question: what was read since then may not be in the answer.
+    reach = Math.max(reach, question.known?.position ?? 0);
+    // In another history that goes on above all that is known, what is known was given up by whoever began it.
+    const isOther = epoch !== null && epoch !== answer.epoch;
+    if (answer.head < reach || (!isOther && isLost(question.known, answer))) {
+      missed();
+      ports.beginEpoch({ from: answer.epoch, past: reach }, () => ports.schedule(askAgainMs, beats.beat));
+      return;
+    }
+    reach = answer.head;
+    // Another server may be a replica that lagged: what the hot tail has is to be compared again.
+    if (server !== answer.server) {
+      beats.distrustHot();
+      // It may be without the last places, pauses and rows, too.
+      cursors.forget();
+      for (const { endpoint } of dispatcher.actors()) dispatcher.refresh(endpoint.id);
+    }
+    server = answer.server;
+    isSound = true;
+    gaps = answer.gaps;
+    if (epoch !== answer.epoch) adopt(answer);
+    shards.hear(answer, { asked: question.renew, askedAt: at });
+    if (answer.configuration !== configuration.version) ports.reachConfiguration(answer.configuration);
+    controls.hear(
+      answer.controls,
+      shards.held().map(({ index }) => index),
+    );
+    reader.headIs(answer.head);
+  }
+
+  /** Another history: nothing that is known of the one before holds. */
+  function adopt(answer: BeatAnswer): void {
+    const { head, headId } = answer;
+    if (epoch !== null) beats.distrustHot();
+    known = headId === null ? null : { position: head, id: headId };
+    epoch = answer.epoch;
+    awaiting = [];
+    cursors.forget();
+    ports.useEpoch(epoch);
+    shards.dropReleasing();
+    dispatcher.restart(head);
+    reader.start(head);
+  }
+
+  function left(): void {
+    if (!isLeaving || !shards.isOut() || dispatcher.running > 0) return;
+    onLeft?.();
+    onLeft = null;
+  }
+
+  function serve(next: Configuration): void {
+    // Of an endpoint that was removed and added again between two versions, the place is another one.
+    const isFurther = ![configuration.version, configuration.version + 1].includes(next.version);
+    configuration = next;
+    // The filters hold all the same: what is given back is not to pass over events that the new ones ask for.
+    if (next.standsAside !== null) shards.leave();
+    const before = new Map([...dispatcher.actors()].map(({ endpoint }) => [endpoint.id, endpoint]));
+    const serving = new Map(next.endpoints.filter(({ enabled }) => enabled).map((endpoint) => [endpoint.id, endpoint]));
+    for (const endpointId of before.keys()) if (!serving.has(endpointId)) dispatcher.remove(endpointId);
+    for (const [endpointId, endpoint] of serving) {
+      const old = before.get(endpointId);
+      if (!old) shards.start(endpoint);
+      else if (JSON.stringify(old) !== JSON.stringify(endpoint)) dispatcher.configure(endpoint);
+      if (old && isFurther) dispatcher.refresh(endpointId);
+    }
+  }
+
+  return {
+    dispatcher,
+    start(): void {
+      beats.beat();
+      cursors.start();
+    },
+
+    /** Calls back once another beat went well and the leases that were to be had are taken. */
+    afterBeat(then: () => void): void {
+      afterBeat.push(then);
+    },
+
+    /** Puts a configuration in force. */
+    configure(next: Configuration): void {
+      serve(next);
+      const due = awaiting.filter(({ version }) => version <= next.version);
+      awaiting = awaiting.filter(({ version }) => version > next.version);
+      for (const { go } of due) go();
+      if (epoch !== null) beats.beat();
+    },
+
+    /** What is stored of these endpoints was changed here. */
+    heed(endpointIds: readonly string[]): void {
+      for (const endpointId of endpointIds) dispatcher.refresh(endpointId);
+    },
+
+    /** The log reaches to `position` at least. */
+    headIs: reader.headIs,
+
+    /** Something was changed somewhere, or the hot tail became ready: asks now. */
+    nudge: beats.beat,
+
+    /** The connection of the beats was lost: whoever answers the next one may be another server. */
+    doubtServer(): void {
+      missed();
+      beats.distrustHot();
+      beats.beat();
+    },
+
+    /** The hot tail may hold what the database does not: nothing is read of it before both were compared. */
+    distrustHot(): void {
+      beats.distrustHot();
+      beats.beat();
+    },
+
+    held: shards.held,
+
+    /** Begins no more turns, gives each lease back as soon as nothing of it is under way, and then calls back. */
+    leave(then: () => void): void {
+      isLeaving = true;
+      onLeft = then;
+      shards.leave();
+      left();
+      // Tells the others to take more than their share was.
+      beats.beat();
+    },
+
+    stop(): void {
+      beats.stop();
+      cursors.stop();
+      reader.stop();
+      dispatcher.stop();
+    },
+  };
+}

@@ -1,0 +1,84 @@
+// What is stored of an endpoint's place, and the place that follows from it.
+
+import type { PauseReason } from '../model/webhook-cursor.ts';
+import { compilePatterns, filterText } from '../policy/routing.ts';
+import type { Place } from './place.ts';
+
+/** A backlog is exact to 10,000; counting stops at twice that, so that it is not begun again at once. */
+export const exactTo = 10_000;
+
+export type Count = { count: number; isFloor: boolean };
+
+export type StoredCursor = {
+  endpointId: string;
+  generation: number;
+  resumes: number;
+  pauseReason: PauseReason | null;
+  position: number;
+  previous: number;
+  examined: number;
+  filter: string;
+  backlog: number;
+  lastError: string | null;
+  sideWaits: boolean;
+};
+
+/** An attempt in the endpoint's line, above its cursor and of its generation. */
+export type LineRow = {
+  endpointId: string;
+  position: number;
+  type: string;
+  status: 'delivered' | 'retrying' | 'failed';
+  attempts: number;
+  resumes: number;
+  waitMs: number;
+};
+
+/** After which position the backlog has yet to be counted: what is stored was counted up to there, by this filter. */
+export function countedUpTo(cursor: StoredCursor, events: readonly string[]): number {
+  return isCountedBy(cursor, events) ? cursor.examined : cursor.position;
+}
+
+/**
+ * The place, given the rows in the order in which they were made, the endpoint's filter, and how many events after
+ * `countedUpTo` and up to `head` are for it.
+ */
+export function placeOf(
+  cursor: StoredCursor,
+  rows: readonly LineRow[],
+  events: readonly string[],
+  { count, isFloor }: Count,
+  head: number,
+): Place {
+  const final = rows.filter(({ status }) => status !== 'retrying');
+  const settled = new Set(final.map(({ position }) => position));
+  // An event of another filter was counted by none of the numbers here.
+  const matches = compilePatterns(events);
+  const counted = new Set(
+    final.filter(({ position, type }) => position <= head && matches(type)).map(({ position }) => position),
+  ).size;
+  const stored = isCountedBy(cursor, events) ? cursor.backlog : 0;
+  return {
+    generation: cursor.generation,
+    resumes: cursor.resumes,
+    pauseReason: cursor.pauseReason,
+    cursor: cursor.position,
+    previous: cursor.previous,
+    settled,
+    retry: retryOf(rows, settled, cursor.resumes),
+    sideWaits: cursor.sideWaits,
+    backlog: Math.max(0, stored + count - counted),
+    backlogIsFloor: isFloor || stored >= exactTo,
+    lastError: cursor.lastError,
+  };
+}
+
+/** The newest failed attempt of what is not settled, as far as it counts: a resume starts the count anew. */
+function retryOf(rows: readonly LineRow[], settled: ReadonlySet<number>, resumes: number): Place['retry'] {
+  const last = rows.findLast((row) => row.resumes === resumes && !settled.has(row.position));
+  return last ? { position: last.position, attempts: last.attempts, waitMs: last.waitMs } : null;
+}
+
+function isCountedBy(cursor: StoredCursor, events: readonly string[]): boolean {
+  return cursor.filter === filterText(events);
+}

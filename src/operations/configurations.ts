@@ -1,0 +1,183 @@
+// The configuration in force on all instances, as this one serves it: with the secrets that it finds itself, or not at all.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { type Transactions, withoutSql } from '../outbox/transactions.ts';
+import { Refusal } from '../policy/refusal.ts';
+import type { Endpoint, EndpointSettings } from '../settings/endpoint.ts';
+import type { ResolvedEndpoints } from '../settings/stored-endpoints.ts';
+import type { Webhooks } from '../settings/webhooks.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { reasonOf } from '../telemetry/reason.ts';
+import type { Announce } from './controls.ts';
+import { type StoredVersion, acceptConfiguration, lockVersion, readVersionInForce } from './stored-configurations.ts';
+
+export type ConfigurationInForce = {
+  /** 0: no file was ever accepted. */
+  version: number;
+  /** In the order of the file; without the values of secrets while this instance lacks one. */
+  endpoints: readonly Endpoint[];
+  /** Why this instance serves none of them, in a sentence without any secret; else null. */
+  standsAside: string | null;
+};
+
+export type ReadFile = Extract<Webhooks, { ok: true }>;
+
+export type Configurations = AsyncDisposable & {
+  current(): ConfigurationInForce;
+  /** Puts the file, as the start read it, in force unless it is an old one. Refusal UNAVAILABLE. */
+  start(initial: ReadFile): Promise<void>;
+  /**
+   * Resolves once this instance has the version in force, if `version` is not what it has. Tries until Postgres answers.
+   * The one in force is older than what it had only if the database lost its tail.
+   */
+  reach(version: number): Promise<void>;
+  /** The same for whatever is in force, in one try. Refusal UNAVAILABLE. */
+  refresh(): Promise<void>;
+  /** `refresh`, and reads the secrets again: what an instance does when a reload elsewhere is announced to it. */
+  readAgain(): Promise<void>;
+  /** Puts a file that was read in force on every instance; a missing one makes this instance stand aside. Refusal UNAVAILABLE. */
+  put(file: ReadFile): Promise<void>;
+  /**
+   * Runs `work` in a transaction that ends before any other version comes into force. Throws as Transactions.run does;
+   * `work` runs again when the version it was given was in force no longer.
+   */
+  whileInForce<T>(work: (em: EntityManager, endpoints: readonly Endpoint[]) => Promise<T>): Promise<T>;
+};
+
+export type ConfigurationParts = {
+  orm: MikroORM;
+  transactions: Transactions;
+  /** Reads the configuration file of this instance. */
+  read(): Promise<Webhooks>;
+  resolve(endpoints: readonly EndpointSettings[]): Promise<ResolvedEndpoints>;
+  /** Numbers what is committed, so that it lies before the places of new endpoints. */
+  catchUp(): Promise<unknown>;
+  /** Hears of every change of `current`, in the step in which it changes. */
+  onChange(inForce: ConfigurationInForce): void;
+  announce: Announce;
+  log: Pick<Logger, 'info' | 'warn' | 'error'>;
+};
+
+const retryMs = 500;
+/** As many reloads in a row as a change of an endpoint waits for. */
+const mostVersions = 10;
+const noFile = 'there is no config/webhooks.yaml';
+
+/** Nothing is in force before `start` or `reach`. */
+export function createConfigurations(parts: ConfigurationParts): Configurations {
+  const { orm, transactions, read, resolve, catchUp, onChange, announce, log } = parts;
+  const closing = new AbortController();
+  let stored: StoredVersion = { version: 0, digest: '' };
+  let current: ConfigurationInForce = { version: 0, endpoints: [], standsAside: null };
+  let fileMissing = false;
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One at a time: what was read first must not come into force last. */
+  function inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const result = last.then(() => step());
+    last = result.catch(() => {});
+    return result;
+  }
+
+  function set(
+    version: StoredVersion,
+    { endpoints, problem }: { endpoints: readonly Endpoint[]; problem: string | null },
+  ) {
+    const standsAside = fileMissing ? noFile : problem;
+    const before = current;
+    stored = { version: version.version, digest: version.digest };
+    current = { version: version.version, endpoints, standsAside };
+    if (isDeepStrictEqual(before, current)) return;
+    if (before.version !== current.version) log.info({ version: current.version }, 'a configuration is in force');
+    if (before.standsAside !== standsAside && standsAside !== null) {
+      const line = { version: current.version, reason: standsAside };
+      log[fileMissing ? 'warn' : 'error'](line, 'this instance stands aside: it serves no endpoint');
+    } else if (before.standsAside !== null && standsAside === null) {
+      log.info('this instance serves endpoints again');
+    }
+    onChange(current);
+  }
+
+  /** Without `again` only what is newer, or stands aside for it, is read. */
+  async function load({ again = false } = {}): Promise<void> {
+    const found = await readVersionInForce(orm, stored).catch((error: unknown) => {
+      throw withoutSql(error);
+    });
+    if (found.endpoints === null && !again) return;
+    // A file that came back is a wish to serve, whatever it holds: what is served is what is in force.
+    if (fileMissing) fileMissing = isMissing(await read());
+    const settings = found.endpoints ?? current.endpoints;
+    const resolved = await resolve(settings);
+    set(
+      found,
+      'problem' in resolved
+        ? { endpoints: settings.map((endpoint) => ({ ...endpoint, secrets: [] })), problem: resolved.problem }
+        : { endpoints: resolved.endpoints, problem: null },
+    );
+  }
+
+  async function put({ endpoints, missing }: ReadFile, { insists }: { insists: boolean }): Promise<void> {
+    await catchUp();
+    fileMissing = missing;
+    if (missing) return await load({ again: true });
+    const accepted = await untilStill(() => transactions.run((em) => acceptConfiguration(em, endpoints, { insists })));
+    if (accepted.outcome === 'stale') {
+      log.warn(
+        { version: accepted.version },
+        'config/webhooks.yaml equals an older version of the configuration and is ignored; reloadWebhooks puts it in force',
+      );
+      return await load({ again: true });
+    }
+    set(accepted, { endpoints, problem: null });
+    // Others read their secrets again, too.
+    if (insists || accepted.outcome === 'new') announce('configuration', accepted.placed);
+  }
+
+  return {
+    current: () => current,
+    start: (initial) => inTurn(() => put(initial, { insists: false })),
+    async reach(version) {
+      while (current.version !== version && !closing.signal.aborted) {
+        try {
+          return await inTurn(load);
+        } catch (error) {
+          log.warn({ version, reason: reasonOf(error) }, 'a newer configuration could not be read; trying again');
+          await sleep(retryMs, undefined, { signal: closing.signal }).catch(() => {});
+        }
+      }
+    },
+    refresh: () => inTurn(load),
+    readAgain: () => inTurn(() => load({ again: true })),
+    put: (file) => inTurn(() => put(file, { insists: true })),
+    async whileInForce(work) {
+      const { result } = await untilStill(async () => {
+        const { version, endpoints } = current;
+        const done = await transactions.run(async (em) =>
+          (await lockVersion(em, version)) ? { result: await work(em, endpoints) } : null,
+        );
+        if (done === null) await inTurn(load);
+        return done;
+      });
+      return result;
+    },
+    async [Symbol.asyncDispose]() {
+      closing.abort();
+      await last;
+    },
+  };
+}
+
+/** Tries again while another version came into force meanwhile, which `step` answers with null. */
+async function untilStill<T>(step: () => Promise<T | null>): Promise<T> {
+  for (let met = 0; met < mostVersions; met += 1) {
+    const done = await step();
+    if (done !== null) return done;
+  }
+  throw new Refusal('UNAVAILABLE', 'The configuration changes again and again. Try again when it is still.');
+}
+
+function isMissing(found: Webhooks): boolean {
+  return found.ok && found.missing;
+}

@@ -1,0 +1,72 @@
+// The parts of a delivery thread, put together.
+
+import { openOrm } from '../model/orm.ts';
+import { type LogOptions, openLog } from '../telemetry/logger.ts';
+import { asItIs } from './arrange.ts';
+import { createConnections } from './connections.ts';
+import { openControl } from './control.ts';
+import { deliver } from './deliver.ts';
+import { createEgressGuard } from './egress.ts';
+import { createRecorder } from './recorder.ts';
+import { type TurnParts, runTurn } from './run-turn.ts';
+import { createStatistics } from './statistics.ts';
+import type { Turn, TurnReport } from './turn.ts';
+
+/** What a thread is given when it starts. */
+export type ThreadData = {
+  databaseUrl: string;
+  allowedNetworks: readonly string[];
+  controlMemory: SharedArrayBuffer;
+  log: LogOptions;
+  version: string;
+};
+
+export type Thread = {
+  run(turn: Turn): Promise<TurnReport>;
+  /** Ends the thread's parts, once no turn runs any more. */
+  close(): Promise<void>;
+};
+
+export async function openThread(data: ThreadData, arrange = asItIs): Promise<Thread> {
+  const log = await openLog(data.log);
+  const orm = openOrm({ url: data.databaseUrl, connections: 1, name: 'tidings-thread', statementMs: 10_000 });
+  const connections = createConnections({ guard: createEgressGuard({ allowedNetworks: data.allowedNetworks }) });
+  const recorder = createRecorder({ orm, log: log.logger });
+  const statistics = createStatistics({ orm, log: log.logger });
+
+  const parts: TurnParts = arrange('turn', {
+    control: openControl(data.controlMemory),
+    recorder,
+    version: data.version,
+    deliver: (attempt) => deliver(connections, attempt),
+    onRecorded(row) {
+      statistics.count(row);
+      const { eventId, eventType, endpointId, attemptCount, httpStatus, latencyMs, errorMessage } = row;
+      log.logger.info(
+        {
+          event_id: eventId,
+          event_type: eventType,
+          endpoint_id: endpointId,
+          position: row.position,
+          attempt: attemptCount,
+          status: row.status,
+          http_status: httpStatus,
+          latency_ms: latencyMs,
+          error_message: errorMessage,
+        },
+        'attempt',
+      );
+    },
+  });
+
+  return {
+    run: (turn) => runTurn(turn, parts),
+    async close() {
+      await recorder[Symbol.asyncDispose]();
+      await statistics[Symbol.asyncDispose]();
+      await connections[Symbol.asyncDispose]();
+      await orm.close(true);
+      await log.flush();
+    },
+  };
+}

@@ -1,0 +1,147 @@
+// `tidings endpoints` against a real server: what it prints, where it finds it, and what it says when it cannot.
+
+import { randomUUID } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openHttp } from '../../src/api/server.ts';
+import { shardOf } from '../../src/policy/shards.ts';
+import { type Door, adminToken, endpoint, openDoor } from '../api/door.ts';
+import { storeCursor, storeDelivery, storeEvent } from '../api/stored-rows.ts';
+import { openReceiver } from '../support/receiver.ts';
+import { runTidings } from '../support/run-tidings.ts';
+import { scratchDirectory } from '../support/scratch-directory.ts';
+
+let door: Door;
+let http: Awaited<ReturnType<typeof openHttp>>;
+let scratch: Awaited<ReturnType<typeof scratchDirectory>>;
+
+beforeAll(async () => {
+  door = await openDoor();
+  http = await openHttp({ host: '127.0.0.1', port: 0, app: door.app });
+  scratch = await scratchDirectory();
+});
+afterAll(async () => {
+  await http[Symbol.asyncDispose]();
+  await door[Symbol.asyncDispose]();
+  await scratch[Symbol.asyncDispose]();
+});
+
+async function run(args: string[] = [], environment: Record<string, string> = {}, directory = scratch.path) {
+  return await runTidings(['endpoints', ...args], { environment, directory });
+}
+
+const given = () => ({ TIDINGS_URL: http.url, TIDINGS_TOKEN: adminToken });
+
+test('each endpoint is a line of its state, backlog, owner, next attempt and last error', async () => {
+  door.endpoints = ['crm', 'billing', 'off'].map((id) => endpoint({ id, enabled: id !== 'off' }));
+  const owner = randomUUID();
+  const em = door.orm.em.fork();
+  await em.execute(`insert into webhook_instances (id, name, beat, stands_aside) values (?, 'one:10', 1, false)`, [
+    owner,
+  ]);
+  await em.execute('update webhook_leases set owner = ? where lease = ?', [owner, shardOf('crm')]);
+  await storeCursor(door.orm, { endpointId: 'crm', position: 0, examined: 1, backlog: 1 });
+  await storeCursor(door.orm, {
+    endpointId: 'billing',
+    position: 1,
+    examined: 1,
+    pauseReason: 'gone',
+    lastError: 'HTTP 410',
+  });
+  const event = await storeEvent(door.orm, { position: 1 });
+  const failed = { status: 'retrying' as const, errorMessage: 'HTTP 503\u001b[2J', waitMs: 4_000 };
+  await storeDelivery(door.orm, { ...failed, position: 1, recordedAt: new Date('2026-11-23T12:00:00.000Z') });
+
+  expect(await run([], given())).toEqual({
+    status: 0,
+    stdout: [
+      'ID       STATE          BACKLOG  OWNER   NEXT ATTEMPT              LAST ERROR',
+      'crm      RETRYING       1        one:10  2026-11-23T12:00:04.000Z  HTTP 503 [2J',
+      'billing  PAUSED (gone)  0        -       -                         HTTP 410',
+      'off      DISABLED       0        -       -                         -',
+      '',
+    ].join('\n'),
+    stderr: '',
+  });
+
+  const { status, stdout, stderr } = await run(['--json'], given());
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  const of = (id: string, rest: object) => ({
+    ...{ id, url: `https://${id}.example.com/hooks`, pauseReason: null, backlog: 0, oldestUnsettledAt: null },
+    ...{ owner: null, nextAttemptAt: null, lastError: null, ...rest },
+  });
+  expect(JSON.parse(stdout)).toEqual([
+    of('crm', {
+      ...{ state: 'RETRYING', backlog: 1, oldestUnsettledAt: event.createdAt.toISOString(), owner: 'one:10' },
+      ...{ nextAttemptAt: '2026-11-23T12:00:04.000Z', lastError: failed.errorMessage },
+    }),
+    of('billing', { state: 'PAUSED', pauseReason: 'gone', lastError: 'HTTP 410' }),
+    of('off', { state: 'DISABLED' }),
+  ]);
+});
+
+test('options count before the environment, and that before the token of the working directory', async () => {
+  door.endpoints = [];
+  const none = { status: 0, stdout: 'There are no endpoints.\n', stderr: '' };
+  const wrong = { TIDINGS_URL: 'http://127.0.0.1:1', TIDINGS_TOKEN: 'wrong' };
+  expect(await run(['--url', `${http.url}/`, '--token', adminToken], wrong)).toEqual(none);
+  const directory = join(scratch.path, 'of a service');
+  await mkdir(join(directory, '.tidings'), { recursive: true });
+  await writeFile(join(directory, '.tidings', 'admin_token'), `${adminToken}\n`);
+  expect(await run([], { TIDINGS_URL: http.url, TIDINGS_TOKEN: '' }, directory)).toEqual(none);
+  expect(await run([], { TIDINGS_URL: http.url, TIDINGS_TOKEN: 'wrong' }, directory)).toMatchObject({ status: 1 });
+  expect(await run(['--json'], given())).toMatchObject({ status: 0, stdout: '[]\n' });
+});
+
+test.for([
+  { what: 'no token', args: [], environment: {} as Record<string, string>, says: /^There is no token: [^\n]*\n$/ },
+  {
+    what: 'a bad URL',
+    args: [],
+    environment: { TIDINGS_URL: 'ftp://u:hush@h' },
+    says: /^TIDINGS_URL must be [^\n]*\n$/,
+  },
+  {
+    what: 'a bad --url',
+    args: ['--url', 'nowhere'],
+    environment: {} as Record<string, string>,
+    says: /^--url must be [^\n]*\n$/,
+  },
+  {
+    what: 'a token that no header takes',
+    args: [],
+    environment: { TIDINGS_TOKEN: 'hush\nhush' },
+    says: /^TIDINGS_TOKEN holds no token: [^\n]*\n$/,
+  },
+])('$what is one sentence on stderr without the token, and exit status 1', async ({ args, environment, says }) => {
+  const { status, stdout, stderr } = await run(args, environment);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toMatch(says);
+  expect(stderr).not.toContain('hush');
+});
+
+test('a server that is not there is one sentence on stderr, and exit status 1', async () => {
+  const gone = await openReceiver();
+  await gone[Symbol.asyncDispose]();
+  const { origin } = new URL(gone.url);
+  expect(await run(['--url', origin], given())).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: `tidings: ${origin} cannot be reached: ECONNREFUSED\n`,
+  });
+});
+
+test('a refused token, and a server that is not Tidings, are told as such', async () => {
+  expect(await run(['--token', 'wrong-token'], given())).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: `tidings: ${http.url} does not know the token.\n`,
+  });
+  await using other = await openReceiver({ reply: () => ({ status: 404, body: 'not here' }) });
+  const { origin } = new URL(other.url);
+  expect(await run([], { ...given(), TIDINGS_URL: origin })).toMatchObject({
+    status: 1,
+    stderr: `tidings: ${origin} does not answer as Tidings does (HTTP 404).\n`,
+  });
+});

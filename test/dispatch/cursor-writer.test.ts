@@ -1,0 +1,199 @@
+import { expect, test } from 'vitest';
+import type { Actor } from '../../src/dispatch/actor.ts';
+import { type CursorRow, createCursorWriter } from '../../src/dispatch/cursor-writer.ts';
+import type { Place } from '../../src/dispatch/place.ts';
+import { entriesFrom } from '../log/made-up-entries.ts';
+import { makeEndpoint } from '../support/endpoint.ts';
+import { createSimulatedTime } from '../support/simulated-time.ts';
+import { noGap, startActor } from './made-up-actors.ts';
+
+const actorAt = (id: string, given: Partial<Place> = {}) =>
+  startActor(makeEndpoint({ id, events: ['a.*', 'b.*'] }), given, { index: 3, epoch: 6 });
+
+/** A writer of these actors; each write waits in `writes` for its answer. */
+function start(...actors: Actor[]) {
+  const time = createSimulatedTime();
+  const writes: { rows: readonly CursorRow[]; end(refused?: readonly string[] | null): void }[] = [];
+  const refused: string[] = [];
+  const world = { dispatched: 9, mayWrite: true };
+  const writer = createCursorWriter({
+    ports: {
+      schedule: (delayMs, callback) => time.at(delayMs, callback),
+      writeCursors(rows, done) {
+        const write = {
+          rows,
+          end(ids: readonly string[] | null = []) {
+            writes.splice(writes.indexOf(write), 1);
+            done(ids && new Set(ids));
+          },
+        };
+        writes.push(write);
+      },
+    },
+    owner: 'me',
+    actors: () => actors,
+    dispatched: () => world.dispatched,
+    mayWrite: () => world.mayWrite,
+    onRefused: (id) => refused.push(id),
+  });
+  writer.start();
+  return { ...writer, writes, refused, world, pass: time.pass };
+}
+
+const ids = (rows: readonly CursorRow[]) => rows.map(({ endpoint_id: id }) => id);
+
+test('what moved is written in one go, all of it, and what did not move is not', () => {
+  const one = actorAt('one', { generation: 4, cursor: 5, previous: 3, backlog: 2, lastError: 'HTTP 503' });
+  const two = actorAt('two', { cursor: 7, previous: 7 });
+  const writer = start(one, two);
+  writer.pass(1_000);
+  expect(writer.writes).toHaveLength(1);
+  expect(writer.writes[0]!.rows[0]).toEqual({
+    endpoint_id: 'one',
+    generation: 4,
+    owner: 'me',
+    owner_epoch: 6,
+    position: 5,
+    previous: 3,
+    examined: 9,
+    filter: 'a.*\nb.*',
+    backlog: 2,
+    last_error: 'HTTP 503',
+  });
+  expect(ids(writer.writes[0]!.rows)).toEqual(['one', 'two']);
+  writer.writes[0]!.end();
+  writer.pass(10_000);
+  expect(writer.writes).toEqual([]);
+  two.backlog = 1;
+  writer.pass(1_000);
+  expect(ids(writer.writes[0]!.rows)).toEqual(['two']);
+  writer.writes[0]!.end();
+  writer.world.dispatched = 10;
+  writer.pass(1_000);
+  expect(ids(writer.writes[0]!.rows)).toEqual(['one', 'two']);
+});
+
+test('the place that is written is the actor’s: before the first event that is not settled', () => {
+  const actor = actorAt('crm', { backlog: 4 });
+  actor.matches = () => true;
+  actor.takePage(entriesFrom(1, 4), 4, noGap);
+  actor.begin({ kind: 'line' }, 0);
+  actor.finish({ settled: 3, failure: null }, 0);
+  const writer = start(actor);
+  writer.pass(1_000);
+  expect(writer.writes[0]!.rows).toMatchObject([{ position: 3, previous: 3, backlog: 1 }]);
+});
+
+test('an actor whose rows must be read again, or whose backlog does not belong to its place yet, is not written', () => {
+  const lost = actorAt('lost', { cursor: 9 });
+  lost.lose();
+  const passing = actorAt('passing', { cursor: 3, settled: new Set([4]) });
+  const writer = start(lost, passing);
+  writer.pass(5_000);
+  expect(writer.writes).toEqual([]);
+  passing.takePage(entriesFrom(4, 2), 5, noGap);
+  writer.pass(1_000);
+  expect(ids(writer.writes[0]!.rows)).toEqual(['passing']);
+});
+
+test('a backlog is never stored below 0', () => {
+  const actor = actorAt('crm');
+  actor.backlog = -3;
+  const writer = start(actor);
+  writer.pass(1_000);
+  expect(writer.writes[0]!.rows).toMatchObject([{ backlog: 0 }]);
+});
+
+test('a write that failed is made again with what is true by then', () => {
+  const actor = actorAt('crm', { cursor: 4 });
+  const writer = start(actor);
+  writer.pass(1_000);
+  writer.writes[0]!.end(null);
+  actor.backlog = 7;
+  writer.pass(1_000);
+  expect(writer.writes[0]!.rows).toMatchObject([{ position: 4, backlog: 7 }]);
+  expect(writer.refused).toEqual([]);
+});
+
+test('one write at a time, however long it takes, and the next has what moved meanwhile', () => {
+  const actor = actorAt('crm');
+  const writer = start(actor);
+  writer.pass(1_000);
+  actor.backlog = 5;
+  writer.pass(30_000);
+  expect(writer.writes).toHaveLength(1);
+  writer.writes[0]!.end();
+  writer.pass(1_000);
+  expect(writer.writes.map(({ rows }) => rows)).toMatchObject([[{ backlog: 5 }]]);
+});
+
+test('what is written last of a shard waits for the write that is under way, so that no older place comes after it', () => {
+  const actor = actorAt('crm');
+  const writer = start(actor);
+  writer.pass(1_000);
+  actor.backlog = 5;
+  let done = false;
+  writer.writeNow([actor], () => (done = true));
+  expect(writer.writes).toHaveLength(1);
+  writer.writes[0]!.end();
+  expect(writer.writes.map(({ rows }) => rows)).toMatchObject([[{ backlog: 5 }]]);
+  expect(done).toBe(false);
+  writer.writes[0]!.end();
+  expect(done).toBe(true);
+});
+
+test('of several that are written last while another write is under way, none is forgotten', () => {
+  const actors = ['one', 'two'].map((id) => actorAt(id));
+  const writer = start(...actors);
+  writer.pass(1_000);
+  for (const actor of actors) actor.backlog = 5;
+  const done: string[] = [];
+  for (const actor of actors) writer.writeNow([actor], () => done.push(actor.endpoint.id));
+  while (writer.writes.length > 0) {
+    expect(writer.writes).toHaveLength(1);
+    writer.writes[0]!.end(null);
+  }
+  expect(done).toEqual(['one', 'two']);
+});
+
+test('what is written last is over at once when nothing moved, or nothing may be written', () => {
+  const actor = actorAt('crm');
+  const writer = start(actor);
+  writer.pass(1_000);
+  writer.writes[0]!.end();
+  let done = 0;
+  writer.writeNow([actor], () => (done += 1));
+  actor.backlog = 5;
+  writer.world.mayWrite = false;
+  writer.writeNow([actor], () => (done += 1));
+  expect({ done, writes: writer.writes }).toEqual({ done: 2, writes: [] });
+});
+
+test('one whose row is another’s to write, or of another generation, is told of', () => {
+  const writer = start(actorAt('one'), actorAt('two'));
+  writer.pass(1_000);
+  writer.writes[0]!.end(['two']);
+  expect(writer.refused).toEqual(['two']);
+  writer.pass(1_000);
+  expect(ids(writer.writes[0]!.rows)).toEqual(['two']);
+});
+
+test('nothing is written while what is known of the database may be wrong, and all of it after another history began', () => {
+  const writer = start(actorAt('crm'));
+  writer.world.mayWrite = false;
+  writer.pass(60_000);
+  expect(writer.writes).toEqual([]);
+  writer.world.mayWrite = true;
+  writer.pass(1_000);
+  writer.writes[0]!.end();
+  writer.forget();
+  writer.pass(1_000);
+  expect(ids(writer.writes[0]!.rows)).toEqual(['crm']);
+});
+
+test('once stopped it writes nothing', () => {
+  const writer = start(actorAt('crm'));
+  writer.stop();
+  writer.pass(60_000);
+  expect(writer.writes).toEqual([]);
+});

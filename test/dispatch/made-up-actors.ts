@@ -1,0 +1,33 @@
+// Actors at made-up places, under a made-up lease.
+
+import { Actor } from '../../src/dispatch/actor.ts';
+import type { LeaseRef } from '../../src/dispatch/leases.ts';
+import type { Place } from '../../src/dispatch/place.ts';
+import { compilePatterns } from '../../src/policy/routing.ts';
+import type { Endpoint } from '../../src/settings/endpoint.ts';
+
+export const emptyPlace: Place = {
+  generation: 1,
+  resumes: 0,
+  pauseReason: null,
+  cursor: 0,
+  previous: 0,
+  settled: new Set(),
+  retry: null,
+  sideWaits: false,
+  backlog: 0,
+  backlogIsFloor: false,
+  lastError: null,
+};
+
+export const aLease: LeaseRef = { index: 0, epoch: 1 };
+
+/** An actor that has loaded its place. */
+export function startActor(endpoint: Endpoint, place: Partial<Place> = {}, lease = aLease, now = 0): Actor {
+  const actor = new Actor(endpoint, compilePatterns(endpoint.events), lease);
+  actor.load({ ...emptyPlace, ...place }, now);
+  return actor;
+}
+
+/** Of a log without gaps. */
+export const noGap = (position: number): number => position;

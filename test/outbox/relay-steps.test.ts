@@ -1,0 +1,209 @@
+import { expect, test } from 'vitest';
+import type { LogEntry } from '../../src/log/entry.ts';
+import { type Numbered, type RelayMode, createRelaySteps } from '../../src/outbox/relay-steps.ts';
+import { entriesFrom } from '../log/made-up-entries.ts';
+import { createSimulatedTime } from '../support/simulated-time.ts';
+
+const nothing: Numbered = { entries: [], position: 0, seq: 0, cut: false };
+const batch = (first: number, count: number, given: Partial<Numbered> = {}): Numbered => ({
+  entries: entriesFrom(first, count),
+  position: first + count - 1,
+  seq: first + count - 1,
+  cut: false,
+  ...given,
+});
+
+/** A relay whose batches wait until the test answers them. */
+function start(mode: RelayMode) {
+  const time = createSimulatedTime();
+  const batches: { at: number; above: number; answer(numbered: Numbered | null): void }[] = [];
+  const appended: number[] = [];
+  const relay = createRelaySteps({
+    now: time.now,
+    schedule: (delayMs, callback) => time.at(delayMs, callback),
+    number(above, done) {
+      const entry = {
+        at: time.now(),
+        above,
+        answer(numbered: Numbered | null) {
+          batches.splice(batches.indexOf(entry), 1);
+          done(numbered);
+        },
+      };
+      batches.push(entry);
+    },
+    append: (entries: readonly LogEntry[]) => void appended.push(...entries.map(({ position }) => position)),
+  });
+  relay.be(mode);
+  return {
+    relay,
+    batches,
+    appended,
+    pass: time.pass,
+    now: time.now,
+    answer: (numbered: Numbered | null = nothing) => batches[0]!.answer(numbered),
+  };
+}
+
+/** One that leads, after its first look. */
+function startLeading() {
+  const world = start('leads');
+  world.answer();
+  return world;
+}
+
+test('who leads numbers at once when it is woken, and goes on as long as it finds something', () => {
+  const { relay, batches, appended, answer } = startLeading();
+  expect(batches).toEqual([]);
+  relay.wake();
+  expect(batches).toHaveLength(1);
+  answer(batch(1, 2));
+  answer(batch(3, 1));
+  answer();
+  expect(batches).toEqual([]);
+  expect(appended).toEqual([1, 2, 3]);
+});
+
+test('who leads looks by itself once a second', () => {
+  const { batches, pass, answer } = startLeading();
+  pass(999);
+  expect(batches).toEqual([]);
+  pass(1);
+  expect(batches).toHaveLength(1);
+  answer();
+  pass(1_000);
+  expect(batches).toHaveLength(1);
+});
+
+test('one batch is under way at a time, and what woke it meanwhile makes it look again', () => {
+  const { relay, batches, pass, answer } = startLeading();
+  relay.wake();
+  relay.wake();
+  pass(5_000);
+  expect(batches).toHaveLength(1);
+  answer();
+  expect(batches).toHaveLength(1);
+  answer();
+  expect(batches).toEqual([]);
+});
+
+test('who stands by numbers what was committed here half a second later, once, and nothing of its own accord', () => {
+  const { relay, batches, pass, answer } = start('stands by');
+  answer();
+  pass(60_000);
+  expect(batches).toEqual([]);
+  relay.wake();
+  pass(300);
+  relay.wake();
+  pass(199);
+  expect(batches).toEqual([]);
+  pass(1);
+  expect(batches).toHaveLength(1);
+  answer();
+  pass(60_000);
+  expect(batches).toEqual([]);
+});
+
+test('who rests numbers nothing, and what was committed meanwhile once it may', () => {
+  const { relay, batches, pass, answer } = startLeading();
+  relay.be('rests');
+  relay.wake();
+  pass(60_000);
+  expect(batches).toEqual([]);
+  relay.be('stands by');
+  expect(batches).toHaveLength(1);
+  answer();
+  relay.be('leads');
+  expect(batches).toHaveLength(1);
+});
+
+test('a batch that failed, or of which nobody knows, is not told of, and tried again after a while', () => {
+  const { relay, batches, appended, pass, answer } = startLeading();
+  relay.wake();
+  answer(null);
+  relay.wake();
+  pass(499);
+  expect([batches, appended]).toEqual([[], []]);
+  pass(1);
+  answer(batch(1, 1));
+  expect(appended).toEqual([1]);
+});
+
+test('a batch that ends while it rests is told of all the same: it is committed', () => {
+  const { relay, batches, appended, answer } = startLeading();
+  relay.wake();
+  relay.be('rests');
+  answer(batch(1, 2));
+  expect([batches, appended]).toEqual([[], [1, 2]]);
+});
+
+test('catching up numbers all that is committed, however many batches, and gives the log’s last position', () => {
+  const { relay, batches, pass, answer } = startLeading();
+  relay.wake();
+  const found: (number | null)[] = [];
+  relay.catchUp((position) => found.push(position));
+  // The batch under way began before.
+  answer(batch(1, 2));
+  expect([found, batches[0]!.above]).toEqual([[], 0]);
+  answer(batch(3, 2, { cut: true }));
+  expect(found).toEqual([]);
+  answer(batch(5, 1));
+  expect(found).toEqual([5]);
+  answer();
+  pass(0);
+  expect(batches).toEqual([]);
+});
+
+test('catching up fails when a batch does, and at once while it rests, or when it comes to rest', () => {
+  const { relay, answer } = startLeading();
+  const found: (number | null)[] = [];
+  const catchUp = () => relay.catchUp((position) => found.push(position));
+  catchUp();
+  answer(null);
+  expect(found).toEqual([null]);
+  catchUp();
+  relay.be('rests');
+  expect(found).toEqual([null, null]);
+  catchUp();
+  expect(found).toEqual([null, null, null]);
+});
+
+test('looks are cheap: above what was numbered a minute ago, but every ten seconds above nothing', () => {
+  const { batches, pass, now, answer } = startLeading();
+  const looks: { at: number; above: number }[] = [];
+  for (let seconds = 0; seconds < 90; seconds += 1) {
+    pass(1_000);
+    looks.push({ at: now(), above: batches[0]!.above });
+    answer(batch(seconds + 1, 1));
+    answer();
+  }
+  // A transaction that began less than a minute ago may still commit what it inserted.
+  for (const { at, above } of looks) expect(above).toBeLessThanOrEqual(Math.max(0, at / 1_000 - 60));
+  const late = looks.filter(({ at }) => at > 70_000);
+  const sweeps = late.filter(({ above }) => above === 0);
+  expect(sweeps.length).toBeGreaterThanOrEqual(1);
+  expect(sweeps.length).toBeLessThanOrEqual(3);
+  expect(late.filter(({ above }) => above > 0).length).toBeGreaterThan(15);
+});
+
+test('stopped, it begins no batch, and is over when the one under way is', () => {
+  const { relay, batches, appended, pass, answer } = startLeading();
+  relay.wake();
+  let over = false;
+  const found: (number | null)[] = [];
+  relay.catchUp((position) => found.push(position));
+  relay.stop(() => (over = true));
+  expect(over).toBe(false);
+  answer(batch(1, 1));
+  expect([over, found, appended]).toEqual([true, [null], [1]]);
+  relay.wake();
+  pass(60_000);
+  expect(batches).toEqual([]);
+});
+
+test('stopped while nothing is under way it is over at once', () => {
+  const { relay } = startLeading();
+  let over = false;
+  relay.stop(() => (over = true));
+  expect(over).toBe(true);
+});
