@@ -1,0 +1,201 @@
+// What users and admins do in a simulated world: they publish, pause, resume, rewind, replay, test and reload.
+//
+// Each is one transaction on the database, asked for through one of the processes, as the API does it.
+
+import { shardOf } from '../../src/policy/shards.ts';
+import type { Endpoint } from '../../src/settings/endpoint.ts';
+import type { History } from './history.ts';
+import type { Postgres } from './postgres.ts';
+import type { Service } from './service.ts';
+import { placeEndpoints } from './place-endpoints.ts';
+import type { Tables } from './tables.ts';
+import { isFor } from './wanted.ts';
+import type { Time } from './time.ts';
+
+export type AdminParts = {
+  time: Time;
+  chance(): number;
+  postgres: Postgres;
+  history: History;
+  /** Those that run now. */
+  services(): readonly Service[];
+};
+
+export type Admin = ReturnType<typeof createAdmin>;
+
+export function createAdmin({ time, chance, postgres, history, services }: AdminParts) {
+  let made = 0;
+
+  /** Tells the other instances by publish, which may get lost. */
+  function publishChange(by: Service): void {
+    for (const other of services()) {
+      if (other !== by && chance() < 0.7) other.process.hear(1 + chance() * 5, () => other.instance.nudge());
+    }
+  }
+
+  /** Changes what is stored of an endpoint, and its shard's control version with it. */
+  function control(
+    by: Service,
+    endpoint: string,
+    change: (tables: Tables) => boolean,
+    done?: (ok: boolean) => void,
+  ): void {
+    by.ask(
+      (tables) => {
+        if (!tables.cursors.has(endpoint) || !change(tables)) return false;
+        tables.controls[shardOf(endpoint)]! += 1;
+        return true;
+      },
+      (isChanged) => {
+        if (isChanged) {
+          by.instance.heed([endpoint]);
+          publishChange(by);
+        }
+        done?.(isChanged !== null);
+      },
+    );
+  }
+
+  function findRewind(tables: Tables, endpoint: string, share: number): { after: number; previous: number } | null {
+    const cursor = tables.cursors.get(endpoint)!;
+    const configured = tables.configurations.at(-1)!.endpoints.find(({ id }) => id === endpoint);
+    if (!configured) return null;
+    const wanted = tables.log.filter((entry) => entry?.addressedTo === null && isFor(configured, entry.type));
+    const isSettled = (position: number) =>
+      tables.rows.some((row) => {
+        const isHere = row.endpoint === endpoint && row.position === position && row.generation === cursor.generation;
+        return isHere && row.origin === 'line' && row.status !== 'retrying';
+      });
+    const first = wanted.find((entry) => entry!.position > cursor.position && !isSettled(entry!.position));
+    const present = first ? first.position - 1 : Math.max(cursor.position, tables.head);
+    const after = Math.floor(share * present);
+    const since = Math.min(cursor.since, after);
+    const previous = wanted.findLast((entry) => entry!.position > since && entry!.position <= after)?.position ?? 0;
+    return { after, previous };
+  }
+
+  return {
+    /** Inserts an event, and commits `openMs` later. */
+    publish(by: Service, type: string, openMs: number, addressedTo: string | null = null): void {
+      const id = `event-${(made += 1)}`;
+      history.askedAt.set(id, time.now());
+      let insertedBy = 0;
+      by.ask(
+        (tables) => {
+          insertedBy = postgres.server;
+          return (tables.seq += 1);
+        },
+        (seq) => {
+          if (seq === null) return;
+          by.process.after(openMs, () => {
+            by.ask(
+              (tables) => {
+                if (postgres.server !== insertedBy) return false;
+                tables.pending.push({ seq, id, type, addressedTo });
+                tables.pending.sort((one, other) => one.seq - other.seq);
+                if (addressedTo !== null && tables.cursors.has(addressedTo)) {
+                  tables.items.push({ id: `item-${id}`, endpoint: addressedTo, eventId: id, origin: 'test' });
+                  tables.controls[shardOf(addressedTo)]! += 1;
+                }
+                return true;
+              },
+              (isCommitted) => {
+                if (!isCommitted) return;
+                history.acknowledged.set(id, time.now());
+                by.relay.wake();
+                const leader = services().find((other) => other !== by);
+                if (leader && chance() < 0.7) leader.process.hear(1 + chance() * 5, () => leader.relay.wake());
+              },
+            );
+          });
+        },
+      );
+    },
+
+    pause(by: Service, endpoint: string): void {
+      control(by, endpoint, (tables) => {
+        tables.cursors.get(endpoint)!.pauseReason ??= 'admin';
+        return true;
+      });
+    },
+
+    resume(by: Service, endpoint: string, done?: (ok: boolean) => void): void {
+      control(
+        by,
+        endpoint,
+        (tables) => {
+          const cursor = tables.cursors.get(endpoint)!;
+          if (cursor.pauseReason === null) return false;
+          Object.assign(cursor, { pauseReason: null, resumes: cursor.resumes + 1 });
+          return true;
+        },
+        done,
+      );
+    },
+
+    /** Sets an endpoint back by a share (0 to 1) of the way it has come. */
+    rewind(by: Service, endpoint: string, share: number): void {
+      control(by, endpoint, (tables) => {
+        const place = findRewind(tables, endpoint, share);
+        if (!place) return false;
+        const cursor = tables.cursors.get(endpoint)!;
+        const generation = (tables.generations += 1);
+        const { after: position, previous } = place;
+        const since = Math.min(cursor.since, position);
+        Object.assign(cursor, { generation, position, examined: position, previous, since, backlog: 0 });
+        history.lineBegins.set(`${endpoint} ${generation}`, position);
+        return true;
+      });
+    },
+
+    /** Queues an event of the log, at a share (0 to 1) of its length, to be sent again. */
+    replay(by: Service, endpoint: string, share: number): void {
+      const id = `replay-${(made += 1)}`;
+      control(by, endpoint, (tables) => {
+        const entry = tables.log[Math.ceil(share * tables.head)];
+        const waits = tables.items.some((item) => item.endpoint === endpoint && item.eventId === entry?.id);
+        if (!entry || entry.addressedTo !== null || waits) return false;
+        tables.items.push({ id, endpoint, eventId: entry.id, origin: 'replay' });
+        return true;
+      });
+    },
+
+    /** After a restore. */
+    beginLines: () => beginLines(postgres.tables),
+
+    /** Puts a configuration in force; the endpoints that it brings begin at the log's end. */
+    reload(
+      by: Service,
+      endpoints: readonly Endpoint[],
+      standsAside: readonly number[],
+      done?: (ok: boolean) => void,
+    ): void {
+      by.relay.catchUp((position) => {
+        if (position === null) return done?.(false);
+        by.ask(
+          (tables) => {
+            const version = tables.configurations.at(-1)!.version + 1;
+            tables.configurations.push({ version, endpoints, standsAside });
+            placeEndpoints(tables, endpoints);
+            beginLines(tables);
+            return version;
+          },
+          (version) => {
+            if (version !== null) {
+              by.reach(version);
+              publishChange(by);
+            }
+            done?.(version !== null);
+          },
+        );
+      });
+    },
+  };
+
+  function beginLines({ cursors }: Tables): void {
+    for (const [endpoint, { generation, position }] of cursors) {
+      const name = `${endpoint} ${generation}`;
+      if (!history.lineBegins.has(name)) history.lineBegins.set(name, position);
+    }
+  }
+}

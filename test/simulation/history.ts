@@ -1,0 +1,50 @@
+// What happened in a simulated world, as the checker judges it, and one number for all of it.
+
+import type { Request } from './receivers.ts';
+
+export type History = {
+  requests: Request[];
+  /** When a row, by its id, first became durable. */
+  durableAt: Map<number, number>;
+  /** Ids of events whose commit was confirmed, with when. */
+  acknowledged: Map<string, number>;
+  /** When the insert of an event was asked for. */
+  askedAt: Map<string, number>;
+  /** Of each generation of an endpoint, the position after which it began. */
+  lineBegins: Map<string, number>;
+  /** Runs of processes that crashed, and `<run> <endpoint>` where a thread died: what they sent may have no row. */
+  excuses: Set<string>;
+  /** `<endpoint> <event>` that an answer settled, which a database that lost its tail may know nothing of. */
+  answered: Set<string>;
+  /** When the database lost its tail. */
+  restoredAt: number[];
+  /** Mixes what happened into the hash. */
+  note(one: number, two: number, three: number): void;
+  readonly hash: number;
+};
+
+export function createHistory(): History {
+  let hash = 0x811c9dc5;
+  const mix = (value: number) => {
+    hash = Math.imul(hash ^ (value | 0), 0x01000193);
+  };
+
+  return {
+    requests: [],
+    durableAt: new Map(),
+    acknowledged: new Map(),
+    askedAt: new Map(),
+    lineBegins: new Map(),
+    excuses: new Set(),
+    answered: new Set(),
+    restoredAt: [],
+    note(one, two, three) {
+      mix(one);
+      mix(two);
+      mix(three);
+    },
+    get hash() {
+      return hash >>> 0;
+    },
+  };
+}

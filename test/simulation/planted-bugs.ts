@@ -1,0 +1,144 @@
+// Bugs that the simulation must find: each is a change of the code that somebody could make by mistake.
+
+import type { Kind } from './schedule.ts';
+
+export type PlantedBug = {
+  name: string;
+  /** Each text stands exactly once in its file. */
+  edits: { file: string; find: string; replace: string }[];
+  /** What has to happen besides events, where the mix of all hits the bug too rarely. */
+  kinds?: readonly Kind[];
+};
+
+const one = (name: string, file: string, find: string, replace: string): PlantedBug => ({
+  name,
+  edits: [{ file, find, replace }],
+});
+
+export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: 'a thread sends without a look at its lease',
+    edits: [{ file: 'src/worker/turn-steps.ts', find: ' || !control.trusts(turn.lease)', replace: '' }],
+    kinds: ['stop', 'receiver is slow'],
+  },
+  one(
+    'a turn is over before its rows are durable, so that the cursor moves before the record',
+    'src/worker/turn-steps.ts',
+    "return unwritten > 0 ? { do: 'wait' } : ",
+    'return ',
+  ),
+  one(
+    'a lease that was not renewed is relied on',
+    'src/dispatch/leases.ts',
+    'if (renewed.has(index)) {',
+    'if (true) {',
+  ),
+  one(
+    'a challenger takes a lease before its time is over',
+    'src/dispatch/leases.ts',
+    'owner === null || stood >= ttlMs',
+    'owner === null || stood >= ttlMs / 3',
+  ),
+  one(
+    'a lease is given back before its turns have ended',
+    'src/dispatch/shards.ts',
+    'if (out === 0) return end();',
+    'if (out >= 0) return end();',
+  ),
+  one(
+    'a gap of the stream is ignored',
+    'src/log/reader.ts',
+    'if (first.position > position + 1) return',
+    'if (first.position > position + 100) return',
+  ),
+  one(
+    'a gap at the log’s tail is not looked for',
+    'src/log/reader.ts',
+    'else if (knownHead > position) readCold(knownHead, step);',
+    'else if (knownHead > position + 100) readCold(knownHead, step);',
+  ),
+  one(
+    'an event passes while an endpoint changes from cold to hot',
+    'src/dispatch/actor.ts',
+    'this.live = this.examined >= dispatched;',
+    'this.live = this.examined >= dispatched - 1;',
+  ),
+  one(
+    'a retry lets the next event pass',
+    'src/dispatch/actor.ts',
+    'this.#mailbox.drop(report.settled);',
+    'this.#mailbox.drop(report.settled + (again ? 1 : 0));',
+  ),
+  one(
+    'events that a pause holds are taken for settled',
+    'src/dispatch/actor.ts',
+    'if (head) return { position: head.entry.position - 1',
+    'if (head && this.pauseReason === null) return { position: head.entry.position - 1',
+  ),
+  one(
+    'what is settled above the cursor is sent again',
+    'src/dispatch/actor.ts',
+    'this.#settled = new Set(place.settled);',
+    'this.#settled = new Set();',
+  ),
+  one(
+    'a turn that was lost is sent again from memory',
+    'src/dispatch/dispatcher.ts',
+    'actor.lose();\n        ports.reload(id);',
+    'actor.running = null;',
+  ),
+  one(
+    'a turn of a former actor does not keep the next one waiting',
+    'src/dispatch/dispatcher.ts',
+    'if (actor.running) leaving.set(endpointId, (leaving.get(endpointId) ?? 0) + 1);',
+    '',
+  ),
+  one(
+    'a side list that was read in part is taken for read',
+    'src/dispatch/side-list.ts',
+    'if (stored === null || stored.length > 0) more = true;',
+    'if (stored === null) more = true;',
+  ),
+  one(
+    'an event is matched by an older configuration than its own',
+    'src/dispatch/instance.ts',
+    'if (version <= configuration.version) return go();',
+    'if (version <= configuration.version + 1) return go();',
+  ),
+  one(
+    'a new history of the log is ignored',
+    'src/dispatch/instance.ts',
+    'if (epoch !== answer.epoch) adopt(answer);',
+    'if (epoch === null) adopt(answer);',
+  ),
+  one(
+    'a database that lost the log’s end is not noticed',
+    'src/dispatch/instance.ts',
+    'if (answer.head < reach || (!isOther && isLost(question.known, answer))) {',
+    'if (answer.head < -1) {',
+  ),
+  one(
+    'what came while a turn was out is not looked at when it is back',
+    'src/dispatch/dispatcher.ts',
+    'tellStill(id);\n      consider(actor);',
+    'tellStill(id);',
+  ),
+  one(
+    'a late write of a cursor undoes a rewind',
+    'test/simulation/tables.ts',
+    'if (!isOwn || cursor.generation !== row.generation) {',
+    'if (!isOwn) {',
+  ),
+  one(
+    'the epoch of a cursor’s writer is not looked at',
+    'test/simulation/tables.ts',
+    'const isOwn = cursor?.owner === row.owner && cursor.ownerEpoch === row.owner_epoch;',
+    'const isOwn = cursor !== undefined;',
+  ),
+  one(
+    'a rewind counts old rows',
+    'test/simulation/tables.ts',
+    "return isHere && row.generation === generation && row.origin === 'line';",
+    "return isHere && row.origin === 'line';",
+  ),
+];

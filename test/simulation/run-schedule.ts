@@ -1,0 +1,27 @@
+// Runs one schedule in a world of its own, and judges what came of it.
+
+import { checkHistory } from './checker.ts';
+import { applyFault } from './faults.ts';
+import { type Schedule, faultyMs } from './schedule.ts';
+import { Violation } from './violation.ts';
+import { converge, makeWorld, passUntil } from './world.ts';
+
+export type Outcome = { violation: string | null; hash: number; simulatedMs: number; requests: number };
+
+/** Runs a schedule to its end, or to the first thing that must not be. */
+export function runSchedule(schedule: Schedule): Outcome {
+  const world = makeWorld(schedule);
+  const { time, history } = world;
+  let violation: string | null = null;
+  try {
+    for (let number = 0; number < schedule.processes; number += 1) world.start(number);
+    for (const step of schedule.steps) applyFault(world, step);
+    passUntil(time, faultyMs);
+    converge(world);
+    checkHistory(world);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    violation = error instanceof Violation ? error.message : (error.stack ?? error.message);
+  }
+  return { violation, hash: history.hash, simulatedMs: time.now(), requests: history.requests.length };
+}

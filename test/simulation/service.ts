@@ -1,0 +1,234 @@
+// One simulated run of the service: the real instance, relay and turns, on made-up ports.
+
+import { createInstance } from '../../src/dispatch/instance.ts';
+import { createRelaySteps } from '../../src/outbox/relay-steps.ts';
+import type { Postgres } from './postgres.ts';
+import { createProcess } from './process.ts';
+import type { Receivers } from './receivers.ts';
+import * as tables from './tables.ts';
+import { createThreads } from './threads.ts';
+import type { Time } from './time.ts';
+import type { Valkey } from './valkey.ts';
+import type { Watch } from './watch.ts';
+
+/** A lease's time to live, as in production. */
+const leaseTtlMs = 3_000;
+const configureAgainMs = 500;
+const probeEveryMs = 500;
+
+export type ServiceParts = {
+  time: Time;
+  chance(): number;
+  postgres: Postgres;
+  valkey: Valkey;
+  receivers: Receivers;
+  watch: Watch;
+  nextRow(): number;
+  /** A name that no history of the log had before. */
+  nextEpoch(): string;
+};
+
+export type Service = ReturnType<typeof startService>;
+
+/** Starts a run of the process `number`; `id` is another one for each run. */
+export function startService(parts: ServiceParts, { id, number }: { id: string; number: number }) {
+  const { time, chance, postgres, valkey, watch } = parts;
+  const process = createProcess({ time, id, number });
+  const threads = createThreads({ ...parts, process });
+  let key = '';
+  let hotReady = false;
+  let configuring = false;
+  let version = 0;
+  let wanted = 0;
+  let isStopped = false;
+  /** The database server of the last beat: what any other has was not compared yet. */
+  let server = 0;
+
+  const relay = createRelaySteps({
+    now: process.now,
+    schedule: process.after,
+    number(above, done) {
+      const known = server;
+      ask((stored) => {
+        if (postgres.server !== known) return null;
+        const numbered = tables.number(stored, above);
+        watch.numbered(process, numbered.entries);
+        return numbered;
+      }, done);
+    },
+    append(entries) {
+      if (hotReady) valkey.append(process, key, entries, () => instance.distrustHot(), valkeyFailed);
+      instance.headIs(entries.at(-1)!.position);
+    },
+  });
+
+  const instance = createInstance({
+    id,
+    leaseTtlMs,
+    shares: { fast: 2, slow: 2 },
+    ports: {
+      now: process.now,
+      wall: process.wall,
+      schedule: process.after,
+      beat(question, done) {
+        let heard = () => {};
+        ask(
+          (stored) => {
+            heard = watch.beat(process);
+            return { ...tables.beat(stored, id, question), server: String(postgres.server) };
+          },
+          (answer) => {
+            if (answer) {
+              heard();
+              server = Number(answer.server);
+            }
+            done(answer);
+          },
+        );
+      },
+      take: (rows, done) => ask((stored) => tables.takeLeases(stored, id, rows), done),
+      release(lease, done) {
+        ask((stored) => {
+          if (tables.releaseLease(stored, id, lease)) watch.released(lease);
+        }, done);
+      },
+      trust: threads.trust,
+      relay: relay.be,
+      hotReady: () => hotReady,
+      readHot: (after, done) => valkey.read(process, key, after, hotAnswer(done)),
+      readLast: (done) => valkey.last(process, key, hotAnswer(done)),
+      beginEpoch: (change, done) => ask((stored) => tables.beginEpoch(stored, change, parts.nextEpoch()), done),
+      useEpoch(epoch) {
+        key = epoch;
+      },
+      reachConfiguration: reach,
+      readPlaces(questions, head, done) {
+        ask((stored) => {
+          const places = tables.readPlaces(stored, id, questions, { head, clock: postgres.clock() });
+          watch.placesRead(process, places);
+          return places;
+        }, done);
+      },
+      readStandings: (ids, done) => ask((stored) => tables.readStandings(stored, ids), done),
+      readPage: (after, done) =>
+        ask(
+          (stored) => tables.readPage(stored, after),
+          (page) => done(page ?? []),
+        ),
+      readSide: (endpoint, question, done) =>
+        ask((stored) => tables.readSide(stored, endpoint, question, postgres.clock()), done),
+      writeCursors(rows, done) {
+        const known = server;
+        ask((stored) => {
+          if (postgres.server !== known) return new Set(rows.map((row) => row.endpoint_id));
+          const own = watch.cursorsWritten(process, rows);
+          const refused = tables.writeCursors(stored, rows);
+          watch.cursorsStored(process, rows, refused, own);
+          return refused;
+        }, done);
+      },
+      run: threads.run,
+      interrupt: threads.interrupt,
+    },
+  });
+
+  function ask<Value>(run: (stored: tables.Tables) => Value | null, done: (value: Value | null) => void): void {
+    postgres.ask(process, run, done);
+  }
+
+  /** Hears whether Valkey answered. */
+  function hotAnswer<Value>(done: (value: Value | null) => void): (value: Value | null) => void {
+    return (value) => {
+      if (value === null) valkeyFailed();
+      done(value);
+    };
+  }
+
+  function valkeyFailed(): void {
+    if (!hotReady) return;
+    hotReady = false;
+    process.after(probeEveryMs, probe);
+  }
+
+  function probe(): void {
+    if (isStopped) return;
+    if (!valkey.answers) {
+      process.after(probeEveryMs, probe);
+      return;
+    }
+    hotReady = true;
+    instance.distrustHot();
+  }
+
+  /** Loads the configuration in force; one at a time. */
+  function reach(asked: number): void {
+    wanted = Math.max(wanted, asked);
+    if (configuring || isStopped) return;
+    configuring = true;
+    ask(
+      (stored) => stored.configurations.at(-1)!,
+      (found) => {
+        configuring = false;
+        if (found) {
+          const { version: next, endpoints, standsAside } = found;
+          if (next > version) {
+            version = next;
+            watch.configured(process, next);
+            instance.configure({
+              version: next,
+              endpoints,
+              standsAside: standsAside.includes(number) ? 'a secret is missing' : null,
+            });
+          }
+        }
+        if (version < wanted) process.after(configureAgainMs, () => reach(wanted));
+      },
+    );
+  }
+
+  function stop(): void {
+    isStopped = true;
+    instance.stop();
+    relay.stop(() => {});
+  }
+
+  process.hear(chance() * 20, () => {
+    hotReady = valkey.answers;
+    if (!hotReady) process.after(probeEveryMs, probe);
+    begin();
+  });
+
+  /** The log is identified first, or the stream that was written last would not be looked at. */
+  function begin(): void {
+    ask(
+      (stored) => stored.epoch,
+      (epoch) => {
+        if (isStopped) return;
+        if (epoch === null) {
+          process.after(configureAgainMs, begin);
+          return;
+        }
+        key = epoch;
+        reach(1);
+        instance.start();
+      },
+    );
+  }
+
+  return {
+    process,
+    instance,
+    relay,
+    threads,
+    ask,
+    reach,
+    /** Ends in order: gives back what it holds, and is no more. */
+    leave(then: () => void): void {
+      instance.leave(() => {
+        stop();
+        process.crash();
+        then();
+      });
+    },
+  };
+}

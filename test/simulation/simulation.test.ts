@@ -1,0 +1,8 @@
+import { expect, test } from 'vitest';
+import { describeFound, explore } from './explore.ts';
+
+test('nothing is lost, disordered, sent at once or unrecorded, whatever fails, and every schedule replays exactly', () => {
+  const seed = Date.now() % 2 ** 31;
+  const { found } = explore({ schedules: 3_000, seed });
+  expect(found && describeFound(found, seed)).toBeNull();
+}, 120_000);

@@ -1,0 +1,286 @@
+// What the simulated Postgres stores, and the statements on it: the made-up twins of the SQL in src.
+
+import type { BeatAnswer, BeatQuestion } from '../../src/dispatch/instance-ports.ts';
+import type { Standing } from '../../src/dispatch/controls.ts';
+import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
+import type { InstanceRow, LeaseRef, LeaseRow } from '../../src/dispatch/leases.ts';
+import type { PlaceQuestion } from '../../src/dispatch/loads.ts';
+import type { Place } from '../../src/dispatch/place.ts';
+import type { SideQuestion, StoredSideItem } from '../../src/dispatch/side-list.ts';
+import { countedUpTo, placeOf } from '../../src/dispatch/stored-place.ts';
+import type { LogEntry } from '../../src/log/entry.ts';
+import { type Gap, pastGap } from '../../src/log/gaps.ts';
+import type { PauseReason } from '../../src/model/webhook-cursor.ts';
+import type { Numbered } from '../../src/outbox/relay-steps.ts';
+import type { Endpoint } from '../../src/settings/endpoint.ts';
+
+import { isFor } from './wanted.ts';
+
+/** Committed, and without a position. */
+export type Pending = { seq: number; id: string; type: string; addressedTo: string | null };
+
+export type Cursor = {
+  generation: number;
+  resumes: number;
+  pauseReason: PauseReason | null;
+  position: number;
+  previous: number;
+  examined: number;
+  filter: string;
+  backlog: number;
+  lastError: string | null;
+  since: number;
+  owner: string | null;
+  ownerEpoch: number;
+};
+
+export type Row = {
+  id: number;
+  endpoint: string;
+  eventId: string;
+  type: string;
+  position: number;
+  generation: number;
+  resumes: number;
+  origin: 'line' | 'test' | 'replay';
+  item: string | null;
+  attempt: number;
+  status: 'delivered' | 'retrying' | 'failed';
+  waitMs: number;
+  gone: boolean;
+  /** By the database's clock. */
+  recordedAt: number;
+  /** Which run of which process made it. */
+  by: string;
+};
+
+export type Item = { id: string; endpoint: string; eventId: string; origin: 'test' | 'replay' };
+
+/** `standsAside`: the instances (by number) that lack its secrets. */
+export type StoredConfiguration = { version: number; endpoints: readonly Endpoint[]; standsAside: readonly number[] };
+
+export type Tables = {
+  head: number;
+  epoch: string;
+  configurations: StoredConfiguration[];
+  gaps: Gap[];
+  seq: number;
+  generations: number;
+  pending: Pending[];
+  /** By position; a gap's places are empty. */
+  log: (LogEntry | undefined)[];
+  leases: LeaseRow[];
+  instances: InstanceRow[];
+  controls: number[];
+  cursors: Map<string, Cursor>;
+  rows: Row[];
+  items: Item[];
+};
+
+/** A copy that nothing changes: what a backup holds. */
+export function copyTables(tables: Tables): Tables {
+  return {
+    ...tables,
+    configurations: [...tables.configurations],
+    gaps: [...tables.gaps],
+    pending: [...tables.pending],
+    log: [...tables.log],
+    leases: tables.leases.map((row) => ({ ...row })),
+    instances: tables.instances.map((row) => ({ ...row })),
+    controls: [...tables.controls],
+    cursors: new Map([...tables.cursors].map(([id, cursor]) => [id, { ...cursor }])),
+    rows: [...tables.rows],
+    items: [...tables.items],
+  };
+}
+
+const batchEvents = 4;
+
+export function number(tables: Tables, aboveSeq: number): Numbered {
+  const configuration = tables.configurations.at(-1)!.version;
+  const batch = tables.pending.filter(({ seq }) => seq > aboveSeq).slice(0, batchEvents);
+  const entries = batch.map(({ id, type, addressedTo }): LogEntry => {
+    tables.head += 1;
+    const entry = { position: tables.head, id, type, addressedTo, configuration, payload: '{}' };
+    tables.log[entry.position] = entry;
+    return entry;
+  });
+  if (batch.length > 0) tables.pending = tables.pending.filter((row) => !batch.includes(row));
+  return { entries, position: tables.head, seq: batch.at(-1)?.seq ?? 0, cut: batch.length === batchEvents };
+}
+
+export function beat(
+  tables: Tables,
+  id: string,
+  { renew, known, aside, forget }: BeatQuestion,
+): Omit<BeatAnswer, 'server'> {
+  // One statement has one snapshot: what it reads is what stood before it.
+  const leases = tables.leases.map((row) => ({ ...row }));
+  const instances = tables.instances.map((row) => ({ ...row }));
+  const renewed: number[] = [];
+  for (const { index, epoch } of renew) {
+    const row = tables.leases.find(({ lease }) => lease === index);
+    if (row?.epoch !== epoch || row.owner !== id) continue;
+    row.beat += 1;
+    renewed.push(index);
+  }
+  for (const gone of forget)
+    tables.instances = tables.instances.filter((row) => row.id !== gone.id || row.beat !== gone.beat);
+  const me = tables.instances.find((row) => row.id === id);
+  if (me) Object.assign(me, { beat: me.beat + 1, standsAside: aside });
+  else tables.instances.push({ id, beat: 1, standsAside: aside });
+  return {
+    renewed,
+    leases,
+    instances,
+    head: tables.head,
+    headId: tables.log[tables.head]?.id ?? null,
+    epoch: tables.epoch,
+    gaps: tables.gaps,
+    idAtKnown: known === null ? null : (tables.log[known.position]?.id ?? null),
+    configuration: tables.configurations.at(-1)!.version,
+    controls: [...tables.controls],
+  };
+}
+
+/** Takes those of the leases that still stand as they were seen. */
+export function takeLeases(tables: Tables, id: string, wanted: readonly LeaseRow[]): LeaseRef[] {
+  const taken: LeaseRef[] = [];
+  for (const { lease, epoch, beat: seen } of wanted) {
+    const row = tables.leases.find((other) => other.lease === lease)!;
+    if (row.epoch !== epoch || row.beat !== seen) continue;
+    Object.assign(row, { owner: id, epoch: epoch + 1, beat: seen + 1 });
+    taken.push({ index: lease, epoch: epoch + 1 });
+  }
+  return taken;
+}
+
+/** Whether it was its to give back. */
+export function releaseLease(tables: Tables, id: string, { index, epoch }: LeaseRef): boolean {
+  const row = tables.leases.find(({ lease }) => lease === index)!;
+  if (row.epoch !== epoch || row.owner !== id) return false;
+  Object.assign(row, { owner: null, beat: row.beat + 1 });
+  return true;
+}
+
+export function beginEpoch(tables: Tables, { from, past }: { from: string; past: number }, next: string): void {
+  if (tables.epoch !== from) return;
+  tables.epoch = next;
+  if (past <= tables.head) return;
+  tables.gaps = [...tables.gaps, { first: tables.head + 1, last: past }];
+  tables.head = past;
+}
+
+/** Whoever reads a place is its owner from then on, and the only one who writes it. */
+export function readPlaces(
+  tables: Tables,
+  owner: string,
+  questions: readonly PlaceQuestion[],
+  { head, clock }: { head: number; clock: number },
+): Map<string, Place> {
+  const places = new Map<string, Place>();
+  for (const { endpoint, lease } of questions) {
+    const cursor = tables.cursors.get(endpoint.id);
+    if (!cursor) continue;
+    const row = tables.leases.find((other) => other.lease === lease.index)!;
+    if (row.owner === owner && row.epoch === lease.epoch) Object.assign(cursor, { owner, ownerEpoch: lease.epoch });
+    if (cursor.owner !== owner || cursor.ownerEpoch !== lease.epoch) continue;
+    const sideWaits = tables.items.some((item) => item.endpoint === endpoint.id);
+    const from = pastGap(tables.gaps, cursor.position);
+    const examined = pastGap(tables.gaps, cursor.examined);
+    const stored = { endpointId: endpoint.id, ...cursor, position: from, examined, sideWaits };
+    const rows = lineRows(tables, endpoint.id, cursor).map((line) => {
+      return { ...line, endpointId: endpoint.id, attempts: line.attempt, waitMs: waitLeft(line, clock) };
+    });
+    let count = 0;
+    for (let position = countedUpTo(stored, endpoint.events) + 1; position <= head; position += 1) {
+      const entry = tables.log[position];
+      if (entry?.addressedTo === null && isFor(endpoint, entry.type)) count += 1;
+    }
+    places.set(endpoint.id, placeOf(stored, rows, endpoint.events, { count, isFloor: false }, head));
+  }
+  return places;
+}
+
+function lineRows(tables: Pick<Tables, 'rows' | 'log'>, endpoint: string, { position, generation }: Cursor): Row[] {
+  return tables.rows
+    .filter((row) => {
+      const isNewer = row.endpoint === endpoint && row.position > position;
+      // Else it tells of an event that was lost.
+      const isHere = isNewer && tables.log[row.position]?.id === row.eventId;
+      return isHere && row.generation === generation && row.origin === 'line';
+    })
+    .toSorted((one, other) => one.id - other.id);
+}
+
+function waitLeft({ waitMs, recordedAt }: Row, clock: number): number {
+  return Math.max(0, Math.min(waitMs, waitMs - (clock - recordedAt)));
+}
+
+export function readStandings(tables: Tables, endpointIds: readonly string[]): Standing[] {
+  return endpointIds.flatMap((endpointId) => {
+    const cursor = tables.cursors.get(endpointId);
+    if (!cursor) return [];
+    const { generation, resumes, pauseReason } = cursor;
+    const sideWaits = tables.items.some(({ endpoint }) => endpoint === endpointId);
+    return [{ endpointId, generation, resumes, pauseReason, sideWaits }];
+  });
+}
+
+/** Writes places, but none of another generation or owner; gives the endpoints whose place it did not write. */
+export function writeCursors(tables: Tables, rows: readonly CursorRow[]): Set<string> {
+  const refused = new Set<string>();
+  for (const row of rows) {
+    const cursor = tables.cursors.get(row.endpoint_id);
+    const isOwn = cursor?.owner === row.owner && cursor.ownerEpoch === row.owner_epoch;
+    if (!isOwn || cursor.generation !== row.generation) {
+      refused.add(row.endpoint_id);
+      continue;
+    }
+    const { position, previous, examined, filter, backlog } = row;
+    Object.assign(cursor, { position, previous, examined, filter, backlog, lastError: row.last_error });
+  }
+  return refused;
+}
+
+const pageEvents = 7;
+
+/** Consecutive events, none when the first is not there. */
+export function readPage(tables: Tables, after: number): LogEntry[] {
+  const page: LogEntry[] = [];
+  for (let position = after + 1; page.length < pageEvents; position += 1) {
+    const entry = tables.log[position];
+    if (!entry) break;
+    page.push(entry);
+  }
+  return page;
+}
+
+export function readSide(
+  tables: Tables,
+  endpoint: string,
+  { known, most }: SideQuestion,
+  clock: number,
+): StoredSideItem[] {
+  const resumes = tables.cursors.get(endpoint)?.resumes;
+  const unknown = tables.items.filter((item) => item.endpoint === endpoint && !known.includes(item.id));
+  return unknown.slice(0, Math.min(1, most.items)).flatMap(({ id, eventId, origin }) => {
+    const entry = tables.log.find((other) => other?.id === eventId);
+    if (!entry || resumes === undefined) return [];
+    const last = tables.rows.findLast((row) => row.item === id && row.resumes === resumes);
+    const { type, payload, position } = entry;
+    const event = { id: eventId, type, payload, position, previous: null };
+    return [{ id, origin, attempts: last?.attempt ?? 0, waitMs: last ? waitLeft(last, clock) : 0, event }];
+  });
+}
+
+/** A row that is there already is left as it is: a batch whose answer was lost is written again. */
+export function record(tables: Tables, rows: readonly Row[], clock: number): void {
+  for (const row of rows) {
+    if (!tables.rows.some(({ id }) => id === row.id)) tables.rows.push({ ...row, recordedAt: clock });
+    const cursor = tables.cursors.get(row.endpoint);
+    if (row.gone && cursor?.generation === row.generation && cursor.resumes === row.resumes)
+      cursor.pauseReason ??= 'gone';
+    if (row.item !== null && row.status !== 'retrying') tables.items = tables.items.filter(({ id }) => id !== row.item);
+  }
+}

@@ -1,0 +1,205 @@
+// The simulated threads of one process: they run turns by the real steps, send, and write their rows in batches.
+
+import type { Row } from './tables.ts';
+import { record } from './tables.ts';
+import { hash } from '../../src/policy/hash.ts';
+import { decideAfterFailure } from '../../src/policy/retry.ts';
+import { verdictOf } from '../../src/policy/verdict.ts';
+import type { Turn, TurnReport } from '../../src/worker/turn.ts';
+import { createTurnSteps } from '../../src/worker/turn-steps.ts';
+import type { LeaseRef } from '../../src/dispatch/leases.ts';
+import type { Process } from './process.ts';
+import type { Postgres } from './postgres.ts';
+import type { Receivers } from './receivers.ts';
+import type { Watch } from './watch.ts';
+
+export type ThreadsParts = {
+  process: Process;
+  chance(): number;
+  postgres: Postgres;
+  receivers: Receivers;
+  watch: Watch;
+  /** The next id of a row. */
+  nextRow(): number;
+};
+
+type Thread = { recorder: ReturnType<typeof createRecorder>; turns: Set<Running> };
+type Running = { turn: Turn; current: number | null; die(): void; done(report: null): void };
+
+const threadCount = 2;
+
+export function createThreads(parts: ThreadsParts) {
+  const { process, chance, receivers, watch, nextRow } = parts;
+  const mainRecorder = createRecorder(parts);
+  const threads = Array.from({ length: threadCount }, newThread);
+  const stopped = new Set<number>();
+  const trusted = new Map<number, { epoch: number; until: number }>();
+
+  const control = {
+    stopped: (slot: number) => stopped.has(slot),
+    trusts({ index, epoch }: LeaseRef) {
+      const lease = trusted.get(index);
+      return lease?.epoch === epoch && process.now() < lease.until;
+    },
+  };
+
+  function newThread(): Thread {
+    return { recorder: createRecorder(parts), turns: new Set() };
+  }
+
+  function rowOf(
+    turn: Turn,
+    index: number,
+    attempt: number,
+    given: Pick<Row, 'id' | 'status' | 'waitMs' | 'gone'>,
+  ): Row {
+    const { id: eventId, type, position } = turn.events[index]!;
+    const { generation, resumes, origin, sideItem: item, receiver } = turn;
+    const what = { endpoint: receiver.id, eventId, type, position, generation, resumes, origin, item, attempt };
+    return { ...what, ...given, recordedAt: 0, by: process.id };
+  }
+
+  function run(turn: Turn, done: (report: TurnReport | null) => void): void {
+    stopped.delete(turn.slot);
+    const thread = threads[hash(turn.receiver.id) % threadCount]!;
+    const steps = createTurnSteps(turn, { now: process.now, control });
+    let isLost = false;
+    let waits = false;
+    const die = () => {
+      isLost = true;
+    };
+    const running: Running = { turn, current: null, die, done };
+    thread.turns.add(running);
+
+    function go(): void {
+      if (isLost) return;
+      const step = steps.next();
+      waits = step.do === 'wait';
+      if (step.do === 'end') {
+        thread.turns.delete(running);
+        process.hear(chance(), () => {
+          if (!isLost) done(step.report);
+        });
+      } else if (step.do === 'send') {
+        running.current = step.index;
+        watch.decided(process, turn, step.index);
+        // The process may be stopped between its look at the lease and the first byte.
+        process.hear(chance() * 2, () => {
+          if (!isLost) send(step.index, step.attempt);
+        });
+      }
+    }
+
+    function send(index: number, attempt: number): void {
+      const { id: eventId, position, previous } = turn.events[index]!;
+      const { generation, resumes, sideItem: item, receiver, lease } = turn;
+      const id = nextRow();
+      const request = {
+        ...{ row: id, endpoint: receiver.id, eventId, position, previous, generation, resumes, item, attempt, lease },
+        ...{ by: process.id, sentAt: 0, arrivedAt: null, accepted: false, isZombie: false },
+      };
+      const reaction = receivers.react(receiver.id, receiver.timeoutMs);
+      watch.sent(process, request, reaction);
+      process.hear(reaction.afterMs, () => {
+        if (isLost) return;
+        running.current = null;
+        const verdict = verdictOf(reaction.status);
+        const failure = steps.answered({ verdict, retryAfterMs: null, errorMessage: null });
+        watch.answered(request, failure);
+        const [status, waitMs] = [failure?.status ?? 'delivered', failure?.waitMs ?? 0] as const;
+        const row = rowOf(turn, index, attempt, { id, status, waitMs, gone: verdict === 'gone' });
+        thread.recorder.record(row, () => {
+          steps.written();
+          if (waits) go();
+        });
+        go();
+      });
+    }
+
+    process.hear(chance() * 2, go);
+  }
+
+  /** The event that a dying thread had on the wire has spent an attempt. */
+  function recordLost({ turn, current, done }: Running): void {
+    if (current === null) return process.hear(1, () => done(null));
+    const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
+    const { maxRetries, baseDelayMs, maxDelayMs } = turn.receiver;
+    const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, gone: false });
+    const waitMs = next.status === 'retrying' ? next.waitMs : 0;
+    const row = rowOf(turn, current, attempt, { id: nextRow(), status: next.status, waitMs, gone: false });
+    mainRecorder.record(row, () => done(null));
+  }
+
+  return {
+    run,
+    interrupt: (slot: number) => void stopped.add(slot),
+    trust: ({ index, epoch }: LeaseRef, until: number) => void trusted.set(index, { epoch, until }),
+    trusts: control.trusts,
+    /** Ends a thread with all its turns, and starts another in its place. */
+    kill(which: number): void {
+      const { recorder, turns } = threads[which]!;
+      recorder.kill();
+      threads[which] = newThread();
+      for (const running of turns) {
+        watch.threadDied(process, running.turn.receiver.id);
+        running.die();
+        recordLost(running);
+      }
+    },
+    /** No turn runs, and no row waits to be written. */
+    get isIdle() {
+      return mainRecorder.size === 0 && threads.every(({ recorder, turns }) => recorder.size === 0 && turns.size === 0);
+    },
+  };
+}
+
+const retryMs = { first: 100, last: 2_000 };
+
+/** Writes rows one batch after another, in the order in which they came, each until it is durable. */
+function createRecorder({ process, postgres, watch }: Pick<ThreadsParts, 'process' | 'postgres' | 'watch'>) {
+  let waiting: { row: Row; done: () => void }[] = [];
+  let writing = 0;
+  let dead = false;
+
+  function write(): void {
+    const batch = waiting;
+    waiting = [];
+    writing = batch.length;
+    attempt(batch, retryMs.first);
+  }
+
+  function attempt(batch: { row: Row; done: () => void }[], waitMs: number): void {
+    const rows = batch.map(({ row }) => row);
+    postgres.ask(
+      process,
+      (tables) => {
+        record(tables, rows, postgres.clock());
+        watch.recorded(rows);
+        return true;
+      },
+      (isWritten) => {
+        if (dead) return;
+        if (!isWritten) {
+          process.after(waitMs, () => dead || attempt(batch, Math.min(waitMs * 2, retryMs.last)));
+          return;
+        }
+        writing = 0;
+        for (const { done } of batch) done();
+        if (waiting.length > 0) write();
+      },
+    );
+  }
+
+  return {
+    record(row: Row, done: () => void): void {
+      waiting.push({ row, done });
+      if (writing === 0) write();
+    },
+    kill(): void {
+      dead = true;
+    },
+    get size() {
+      return waiting.length + writing;
+    },
+  };
+}

@@ -1,0 +1,30 @@
+// What must not be in a simulated world, and what the watch remembers to tell it.
+
+/** What must not be, in one sentence. */
+export class Violation extends Error {}
+
+export type Line = {
+  /** The farthest position that was sent. */
+  farthest: number;
+  /** Events that were sent at least once, by their ids. */
+  sent: Map<string, number>;
+  /** Settled by an answer, durable or not yet. */
+  settled: Set<number>;
+  /** Of the last attempt a row says that another one follows. */
+  retrying: Set<number>;
+};
+
+/** What is known of one run of a process. */
+export type Knowledge = {
+  /** How many restores there had been when the last beat that it heard of was made. */
+  restores: number;
+  /** The farthest position that it has sent. */
+  position: number;
+  version: number;
+  threadDied: boolean;
+  /** When a thread died with a turn of an endpoint. */
+  lostAt: Map<string, number>;
+  sleptSinceBeat: boolean;
+  /** When the places of endpoints were last read for it. */
+  loadedAt: Map<string, number>;
+};

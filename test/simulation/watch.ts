@@ -1,0 +1,279 @@
+// Watches a simulated world from inside, and stops it at the first step that must not be.
+//
+// It sees what no receiver could: who holds which lease, what is durable, and what each process has heard.
+
+import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
+import type { LeaseRef } from '../../src/dispatch/leases.ts';
+import type { Place } from '../../src/dispatch/place.ts';
+import type { LogEntry } from '../../src/log/entry.ts';
+import type { Turn, TurnEvent, TurnFailure } from '../../src/worker/turn.ts';
+import type { History } from './history.ts';
+import { type Knowledge, type Line, Violation } from './violation.ts';
+import type { Postgres } from './postgres.ts';
+import type { Process } from './process.ts';
+import type { Reaction, Request } from './receivers.ts';
+import type { Row } from './tables.ts';
+import { isAlwaysFor, isFor } from './wanted.ts';
+import type { Time } from './time.ts';
+
+export type Watch = ReturnType<typeof createWatch>;
+
+export function createWatch({ time, history, postgres }: { time: Time; history: History; postgres: () => Postgres }) {
+  const lines = new Map<string, Line>();
+  const knowledge = new Map<string, Knowledge>();
+  const open = new Map<string, { request: Request; process: Process; threadDied: boolean }[]>();
+  /** Epochs of leases that were given back, which nobody sends under any more. */
+  const givenBack = new Set<string>();
+  let restores = 0;
+
+  const fail = (sentence: string): never => {
+    throw new Violation(`${sentence} (at ${Math.round(time.now())} ms)`);
+  };
+
+  function know({ id }: Process): Knowledge {
+    let known = knowledge.get(id);
+    if (!known) {
+      known = {
+        restores,
+        position: 0,
+        version: 0,
+        threadDied: false,
+        lostAt: new Map(),
+        sleptSinceBeat: false,
+        loadedAt: new Map(),
+      };
+      knowledge.set(id, known);
+    }
+    return known;
+  }
+
+  function lineOf(endpoint: string, generation: number): Line {
+    const name = `${endpoint} ${generation}`;
+    let line = lines.get(name);
+    if (!line) lines.set(name, (line = { farthest: 0, sent: new Map(), settled: new Set(), retrying: new Set() }));
+    return line;
+  }
+
+  function holds({ id }: Process, { index, epoch }: LeaseRef): boolean {
+    const row = postgres().tables.leases.find(({ lease }) => lease === index);
+    return row?.owner === id && row.epoch === epoch;
+  }
+
+  /** Whether it can know of the last restore. */
+  const isInformed = (process: Process) => know(process).restores === restores;
+
+  function checkRepeat(process: Process, { receiver, generation }: Turn, { position, id }: TurnEvent): void {
+    // What was lost may be sent, and recorded, again.
+    if (restores > 0) return;
+    const done = postgres().tables.rows.find((row) => {
+      const isHere = row.eventId === id && row.generation === generation && row.endpoint === receiver.id;
+      return isHere && row.origin === 'line' && row.status !== 'retrying';
+    });
+    if (!done) return;
+    const { loadedAt, threadDied } = know(process);
+    const durableAt = history.durableAt.get(done.id)!;
+    if (durableAt < (loadedAt.get(receiver.id) ?? Infinity) || (done.by === process.id && !threadDied)) {
+      fail(`${process.id} sends ${position} to ${receiver.id} again, of which it can know that it is settled`);
+    }
+  }
+
+  function checkLine(process: Process, turn: Turn, index: number): void {
+    const { position, type, id } = turn.events[index]!;
+    const endpoint = turn.receiver.id;
+    const name = `${process.id} sends ${position} to ${endpoint}`;
+    const entry = postgres().tables.log[position];
+    if (entry?.id !== id) {
+      if (isInformed(process)) fail(`${name}, an event that is not in the log`);
+      return;
+    }
+    if (entry.configuration > know(process).version) fail(`${name} by an older configuration than the event’s`);
+    const versions = postgres().tables.configurations.filter(({ version }) => version >= entry.configuration);
+    const isWanted = versions.some(({ endpoints }) => endpoints.some((one) => one.id === endpoint && isFor(one, type)));
+    if (!isWanted && isInformed(process)) fail(`${name}, which does not want it`);
+    checkRepeat(process, turn, turn.events[index]!);
+    const line = lineOf(endpoint, turn.generation);
+    const isAlways = isAlwaysFor(postgres().tables, endpoint, entry);
+    if (isAlways && !line.sent.has(id) && position < line.farthest) fail(`${name} after ${line.farthest}`);
+    for (const before of line.retrying) {
+      if (before >= position || line.settled.has(before)) continue;
+      const waiting = postgres().tables.log[before];
+      if (waiting && isAlwaysFor(postgres().tables, endpoint, waiting)) fail(`${name} before ${before} is settled`);
+    }
+    line.sent.set(id, position);
+    line.farthest = Math.max(line.farthest, position);
+  }
+
+  return {
+    get restores() {
+      return restores;
+    },
+    /** A thread has looked at its words, and is about to send. */
+    decided(process: Process, turn: Turn, index: number): void {
+      const { position } = turn.events[index]!;
+      const known = know(process);
+      history.note(position, turn.generation, turn.lease.epoch);
+      if (!holds(process, turn.lease) && isInformed(process) && !known.sleptSinceBeat) {
+        fail(`${process.id} sends ${position} to ${turn.receiver.id} without holding its lease`);
+      }
+      const endpoint = turn.receiver.id;
+      if ((known.lostAt.get(endpoint) ?? -1) > known.loadedAt.get(endpoint)!) {
+        fail(`${process.id} sends ${position} to ${endpoint} from memory, after a turn was lost`);
+      }
+      if (holds(process, turn.lease) && turn.origin === 'line') checkLine(process, turn, index);
+      known.position = Math.max(known.position, position);
+    },
+
+    /** The request is on the wire. */
+    sent(process: Process, request: Request, { arrives, accepted, afterMs }: Reaction): void {
+      const { endpoint, lease } = request;
+      request.sentAt = time.now();
+      request.isZombie = !holds(process, lease);
+      const others = open.get(endpoint) ?? [];
+      open.set(endpoint, others);
+      for (const other of others) {
+        if (other.threadDied || !other.process.alive || request.isZombie) continue;
+        const theirs = other.request.lease;
+        const name = `${request.position} and ${other.request.position} are on the wire to ${endpoint} at once`;
+        if (theirs.epoch === lease.epoch && other.request.by === process.id) fail(name);
+        if (givenBack.has(`${theirs.index} ${theirs.epoch}`)) fail(`${name}, after a lease was given back`);
+      }
+      others.push({ request, process, threadDied: false });
+      history.requests.push(request);
+      history.note(request.position, request.attempt, request.row);
+      if (!arrives) return;
+      time.after(afterMs / 2, () => {
+        request.arrivedAt = time.now();
+        request.accepted = accepted;
+        request.isZombie ||= !holds(process, lease);
+        history.note(request.position, accepted ? 1 : 0, request.row);
+      });
+    },
+
+    answered(request: Request, failure: TurnFailure | null): void {
+      open.set(
+        request.endpoint,
+        open.get(request.endpoint)!.filter((other) => other.request !== request),
+      );
+      if (request.item !== null || failure?.status === 'retrying') return;
+      lineOf(request.endpoint, request.generation).settled.add(request.position);
+      history.answered.add(`${request.endpoint} ${request.eventId}`);
+    },
+
+    threadDied(process: Process, endpoint: string): void {
+      know(process).threadDied = true;
+      know(process).lostAt.set(endpoint, time.now());
+      history.excuses.add(`${process.id} ${endpoint}`);
+      for (const one of open.get(endpoint) ?? []) if (one.process === process) one.threadDied = true;
+    },
+
+    recorded(rows: readonly Row[]): void {
+      for (const row of rows) {
+        if (!history.durableAt.has(row.id)) history.durableAt.set(row.id, time.now());
+        history.note(row.id, row.position, row.attempt);
+        if (row.origin !== 'line') continue;
+        const line = lineOf(row.endpoint, row.generation);
+        if (row.status === 'retrying') line.retrying.add(row.position);
+        else line.settled.add(row.position);
+      }
+    },
+
+    placesRead(process: Process, places: ReadonlyMap<string, Place>): void {
+      for (const endpoint of places.keys()) know(process).loadedAt.set(endpoint, time.now());
+    },
+
+    /** What is about to be written: nothing below it may be open. Returns those that are its writer's to write. */
+    cursorsWritten(process: Process, rows: readonly CursorRow[]): Set<string> {
+      const own = new Set<string>();
+      const { cursors, log, rows: attempts } = postgres().tables;
+      for (const row of rows) {
+        const endpoint = row.endpoint_id;
+        const cursor = cursors.get(endpoint);
+        const isOwn = cursor?.owner === row.owner && cursor.ownerEpoch === row.owner_epoch;
+        if (!isOwn || cursor.generation !== row.generation) continue;
+        own.add(endpoint);
+        history.note(row.position, row.generation, row.previous);
+        for (let position = cursor.position + 1; position <= row.position; position += 1) {
+          const entry = log[position];
+          if (!entry || entry.addressedTo !== null) continue;
+          if (!isAlwaysFor(postgres().tables, endpoint, entry)) continue;
+          const isSettled = attempts.some((attempt) => {
+            const isHere = attempt.position === position && attempt.endpoint === endpoint;
+            return (
+              isHere &&
+              attempt.generation === row.generation &&
+              attempt.origin === 'line' &&
+              attempt.status !== 'retrying'
+            );
+          });
+          const isForgotten = restores > 0 && history.answered.has(`${endpoint} ${entry.id}`);
+          if (!isSettled && !isForgotten)
+            fail(`${process.id} writes ${row.position} for ${endpoint}, and ${position} is not settled`);
+        }
+      }
+      return own;
+    },
+
+    /** What was written, but for those that were refused. */
+    cursorsStored(
+      process: Process,
+      rows: readonly CursorRow[],
+      refused: ReadonlySet<string>,
+      own: ReadonlySet<string>,
+    ): void {
+      const stale = rows.find(({ endpoint_id: id }) => !refused.has(id) && !own.has(id));
+      if (stale) fail(`${process.id} writes the place of ${stale.endpoint_id}, which is not its own`);
+    },
+
+    numbered(process: Process, entries: readonly LogEntry[]): void {
+      const known = know(process);
+      for (const { position, id } of entries) {
+        history.note(position, id.length, 0);
+        if (position <= known.position) fail(`${process.id} gives position ${position} again`);
+      }
+    },
+
+    /** Forgets what is long over, so that a world may live for hours. */
+    forget(): void {
+      for (const map of [lines, open, givenBack]) map.clear();
+      restores = 0;
+      for (const known of knowledge.values()) known.restores = 0;
+    },
+
+    released({ index, epoch }: LeaseRef): void {
+      givenBack.add(`${index} ${epoch}`);
+    },
+
+    /** A beat is made; what is returned is told when its answer is heard. */
+    beat(process: Process): () => void {
+      const then = restores;
+      return () => {
+        Object.assign(know(process), { restores: then, sleptSinceBeat: false });
+      };
+    },
+
+    slept(process: Process): void {
+      know(process).sleptSinceBeat = true;
+    },
+
+    configured(process: Process, version: number): void {
+      const known = know(process);
+      if (version < known.version) fail(`${process.id} goes back to the configuration ${version}`);
+      known.version = version;
+    },
+
+    /** Generations above `last` are given again. */
+    restored(last: number): void {
+      restores += 1;
+      for (const name of lines.keys()) if (Number(name.split(' ')[1]) > last) lines.delete(name);
+      const { log, rows } = postgres().tables;
+      const left = new Set(rows.map((row) => row.id));
+      for (const id of history.durableAt.keys()) if (!left.has(id)) history.durableAt.delete(id);
+      for (const line of lines.values()) {
+        line.retrying.clear();
+        // What was lost has no place any more, and another event may get it.
+        for (const [id, position] of line.sent) if (log[position]?.id !== id) line.sent.delete(id);
+        line.farthest = Math.max(0, ...line.sent.values());
+      }
+    },
+  };
+}

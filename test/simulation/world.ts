@@ -1,0 +1,166 @@
+// A whole simulated world: instances on one Postgres and one Valkey, under one clock, driven by one schedule.
+//
+// Two phases: first everything may go wrong, then all heals, and what was published must arrive within a bound.
+
+import { relayLease, shardOf } from '../../src/policy/shards.ts';
+import type { Endpoint } from '../../src/settings/endpoint.ts';
+import { createChance } from '../support/chance.ts';
+import { makeEndpoint } from '../support/endpoint.ts';
+import { type Admin, createAdmin } from './admin.ts';
+import { type History, createHistory } from './history.ts';
+import { type Postgres, createPostgres } from './postgres.ts';
+import { type Receivers, createReceivers } from './receivers.ts';
+import type { Schedule } from './schedule.ts';
+import { type Service, startService } from './service.ts';
+import { placeEndpoints } from './place-endpoints.ts';
+import type { Tables } from './tables.ts';
+import { type Time, createTime } from './time.ts';
+import { type Valkey, createValkey } from './valkey.ts';
+import { Violation } from './violation.ts';
+import { createWatch } from './watch.ts';
+
+/** After everything has healed. */
+const convergesWithinMs = 25_000;
+const lookEveryMs = 250;
+
+export type World = {
+  time: Time;
+  chance(): number;
+  postgres: Postgres;
+  valkey: Valkey;
+  receivers: Receivers;
+  history: History;
+  admin: Admin;
+  watch: ReturnType<typeof createWatch>;
+  /** By the number of the process; null where none runs. */
+  services: (Service | null)[];
+  start(number: number): void;
+  /** The endpoints of the configuration that is in force, or comes into force next. */
+  endpoints: Endpoint[];
+};
+
+const filters = [['*'], ['order.paid'], ['order.sent', 'user.created'], ['*']];
+
+export function makeWorld({ seed, processes, endpoints: count }: Omit<Schedule, 'steps'>): World {
+  const time = createTime();
+  const chance = createChance(seed);
+  const history = createHistory();
+  const endpoints = filters.slice(0, count).map((events, index) => {
+    const retries = { timeoutMs: 2_000, maxRetries: 2, baseDelayMs: 100, maxDelayMs: 400 };
+    return makeEndpoint({ id: 'abcd'[index]!, events, ...retries });
+  });
+  const tables = firstTables(endpoints);
+  for (const [id, { generation, position }] of tables.cursors) history.lineBegins.set(`${id} ${generation}`, position);
+  const postgres = createPostgres({ time, chance, tables });
+  const valkey = createValkey({ time, chance });
+  const receivers = createReceivers({ time, chance });
+  const watch = createWatch({ time, history, postgres: () => postgres });
+  const services: (Service | null)[] = Array.from({ length: processes }, () => null);
+  const running = () => services.filter((service) => service !== null && service.process.alive) as Service[];
+  const admin = createAdmin({ time, chance, postgres, history, services: running });
+  let rows = 0;
+  let runs = 0;
+  let epochs = 1;
+  const parts = {
+    ...{ time, chance, postgres, valkey, receivers, watch },
+    nextRow: () => (rows += 1),
+    nextEpoch: () => `epoch ${(epochs += 1)}`,
+  };
+  return {
+    ...{ time, chance, postgres, valkey, receivers, history, admin, watch, services, endpoints },
+    start(number) {
+      services[number] = startService(parts, { id: `p${number}.${(runs += 1)}`, number });
+    },
+  };
+}
+
+function firstTables(endpoints: readonly Endpoint[]): Tables {
+  const shards = [...new Set(['a', 'b', 'c', 'd'].map(shardOf)), relayLease];
+  const tables: Tables = {
+    ...{
+      head: 0,
+      epoch: 'epoch 1',
+      configurations: [{ version: 1, endpoints: [...endpoints], standsAside: [] }],
+      gaps: [],
+    },
+    ...{ seq: 0, generations: 0, pending: [], log: [], instances: [], controls: Array.from({ length: 64 }, () => 0) },
+    leases: shards.map((lease) => ({ lease, epoch: 0, beat: 0, owner: null })),
+    ...{ cursors: new Map(), rows: [], items: [] },
+  };
+  placeEndpoints(tables, endpoints);
+  return tables;
+}
+
+/** Heals everything, and waits until it is over. */
+export function converge(world: World): void {
+  const { time } = world;
+  const end = time.now() + convergesWithinMs;
+  heal(world, end);
+  while (!isConverged(world)) {
+    if (time.now() >= end)
+      throw new Violation(`not over ${convergesWithinMs} ms after all healed: ${whatIsLeft(world)}`);
+    passUntil(time, time.now() + lookEveryMs);
+  }
+}
+
+export function passUntil(time: Time, end: number): void {
+  // A world in which things go round at one moment would never end.
+  let steps = 0;
+  while (time.step(end)) if ((steps += 1) > 1_000_000) throw new Violation('it goes round for ever');
+}
+
+/** Ends every fault: what is down starts, what is stopped goes on, and what is paused is resumed. */
+function heal({ postgres, valkey, receivers, services, start, endpoints, admin, time }: World, end: number): void {
+  postgres.heal();
+  valkey.heal();
+  receivers.heal();
+  for (const [number, service] of services.entries()) {
+    if (service?.process.alive) service.process.goOn();
+    else start(number);
+  }
+  // Until it holds: what was asked for before may come into force after it.
+  const insist = () => {
+    const by = services.find((service) => service!.process.alive)!;
+    const inForce = postgres.tables.configurations.at(-1)!;
+    const isWanted = JSON.stringify(inForce.endpoints) === JSON.stringify(endpoints);
+    if (by && (inForce.standsAside.length > 0 || !isWanted)) admin.reload(by, [...endpoints], []);
+    for (const [id, { pauseReason }] of postgres.tables.cursors) if (by && pauseReason) admin.resume(by, id);
+    if (time.now() < end) time.after(1_000, insist);
+  };
+  insist();
+}
+
+/** Everything that was committed is settled for everybody, and written down. */
+function isConverged({ postgres, services, endpoints }: World): boolean {
+  const { tables } = postgres;
+  // A write that was applied late may have set a place back for good: what is settled above it says enough.
+  const isThrough = (id: string) =>
+    tables.cursors.get(id)?.position === tables.head ||
+    services.some((service) => {
+      const { actor, position } = service!.instance.dispatcher;
+      const known = actor(id);
+      const isPresent = known?.live && known.generation === tables.cursors.get(id)?.generation;
+      return service!.process.alive && isPresent && known.cursor(position).position === tables.head;
+    });
+  return (
+    tables.pending.length === 0 &&
+    tables.items.length === 0 &&
+    endpoints.every(({ id }) => isThrough(id)) &&
+    services.every((service) => service !== null && service.process.alive && service.threads.isIdle)
+  );
+}
+
+function whatIsLeft({ postgres: { tables }, services, endpoints }: World): string {
+  const places = endpoints.map(({ id }) => {
+    const { position, pauseReason, generation, owner } = tables.cursors.get(id) ?? {};
+    return `${id} at ${position} of generation ${generation}, ${pauseReason ?? 'not paused'}, owned by ${owner}`;
+  });
+  const actors = services.flatMap((service) =>
+    [...(service?.instance.dispatcher.actors() ?? [])].map((actor) => {
+      const { endpoint, loading, live, examined, running } = actor;
+      return `${service!.process.id} has ${endpoint.id}${loading ? ' loading' : ''}${live ? ' live' : ''}${running ? ' running' : ''} at ${examined}`;
+    }),
+  );
+  const left = [`head ${tables.head}`, `${tables.pending.length} unnumbered`, `${tables.items.length} items`];
+  return [...left, ...places, ...actors].join('; ');
+}
