@@ -1,0 +1,63 @@
+// How the endpoints of a chaos run treat their requests, by the first word of their ids.
+
+import type { EndpointValue } from '../support/workplace.ts';
+
+/** After `afterMs`, a status; or none: the connection is reset, or nobody ever answers. */
+export type Treatment = { afterMs: number; status: number | 'reset' | 'never' };
+
+type Request = { eventId: string; attempt: number };
+type Behaviour = { configured: Record<string, unknown>; treat(request: Request): Treatment };
+
+const ok: Treatment = { afterMs: 0, status: 200 };
+
+const behaviours: Record<string, Behaviour> = {
+  steady: { configured: {}, treat: () => ok },
+  slow: { configured: {}, treat: ({ eventId }) => ({ afterMs: 30 * chanceOf(eventId), status: 200 }) },
+  failing: {
+    configured: {},
+    treat: ({ eventId, attempt }) => (attempt === 1 && chanceOf(eventId) < 0.03 ? { afterMs: 0, status: 503 } : ok),
+  },
+  // Some events are refused until their retries are spent.
+  refusing: {
+    configured: { max_retries: 1 },
+    treat: ({ eventId }) => (chanceOf(eventId) < 0.02 ? { afterMs: 0, status: 400 } : ok),
+  },
+  hanging: {
+    configured: { timeout: '500ms' },
+    treat: ({ eventId, attempt }) =>
+      attempt === 1 && chanceOf(eventId) < 0.003 ? { afterMs: 0, status: 'never' } : ok,
+  },
+  resetting: {
+    configured: {},
+    treat: ({ eventId, attempt }) => (attempt === 1 && chanceOf(eventId) < 0.02 ? { afterMs: 0, status: 'reset' } : ok),
+  },
+};
+
+/** What becomes of a request to the endpoint; the same whenever it comes again. */
+export function treatmentOf(endpoint: string, request: Request): Treatment {
+  return (behaviours[wordOf(endpoint)] ?? behaviours['steady']!).treat(request);
+}
+
+/** Two of three are steady, so that most of what is sent is a test of the sender. */
+export function chaosEndpoints(count: number, urlOf: (id: string) => string): EndpointValue[] {
+  const others = Object.keys(behaviours).slice(1);
+  return Array.from({ length: count }, (_, index) => {
+    const word = index % 3 === 2 ? others[((index - 2) / 3) % others.length]! : 'steady';
+    const id = `${word}-${index + 1}`;
+    return { id, url: urlOf(id), base_delay: '50ms', max_delay: '1s', ...behaviours[word]!.configured };
+  });
+}
+
+/** Whether it answers whatever it is asked, at once: how long it waits for its events is the sender's doing alone. */
+export function isSteady(endpoint: string): boolean {
+  return wordOf(endpoint) === 'steady';
+}
+
+function wordOf(endpoint: string): string {
+  return endpoint.split('-')[0]!;
+}
+
+/** From 0 to 1, out of the random end of an id. */
+function chanceOf(eventId: string): number {
+  return Number.parseInt(eventId.slice(-6), 16) / 0xff_ff_ff;
+}

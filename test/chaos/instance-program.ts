@@ -1,0 +1,22 @@
+// How to start the service with failpoints, and to arm them from outside.
+
+import { fileURLToPath } from 'node:url';
+import type { Program, RunningService } from '../support/service.ts';
+import type { Arming, Failpoint } from './failpoints.ts';
+
+/** With the heap of bin/tidings. */
+export const instanceProgram: Program = {
+  file: process.execPath,
+  args: ['--max-semi-space-size=8', fileURLToPath(new URL('instance.ts', import.meta.url))],
+  takesMessages: true,
+  keepsCompiled: true,
+};
+
+/** Arms this point alone: the `at`-th arrival from now on acts. Resolves when it is armed, or with the end of the process. */
+export async function arm(
+  service: RunningService,
+  point: Failpoint,
+  { at = 1, act = 'kill' }: Partial<Omit<Arming, 'point'>> = {},
+): Promise<unknown> {
+  return await service.tell({ point, at, act } satisfies Arming);
+}

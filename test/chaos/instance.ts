@@ -1,0 +1,25 @@
+// The service as a process whose parts have failpoints: they are armed by messages, and it ends with who started it.
+
+import { flushCompileCache } from 'node:module';
+import { startService } from '../../src/service.ts';
+import { type Arming, openFailpoints } from './failpoints.ts';
+
+const failpoints = openFailpoints();
+
+process.on('disconnect', () => process.exit(1));
+process.on('message', (arming: Arming) => {
+  failpoints.arm(arming);
+  process.send!({ armed: arming.point });
+});
+
+const stopped = new Promise<void>((resolve) => process.on('SIGTERM', () => resolve()));
+const service = await startService({
+  leaseTtlMs: Number(process.env['CHAOS_LEASE_TTL_MS']),
+  arrange: failpoints.arrange,
+  threadFile: new URL('./thread.ts', import.meta.url).href,
+});
+// Node itself writes it at an orderly end, which most of these never come to.
+flushCompileCache();
+await stopped;
+await service.drain();
+process.exit(0);

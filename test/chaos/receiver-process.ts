@@ -1,0 +1,42 @@
+// Starts the receiver of a chaos run, and asks it how far it has come.
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('receiver.ts', import.meta.url));
+
+export type ReceiverProcess = AsyncDisposable & {
+  urlOf(endpoint: string): string;
+  /** Requests so far, and different events that each endpoint has accepted. */
+  standing(): Promise<{ requests: number; accepted: Record<string, number> }>;
+  /** Resolves when a request of the sender is whole; it is never answered. */
+  hold(sender: string, signal: AbortSignal): Promise<void>;
+  /** Ends it; the journal's file is complete then. */
+  stop(): Promise<void>;
+};
+
+export async function startReceiver(journalFile: string, secret: string): Promise<ReceiverProcess> {
+  const child = fork(program, [journalFile, secret], { stdio: 'inherit', execArgv: [] });
+  const ended = once(child, 'exit');
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }];
+  const base = `http://127.0.0.1:${port}`;
+
+  async function stop(): Promise<void> {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+    await ended;
+  }
+
+  return {
+    urlOf: (endpoint) => `${base}/${endpoint}/hook`,
+    async standing() {
+      const response = await fetch(`${base}/-/standing`);
+      return (await response.json()) as { requests: number; accepted: Record<string, number> };
+    },
+    async hold(sender, signal) {
+      await (await fetch(`${base}/-/hold/${sender}`, { signal })).text();
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}

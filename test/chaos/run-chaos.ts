@@ -1,0 +1,162 @@
+// One chaos run: a cluster, a load, a nemesis, then healing, and the verdict.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { openOrm } from '../../src/model/orm.ts';
+import { createChance } from '../support/chance.ts';
+import { readLog } from '../support/stored-history.ts';
+import { type RecordedAttempt, type Verdict, checkChaos } from './check-history.ts';
+import { monotonicMs, wallToMonotonic } from './clock.ts';
+import { type Cluster, openCluster } from './cluster.ts';
+import { readJournal } from './journal-file.ts';
+import { type Fault, createNemesis } from './nemesis.ts';
+import { type Publishers, startPublishers } from './publishers.ts';
+
+export type ChaosOptions = {
+  /** One after another, spread over the whole load. */
+  faults: readonly Fault[];
+  instances: number;
+  /** At least: every endpoint gets every event. */
+  deliveries: number;
+  endpoints: number;
+  leaseTtlMs: number;
+  seed: number;
+  say(line: string): void;
+};
+
+export type ChaosOutcome = Verdict & {
+  events: number;
+  /** An event for an endpoint is one. */
+  deliveries: number;
+  /** Deliveries whose retries were spent: some endpoints refuse some events. */
+  givenUp: number;
+  attempts: number;
+  faults: Record<string, number>;
+  /** Calls that published nothing that the publisher knew of. */
+  unanswered: number;
+  tookMs: number;
+  /** From the last fault until every endpoint had everything. */
+  healedMs: number;
+  judgedMs: number;
+};
+
+const healsWithinMs = 120_000;
+/** What was published for a fault is given this long to be under way. */
+const underWayWithinMs = 5_000;
+
+export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
+  const { faults, instances, seed, leaseTtlMs, say } = options;
+  const startedAt = monotonicMs();
+  await using cluster = await openCluster(options);
+  const events = Math.ceil(options.deliveries / cluster.endpoints.length);
+  const chance = createChance(seed);
+  const nemesis = createNemesis({ cluster, leaseTtlMs, chance });
+  const burst = events / (faults.length + 1);
+  let bursts = 0;
+  const publishers = startPublishers({
+    members: cluster.members,
+    events,
+    chance: createChance(seed + 1),
+    allowed: () => Math.ceil(burst * bursts),
+  });
+  const { receiver, endpoints } = cluster;
+  say(`${instances} instances are ready; ${events} events for ${endpoints.length} endpoints, seed ${seed}`);
+
+  /** Resolves when some of the requests have come that what is published now makes. */
+  async function underLoad(): Promise<void> {
+    const target = (await receiver.standing()).requests + burst * endpoints.length * chance();
+    const giveUpAt = monotonicMs() + underWayWithinMs;
+    bursts += 1;
+    while ((await receiver.standing()).requests < target && monotonicMs() < giveUpAt) await sleep(5);
+  }
+
+  for (const [index, fault] of faults.entries()) {
+    const at = seconds(monotonicMs() - startedAt);
+    const { requests } = await receiver.standing();
+    say(
+      `${at}, ${requests} requests, fault ${index + 1} of ${faults.length}: ${await nemesis.strike(fault, underLoad)}`,
+    );
+  }
+  bursts = Infinity;
+  const lastFaultAt = monotonicMs();
+  await Promise.all(cluster.members.map((member) => member.start()));
+  await publishers.done;
+  await using orm = opened(cluster.databaseUrl);
+  await settled(orm.orm, cluster, events);
+  const healedMs = monotonicMs() - lastFaultAt;
+  say(`healed after ${seconds(healedMs)}`);
+
+  for (const member of cluster.members) member.isDoomed = true;
+  await Promise.all(cluster.members.map(async ({ service }) => await service?.stop()));
+  await cluster.receiver.stop();
+  const tookMs = monotonicMs() - startedAt;
+  const verdict = await judge(orm.orm, cluster, publishers);
+  const judgedMs = monotonicMs() - startedAt - tookMs;
+  return {
+    ...verdict,
+    longestStall: { ...verdict.longestStall, at: verdict.longestStall.at - startedAt },
+    wrongs: [...cluster.surprises, ...verdict.wrongs],
+    events,
+    faults: nemesis.counts,
+    unanswered: publishers.unanswered(),
+    tookMs,
+    healedMs,
+    judgedMs,
+  };
+}
+
+/** Waits until each endpoint has a last row for each event, but not for ever: the judge says what is missing. */
+async function settled(orm: MikroORM, { endpoints }: Cluster, events: number): Promise<void> {
+  const giveUpAt = monotonicMs() + healsWithinMs;
+  for (;;) {
+    const rows = await orm.em
+      .fork()
+      .execute<{ count: number }[]>(
+        `select count(distinct event_id)::int as count from webhook_deliveries where status <> 'retrying' group by endpoint_id`,
+      );
+    if (rows.length === endpoints.length && rows.every(({ count }) => count === events)) return;
+    if (monotonicMs() > giveUpAt) return;
+    await sleep(500);
+  }
+}
+
+async function judge(orm: MikroORM, cluster: Cluster, { acknowledged }: Publishers) {
+  const requests = await readJournal(cluster.journalFile);
+  const attempts = await readRecorded(orm);
+  const verdict = checkChaos({
+    events: await readLog(orm),
+    endpoints: cluster.endpoints,
+    requests,
+    attempts,
+    knownAt: acknowledged,
+    acknowledged: [...acknowledged.keys()],
+    halts: cluster.halts,
+  });
+  const givenUp = attempts.filter(({ status }) => status === 'failed');
+  return {
+    ...verdict,
+    attempts: attempts.length,
+    deliveries: acknowledged.size * cluster.endpoints.length,
+    givenUp: new Set(givenUp.map(({ eventId, endpoint }) => `${eventId} ${endpoint}`)).size,
+  };
+}
+
+async function readRecorded(orm: MikroORM): Promise<RecordedAttempt[]> {
+  const offset = wallToMonotonic();
+  const rows = await orm.em.fork().execute<RecordedAttempt[]>(
+    `select event_id as "eventId", endpoint_id as endpoint, attempt_count as attempt, status,
+            http_status is not null as answered, extract(epoch from recorded_at)::float8 * 1000 as "recordedAt"
+       from webhook_deliveries`,
+  );
+  for (const row of rows) row.recordedAt += offset;
+  return rows;
+}
+
+function opened(url: string) {
+  const orm = openOrm({ url, connections: 1, name: 'test-chaos' });
+  return { orm, [Symbol.asyncDispose]: () => orm.close(true) };
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}

@@ -1,0 +1,32 @@
+// A short round of chaos on real parts; `npm run test:chaos` runs long ones.
+
+import { expect, test } from 'vitest';
+import type { Fault } from './nemesis.ts';
+import { runChaos } from './run-chaos.ts';
+
+const faults: Fault[] = [
+  { what: 'at any moment' },
+  { what: 'kill', point: 'after turn.deliver' },
+  { what: 'Valkey wiped' },
+  { what: 'with a request unanswered' },
+  { what: 'stopped for longer than a lease' },
+  { what: 'kill', point: 'before hot.append' },
+  { what: 'Postgres killed' },
+  { what: 'all, and Valkey wiped' },
+];
+
+test('killed, stopped and cut off under load, the instances lose, disorder and double nothing', async () => {
+  const outcome = await runChaos({
+    faults,
+    instances: 2,
+    deliveries: 3_000,
+    endpoints: 8,
+    leaseTtlMs: 2_000,
+    seed: 4,
+    say: () => {},
+  });
+  expect(outcome.wrongs).toEqual([]);
+  expect(outcome.repeats).toBeLessThanOrEqual(outcome.inFlightAtHalts);
+  const struck = Object.values(outcome.faults).reduce((sum, count) => sum + count, 0);
+  expect(struck).toBeGreaterThanOrEqual(faults.length);
+}, 180_000);

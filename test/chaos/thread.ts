@@ -1,0 +1,24 @@
+// The program of a delivery thread with failpoints; every request says which instance sent it.
+
+import { workerData } from 'node:worker_threads';
+import { type ThreadData, openThread } from '../../src/worker/open-thread.ts';
+import type { TurnParts } from '../../src/worker/run-turn.ts';
+import { openFailpoints } from './failpoints.ts';
+import { senderHeader } from './sender.ts';
+
+const { around } = openFailpoints();
+const sender = { [senderHeader]: process.env['CHAOS_SENDER'] ?? '' };
+
+const thread = await openThread(workerData as ThreadData, (name, part) => {
+  if (name !== 'turn') return part;
+  const turn = part as TurnParts;
+  const { deliver, recorder } = turn;
+  const signed: TurnParts['deliver'] = (attempt) => {
+    const { receiver } = attempt;
+    return deliver({ ...attempt, receiver: { ...receiver, headers: { ...receiver.headers, ...sender } } });
+  };
+  return around(name, { ...turn, deliver: signed, recorder: around('recorder', recorder) }) as typeof part;
+});
+
+export default thread.run;
+export const close = thread.close;
