@@ -12,5 +12,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     retry: 0,
+    // The default leaves one core to nobody.
+    maxWorkers: '100%',
   },
 });
