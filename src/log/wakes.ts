@@ -35,15 +35,17 @@ export function openWakes({
   const subscriber = openValkey({ url, commandTimeoutMs, onProblem: () => {} });
   const underWay = new Set<WakeKind>();
   const again = new Set<WakeKind>();
+  let closed = false;
 
   subscriber.on('ready', () => void subscriber.subscribe(channel).catch(() => {}));
   subscriber.on('message', (_channel: string, message: string) => {
     const [kind, sender] = message.split(' ');
     const known = kinds.find((one) => one === kind);
-    if (known && sender !== from) onWake(known);
+    if (known && sender !== from && !closed) onWake(known);
   });
 
   function tell(kind: WakeKind): void {
+    if (closed) return;
     if (underWay.has(kind)) {
       again.add(kind);
       return;
@@ -61,6 +63,7 @@ export function openWakes({
   return {
     tell,
     [Symbol.asyncDispose]() {
+      closed = true;
       publisher.disconnect();
       subscriber.disconnect();
       return Promise.resolve();

@@ -52,7 +52,7 @@ test('a delivered endpoint gets everything from there again, in order and once, 
   expect(await stage.attempts('delivered')).toHaveLength(51);
 });
 
-test('a rewind waits for the request under way, which is recorded, and begins no other before', async () => {
+test('a rewind does not wait for the request under way, which is recorded before anything else is sent', async () => {
   const gate = createGate();
   const ids = await publish('slow', 2);
   await admin.received('slow', ids);
@@ -63,16 +63,9 @@ test('a rewind waits for the request under way, which is recorded, and begins no
   });
   const more = await publish('slow', 3);
   await admin.received('slow', [...ids, more[0]!]);
-  let isOver = false;
-  const rewinding = admin.rewind('slow', { position: await positionOf(ids[1]!) }).then(() => {
-    isOver = true;
-  });
-  // Another endpoint's change does not wait with it.
-  await admin.pause('retrying');
-  await admin.resume('retrying');
-  expect(isOver).toBe(false);
+  await admin.rewind('slow', { position: await positionOf(ids[1]!) });
+  expect(stage.receiver.of('slow')).toHaveLength(ids.length + 1);
   gate.open();
-  await rewinding;
   await admin.received('slow', [...ids, more[0]!, ids[1]!, ...more]);
   await settled('slow');
   const rows = await stage.attempts('slow');
