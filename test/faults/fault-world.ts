@@ -55,10 +55,12 @@ export async function openFaultWorld({
   await stage.place.configure(endpoints.map((id) => stage.endpoint(id, { base_delay: '50ms' })));
   await stage.start();
   const acknowledged: string[] = [];
+  /** All of the load is published: there may be no more requests to come. */
+  let isOver = false;
 
   async function requests(more: number): Promise<void> {
     const before = stage.receiver.journal.length;
-    await eventually(() => stage.receiver.journal.length >= before + more, {
+    await eventually(() => isOver || stage.receiver.journal.length >= before + more, {
       ...patience,
       saying: `${more} more requests`,
     });
@@ -82,6 +84,8 @@ export async function openFaultWorld({
     requests,
     async underLoad(fault, size = { batches: 20, size: 20 }) {
       const load = startLoad(stage.service, size);
+      isOver = false;
+      void load.done.then(() => (isOver = true));
       await requests(2 * size.size);
       await fault();
       await load.done;

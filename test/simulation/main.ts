@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Exploration, describeFound, explore } from './explore.ts';
 import { runHours } from './hours.ts';
-import { kinds as allKinds } from './schedule.ts';
+import { kinds as allKinds, withoutRestores } from './schedule.ts';
 
 const { values } = parseArgs({
   options: {

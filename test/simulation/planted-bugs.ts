@@ -1,6 +1,6 @@
 // Bugs that the simulation must find: each is a change of the code that somebody could make by mistake.
 
-import type { Kind } from './schedule.ts';
+import { type Kind, kinds } from './schedule.ts';
 
 export type PlantedBug = {
   name: string;
@@ -105,18 +105,28 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (version <= configuration.version) return go();',
     'if (version <= configuration.version + 1) return go();',
   ),
-  one(
-    'a new history of the log is ignored',
-    'src/dispatch/instance.ts',
-    'if (epoch !== answer.epoch) adopt(answer);',
-    'if (epoch === null) adopt(answer);',
-  ),
-  one(
-    'a database that lost the log’s end is not noticed',
-    'src/dispatch/instance.ts',
-    'if (answer.head < reach || (!isOther && isLost(question.known, answer))) {',
-    'if (answer.head < -1) {',
-  ),
+  {
+    name: 'a new history of the log is ignored',
+    edits: [
+      {
+        file: 'src/dispatch/instance.ts',
+        find: 'if (epoch !== answer.epoch) adopt(answer);',
+        replace: 'if (epoch === null) adopt(answer);',
+      },
+    ],
+    kinds,
+  },
+  {
+    name: 'a database that lost the log’s end is not noticed',
+    edits: [
+      {
+        file: 'src/dispatch/instance.ts',
+        find: 'if (answer.head < reach || (!isOther && isLost(question.known, answer))) {',
+        replace: 'if (answer.head < -1) {',
+      },
+    ],
+    kinds,
+  },
   one(
     'what came while a turn was out is not looked at when it is back',
     'src/dispatch/dispatcher.ts',

@@ -44,6 +44,9 @@ export const faultyMs = 6_000;
 
 export const kinds: readonly Kind[] = [...work, ...faults];
 
+/** A restore is rare in life, and what else may go wrong with it is not all mended yet: see docs/reliability.md. */
+export const withoutRestores: readonly Kind[] = kinds.filter((kind) => kind !== 'postgres is restored');
+
 /** A bit for each kind but the first: nothing happens without events. */
 const swarm = fc.integer({ min: 0, max: 2 ** (kinds.length - 1) - 1 });
 
@@ -68,7 +71,7 @@ function stepOf(known: readonly Kind[]): fc.Arbitrary<Step> {
 }
 
 /**
- * Schedules of these kinds of steps, and of events. Of all kinds there are, each knows only some: with all of them at once,
+ * Schedules of these kinds of steps, and of events. Of more than a few kinds each knows only some: with all of them at once,
  * most would hide each other.
  */
 export function schedulesOf(known: readonly Kind[]): fc.Arbitrary<Schedule> {
@@ -77,7 +80,7 @@ export function schedulesOf(known: readonly Kind[]): fc.Arbitrary<Schedule> {
       seed: fc.integer(),
       processes: fc.integer({ min: 1, max: 3 }),
       endpoints: fc.integer({ min: 2, max: 4 }),
-      kinds: known === kinds ? swarm : fc.constant(~0),
+      kinds: known.length > 5 ? swarm : fc.constant(~0),
       steps: fc.array(stepOf(known), { maxLength: 40, size: 'max' }),
     })
     .map(({ kinds: swarmed, steps, ...rest }) => {
