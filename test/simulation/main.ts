@@ -22,7 +22,7 @@ const { values } = parseArgs({
 });
 const mostShrinks = Number(values.shrinks);
 const kinds =
-  values.kinds === undefined ? allKinds : allKinds.filter((kind) => values.kinds!.split(',').includes(kind));
+  values.kinds === undefined ? withoutRestores : allKinds.filter((kind) => values.kinds!.split(',').includes(kind));
 const seed = Number(values.seed ?? Date.now() % 2 ** 31);
 
 if (process.send) {
