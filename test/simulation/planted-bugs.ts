@@ -87,12 +87,17 @@ export const plantedBugs: readonly PlantedBug[] = [
     'actor.lose();\n        ports.reload(id);',
     'actor.running = null;',
   ),
-  one(
-    'a turn of a former actor does not keep the next one waiting',
-    'src/dispatch/dispatcher.ts',
-    'if (actor.running) leaving.set(endpointId, (leaving.get(endpointId) ?? 0) + 1);',
-    '',
-  ),
+  {
+    name: 'a turn of a former actor does not keep the next one waiting',
+    edits: [
+      {
+        file: 'src/dispatch/dispatcher.ts',
+        find: 'if (actor.running) leaving.set(endpointId, (leaving.get(endpointId) ?? 0) + 1);',
+        replace: '',
+      },
+    ],
+    kinds,
+  },
   one(
     'a side list that was read in part is taken for read',
     'src/dispatch/side-list.ts',
