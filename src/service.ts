@@ -123,10 +123,7 @@ export async function startService(forTests: ForTests = {}): Promise<Service> {
     startRelay({
       orm: relayOrm,
       server: (): string | null => deliveries.server,
-      onAppended(entries) {
-        hot?.append(entries);
-        deliveries.instance.headIs(entries.at(-1)!.position);
-      },
+      onNumbered: (entries) => deliveries.instance.numbered(entries),
       onError: (error) => logger.warn({ reason: reasonOf(error) }, 'events could not be numbered; trying again'),
     }),
   );

@@ -20,6 +20,7 @@ import type { Receiver, Turn, TurnEvent, TurnReport } from '../worker/turn.ts';
 import { type Letter, type Mailbox, createMailbox } from './mailbox.ts';
 import type { LeaseRef } from './leases.ts';
 import type { Place } from './place.ts';
+import { type Settled, createSettled } from './settled.ts';
 import { type SideItem, type SideList, createSideList } from './side-list.ts';
 
 /** Events of one turn: as many as the last turn had time for, and some more, within these limits. */
@@ -68,7 +69,7 @@ export class Actor {
   #receiver: Receiver;
   #mailbox: Mailbox = createMailbox();
   #lastMatch = 0;
-  #settled = new Set<number>();
+  #settled: Settled = createSettled([]);
   #retry: { position: number; attempts: number; notBefore: number } | null = null;
   #sideNext = true;
   #turnEvents = turnEvents.first;
@@ -93,7 +94,7 @@ export class Actor {
 
   /** It has yet to pass events that `backlog` no longer counts: its place and its backlog do not belong together. */
   get passing(): boolean {
-    return this.#settled.size > 0;
+    return this.#settled.passing;
   }
 
   /** Starts over from what is stored. */
@@ -112,7 +113,7 @@ export class Actor {
     this.examined = place.cursor;
     this.#mailbox.clear();
     this.#lastMatch = place.previous;
-    this.#settled = new Set(place.settled);
+    this.#settled = createSettled(place.settled);
     this.#retry = place.retry && { ...place.retry, notBefore: now + place.retry.waitMs };
     this.side.reset(place.sideWaits);
   }
@@ -121,7 +122,7 @@ export class Actor {
   take(entry: LogEntry): void {
     if (entry.position <= this.examined) return;
     // The owner before had read farther than this dispatcher.
-    if (this.#settled.delete(entry.position)) {
+    if (this.#settled.pass(entry.position)) {
       this.#lastMatch = entry.position;
       this.backlog -= 1;
       return;
@@ -145,7 +146,7 @@ export class Actor {
     this.examined = pastGap(this.examined);
     for (const entry of page) {
       if (entry.position !== this.examined + 1) continue;
-      const isSettled = this.#settled.delete(entry.position);
+      const isSettled = this.#settled.pass(entry.position);
       if (entry.addressedTo === null && this.matches(entry.type)) {
         if (isSettled) {
           this.#lastMatch = entry.position;
@@ -231,6 +232,7 @@ export class Actor {
       if (report.settled > 0) this.#retry = null;
       if (again && head) this.#retry = { position: head.entry.position, ...again };
       if (this.#filterChanged) this.#readAgain(settled.at(-1));
+      else this.#settled.forget(head?.entry.position ?? this.examined);
     }
   }
 
@@ -273,6 +275,7 @@ export class Actor {
       return;
     }
     this.#mailbox.clear();
+    this.#settled.stepBack(this.examined);
     this.live = false;
   }
 }

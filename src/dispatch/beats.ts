@@ -3,13 +3,10 @@
 import type { Known } from '../log/history.ts';
 import type { BeatAnswer, BeatPorts, BeatQuestion } from './instance-ports.ts';
 
-/** A wall clock and a monotonic one that went apart by more: the machine stood still, or its clock was set. */
-const apartMs = 1_000;
-
 type Clocks = { wall: number; now: number };
 
-/** What a beat asked, and when (monotonic). */
-export type Asked = { question: BeatQuestion; at: number };
+/** What a beat asked, when (monotonic), and whether the hot tail's last entry was read before. */
+export type Asked = { question: BeatQuestion; at: number; hotIsRead: boolean };
 
 export type Beats = {
   /** Asks now, or once more when the beat that is under way has ended. */
@@ -24,6 +21,7 @@ export type Beats = {
 export function createBeats({
   ports,
   everyMs,
+  apartMs,
   question,
   onLast,
   onAnswer,
@@ -32,6 +30,8 @@ export function createBeats({
 }: {
   ports: BeatPorts;
   everyMs: number;
+  /** A wall clock and a monotonic one that went apart by more: the machine stood still, or its clock was set. */
+  apartMs: number;
   question(): BeatQuestion;
   /** Hears the hot tail's last entry, before the question that it goes into. */
   onLast(last: Known | null): void;
@@ -51,6 +51,10 @@ export function createBeats({
   let clocks: Clocks | null = null;
 
   const read = (): Clocks => ({ wall: ports.wall(), now: ports.now() });
+
+  function stoodStill(before: Clocks, after: Clocks): boolean {
+    return Math.abs(after.wall - before.wall - (after.now - before.now)) > apartMs;
+  }
 
   function beat(): void {
     if (stopped) return;
@@ -85,8 +89,9 @@ export function createBeats({
       cancel = ports.schedule(again || isVoid ? 0 : Math.max(0, asked.now + everyMs - answered.now), beat);
       if (isVoid) onDoubt();
       if (answer && !isVoid) {
-        hotIsChecked ||= hotReadAt === doubts;
-        onAnswer(answer, { question: asking, at: asked.now });
+        const hotIsRead = hotReadAt === doubts;
+        hotIsChecked ||= hotIsRead;
+        onAnswer(answer, { question: asking, at: asked.now, hotIsRead });
       } else {
         distrustHot();
         onMissed();
@@ -110,8 +115,4 @@ export function createBeats({
       cancel?.();
     },
   };
-}
-
-function stoodStill(before: Clocks, after: Clocks): boolean {
-  return Math.abs(after.wall - before.wall - (after.now - before.now)) > apartMs;
 }

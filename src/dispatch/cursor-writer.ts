@@ -38,6 +38,7 @@ export function createCursorWriter({
   ports,
   owner,
   actors,
+  serves,
   dispatched,
   mayWrite,
   onRefused,
@@ -46,6 +47,8 @@ export function createCursorWriter({
   /** Id of the instance's run. */
   owner: string;
   actors(): Iterable<Actor>;
+  /** Whether it still is its endpoint's actor: one that was dropped knows nothing of its place. */
+  serves(actor: Actor): boolean;
   /** Up to where the dispatcher has read the log. */
   dispatched(): number;
   mayWrite(): boolean;
@@ -62,7 +65,7 @@ export function createCursorWriter({
     const rows: CursorRow[] = [];
     for (const actor of some) {
       // The backlog of one that is passing over settled events does not belong to its place.
-      if (actor.loading || actor.passing) continue;
+      if (actor.loading || actor.passing || !serves(actor)) continue;
       const row = rowOf(actor, dispatched(), owner);
       if (texts.get(row.endpoint_id) !== JSON.stringify(row)) rows.push(row);
     }

@@ -43,7 +43,7 @@ export type DeliveriesParts = {
   leases: LeaseRows;
   cursors: { write(rows: readonly CursorRow[], server: string | null): Promise<ReadonlySet<string>> };
   cold: Pick<ColdLog, 'page'>;
-  hot: Pick<HotLog, 'ready' | 'read' | 'last'> | null;
+  hot: Pick<HotLog, 'ready' | 'read' | 'last' | 'append'> | null;
   pool: Pick<ThreadPool, 'run' | 'interrupt' | 'trust'>;
   /** Writes the row of an attempt whose thread died with it. */
   recorder: Pick<Recorder, 'record'>;
@@ -93,6 +93,7 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
       relay: parts.onRelay,
       hotReady: () => hot?.ready ?? false,
       readHot: (after, done) => answer(hot!.read(after), done, null),
+      append: (entries) => hot!.append(entries),
       readLast: (done) => answer(hot!.last(), (last) => done(hot!.ready ? { last } : null), null),
       beginEpoch(change, done) {
         log.error(

@@ -9,6 +9,7 @@ import type { Turn, TurnReport } from '../worker/turn.ts';
 import { Actor } from './actor.ts';
 import { createAlarms } from './alarms.ts';
 import type { LeaseRef } from './leases.ts';
+import { createLeavers } from './leavers.ts';
 import type { Place } from './place.ts';
 import { type RefillPorts, createRefill } from './refill.ts';
 import { createRoutes } from './routes.ts';
@@ -49,8 +50,7 @@ export function createDispatcher({
   const routes = createRoutes(actors);
   const alarms = createAlarms(ports, consider);
   const refill = createRefill({ ports, alarms, position: () => position, consider });
-  /** Turns that are out of actors that were removed: a new actor of that name waits until they are back. */
-  const leaving = new Map<string, number>();
+  const leavers = createLeavers();
   const queues = { fast: [] as Actor[], slow: [] as Actor[] };
   /** Who waits until no turn of an endpoint is out. */
   const waiting = new Map<string, (() => void)[]>();
@@ -111,7 +111,8 @@ export function createDispatcher({
       cancel();
       shares.release(slot);
       if (actors.get(id) !== actor) {
-        comeBack(id);
+        // Its successor's place was not to be read before the rows of this turn were there.
+        if (leavers.comeBack(id) && actors.has(id)) ports.reload(id);
       } else if (report && !actor.changed) {
         actor.finish(report, ports.now());
       } else {
@@ -125,16 +126,8 @@ export function createDispatcher({
     });
   }
 
-  function comeBack(id: string): void {
-    const left = leaving.get(id)! - 1;
-    if (left > 0) leaving.set(id, left);
-    else leaving.delete(id);
-    // Its place was not to be read before the rows of this turn were there.
-    if (left === 0 && actors.has(id)) ports.reload(id);
-  }
-
   function isStill(id: string): boolean {
-    return !actors.get(id)?.running && !leaving.has(id);
+    return !actors.get(id)?.running && !leavers.has(id);
   }
 
   function tellStill(id: string): void {
@@ -154,7 +147,7 @@ export function createDispatcher({
     actors.delete(endpointId);
     routes.clear();
     interrupt(actor);
-    if (actor.running) leaving.set(endpointId, (leaving.get(endpointId) ?? 0) + 1);
+    if (actor.running) leavers.leave(endpointId);
     alarms.forget(actor);
   }
 
@@ -163,7 +156,7 @@ export function createDispatcher({
     actors.set(endpoint.id, actor);
     routes.clear();
     // Else the end of the turn that is out reads it.
-    if (!leaving.has(endpoint.id)) ports.reload(endpoint.id);
+    if (!leavers.has(endpoint.id)) ports.reload(endpoint.id);
   }
 
   return {
@@ -175,6 +168,10 @@ export function createDispatcher({
       return shares.running;
     },
     actor: (endpointId: string): Actor | undefined => actors.get(endpointId),
+    /** Endpoints that were removed, with a turn that is still out. */
+    leaving: leavers.ids,
+    /** Whether it is its endpoint's actor still: of one that was removed, nothing is known any more. */
+    serves: (actor: Actor): boolean => actors.get(actor.endpoint.id) === actor,
     actors: (): Iterable<Actor> => actors.values(),
 
     /** Takes the next events of the log, in order and without a gap. */
@@ -232,7 +229,7 @@ export function createDispatcher({
     load(endpointId: string, place: Place): void {
       const actor = actors.get(endpointId);
       // While a turn of its former self is out, that turn's end reads the place again.
-      if (!actor?.loading || leaving.has(endpointId)) return;
+      if (!actor?.loading || leavers.has(endpointId)) return;
       if (actor.overtaken) {
         actor.overtaken = false;
         ports.reload(endpointId);

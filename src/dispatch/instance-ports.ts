@@ -1,5 +1,6 @@
 // What an instance asks of the world: its clocks, the database, the hot tail, the threads.
 
+import type { LogEntry } from '../log/entry.ts';
 import type { Gap } from '../log/gaps.ts';
 import type { Known } from '../log/history.ts';
 import type { LogReaderPorts } from '../log/reader.ts';
@@ -73,6 +74,8 @@ export type InstancePorts = BeatPorts &
   CursorPorts &
   Omit<DispatcherPorts, 'trusts' | 'reload' | 'pastGap' | 'idle'> &
   Omit<LogReaderPorts, 'take'> & {
+    /** Appends to the hot tail what was numbered here. */
+    append(entries: readonly LogEntry[]): void;
     /** Begins a new history after `past`, unless `from` is not the present one any more. */
     beginEpoch(change: { from: string; past: number }, done: () => void): void;
     /** Another history is in force: nothing that was read of the one before may be given any more. */

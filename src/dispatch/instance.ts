@@ -10,6 +10,7 @@ import { type Known, further, isLost } from '../log/history.ts';
 import { createLogReader } from '../log/reader.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import { type Asked, createBeats } from './beats.ts';
+import { createConfigurationGate } from './configuration-gate.ts';
 import { createControls } from './controls.ts';
 import { createCursorWriter } from './cursor-writer.ts';
 import { type Dispatcher, createDispatcher } from './dispatcher.ts';
@@ -22,6 +23,8 @@ export type Configuration = { version: number; endpoints: readonly Endpoint[]; s
 
 /** Beats within a lease's time to live. */
 const beatsPerTtl = 3;
+/** How long a machine may stand still unnoticed, of that time: twice that is less than what an owner does not rely on. */
+const mostUnnoticed = 0.04;
 const askAgainMs = 100;
 
 export type Instance = ReturnType<typeof createInstance>;
@@ -39,7 +42,6 @@ export function createInstance({
   shares: { fast: number; slow: number };
 }) {
   let configuration: Configuration = { version: 0, endpoints: [], standsAside: 'it has no configuration yet' };
-  let awaiting: { version: number; go: () => void }[] = [];
   let epoch: string | null = null;
   let gaps: readonly Gap[] = [];
   let known: Known | null = null;
@@ -60,16 +62,25 @@ export function createInstance({
       trusts: (lease) => shards.trusts(lease),
       reload: (endpointId) => loads.ask(endpointId),
       pastGap: (position) => pastGap(gaps, position),
-      readPage: (after, done) => readPage(after, (page) => whenConfigured(page, () => done(page))),
+      readPage: (after, done) => readPage(after, (page) => gate.pass(page, () => done(page))),
+      readSide(endpointId, question, done) {
+        ports.readSide(endpointId, question, (items) => {
+          // Like a page: what is sent from here on is known, though the reader has not come to it.
+          if (isSound) for (const { event } of items ?? []) known = further(known, event);
+          done(isSound ? items : null);
+        });
+      },
       idle: left,
     },
   });
+  const gate = createConfigurationGate(() => configuration.version, ports.reachConfiguration);
   const loads = createLoads(ports, () => dispatcher);
   const controls = createControls(ports, () => dispatcher);
   const cursors = createCursorWriter({
     ports,
     owner: id,
     actors: dispatcher.actors,
+    serves: dispatcher.serves,
     dispatched: () => dispatcher.position,
     mayWrite: () => isSound,
     onRefused: dispatcher.refresh,
@@ -94,6 +105,7 @@ export function createInstance({
   const beats = createBeats({
     ports,
     everyMs: leaseTtlMs / beatsPerTtl,
+    apartMs: leaseTtlMs * mostUnnoticed,
     question: () => ({ ...shards.question(), known }),
     onLast(last) {
       known = further(known, last);
@@ -105,10 +117,10 @@ export function createInstance({
   const reader = createLogReader({
     ...ports,
     readPage,
-    hotReady: () => isSound && beats.hotIsChecked && ports.hotReady(),
+    hotReady,
     take(entries, done) {
       const history = epoch;
-      whenConfigured(entries, () => {
+      gate.pass(entries, () => {
         if (epoch === history) {
           dispatcher.offer(entries);
           known = further(known, entries.at(-1));
@@ -117,6 +129,11 @@ export function createInstance({
       });
     },
   });
+
+  /** The hot tail answers, and belongs to the log that is known. */
+  function hotReady(): boolean {
+    return isSound && beats.hotIsChecked && ports.hotReady();
+  }
 
   /** What a database gives that was not compared may hide that it is another one. */
   function readPage(after: number, done: (page: readonly LogEntry[]) => void): void {
@@ -133,28 +150,29 @@ export function createInstance({
     shards.missed();
   }
 
-  /** Events are matched by the configuration that was in force when they got their position, or by a newer one. */
-  function whenConfigured(entries: readonly LogEntry[], go: () => void): void {
-    const version = entries.at(-1)?.configuration ?? 0;
-    if (version <= configuration.version) return go();
-    awaiting.push({ version, go });
-    ports.reachConfiguration(version);
-  }
-
-  function hear(answer: BeatAnswer, { question, at }: Asked): void {
+  function hear(answer: BeatAnswer, { question, at, hotIsRead }: Asked): void {
+    // Another server may be a replica that lagged, and what the hot tail has says whether it did.
+    const isOtherServer = server !== answer.server;
+    if (isOtherServer && !hotIsRead && ports.hotReady()) {
+      missed();
+      beats.distrustHot();
+      beats.beat();
+      return;
+    }
     // As of the question: what was read since then may not be in the answer.
     reach = Math.max(reach, question.known?.position ?? 0);
     // In another history that goes on above all that is known, what is known was given up by whoever began it.
     const isOther = epoch !== null && epoch !== answer.epoch;
     if (answer.head < reach || (!isOther && isLost(question.known, answer))) {
       missed();
+      // What is known belongs to this history, and to no later one.
+      epoch ??= answer.epoch;
       ports.beginEpoch({ from: answer.epoch, past: reach }, () => ports.schedule(askAgainMs, beats.beat));
       return;
     }
     reach = answer.head;
-    // Another server may be a replica that lagged: what the hot tail has is to be compared again.
-    if (server !== answer.server) {
-      beats.distrustHot();
+    if (isOtherServer) {
+      if (!hotIsRead) beats.distrustHot();
       // It may be without the last places, pauses and rows, too.
       cursors.forget();
       for (const { endpoint } of dispatcher.actors()) dispatcher.refresh(endpoint.id);
@@ -178,7 +196,7 @@ export function createInstance({
     if (epoch !== null) beats.distrustHot();
     known = headId === null ? null : { position: head, id: headId };
     epoch = answer.epoch;
-    awaiting = [];
+    gate.clear();
     cursors.forget();
     ports.useEpoch(epoch);
     shards.dropReleasing();
@@ -224,9 +242,7 @@ export function createInstance({
     /** Puts a configuration in force. */
     configure(next: Configuration): void {
       serve(next);
-      const due = awaiting.filter(({ version }) => version <= next.version);
-      awaiting = awaiting.filter(({ version }) => version > next.version);
-      for (const { go } of due) go();
+      gate.open(next.version);
       if (epoch !== null) beats.beat();
     },
 
@@ -235,8 +251,12 @@ export function createInstance({
       for (const endpointId of endpointIds) dispatcher.refresh(endpointId);
     },
 
-    /** The log reaches to `position` at least. */
-    headIs: reader.headIs,
+    /** The relay gave these their positions. */
+    numbered(entries: readonly LogEntry[]): void {
+      // Behind what another history left there, they would hide it.
+      if (hotReady()) ports.append(entries);
+      reader.headIs(entries.at(-1)!.position);
+    },
 
     /** Something was changed somewhere, or the hot tail became ready: asks now. */
     nudge: beats.beat,

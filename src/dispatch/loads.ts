@@ -42,13 +42,8 @@ export function createLoads(ports: LoadPorts, dispatcher: () => Dispatcher): Loa
 
   function askAgain(actors: readonly Actor[]): void {
     ports.schedule(readAgainMs, () => {
-      for (const actor of actors) if (isServed(actor)) ask(actor.endpoint.id);
+      for (const actor of actors) if (dispatcher().serves(actor)) ask(actor.endpoint.id);
     });
-  }
-
-  /** A place that was read for one that is gone is not its successor's. */
-  function isServed(actor: Actor): boolean {
-    return dispatcher().actor(actor.endpoint.id) === actor;
   }
 
   function read(): void {
@@ -62,7 +57,8 @@ export function createLoads(ports: LoadPorts, dispatcher: () => Dispatcher): Loa
       const missing: Actor[] = [];
       actors.forEach((actor, index) => {
         const { id } = actor.endpoint;
-        if (!isServed(actor)) return;
+        // A place that was read for one that is gone is not its successor's.
+        if (!dispatcher().serves(actor)) return;
         const place = places?.get(id);
         // What came meanwhile was added to the old number.
         if (place) dispatcher().load(id, { ...place, backlog: place.backlog + actor.backlog - before[index]! });

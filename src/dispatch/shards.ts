@@ -92,10 +92,6 @@ export function createShards({
     return [...dispatcher().actors()].filter(({ lease }) => lease.index === shard);
   }
 
-  function isServed(actor: Actor): boolean {
-    return dispatcher().actor(actor.endpoint.id) === actor;
-  }
-
   function drop(lease: number): void {
     ports.trust({ index: lease, epoch: 0 }, -Infinity);
     for (const { endpoint } of actorsOf(lease)) dispatcher().remove(endpoint.id);
@@ -108,7 +104,9 @@ export function createShards({
     leases.release(index);
     if (index === relayLease) relay();
     const actors = actorsOf(index);
-    let out = actors.length;
+    const gone = [...dispatcher().leaving()].filter((endpointId) => shardOf(endpointId) === index);
+    const endpointIds = new Set([...actors.map(({ endpoint }) => endpoint.id), ...gone]);
+    let out = endpointIds.size;
     const end = () => {
       if (leases.epochOf(index) !== epoch) return;
       leases.drop(index);
@@ -120,11 +118,10 @@ export function createShards({
       drop(index);
     };
     if (out === 0) return end();
-    for (const { endpoint } of actors) {
-      dispatcher().retire(endpoint.id, () => {
+    for (const endpointId of endpointIds) {
+      dispatcher().retire(endpointId, () => {
         out -= 1;
-        // One that was dropped meanwhile knows nothing of its place any more.
-        if (out === 0) writeLast(actors.filter(isServed), end);
+        if (out === 0) writeLast(actors, end);
       });
     }
   }

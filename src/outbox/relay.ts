@@ -24,11 +24,11 @@ export type RelayParts = {
   /** The database server whose log is known: another one may have lost the log's end, and nothing is numbered there. */
   server?(): string | null;
   /** Hears of each batch once it is committed. */
-  onAppended(entries: readonly LogEntry[]): void;
+  onNumbered(entries: readonly LogEntry[]): void;
   onError(error: unknown): void;
 };
 
-export function startRelay({ orm, server, onAppended, onError }: RelayParts): Relay {
+export function startRelay({ orm, server, onNumbered, onError }: RelayParts): Relay {
   const steps = createRelaySteps({
     now: () => performance.now(),
     schedule(delayMs, callback) {
@@ -38,7 +38,7 @@ export function startRelay({ orm, server, onAppended, onError }: RelayParts): Re
     number: (above, done) => void numberAbove(above).then(done),
     append(entries) {
       try {
-        onAppended(entries);
+        onNumbered(entries);
       } catch (error) {
         onError(error);
       }

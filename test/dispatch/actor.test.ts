@@ -252,6 +252,23 @@ test('a changed filter holds for what waits, read again from the place of the fi
   ]);
 });
 
+test('what was settled before it came to its place is not sent again when the filter changes', () => {
+  const log = entriesFrom(1, 4);
+  const actor = start({ settled: new Set([2, 3]) });
+  actor.takePage(log, 4, noGap);
+  begin(actor, 0);
+  const widened = makeEndpoint({ events: ['order.*', 'user.*'] });
+  actor.configure(widened, compilePatterns(widened.events));
+  actor.finish({ settled: 0, failure: null }, 0);
+  expect(actor.passing).toBe(true);
+  actor.takePage(log, 4, noGap);
+  expect(begin(actor, 0).events.map(({ position, previous }) => [position, previous])).toEqual([
+    [1, 0],
+    [4, 3],
+  ]);
+  expect(actor.passing).toBe(false);
+});
+
 test('after a changed filter the backlog has to be counted again, and what a turn settles meanwhile is not missing from it', () => {
   const actor = startLive(5);
   begin(actor, 0);

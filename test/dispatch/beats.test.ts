@@ -38,6 +38,7 @@ function start({ hotReady = false } = {}) {
       readLast: (done) => lasts.push(done),
     },
     everyMs,
+    apartMs: 1_000,
     question: (): BeatQuestion => ({ renew: [], known, aside: false, forget: [] }),
     onLast(last) {
       known = last;

@@ -15,7 +15,7 @@ function start(...actors: Actor[]) {
   const time = createSimulatedTime();
   const writes: { rows: readonly CursorRow[]; end(refused?: readonly string[] | null): void }[] = [];
   const refused: string[] = [];
-  const world = { dispatched: 9, mayWrite: true };
+  const world = { dispatched: 9, mayWrite: true, gone: null as Actor | null };
   const writer = createCursorWriter({
     ports: {
       schedule: (delayMs, callback) => time.at(delayMs, callback),
@@ -32,6 +32,7 @@ function start(...actors: Actor[]) {
     },
     owner: 'me',
     actors: () => actors,
+    serves: (actor) => actor !== world.gone,
     dispatched: () => world.dispatched,
     mayWrite: () => world.mayWrite,
     onRefused: (id) => refused.push(id),
@@ -196,4 +197,15 @@ test('once stopped it writes nothing', () => {
   writer.stop();
   writer.pass(60_000);
   expect(writer.writes).toEqual([]);
+});
+
+test('the place of an actor that was dropped while it waited for its write is not written', () => {
+  const [one, two] = [actorAt('one'), actorAt('two')];
+  const writer = start(one, two);
+  const done: string[] = [];
+  writer.writeNow([one], () => done.push('one'));
+  writer.writeNow([two], () => done.push('two'));
+  writer.world.gone = two;
+  writer.writes[0]!.end();
+  expect([writer.writes, done]).toEqual([[], ['one', 'two']]);
 });

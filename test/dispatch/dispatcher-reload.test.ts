@@ -92,7 +92,7 @@ function start(...endpoints: Endpoint[]) {
       }
       await orm.em.fork().execute('update webhook_log_head set position = ?', [position]);
       await eventually(() => {
-        instance.headIs(position);
+        instance.nudge();
         return instance.dispatcher.position === position;
       });
     },

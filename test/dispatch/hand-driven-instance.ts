@@ -4,6 +4,7 @@ import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
 import { type Configuration, createInstance } from '../../src/dispatch/instance.ts';
 import type { BeatQuestion } from '../../src/dispatch/instance-ports.ts';
 import type { LeaseRef } from '../../src/dispatch/leases.ts';
+import type { StoredSideItem } from '../../src/dispatch/side-list.ts';
 import type { Place } from '../../src/dispatch/place.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { Gap } from '../../src/log/gaps.ts';
@@ -37,11 +38,14 @@ export function driveInstance(...endpoints: Endpoint[]) {
     /** It answers nothing: every question fails. */
     isAway: false,
     places: new Map<string, Place>(),
+    /** Tests and replays, of any endpoint. */
+    side: [] as StoredSideItem[],
   };
   const hot = {
     ready: false,
     last: null as Known | null,
     asked: [] as number[],
+    appended: [] as number[],
     /** Ends the read that is under way, with nothing. */
     answer: () => {},
   };
@@ -116,6 +120,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
         hot.asked.push(after);
         hot.answer = () => done([]);
       },
+      append: (entries) => void hot.appended.push(...entries.map(({ position }) => position)),
       readLast: (done) => answer('last', () => ({ last: hot.last }), done),
       beginEpoch(change, done) {
         told.begun.push(change);
@@ -149,7 +154,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
           () => database.log.filter(({ position }) => position > after).slice(0, 500),
           (page) => done(page ?? []),
         ),
-      readSide: (_id, _question, done) => answer('side', () => [], done),
+      readSide: (_id, _question, done) => answer('side', () => database.side, done),
       writeCursors(rows, done) {
         const write = () => {
           told.written.push(...rows);
@@ -199,8 +204,9 @@ export function driveInstance(...endpoints: Endpoint[]) {
     publish(type: string, given: Partial<LogEntry> = {}): number {
       const position = database.head + 1;
       database.head = position;
-      database.log.push(entryAt(position, { type, ...given }));
-      instance.headIs(position);
+      const entry = entryAt(position, { type, ...given });
+      database.log.push(entry);
+      instance.numbered([entry]);
       return position;
     },
     deliver(id: string): void {

@@ -158,3 +158,59 @@ test('another server makes the hot tail be compared again', () => {
   world.pass(2_100);
   expect(world.told.begun[0]).toEqual({ from: 'first', past: 8 });
 });
+
+test('on another server nothing is sent, numbered or read hot before it was compared with the hot tail', () => {
+  const world = startHot();
+  world.holding.add('last');
+  world.database.server = 'two';
+  world.publish('order.paid');
+  world.pass(2_100);
+  expect([world.told.relay, world.out, world.hot.asked]).toEqual(['rests', [], [3]]);
+  world.holding.delete('last');
+  world.answer('last');
+  world.hot.answer();
+  world.pass(1_100);
+  expect([world.told.relay, world.out.length, world.hot.asked]).toEqual(['leads', 1, [3, 4]]);
+});
+
+test('what is numbered is appended to the hot tail once that was compared: before, it would hide what stands there', () => {
+  const world = startAfter(1);
+  world.hot.ready = true;
+  world.hot.last = { position: 1, id: 'event-1' };
+  world.holding.add('last');
+  world.pass(1_100);
+  world.publish('order.paid');
+  expect(world.hot.appended).toEqual([]);
+  world.answer('last');
+  world.pass(1_100);
+  world.publish('order.paid');
+  expect(world.hot.appended).toEqual([3]);
+});
+
+test('a loss that is found at the start is over once another history began', () => {
+  const world = driveInstance(crm);
+  world.hot.ready = true;
+  world.hot.last = { position: 3, id: 'ghost' };
+  world.database.log = entriesFrom(1, 5);
+  world.database.head = 5;
+  world.pass(50);
+  expect(world.told.begun).toEqual([{ from: 'first', past: 3 }]);
+  goOn(world, 'second', 5);
+  world.pass(5_000);
+  expect([world.told.begun.length, world.told.epochs, world.told.relay]).toEqual([1, ['second'], 'leads']);
+});
+
+test('what a test or a replay sent is known, though the log was not read that far', () => {
+  const world = startAfter(1);
+  world.holding.add('page');
+  world.database.log.push(...entriesFrom(2, 5));
+  world.database.head = 5;
+  const event = { id: 'event-5', type: 'order.paid', payload: '{}', position: 5, previous: null };
+  world.database.side.push({ id: 'item', origin: 'replay', event, attempts: 0, waitMs: 0 });
+  world.instance.dispatcher.stirSide('crm');
+  world.pass(10);
+  expect(world.out.map(({ turn }) => turn.origin)).toEqual(['replay']);
+  world.database.log = entriesFrom(1, 5).map((entry) => ({ ...entry, id: `other-${entry.position}` }));
+  world.pass(1_100);
+  expect(world.told.begun[0]).toEqual({ from: 'first', past: 5 });
+});

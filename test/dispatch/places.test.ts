@@ -70,6 +70,7 @@ async function write(actor: Actor, dispatched: number): Promise<void> {
     },
     owner: me,
     actors: () => [actor],
+    serves: () => true,
     dispatched: () => dispatched,
     mayWrite: () => true,
     onRefused: (id) => written.reject(new Error(`the place of ${id} was refused`)),

@@ -119,6 +119,17 @@ test('an endpoint that is added to a shard that is given back begins nothing the
   expect(world.out.map(({ turn }) => turn.receiver.id)).toEqual(['crm']);
 });
 
+test('a lease is not given back while the turn of an endpoint that was removed is out', () => {
+  const world = startBusy();
+  world.put(2, { endpoints: [] });
+  world.put(3, { standsAside: 'a secret is missing' });
+  world.pass(1_000);
+  expect(world.instance.held()).toEqual([{ index: shard, epoch: 1 }]);
+  world.deliver('crm');
+  world.pass(10);
+  expect(world.instance.held()).toEqual([]);
+});
+
 test('a place that cannot be written holds up the giving back no longer than that is known', () => {
   const world = startBusy();
   world.holding.add('cursors');

@@ -27,11 +27,11 @@ async function insert(em: EntityManager, type: string, count = 1): Promise<strin
   return ids;
 }
 
-function open(onAppended: (types: string[]) => void) {
+function open(onNumbered: (types: string[]) => void) {
   const relayOrm = openOrm({ url: database.url, connections: 1, name: 'relay-in-order' });
   const relay = startRelay({
     orm: relayOrm,
-    onAppended: (entries) => onAppended(entries.map(({ type }) => type)),
+    onNumbered: (entries) => onNumbered(entries.map(({ type }) => type)),
     onError: () => {},
   });
   relay.be('leads');

@@ -24,7 +24,7 @@ test('on a database server that nobody has compared the log with nothing is numb
     .execute<[{ present: string }]>('select pg_postmaster_start_time()::text as present');
   let server = '2026-01-01 00:00:00+00';
   const errors: unknown[] = [];
-  const relay = startRelay({ orm, server: () => server, onAppended() {}, onError: (error) => errors.push(error) });
+  const relay = startRelay({ orm, server: () => server, onNumbered() {}, onError: (error) => errors.push(error) });
   try {
     await storeEvent(orm, { position: null });
     relay.be('leads');

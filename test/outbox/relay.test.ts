@@ -28,15 +28,15 @@ beforeEach(async () => {
 afterEach(() => void vi.useRealTimers());
 
 /** A relay on connections of its own, the batches it told of, and its errors. */
-function open({ url = database.url, onAppended = () => {} }: { url?: string; onAppended?: () => void } = {}) {
+function open({ url = database.url, onNumbered = () => {} }: { url?: string; onNumbered?: () => void } = {}) {
   const relayOrm = openOrm({ url, connections: 1, name: 'relay-under-test' });
   const batches: (readonly LogEntry[])[] = [];
   const errors: unknown[] = [];
   const relay = startRelay({
     orm: relayOrm,
-    onAppended(entries) {
+    onNumbered(entries) {
       batches.push(entries);
-      onAppended();
+      onNumbered();
     },
     onError: (error) => errors.push(error),
   });
@@ -210,10 +210,10 @@ test('a committed event is numbered without a wake-up too', async () => {
 
 test('a listener that fails costs nobody a position, and the relay goes on', async () => {
   let fails = 2;
-  const onAppended = () => {
+  const onNumbered = () => {
     if (fails-- > 0) throw new Error('the stream is away');
   };
-  await using relay = open({ onAppended });
+  await using relay = open({ onNumbered });
   await insert(orm.em.fork(), 3);
   relay.wake();
   await eventually(() => relay.errors.length === 1);

@@ -44,28 +44,43 @@ function checkCauses(history: History, places: ReadonlyMap<string, number>): voi
 }
 
 /** Of each endpoint's present line, every event that it wants is settled, and once only but for what excuses it. */
-function checkSettled({ postgres: { tables }, history, endpoints }: World): void {
-  for (const endpoint of endpoints) {
-    const { generation } = tables.cursors.get(endpoint.id)!;
-    const begin = history.lineBegins.get(`${endpoint.id} ${generation}`);
-    if (begin === undefined) throw new Violation(`${endpoint.id} has an unknown generation ${generation}`);
-    const rows = tables.rows.filter(
-      (row) => row.endpoint === endpoint.id && row.generation === generation && row.origin === 'line',
+function checkSettled(world: World): void {
+  const isRestored = world.history.restoredAt.length > 0;
+  for (const { endpoint, entry, rows, isSettled } of linePlaces(world)) {
+    if (!isSettled) throw new Violation(`${entry.position} is lost for ${endpoint}`);
+    const final = rows.filter(({ eventId }) => eventId === entry.id);
+    // Rows of events that were lost stay.
+    if (final.length < rows.length && !isRestored) {
+      throw new Violation(`${entry.position} is settled for ${endpoint} by another event`);
+    }
+    checkRepeats(final, world.history.excuses, isRestored);
+  }
+}
+
+/** Whether every event of the log is settled for every endpoint that wants it. */
+export function allIsSettled(world: World): boolean {
+  for (const { isSettled } of linePlaces(world)) if (!isSettled) return false;
+  return true;
+}
+
+/** Each event in each endpoint's present line, with the rows that settle its place. */
+function* linePlaces({ postgres: { tables }, history, endpoints }: World) {
+  for (const { id: endpoint } of endpoints) {
+    const { generation } = tables.cursors.get(endpoint)!;
+    const begin = history.lineBegins.get(`${endpoint} ${generation}`);
+    if (begin === undefined) throw new Violation(`${endpoint} has an unknown generation ${generation}`);
+    const line = tables.rows.filter(
+      (row) => row.endpoint === endpoint && row.generation === generation && row.origin === 'line',
     );
     for (let position = begin + 1; position <= tables.head; position += 1) {
       const entry = tables.log[position];
       if (!entry || entry.addressedTo !== null) continue;
-      const always = isAlwaysFor(tables, endpoint.id, entry);
-      const here = rows.filter((row) => row.position === position && row.status !== 'retrying');
-      const final = here.filter(({ eventId }) => eventId === entry.id);
-      const isRestored = history.restoredAt.length > 0;
-      const isForgotten = isRestored && history.answered.has(`${endpoint.id} ${entry.id}`);
-      if (always && final.length === 0 && !isForgotten) throw new Violation(`${position} is lost for ${endpoint.id}`);
-      // Rows of events that were lost stay.
-      if (final.length < here.length && !isRestored) {
-        throw new Violation(`${position} is settled for ${endpoint.id} by another event`);
-      }
-      checkRepeats(final, history.excuses, history.restoredAt.length > 0);
+      const rows = line.filter((row) => row.position === position && row.status !== 'retrying');
+      // What was answered before a restore may be recorded nowhere.
+      const isForgotten = history.restoredAt.length > 0 && history.answered.has(`${endpoint} ${entry.id}`);
+      const isSettled =
+        isForgotten || !isAlwaysFor(tables, endpoint, entry) || rows.some(({ eventId }) => eventId === entry.id);
+      yield { endpoint, entry, rows, isSettled };
     }
   }
 }

@@ -21,6 +21,7 @@ function scheduleRestore(world: World, { at, who, ms }: Step): void {
     const backup = postgres.copy();
     time.after(at - backupAt, () => {
       postgres.restore(backup, 20 + who * 50);
+      for (const service of world.services) service!.loseConnections();
       watch.restored(backup.generations);
       history.restoredAt.push(time.now());
       for (const name of history.lineBegins.keys()) {
@@ -52,11 +53,14 @@ function act(world: World, { at, do: what, who, ms }: Step): void {
     case 'kill thread':
       if (!service.process.alive) return;
       return service.process.hear(0, () => service.threads.kill(ms % 2));
+    case 'thread hangs':
+      return service.threads.hang(ms % 2, 2 * ms);
     case 'postgres fails':
       return postgres.failFor(ms, who % 2 === 0 ? 0.3 : 1);
     case 'postgres is slow':
       return postgres.slowFor(ms, 100 + who * 200);
     case 'postgres restarts':
+      for (const each of services) each!.loseConnections();
       return postgres.restart(ms / 5);
     case 'postgres is restored':
       return;

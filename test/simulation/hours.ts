@@ -3,10 +3,11 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { checkHistory } from './checker.ts';
+import { converge } from './converge.ts';
 import { applyFault } from './faults.ts';
 import { kinds } from './schedule.ts';
 import { Violation } from './violation.ts';
-import { type World, converge, makeWorld, passUntil } from './world.ts';
+import { type World, makeWorld, passUntil } from './world.ts';
 
 const hourMs = 3_600_000;
 /** Something is published about as often. */
@@ -22,7 +23,7 @@ export function runHours({ hours, seed }: { hours: number; seed: number }): {
   violation: string | null;
   lines: string[];
 } {
-  const world = makeWorld({ seed, processes: 3, endpoints: 3 });
+  const world = makeWorld({ seed, processes: 3, endpoints: 3, leaseTtlMs: 3_000 });
   const lines: string[] = [];
   let first: Sizes | null = null;
   let requests = 0;

@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Exploration, describeFound, explore } from './explore.ts';
 import { runHours } from './hours.ts';
-import { kinds as allKinds, withoutRestores } from './schedule.ts';
+import { kinds as allKinds } from './schedule.ts';
 
 const { values } = parseArgs({
   options: {
@@ -21,8 +21,7 @@ const { values } = parseArgs({
   },
 });
 const mostShrinks = Number(values.shrinks);
-const kinds =
-  values.kinds === undefined ? withoutRestores : allKinds.filter((kind) => values.kinds!.split(',').includes(kind));
+const kinds = allKinds.filter((kind) => values.kinds === undefined || values.kinds.split(',').includes(kind));
 const seed = Number(values.seed ?? Date.now() % 2 ** 31);
 
 if (process.send) {

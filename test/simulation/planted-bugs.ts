@@ -1,6 +1,6 @@
 // Bugs that the simulation must find: each is a change of the code that somebody could make by mistake.
 
-import { type Kind, kinds } from './schedule.ts';
+import type { Kind } from './schedule.ts';
 
 export type PlantedBug = {
   name: string;
@@ -78,26 +78,32 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'what is settled above the cursor is sent again',
     'src/dispatch/actor.ts',
-    'this.#settled = new Set(place.settled);',
-    'this.#settled = new Set();',
+    'this.#settled = createSettled(place.settled);',
+    'this.#settled = createSettled([]);',
   ),
+  {
+    name: 'what is settled above the cursor is sent again when the filter changes',
+    edits: [
+      {
+        file: 'src/dispatch/actor.ts',
+        find: 'this.#settled.stepBack(this.examined);',
+        replace: '',
+      },
+    ],
+    kinds: ['reload', 'stop', 'receiver is slow'],
+  },
   one(
     'a turn that was lost is sent again from memory',
     'src/dispatch/dispatcher.ts',
     'actor.lose();\n        ports.reload(id);',
     'actor.running = null;',
   ),
-  {
-    name: 'a turn of a former actor does not keep the next one waiting',
-    edits: [
-      {
-        file: 'src/dispatch/dispatcher.ts',
-        find: 'if (actor.running) leaving.set(endpointId, (leaving.get(endpointId) ?? 0) + 1);',
-        replace: '',
-      },
-    ],
-    kinds,
-  },
+  one(
+    'a turn of a former actor does not keep the next one waiting',
+    'src/dispatch/dispatcher.ts',
+    'if (actor.running) leavers.leave(endpointId);',
+    '',
+  ),
   one(
     'a side list that was read in part is taken for read',
     'src/dispatch/side-list.ts',
@@ -106,31 +112,37 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   one(
     'an event is matched by an older configuration than its own',
+    'src/dispatch/configuration-gate.ts',
+    'if (version <= inForce()) return go();',
+    'if (version <= inForce() + 1) return go();',
+  ),
+  one(
+    'a new history of the log is ignored',
     'src/dispatch/instance.ts',
-    'if (version <= configuration.version) return go();',
-    'if (version <= configuration.version + 1) return go();',
+    'if (epoch !== answer.epoch) adopt(answer);',
+    'if (epoch === null) adopt(answer);',
+  ),
+  one(
+    'a database that lost the log’s end is not noticed',
+    'src/dispatch/instance.ts',
+    'if (answer.head < reach || (!isOther && isLost(question.known, answer))) {',
+    'if (answer.head < -1) {',
   ),
   {
-    name: 'a new history of the log is ignored',
+    name: 'a turn of an older epoch of its lease is revived by the next one',
     edits: [
       {
-        file: 'src/dispatch/instance.ts',
-        find: 'if (epoch !== answer.epoch) adopt(answer);',
-        replace: 'if (epoch === null) adopt(answer);',
+        file: 'test/simulation/threads.ts',
+        find: 'return lease?.epoch === epoch && process.now() < lease.until;',
+        replace: 'return lease !== undefined && process.now() < lease.until;',
       },
-    ],
-    kinds,
-  },
-  {
-    name: 'a database that lost the log’s end is not noticed',
-    edits: [
       {
-        file: 'src/dispatch/instance.ts',
-        find: 'if (answer.head < reach || (!isOther && isLost(question.known, answer))) {',
-        replace: 'if (answer.head < -1) {',
+        file: 'src/dispatch/dispatcher.ts',
+        find: 'routes.clear();\n    interrupt(actor);\n    if (actor.running) leavers',
+        replace: 'routes.clear();\n    if (actor.running) leavers',
       },
     ],
-    kinds,
+    kinds: ['thread hangs', 'stop', 'leave'],
   },
   one(
     'what came while a turn was out is not looked at when it is back',

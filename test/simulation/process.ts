@@ -44,8 +44,7 @@ export function createProcess({ time, id, number }: { time: Time; id: string; nu
       const look = () => {
         if (!alive || isCancelled) return;
         const left = Math.max(stoppedUntil - time.now(), due - now());
-        // Less than the clock can count would go round for ever.
-        if (left > 1e-6) time.after(left, look);
+        if (left > 0) time.after(left, look);
         else callback();
       };
       const cancel = time.after(delayMs, look);

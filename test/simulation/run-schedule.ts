@@ -1,10 +1,11 @@
 // Runs one schedule in a world of its own, and judges what came of it.
 
 import { checkHistory } from './checker.ts';
+import { converge } from './converge.ts';
 import { applyFault } from './faults.ts';
 import { type Schedule, faultyMs } from './schedule.ts';
 import { Violation } from './violation.ts';
-import { converge, makeWorld, passUntil } from './world.ts';
+import { makeWorld, passUntil } from './world.ts';
 
 export type Outcome = { violation: string | null; hash: number; simulatedMs: number; requests: number };
 

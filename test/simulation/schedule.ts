@@ -12,6 +12,7 @@ const faults = [
   'stop',
   'sleep',
   'kill thread',
+  'thread hangs',
   'postgres fails',
   'postgres is slow',
   'postgres restarts',
@@ -36,6 +37,7 @@ export type Schedule = {
   seed: number;
   processes: number;
   endpoints: number;
+  leaseTtlMs: number;
   steps: Step[];
 };
 
@@ -43,9 +45,6 @@ export type Schedule = {
 export const faultyMs = 6_000;
 
 export const kinds: readonly Kind[] = [...work, ...faults];
-
-/** A restore is rare in life, and what else may go wrong with it is not all mended yet: see docs/reliability.md. */
-export const withoutRestores: readonly Kind[] = kinds.filter((kind) => kind !== 'postgres is restored');
 
 /** A bit for each kind but the first: nothing happens without events. */
 const swarm = fc.integer({ min: 0, max: 2 ** (kinds.length - 1) - 1 });
@@ -80,6 +79,8 @@ export function schedulesOf(known: readonly Kind[]): fc.Arbitrary<Schedule> {
       seed: fc.integer(),
       processes: fc.integer({ min: 1, max: 3 }),
       endpoints: fc.integer({ min: 2, max: 4 }),
+      // As in production, and so short that leases change hands often.
+      leaseTtlMs: fc.constantFrom(3_000, 1_000),
       kinds: known.length > 5 ? swarm : fc.constant(~0),
       steps: fc.array(stepOf(known), { maxLength: 40, size: 'max' }),
     })

@@ -11,8 +11,6 @@ import type { Time } from './time.ts';
 import type { Valkey } from './valkey.ts';
 import type { Watch } from './watch.ts';
 
-/** A lease's time to live, as in production. */
-const leaseTtlMs = 3_000;
 const configureAgainMs = 500;
 const probeEveryMs = 500;
 
@@ -23,6 +21,7 @@ export type ServiceParts = {
   valkey: Valkey;
   receivers: Receivers;
   watch: Watch;
+  leaseTtlMs: number;
   nextRow(): number;
   /** A name that no history of the log had before. */
   nextEpoch(): string;
@@ -32,7 +31,7 @@ export type Service = ReturnType<typeof startService>;
 
 /** Starts a run of the process `number`; `id` is another one for each run. */
 export function startService(parts: ServiceParts, { id, number }: { id: string; number: number }) {
-  const { time, chance, postgres, valkey, watch } = parts;
+  const { time, chance, postgres, valkey, watch, leaseTtlMs } = parts;
   const process = createProcess({ time, id, number });
   const threads = createThreads({ ...parts, process });
   let key = '';
@@ -41,6 +40,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
   let version = 0;
   let wanted = 0;
   let isStopped = false;
+  let isBeating = false;
   /** The database server of the last beat: what any other has was not compared yet. */
   let server = 0;
 
@@ -56,10 +56,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
         return numbered;
       }, done);
     },
-    append(entries) {
-      if (hotReady) valkey.append(process, key, entries, () => instance.distrustHot(), valkeyFailed);
-      instance.headIs(entries.at(-1)!.position);
-    },
+    append: (entries) => instance.numbered(entries),
   });
 
   const instance = createInstance({
@@ -89,13 +86,14 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       take: (rows, done) => ask((stored) => tables.takeLeases(stored, id, rows), done),
       release(lease, done) {
         ask((stored) => {
-          if (tables.releaseLease(stored, id, lease)) watch.released(lease);
+          if (tables.releaseLease(stored, id, lease)) watch.released(process, lease);
         }, done);
       },
       trust: threads.trust,
       relay: relay.be,
       hotReady: () => hotReady,
       readHot: (after, done) => valkey.read(process, key, after, hotAnswer(done)),
+      append: (entries) => valkey.append(process, key, entries, () => instance.distrustHot(), valkeyFailed),
       readLast: (done) => valkey.last(process, key, hotAnswer(done)),
       beginEpoch: (change, done) => ask((stored) => tables.beginEpoch(stored, change, parts.nextEpoch()), done),
       useEpoch(epoch) {
@@ -210,6 +208,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
         }
         key = epoch;
         reach(1);
+        isBeating = true;
         instance.start();
       },
     );
@@ -222,6 +221,10 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
     threads,
     ask,
     reach,
+    /** The database server has closed its connections. */
+    loseConnections(): void {
+      if (isBeating) process.hear(1 + chance() * 3, () => instance.doubtServer());
+    },
     /** Ends in order: gives back what it holds, and is no more. */
     leave(then: () => void): void {
       instance.leave(() => {

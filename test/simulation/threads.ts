@@ -23,7 +23,7 @@ export type ThreadsParts = {
   nextRow(): number;
 };
 
-type Thread = { recorder: ReturnType<typeof createRecorder>; turns: Set<Running> };
+type Thread = { recorder: ReturnType<typeof createRecorder>; turns: Set<Running>; hangsUntil: number };
 type Running = { turn: Turn; current: number | null; die(): void; done(report: null): void };
 
 const threadCount = 2;
@@ -44,7 +44,16 @@ export function createThreads(parts: ThreadsParts) {
   };
 
   function newThread(): Thread {
-    return { recorder: createRecorder(parts), turns: new Set() };
+    return { recorder: createRecorder(parts), turns: new Set(), hangsUntil: 0 };
+  }
+
+  /** Calls back when something has reached a thread, and it does not hang. */
+  function hear(thread: Thread, delayMs: number, callback: () => void): void {
+    process.hear(delayMs, () => {
+      const left = thread.hangsUntil - process.now();
+      if (left > 0) hear(thread, left, callback);
+      else callback();
+    });
   }
 
   function rowOf(
@@ -83,8 +92,8 @@ export function createThreads(parts: ThreadsParts) {
       } else if (step.do === 'send') {
         running.current = step.index;
         watch.decided(process, turn, step.index);
-        // The process may be stopped between its look at the lease and the first byte.
-        process.hear(chance() * 2, () => {
+        // The thread may be stopped between its look at the lease and the first byte.
+        hear(thread, chance() * 2, () => {
           if (!isLost) send(step.index, step.attempt);
         });
       }
@@ -100,7 +109,7 @@ export function createThreads(parts: ThreadsParts) {
       };
       const reaction = receivers.react(receiver.id, receiver.timeoutMs);
       watch.sent(process, request, reaction);
-      process.hear(reaction.afterMs, () => {
+      hear(thread, reaction.afterMs, () => {
         if (isLost) return;
         running.current = null;
         const verdict = verdictOf(reaction.status);
@@ -116,7 +125,7 @@ export function createThreads(parts: ThreadsParts) {
       });
     }
 
-    process.hear(chance() * 2, go);
+    hear(thread, chance() * 2, go);
   }
 
   /** The event that a dying thread had on the wire has spent an attempt. */
@@ -145,6 +154,10 @@ export function createThreads(parts: ThreadsParts) {
         running.die();
         recordLost(running);
       }
+    },
+    /** Keeps a thread from going on, while everything else does. */
+    hang(which: number, ms: number): void {
+      threads[which]!.hangsUntil = process.now() + ms;
     },
     /** No turn runs, and no row waits to be written. */
     get isIdle() {

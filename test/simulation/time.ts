@@ -14,6 +14,9 @@ export type Time = {
   readonly size: number;
 };
 
+/** A power of two: sums and differences of times are exact, or what waits for the last bit of one would go round for ever. */
+const ticksPerMs = 1_024;
+
 export function createTime(): Time {
   /** A binary heap, the earliest first. */
   const heap: Due[] = [];
@@ -53,7 +56,7 @@ export function createTime(): Time {
   return {
     now: () => now,
     after(delayMs, run) {
-      const due: Due = { at: now + Math.max(0, delayMs), order: (made += 1), run };
+      const due: Due = { at: now + Math.ceil(Math.max(0, delayMs) * ticksPerMs) / ticksPerMs, order: (made += 1), run };
       push(due);
       return () => {
         due.run = null;

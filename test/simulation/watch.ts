@@ -22,9 +22,11 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
   const lines = new Map<string, Line>();
   const knowledge = new Map<string, Knowledge>();
   const open = new Map<string, { request: Request; process: Process; threadDied: boolean }[]>();
-  /** Epochs of leases that were given back, which nobody sends under any more. */
+  /** Leases that were given back, by whom: it sends nothing under them any more. */
   const givenBack = new Set<string>();
   let restores = 0;
+  /** Of the last attempt before the last restore. */
+  let lastRow = 0;
 
   const fail = (sentence: string): never => {
     throw new Violation(`${sentence} (at ${Math.round(time.now())} ms)`);
@@ -59,8 +61,13 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     return row?.owner === id && row.epoch === epoch;
   }
 
+  const nameOf = ({ id }: Process, { index, epoch }: LeaseRef) => `${id} ${index} ${epoch}`;
+
   /** Whether it can know of the last restore. */
   const isInformed = (process: Process) => know(process).restores === restores;
+
+  /** Whether it was answered, and a restored database may know nothing of it. */
+  const isForgotten = (endpoint: string, id: string) => restores > 0 && history.answered.has(`${endpoint} ${id}`);
 
   function checkRepeat(process: Process, { receiver, generation }: Turn, { position, id }: TurnEvent): void {
     // What was lost may be sent, and recorded, again.
@@ -91,9 +98,12 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     const isWanted = versions.some(({ endpoints }) => endpoints.some((one) => one.id === endpoint && isFor(one, type)));
     if (!isWanted && isInformed(process)) fail(`${name}, which does not want it`);
     checkRepeat(process, turn, turn.events[index]!);
+    // A thread that goes on after a sleep, in the history of before.
+    if (!isInformed(process) && know(process).sleptSinceBeat) return;
     const line = lineOf(endpoint, turn.generation);
     const isAlways = isAlwaysFor(postgres().tables, endpoint, entry);
-    if (isAlways && !line.sent.has(id) && position < line.farthest) fail(`${name} after ${line.farthest}`);
+    const isFirst = !line.sent.has(id) && !isForgotten(endpoint, id);
+    if (isAlways && isFirst && position < line.farthest) fail(`${name} after ${line.farthest}`);
     for (const before of line.retrying) {
       if (before >= position || line.settled.has(before)) continue;
       const waiting = postgres().tables.log[before];
@@ -135,7 +145,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
         const theirs = other.request.lease;
         const name = `${request.position} and ${other.request.position} are on the wire to ${endpoint} at once`;
         if (theirs.epoch === lease.epoch && other.request.by === process.id) fail(name);
-        if (givenBack.has(`${theirs.index} ${theirs.epoch}`)) fail(`${name}, after a lease was given back`);
+        if (givenBack.has(nameOf(other.process, theirs))) fail(`${name}, after a lease was given back`);
       }
       others.push({ request, process, threadDied: false });
       history.requests.push(request);
@@ -172,8 +182,9 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
         history.note(row.id, row.position, row.attempt);
         if (row.origin !== 'line') continue;
         const line = lineOf(row.endpoint, row.generation);
-        if (row.status === 'retrying') line.retrying.add(row.position);
-        else line.settled.add(row.position);
+        if (row.status !== 'retrying') line.settled.add(row.position);
+        // Of a request from before a restore the generation may be another one's by now.
+        else if (row.id > lastRow) line.retrying.add(row.position);
       }
     },
 
@@ -205,8 +216,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
               attempt.status !== 'retrying'
             );
           });
-          const isForgotten = restores > 0 && history.answered.has(`${endpoint} ${entry.id}`);
-          if (!isSettled && !isForgotten)
+          if (!isSettled && !isForgotten(endpoint, entry.id))
             fail(`${process.id} writes ${row.position} for ${endpoint}, and ${position} is not settled`);
         }
       }
@@ -239,8 +249,8 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       for (const known of knowledge.values()) known.restores = 0;
     },
 
-    released({ index, epoch }: LeaseRef): void {
-      givenBack.add(`${index} ${epoch}`);
+    released(process: Process, lease: LeaseRef): void {
+      givenBack.add(nameOf(process, lease));
     },
 
     /** A beat is made; what is returned is told when its answer is heard. */
@@ -264,6 +274,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     /** Generations above `last` are given again. */
     restored(last: number): void {
       restores += 1;
+      lastRow = history.requests.at(-1)?.row ?? 0;
       for (const name of lines.keys()) if (Number(name.split(' ')[1]) > last) lines.delete(name);
       const { log, rows } = postgres().tables;
       const left = new Set(rows.map((row) => row.id));

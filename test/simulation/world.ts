@@ -19,10 +19,6 @@ import { type Valkey, createValkey } from './valkey.ts';
 import { Violation } from './violation.ts';
 import { createWatch } from './watch.ts';
 
-/** After everything has healed. */
-const convergesWithinMs = 25_000;
-const lookEveryMs = 250;
-
 export type World = {
   time: Time;
   chance(): number;
@@ -41,12 +37,14 @@ export type World = {
 
 const filters = [['*'], ['order.paid'], ['order.sent', 'user.created'], ['*']];
 
-export function makeWorld({ seed, processes, endpoints: count }: Omit<Schedule, 'steps'>): World {
+export function makeWorld({ seed, processes, endpoints: count, leaseTtlMs }: Omit<Schedule, 'steps'>): World {
   const time = createTime();
   const chance = createChance(seed);
   const history = createHistory();
   const endpoints = filters.slice(0, count).map((events, index) => {
-    const retries = { timeoutMs: 2_000, maxRetries: 2, baseDelayMs: 100, maxDelayMs: 400 };
+    // A request may outlive the lease under which it was sent.
+    const timeoutMs = index % 2 === 0 ? 2_000 : 8_000;
+    const retries = { timeoutMs, maxRetries: 2, baseDelayMs: 100, maxDelayMs: 400 };
     return makeEndpoint({ id: 'abcd'[index]!, events, ...retries });
   });
   const tables = firstTables(endpoints);
@@ -62,7 +60,7 @@ export function makeWorld({ seed, processes, endpoints: count }: Omit<Schedule, 
   let runs = 0;
   let epochs = 1;
   const parts = {
-    ...{ time, chance, postgres, valkey, receivers, watch },
+    ...{ time, chance, postgres, valkey, receivers, watch, leaseTtlMs },
     nextRow: () => (rows += 1),
     nextEpoch: () => `epoch ${(epochs += 1)}`,
   };
@@ -91,76 +89,8 @@ function firstTables(endpoints: readonly Endpoint[]): Tables {
   return tables;
 }
 
-/** Heals everything, and waits until it is over. */
-export function converge(world: World): void {
-  const { time } = world;
-  const end = time.now() + convergesWithinMs;
-  heal(world, end);
-  while (!isConverged(world)) {
-    if (time.now() >= end)
-      throw new Violation(`not over ${convergesWithinMs} ms after all healed: ${whatIsLeft(world)}`);
-    passUntil(time, time.now() + lookEveryMs);
-  }
-}
-
 export function passUntil(time: Time, end: number): void {
   // A world in which things go round at one moment would never end.
   let steps = 0;
   while (time.step(end)) if ((steps += 1) > 1_000_000) throw new Violation('it goes round for ever');
-}
-
-/** Ends every fault: what is down starts, what is stopped goes on, and what is paused is resumed. */
-function heal({ postgres, valkey, receivers, services, start, endpoints, admin, time }: World, end: number): void {
-  postgres.heal();
-  valkey.heal();
-  receivers.heal();
-  for (const [number, service] of services.entries()) {
-    if (service?.process.alive) service.process.goOn();
-    else start(number);
-  }
-  // Until it holds: what was asked for before may come into force after it.
-  const insist = () => {
-    const by = services.find((service) => service!.process.alive)!;
-    const inForce = postgres.tables.configurations.at(-1)!;
-    const isWanted = JSON.stringify(inForce.endpoints) === JSON.stringify(endpoints);
-    if (by && (inForce.standsAside.length > 0 || !isWanted)) admin.reload(by, [...endpoints], []);
-    for (const [id, { pauseReason }] of postgres.tables.cursors) if (by && pauseReason) admin.resume(by, id);
-    if (time.now() < end) time.after(1_000, insist);
-  };
-  insist();
-}
-
-/** Everything that was committed is settled for everybody, and written down. */
-function isConverged({ postgres, services, endpoints }: World): boolean {
-  const { tables } = postgres;
-  // A write that was applied late may have set a place back for good: what is settled above it says enough.
-  const isThrough = (id: string) =>
-    tables.cursors.get(id)?.position === tables.head ||
-    services.some((service) => {
-      const { actor, position } = service!.instance.dispatcher;
-      const known = actor(id);
-      const isPresent = known?.live && known.generation === tables.cursors.get(id)?.generation;
-      return service!.process.alive && isPresent && known.cursor(position).position === tables.head;
-    });
-  return (
-    tables.pending.length === 0 &&
-    tables.items.length === 0 &&
-    endpoints.every(({ id }) => isThrough(id)) &&
-    services.every((service) => service !== null && service.process.alive && service.threads.isIdle)
-  );
-}
-
-function whatIsLeft({ postgres: { tables }, services, endpoints }: World): string {
-  const places = endpoints.map(({ id }) => {
-    const { position, pauseReason, generation, owner } = tables.cursors.get(id) ?? {};
-    return `${id} at ${position} of generation ${generation}, ${pauseReason ?? 'not paused'}, owned by ${owner}`;
-  });
-  const actors = services.flatMap((service) =>
-    [...(service?.instance.dispatcher.actors() ?? [])].map((actor) => {
-      const { endpoint, loading, live, examined, running } = actor;
-      return `${service!.process.id} has ${endpoint.id}${loading ? ' loading' : ''}${live ? ' live' : ''}${running ? ' running' : ''} at ${examined}`;
-    }),
-  );
-  const left = [`head ${tables.head}`, `${tables.pending.length} unnumbered`, `${tables.items.length} items`];
-  return [...left, ...places, ...actors].join('; ');
 }
