@@ -109,7 +109,7 @@ export async function startService(forTests: ForTests = {}): Promise<Service> {
     await openLogTail({
       url: valkeyUrl,
       key: streamKey({ prefix, epoch }),
-      onContradiction: () => deliveries.instance.distrustHot(),
+      onContradiction: (found) => deliveries.instance.contradicted(found),
       log: logger,
     }),
   );

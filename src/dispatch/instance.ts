@@ -6,7 +6,7 @@
 
 import type { LogEntry } from '../log/entry.ts';
 import { type Gap, pastGap } from '../log/gaps.ts';
-import { type Known, further, isLost } from '../log/history.ts';
+import type { Known } from '../log/history.ts';
 import { createLogReader } from '../log/reader.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import { type Asked, createBeats } from './beats.ts';
@@ -15,6 +15,7 @@ import { createControls } from './controls.ts';
 import { createCursorWriter } from './cursor-writer.ts';
 import { type Dispatcher, createDispatcher } from './dispatcher.ts';
 import type { BeatAnswer, InstancePorts } from './instance-ports.ts';
+import { createKnowledge } from './knowledge.ts';
 import { createLoads } from './loads.ts';
 import { createShards } from './shards.ts';
 
@@ -44,9 +45,7 @@ export function createInstance({
   let configuration: Configuration = { version: 0, endpoints: [], standsAside: 'it has no configuration yet' };
   let epoch: string | null = null;
   let gaps: readonly Gap[] = [];
-  let known: Known | null = null;
-  /** The log reached to here, in this history or one before: nothing new may get a position below. */
-  let reach = 0;
+  const knowledge = createKnowledge();
   let server: string | null = null;
   /** The last beat went well, and the log is the one that is known. */
   let isSound = false;
@@ -66,7 +65,7 @@ export function createInstance({
       readSide(endpointId, question, done) {
         ports.readSide(endpointId, question, (items) => {
           // Like a page: what is sent from here on is known, though the reader has not come to it.
-          if (isSound) for (const { event } of items ?? []) known = further(known, event);
+          if (isSound) for (const { event } of items ?? []) knowledge.learn(event);
           done(isSound ? items : null);
         });
       },
@@ -106,10 +105,8 @@ export function createInstance({
     ports,
     everyMs: leaseTtlMs / beatsPerTtl,
     apartMs: leaseTtlMs * mostUnnoticed,
-    question: () => ({ ...shards.question(), known }),
-    onLast(last) {
-      known = further(known, last);
-    },
+    question: () => ({ ...shards.question(), known: knowledge.asks() }),
+    onLast: knowledge.learn,
     onAnswer: hear,
     onMissed: missed,
     onDoubt: () => shards.doubt(),
@@ -123,7 +120,7 @@ export function createInstance({
       gate.pass(entries, () => {
         if (epoch === history) {
           dispatcher.offer(entries);
-          known = further(known, entries.at(-1));
+          knowledge.learn(entries.at(-1));
         }
         done();
       });
@@ -140,9 +137,16 @@ export function createInstance({
     ports.readPage(after, (page) => {
       if (!isSound) return done([]);
       // An actor may read, and send, farther than the reader has come.
-      known = further(known, page.at(-1));
+      knowledge.learn(page.at(-1));
       done(page);
     });
+  }
+
+  /** Nothing is believed before the hot tail was compared with the database once more. */
+  function compareAgain(): void {
+    missed();
+    beats.distrustHot();
+    beats.beat();
   }
 
   function missed(): void {
@@ -153,24 +157,17 @@ export function createInstance({
   function hear(answer: BeatAnswer, { question, at, hotIsRead }: Asked): void {
     // Another server may be a replica that lagged, and what the hot tail has says whether it did.
     const isOtherServer = server !== answer.server;
-    if (isOtherServer && !hotIsRead && ports.hotReady()) {
-      missed();
-      beats.distrustHot();
-      beats.beat();
-      return;
-    }
-    // As of the question: what was read since then may not be in the answer.
-    reach = Math.max(reach, question.known?.position ?? 0);
-    // In another history that goes on above all that is known, what is known was given up by whoever began it.
+    if (isOtherServer && !hotIsRead && ports.hotReady()) return compareAgain();
     const isOther = epoch !== null && epoch !== answer.epoch;
-    if (answer.head < reach || (!isOther && isLost(question.known, answer))) {
+    if (knowledge.misses(question.known, answer, isOther)) {
       missed();
       // What is known belongs to this history, and to no later one.
       epoch ??= answer.epoch;
-      ports.beginEpoch({ from: answer.epoch, past: reach }, () => ports.schedule(askAgainMs, beats.beat));
+      ports.beginEpoch({ from: answer.epoch, past: knowledge.reach }, () => ports.schedule(askAgainMs, beats.beat));
       return;
     }
-    reach = answer.head;
+    // The hot tail was in the wrong; its last entry was not asked for yet.
+    if (knowledge.settle(question.known, answer)) return compareAgain();
     if (isOtherServer) {
       if (!hotIsRead) beats.distrustHot();
       // It may be without the last places, pauses and rows, too.
@@ -194,7 +191,7 @@ export function createInstance({
   function adopt(answer: BeatAnswer): void {
     const { head, headId } = answer;
     if (epoch !== null) beats.distrustHot();
-    known = headId === null ? null : { position: head, id: headId };
+    knowledge.restart(headId === null ? null : { position: head, id: headId });
     epoch = answer.epoch;
     gate.clear();
     cursors.forget();
@@ -262,16 +259,12 @@ export function createInstance({
     nudge: beats.beat,
 
     /** The connection of the beats was lost: whoever answers the next one may be another server. */
-    doubtServer(): void {
-      missed();
-      beats.distrustHot();
-      beats.beat();
-    },
+    doubtServer: compareAgain,
 
-    /** The hot tail may hold what the database does not: nothing is read of it before both were compared. */
-    distrustHot(): void {
-      beats.distrustHot();
-      beats.beat();
+    /** An entry of the hot tail stands in the place of an event that was numbered here. */
+    contradicted({ position, id: found }: Known): void {
+      knowledge.contest({ position, id: found });
+      compareAgain();
     },
 
     held: shards.held,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { entriesFrom } from '../log/made-up-entries.ts';
+import { entriesFrom, entryAt } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { driveInstance, goOn, restore, startAfter } from './hand-driven-instance.ts';
 import { emptyPlace } from './made-up-actors.ts';
@@ -213,4 +213,24 @@ test('what a test or a replay sent is known, though the log was not read that fa
   world.database.log = entriesFrom(1, 5).map((entry) => ({ ...entry, id: `other-${entry.position}` }));
   world.pass(1_100);
   expect(world.told.begun[0]).toEqual({ from: 'first', past: 5 });
+});
+
+test('another event in the hot tail where one was numbered here is a lost end, though the tail ends as the log does', () => {
+  const world = startHot();
+  world.publish('order.paid');
+  world.publish('order.paid');
+  world.hot.last = { position: 5, id: 'event-5' };
+  world.instance.contradicted(entryAt(4, { id: 'ghost' }));
+  expect(world.told.relay).toBe('rests');
+  world.hot.answer();
+  world.pass(10);
+  expect([world.told.begun, world.hot.asked]).toEqual([[{ from: 'first', past: 4 }], [3]]);
+});
+
+test('a contradiction in which the database holds what the hot tail does is over with the next comparison', () => {
+  const world = startHot();
+  world.instance.contradicted(entryAt(3));
+  world.hot.answer();
+  world.pass(3_000);
+  expect([world.told.begun, world.told.relay, world.hot.asked]).toEqual([[], 'leads', [3, 3]]);
 });

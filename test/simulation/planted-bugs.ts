@@ -125,7 +125,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a database that lost the log’s end is not noticed',
     'src/dispatch/instance.ts',
-    'if (answer.head < reach || (!isOther && isLost(question.known, answer))) {',
+    'if (knowledge.misses(question.known, answer, isOther)) {',
     'if (answer.head < -1) {',
   ),
   {

@@ -93,7 +93,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       relay: relay.be,
       hotReady: () => hotReady,
       readHot: (after, done) => valkey.read(process, key, after, hotAnswer(done)),
-      append: (entries) => valkey.append(process, key, entries, () => instance.distrustHot(), valkeyFailed),
+      append: (entries) => valkey.append(process, key, entries, (found) => instance.contradicted(found), valkeyFailed),
       readLast: (done) => valkey.last(process, key, hotAnswer(done)),
       beginEpoch: (change, done) => ask((stored) => tables.beginEpoch(stored, change, parts.nextEpoch()), done),
       useEpoch(epoch) {
@@ -155,7 +155,6 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       return;
     }
     hotReady = true;
-    instance.distrustHot();
   }
 
   /** Loads the configuration in force; one at a time. */

@@ -7,10 +7,9 @@ import type { InstanceRow, LeaseRef, LeaseRow } from '../../src/dispatch/leases.
 import type { PlaceQuestion } from '../../src/dispatch/loads.ts';
 import type { Place } from '../../src/dispatch/place.ts';
 import type { SideQuestion, StoredSideItem } from '../../src/dispatch/side-list.ts';
-import { countedUpTo, placeOf } from '../../src/dispatch/stored-place.ts';
+import { type StoredCursor, countedUpTo, placeOf } from '../../src/dispatch/stored-place.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import { type Gap, pastGap } from '../../src/log/gaps.ts';
-import type { PauseReason } from '../../src/model/webhook-cursor.ts';
 import type { Numbered } from '../../src/outbox/relay-steps.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 
@@ -19,16 +18,7 @@ import { isFor } from './wanted.ts';
 /** Committed, and without a position. */
 export type Pending = { seq: number; id: string; type: string; addressedTo: string | null };
 
-export type Cursor = {
-  generation: number;
-  resumes: number;
-  pauseReason: PauseReason | null;
-  position: number;
-  previous: number;
-  examined: number;
-  filter: string;
-  backlog: number;
-  lastError: string | null;
+export type Cursor = Omit<StoredCursor, 'endpointId' | 'sideWaits'> & {
   since: number;
   owner: string | null;
   ownerEpoch: number;

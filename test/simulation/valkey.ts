@@ -41,7 +41,13 @@ export function createValkey({ time, chance }: { time: Time; chance(): number })
 
   return {
     /** `refused` hears the entry that stands in the place of one of these and is another event. */
-    append(caller: Listener, key: string, entries: readonly LogEntry[], refused: () => void, lost: () => void): void {
+    append(
+      caller: Listener,
+      key: string,
+      entries: readonly LogEntry[],
+      refused: (found: LogEntry) => void,
+      lost: () => void,
+    ): void {
       time.after(chance() * 3, () => {
         if (is('away')) return caller.hear(1, lost);
         if (is('halfDead')) return caller.hear(timeOutMs, lost);
@@ -50,8 +56,9 @@ export function createValkey({ time, chance }: { time: Time; chance(): number })
         for (const entry of entries) {
           if (is('lying') && chance() < 0.4) continue;
           if ((stream.at(-1)?.position ?? 0) < entry.position) stream.push(entry);
-          else if (stream.some(({ position, id }) => position === entry.position && id !== entry.id)) {
-            caller.hear(chance() * 3, refused);
+          else {
+            const found = stream.find(({ position, id }) => position === entry.position && id !== entry.id);
+            if (found) caller.hear(chance() * 3, () => refused(found));
           }
         }
         tellWaiting();
