@@ -9,7 +9,8 @@ import { type RecordedAttempt, type Verdict, checkChaos } from './check-history.
 import { monotonicMs, wallToMonotonic } from './clock.ts';
 import { type Cluster, openCluster } from './cluster.ts';
 import { readJournal } from './journal-file.ts';
-import { type Fault, createNemesis } from './nemesis.ts';
+import { createNemesis } from './nemesis.ts';
+import type { Fault } from './plan.ts';
 import { type Publishers, startPublishers } from './publishers.ts';
 
 export type ChaosOptions = {

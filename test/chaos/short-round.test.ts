@@ -1,7 +1,7 @@
 // A short round of chaos on real parts; `npm run test:chaos` runs long ones.
 
 import { expect, test } from 'vitest';
-import type { Fault } from './nemesis.ts';
+import type { Fault } from './plan.ts';
 import { runChaos } from './run-chaos.ts';
 
 const faults: Fault[] = [
