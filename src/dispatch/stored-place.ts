@@ -65,7 +65,7 @@ export function placeOf(
     cursor: cursor.position,
     previous: cursor.previous,
     settled,
-    retry: retryOf(rows, settled, cursor.resumes),
+    retries: retriesOf(rows, settled, cursor.resumes),
     sideWaits: cursor.sideWaits,
     backlog: Math.max(0, stored + count - counted),
     backlogIsFloor: isFloor || stored >= exactTo,
@@ -73,10 +73,11 @@ export function placeOf(
   };
 }
 
-/** The newest failed attempt of what is not settled, as far as it counts: a resume starts the count anew. */
-function retryOf(rows: readonly LineRow[], settled: ReadonlySet<number>, resumes: number): Place['retry'] {
-  const last = rows.findLast((row) => row.resumes === resumes && !settled.has(row.position));
-  return last ? { position: last.position, attempts: last.attempts, waitMs: last.waitMs } : null;
+/** The newest failed attempt of each event that is not settled, as far as it counts: a resume starts the count anew. */
+function retriesOf(rows: readonly LineRow[], settled: ReadonlySet<number>, resumes: number): Place['retries'] {
+  const counted = rows.filter((row) => row.resumes === resumes && !settled.has(row.position));
+  const newest = new Map(counted.map(({ position, attempts, waitMs }) => [position, { position, attempts, waitMs }]));
+  return [...newest.values()];
 }
 
 function isCountedBy(cursor: StoredCursor, events: readonly string[]): boolean {
