@@ -90,6 +90,11 @@ const fine: Record<string, (history: Good) => unknown> = {
     attempts.push(row(4, 36, { status: 'retrying', answered: false }));
   },
   'one request of a stopped process that comes after its successor’s': (history) => late(history),
+  'the repeat of what was in flight in a thread that ended': (history) => {
+    killed(history);
+    Object.assign(history.halts[0]!, { how: 'lost a thread', goesOnAt: 50 });
+    for (const request of history.requests) request.sender = 'a1';
+  },
   'the repeat of what was in flight when its process lost Postgres, and recorded by both': (history) => {
     stopped(history);
     history.halts[0]!.how = 'lost Postgres';
@@ -162,6 +167,13 @@ const bad: Record<string, { change: (history: Good) => unknown; wrongs: string[]
       history.attempts.push(row(3, 1_995));
     },
     wrongs: ['duplicated: steady-1: 4 is duplicated'],
+  },
+  'a repeat of what was sent after the end of a thread': {
+    change: (history) => {
+      killed(history, 35);
+      Object.assign(history.halts[0]!, { how: 'lost a thread', goesOnAt: 38 });
+    },
+    wrongs: ['duplicated: steady-1: 4 is duplicated', 'unrecorded: steady-1: event-4, attempt 1, is unrecorded'],
   },
   'a late request of a process that had only lost Postgres': {
     change: (history) => {

@@ -24,7 +24,7 @@ export type RecordedAttempt = {
 
 /** What keeps a process from recording what it has sent, until it goes on. */
 export type Halt = {
-  how: 'killed' | 'stopped' | 'lost Postgres';
+  how: 'killed' | 'stopped' | 'lost Postgres' | 'lost a thread';
   sender: string;
   at: number;
   /** Null for never. */
@@ -227,8 +227,9 @@ function checkOverlaps(told: readonly Told[], excuses: Excuses, say: Say): void 
 
 function checkUnrecorded(told: readonly Told[], inFlight: InFlight, say: Say): void {
   const excused = new Set<Told>();
-  // One that goes on records what it has sent, if it is not killed.
-  for (const [halt, requests] of inFlight) if (halt.how === 'killed') for (const one of requests) excused.add(one);
+  // One that was stopped or lost Postgres goes on to record what it has sent, if it is not killed.
+  const forgets = ({ how }: Halt) => how === 'killed' || how === 'lost a thread';
+  for (const [halt, requests] of inFlight) if (forgets(halt)) for (const one of requests) excused.add(one);
   for (const request of told) {
     if (request.row === null && !excused.has(request)) {
       say({ kind: 'unrecorded', says: `${nameOf(request)} is unrecorded` });

@@ -2,7 +2,9 @@
 
 import { flushCompileCache } from 'node:module';
 import { startService } from '../../src/service.ts';
+import { monotonicMs } from './clock.ts';
 import { type Arming, openFailpoints } from './failpoints.ts';
+import { threadBegins, threadEnds } from './thread-ends.ts';
 
 const failpoints = openFailpoints();
 
@@ -10,6 +12,14 @@ process.on('disconnect', () => process.exit(1));
 process.on('message', (arming: Arming) => {
   failpoints.arm(arming);
   process.send!({ armed: arming.point });
+});
+
+function say(msg: string): void {
+  process.stdout.write(`${JSON.stringify({ level: 'info', msg, at: monotonicMs() })}\n`);
+}
+process.on('worker', (thread) => {
+  thread.on('online', () => say(threadBegins));
+  thread.on('exit', () => say(threadEnds));
 });
 
 const stopped = new Promise<void>((resolve) => process.on('SIGTERM', () => resolve()));

@@ -4,14 +4,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicMs } from './clock.ts';
 import type { RunningService } from '../support/service.ts';
 import type { Cluster } from './cluster.ts';
-import { type Failpoint, failpoints } from './failpoints.ts';
+import { type Failpoint, type ThreadEnd, failpoints } from './failpoints.ts';
 import { arm } from './instance-program.ts';
 import type { Member } from './member.ts';
 import { createOuterFaults } from './outer-faults.ts';
 import type { Fault } from './plan.ts';
+import { watchThreads } from './thread-ends.ts';
 
 /** What is not reached in time is killed where it is. */
 const reachedWithinMs = 8_000;
+/** A thread that runs out of memory takes its time. */
+const threadEndsWithinMs = 30_000;
 
 export type NemesisParts = { cluster: Cluster; leaseTtlMs: number; chance: () => number };
 
@@ -84,7 +87,28 @@ export function createNemesis({ cluster, leaseTtlMs, chance }: NemesisParts) {
   /** An instance that lives is disarmed first. */
   async function hasEnded(service: RunningService): Promise<boolean> {
     const answer = await arm(service, failpoints[0], { at: 0 });
-    return answer === 'SIGKILL';
+    return typeof answer !== 'object';
+  }
+
+  /** In the midst of a turn. V8 may end the whole process when a thread is out of memory: that is a kill. */
+  async function endThread(what: string, act: ThreadEnd, underLoad: UnderLoad): Promise<string> {
+    const victim = await anyMember();
+    const { sender } = victim;
+    const service = victim.service!;
+    victim.isDoomed = true;
+    const replaced = watchThreads(service);
+    const point = chance() < 0.5 ? 'before turn.deliver' : 'after turn.deliver';
+    await arm(service, point, { at: 1 + Math.floor(chance() * 50), act });
+    await underLoad();
+    const end = await Promise.race([replaced(AbortSignal.timeout(threadEndsWithinMs)), service.ended]);
+    if (await hasEnded(service)) {
+      comeBack(victim);
+      return `${count(`${what}, and its process`)} (${sender})`;
+    }
+    victim.isDoomed = false;
+    if (end === null || typeof end !== 'object') return await killOne('at any moment', () => {});
+    halts.push({ how: 'lost a thread', sender, ...end });
+    return `${count(what)} (${sender})`;
   }
 
   async function killAll(what: string, andThen: () => Promise<unknown>): Promise<string> {
@@ -118,6 +142,8 @@ export function createNemesis({ cluster, leaseTtlMs, chance }: NemesisParts) {
       await running();
       for (const { ways } of members) for (const way of Object.values(ways)) way.dropDead();
       if (fault.what === 'kill') return await killAt(fault.point, underLoad);
+      if (fault.what === 'a thread ends') return await endThread(fault.what, 'exit', underLoad);
+      if (fault.what === 'a thread out of memory') return await endThread(fault.what, 'exhaust', underLoad);
       if (fault.what === 'with a request unanswered') {
         return await killOne(fault.what, async (_, sender) => {
           const held = receiver.hold(sender, AbortSignal.timeout(reachedWithinMs));
@@ -134,7 +160,9 @@ export function createNemesis({ cluster, leaseTtlMs, chance }: NemesisParts) {
       }
       if (fault.what === 'all, and Valkey wiped') return await killAll(fault.what, outer['Valkey wiped']);
       if (fault.what === 'all, and both servers') {
-        return await killAll(fault.what, () => Promise.allSettled([outer['Postgres killed'](), outer['Valkey killed']()]));
+        return await killAll(fault.what, () =>
+          Promise.allSettled([outer['Postgres killed'](), outer['Valkey killed']()]),
+        );
       }
       await (fault.what === 'stopped for longer than a lease' ? stopOne() : outer[fault.what]());
       return count(fault.what);

@@ -36,8 +36,7 @@ export function createOuterFaults({ cluster, chance, lastingMs }: OuterFaultsPar
     for (const { ways } of some) ways[server].latencyMs = 0;
   }
 
-  async function cutOff(server: keyof Ways): Promise<void> {
-    const some = someMembers();
+  async function cutOff(some: readonly Member[], server: keyof Ways): Promise<void> {
     for (const { ways } of some) ways[server].blackhole(true);
     await sleep(lastingMs());
     for (const { ways } of some) ways[server].blackhole(false);
@@ -48,9 +47,9 @@ export function createOuterFaults({ cluster, chance, lastingMs }: OuterFaultsPar
   }
 
   /** What is answered meanwhile cannot be recorded, and leases run out. */
-  async function withoutPostgres(work: () => Promise<void>): Promise<void> {
+  async function withoutPostgres(some: readonly Member[], work: () => Promise<void>): Promise<void> {
     const at = monotonicMs();
-    const senders = members.filter(({ service }) => service).map(({ sender }) => sender);
+    const senders = some.filter(({ service }) => service).map(({ sender }) => sender);
     await work();
     const goesOnAt = monotonicMs();
     for (const sender of senders) halts.push({ how: 'lost Postgres', sender, at, goesOnAt });
@@ -82,16 +81,19 @@ export function createOuterFaults({ cluster, chance, lastingMs }: OuterFaultsPar
         await valkey.config('SET', 'maxmemory', 0);
       }),
     'Valkey slow': () => slow('valkey'),
-    'Valkey cut off': () => cutOff('valkey'),
+    'Valkey cut off': () => cutOff(someMembers(), 'valkey'),
     'Valkey’s connections reset': async () => reset('valkey'),
     // As by pg_ctl stop -m immediate, and -m fast; it is started again by itself.
     'Postgres killed': () => signalPostgres('SIGQUIT'),
     'Postgres restarted': () => signalPostgres('SIGINT'),
     'Postgres slow': () => slow('postgres'),
-    'Postgres cut off': () => withoutPostgres(() => cutOff('postgres')),
+    'Postgres cut off': () => {
+      const some = someMembers();
+      return withoutPostgres(some, () => cutOff(some, 'postgres'));
+    },
     'Postgres’s connections reset': async () => reset('postgres'),
     'Postgres out of connections': () =>
-      withoutPostgres(async () => {
+      withoutPostgres(members, async () => {
         await Promise.all(members.map(({ ways }) => ways.postgres.fall()));
         using _hogs = await hogConnections(cluster.databaseUrl);
         await Promise.all(members.map(({ ways }) => ways.postgres.rise()));

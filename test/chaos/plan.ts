@@ -24,7 +24,7 @@ export type Fault =
   | { what: 'at any moment' | 'with a request unanswered' | 'while it drains' }
   | { what: 'kill'; point: Failpoint }
   | { what: 'all, and Valkey wiped' | 'all, and both servers' }
-  | { what: 'stopped for longer than a lease' | OuterFault };
+  | { what: 'a thread ends' | 'a thread out of memory' | 'stopped for longer than a lease' | OuterFault };
 
 /** Each kind of kill in turn, in an order of the seed's, with a fault of another kind, in turn as well, after every third. */
 export function planFaults({ kills, instances, chance }: { kills: number; instances: number; chance: () => number }) {
@@ -36,6 +36,8 @@ export function planFaults({ kills, instances, chance }: { kills: number; instan
   ]);
   const another = dealing<Fault>(chance, [
     { what: 'stopped for longer than a lease' },
+    { what: 'a thread ends' },
+    { what: 'a thread out of memory' },
     ...outerFaults.map((what): Fault => ({ what })),
   ]);
   const all: Fault[] = [{ what: 'all, and Valkey wiped' }, { what: 'all, and both servers' }];

@@ -26,7 +26,7 @@ export function table(outcome: ChaosOutcome): string {
       .sort(([one], [other]) => (one < other ? -1 : 1))
       .map(([what, count]): [string, string] => [`fault: ${what}`, String(count)]),
     ...kinds.map((kind): [string, string] => [kind, String(outcome.counts[kind] ?? 0)]),
-    ['in flight at a kill, a stop or a loss of Postgres', String(outcome.inFlightAtHalts)],
+    ['in flight at a kill, a stop, a loss of a thread or of Postgres', String(outcome.inFlightAtHalts)],
     ['duplicates of those', String(outcome.repeats)],
     ['other duplicates', String(outcome.counts.duplicated ?? 0)],
     ['late: from a stopped process, after its successor', String(outcome.late)],
