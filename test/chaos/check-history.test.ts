@@ -93,7 +93,7 @@ const fine: Record<string, (history: Good) => unknown> = {
   'the repeat of what was in flight in a thread that ended': (history) => {
     killed(history);
     Object.assign(history.halts[0]!, { how: 'lost a thread', goesOnAt: 50 });
-    for (const request of history.requests) request.sender = 'a1';
+    for (const sent of history.requests) sent.sender = 'a1';
   },
   'the repeat of what was in flight when its process lost Postgres, and recorded by both': (history) => {
     stopped(history);

@@ -40,7 +40,8 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const { url: valkeyUrl } = opening.use(valkey);
   await migrate(databaseUrl);
   const journalFile = join(place.path, 'journal.jsonl');
-  const receiver = opening.use(await startReceiver(journalFile, secrets.first_secret));
+  const certificateFile = join(place.path, 'certificate.pem');
+  const receiver = opening.use(await startReceiver(journalFile, certificateFile, secrets.first_secret));
   const configured = chaosEndpoints(options.endpoints, receiver.urlOf);
   await place.configure(configured);
 
@@ -49,6 +50,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const environment = {
     DELIVERY_THREADS: '1',
     LOG_LEVEL: 'warn',
+    NODE_EXTRA_CA_CERTS: certificateFile,
     CHAOS_LEASE_TTL_MS: String(options.leaseTtlMs),
   };
   const members: Member[] = [];

@@ -118,7 +118,8 @@ export function openFailpoints() {
 type Method = (...args: unknown[]) => unknown;
 
 function exhaust(): never {
-  for (const hog: number[][] = []; ;) hog.push(new Array<number>(100_000).fill(0.5));
+  const some = Array.from({ length: 100_000 }, Math.random);
+  for (const hog: number[][] = []; ;) hog.push([...some]);
 }
 
 /** A read that found nothing is no arrival. */

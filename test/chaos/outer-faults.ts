@@ -1,4 +1,4 @@
-// Breaks what the instances stand on: their servers, and the ways to them.
+// Breaks what the instances stand on: their servers, the ways to them, and a receiver's certificate.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -22,7 +22,7 @@ export type OuterFaultsParts = {
 
 /** Each resolves when it is over, and the servers are there again, or start. */
 export function createOuterFaults({ cluster, chance, lastingMs }: OuterFaultsParts) {
-  const { members, halts, place } = cluster;
+  const { members, halts, place, receiver } = cluster;
 
   /** Half of the time it is the way of one instance, while the others have theirs. */
   function someMembers(): readonly Member[] {
@@ -99,5 +99,10 @@ export function createOuterFaults({ cluster, chance, lastingMs }: OuterFaultsPar
         await Promise.all(members.map(({ ways }) => ways.postgres.rise()));
         await sleep(lastingMs());
       }),
+    async 'a wrong certificate'() {
+      await receiver.showCertificate('wrong');
+      await sleep(lastingMs());
+      await receiver.showCertificate('right');
+    },
   } satisfies Record<OuterFault, () => Promise<void>>;
 }

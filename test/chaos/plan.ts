@@ -16,6 +16,7 @@ export const outerFaults = [
   'Postgres cut off',
   'Postgres’s connections reset',
   'Postgres out of connections',
+  'a wrong certificate',
 ] as const;
 
 export type OuterFault = (typeof outerFaults)[number];
