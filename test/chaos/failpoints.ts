@@ -1,5 +1,6 @@
 // Places in the service where a test lets it die, stop or wait, in whichever thread they are reached.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
 import type { Arrange } from '../../src/worker/arrange.ts';
 
@@ -38,6 +39,7 @@ export type ThreadEnd = 'exit' | 'exhaust';
 export type Arming = { point: Failpoint; at: number; act: Act };
 
 const words = { kill: -1, stop: -2, hang: -3, exit: -4, exhaust: -5 };
+const stopsWithinMs = 100;
 const memoryName = 'failpoints';
 
 /** Opens the failpoints of this process: its threads, started later, share them. */
@@ -55,11 +57,15 @@ export function openFailpoints() {
     if (Atomics.sub(armed, place, 1) !== 1) return undefined;
     const act = Atomics.load(armed, place + 1);
     if (act === words.kill) process.kill(process.pid, 'SIGKILL');
-    if (act === words.stop) process.kill(process.pid, 'SIGSTOP');
+    if (act === words.stop) {
+      process.kill(process.pid, 'SIGSTOP');
+      // The signal may take a moment to reach this thread.
+      return sleep(stopsWithinMs);
+    }
     if (act === words.exit && !isMainThread) process.exit(3);
     if (act === words.exhaust && !isMainThread) setImmediate(exhaust);
     if (act === words.hang) return new Promise(() => {});
-    return act > 0 ? new Promise((resolve) => setTimeout(resolve, act)) : undefined;
+    return act > 0 ? sleep(act) : undefined;
   }
 
   /** Stands around the methods of a part that have a failpoint. */
