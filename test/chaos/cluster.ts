@@ -8,6 +8,7 @@ import { startService } from '../support/service.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
 import { type Workplace, openWorkplace, secrets } from '../support/workplace.ts';
 import { chaosEndpoints } from './behaviours.ts';
+import { type Canary, createCanary } from './canary.ts';
 import type { Halt } from './check-history.ts';
 import { instanceProgram } from './instance-program.ts';
 import { type Member, createMember } from './member.ts';
@@ -23,6 +24,8 @@ export type Cluster = AsyncDisposable & {
   endpoints: readonly string[];
   members: readonly Member[];
   halts: Halt[];
+  /** Has heard all that the instances said. */
+  canary: Canary;
   /** Instances that ended though nobody had ended them. */
   surprises: string[];
 };
@@ -49,10 +52,11 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const surprises: string[] = [];
   const environment = {
     DELIVERY_THREADS: '1',
-    LOG_LEVEL: 'warn',
     NODE_EXTRA_CA_CERTS: certificateFile,
     CHAOS_LEASE_TTL_MS: String(options.leaseTtlMs),
   };
+  const canary = await createCanary(place, [databaseUrl, valkeyUrl]);
+  const program = { ...instanceProgram, heard: (text: string) => canary.look('the output of an instance', text) };
   const members: Member[] = [];
   for (let index = 0; index < options.instances; index += 1) {
     const ways = {
@@ -62,7 +66,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     const servers = { DATABASE_URL: ways.postgres.url, VALKEY_URL: ways.valkey.url };
     const member = createMember(String.fromCodePoint('a'.codePointAt(0)! + index), {
       ways,
-      run: (sender) => startService(place.path, { ...environment, ...servers, CHAOS_SENDER: sender }, instanceProgram),
+      run: (sender) => startService(place.path, { ...environment, ...servers, CHAOS_SENDER: sender }, program),
       halts,
       surprises,
     });
@@ -82,6 +86,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     endpoints: configured.map(({ id }) => id),
     members,
     halts,
+    canary,
     surprises,
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };

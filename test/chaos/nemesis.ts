@@ -132,15 +132,21 @@ export function createNemesis({ cluster, leaseTtlMs, chance }: NemesisParts) {
     halts.push({ how: 'stopped', sender, at, goesOnAt: monotonicMs() });
   }
 
+  function dropDead(): void {
+    for (const { ways } of members) for (const way of Object.values(ways)) way.dropDead();
+  }
+
   return {
     counts,
+    /** Ends what a network that went silent has left behind, as keep-alives would after a while. */
+    dropDead,
     /**
      * Resolves when the fault has had its effect, with what it was; what was killed may still be starting. `underLoad`
      * publishes, and resolves in the middle of what comes of that.
      */
     async strike(fault: Fault, underLoad: UnderLoad): Promise<string> {
       await running();
-      for (const { ways } of members) for (const way of Object.values(ways)) way.dropDead();
+      dropDead();
       if (fault.what === 'kill') return await killAt(fault.point, underLoad);
       if (fault.what === 'a thread ends') return await endThread(fault.what, 'exit', underLoad);
       if (fault.what === 'a thread out of memory') return await endThread(fault.what, 'exhaust', underLoad);

@@ -33,6 +33,7 @@ export function table(outcome: ChaosOutcome): string {
     ['longest stall', stall.ms === 0 ? 'none' : `${seconds(stall.ms)}, at ${seconds(stall.at)}`],
     ['all delivered after the last fault within', seconds(outcome.healedMs)],
     ['calls of the publishers without an answer', String(outcome.unanswered)],
+    ...outcome.held,
     ['whole run', seconds(outcome.tookMs)],
     ['judged in', seconds(outcome.judgedMs)],
   ];
