@@ -188,6 +188,7 @@ export async function startService(forTests: ForTests = {}): Promise<Service> {
       },
       onRelay: relay.be,
       onConfiguration: (newer) => void configurations.reach(newer),
+      checkConfiguration: configurations.check,
       onEpoch(next) {
         if (next === epoch) return;
         epoch = next;
@@ -208,12 +209,11 @@ export async function startService(forTests: ForTests = {}): Promise<Service> {
 
   function announce(what: 'configuration' | 'control', endpointIds: readonly string[]): void {
     if (what === 'control') deliveries.instance.heed(endpointIds);
-    wakes?.tell(what === 'control' ? 'change' : 'configuration');
+    wakes?.tell('change');
   }
 
   function onWake(kind: WakeKind): void {
     if (kind === 'relay') relay.wake();
-    else if (kind === 'configuration') void configurations.readAgain().catch(() => {});
     else deliveries.instance.nudge();
   }
 

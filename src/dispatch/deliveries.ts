@@ -51,6 +51,8 @@ export type DeliveriesParts = {
   onRelay(mode: RelayMode): void;
   /** A newer configuration than the instance's own is in force. */
   onConfiguration(version: number): void;
+  /** Reads the configuration in force, whatever its version; resolves when that is what `configure` gave. */
+  checkConfiguration(): Promise<void>;
   /** Another history of the log is in force. */
   onEpoch(epoch: string): void;
   /** A lease was given back. */
@@ -104,6 +106,7 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
       },
       useEpoch: parts.onEpoch,
       reachConfiguration: parts.onConfiguration,
+      checkConfiguration: (done) => void parts.checkConfiguration().then(done),
       readPlaces: (questions, head, done) =>
         answer(loadPlaces(orm, id, questions, head), done, 'places could not be read'),
       readStandings: (ids, done) => answer(readStandings(orm, ids), done, 'changes of endpoints could not be read'),

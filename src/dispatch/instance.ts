@@ -72,7 +72,7 @@ export function createInstance({
       idle: left,
     },
   });
-  const gate = createConfigurationGate(() => configuration.version, ports.reachConfiguration);
+  const gate = createConfigurationGate(ports, () => configuration.version);
   const loads = createLoads(ports, () => dispatcher);
   const controls = createControls(ports, () => dispatcher);
   const cursors = createCursorWriter({
@@ -177,7 +177,9 @@ export function createInstance({
     server = answer.server;
     isSound = true;
     gaps = answer.gaps;
-    if (epoch !== answer.epoch) adopt(answer);
+    const isOtherLog = epoch !== answer.epoch;
+    if (isOtherLog) adopt(answer);
+    if (isOtherLog || isOtherServer) gate.check();
     shards.hear(answer, { asked: question.renew, askedAt: at });
     if (answer.configuration !== configuration.version) ports.reachConfiguration(answer.configuration);
     controls.hear(
@@ -239,7 +241,7 @@ export function createInstance({
     /** Puts a configuration in force. */
     configure(next: Configuration): void {
       serve(next);
-      gate.open(next.version);
+      gate.moved();
       if (epoch !== null) beats.beat();
     },
 

@@ -116,10 +116,21 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (version <= inForce()) return go();',
     'if (version <= inForce() + 1) return go();',
   ),
+  {
+    name: 'a configuration that the database lost is served on',
+    edits: [
+      {
+        file: 'src/dispatch/instance.ts',
+        find: 'if (isOtherLog || isOtherServer) gate.check();',
+        replace: '',
+      },
+    ],
+    kinds: ['reload', 'postgres is restored'],
+  },
   one(
     'a new history of the log is ignored',
     'src/dispatch/instance.ts',
-    'if (epoch !== answer.epoch) adopt(answer);',
+    'if (isOtherLog) adopt(answer);',
     'if (epoch === null) adopt(answer);',
   ),
   one(

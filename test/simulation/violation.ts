@@ -21,6 +21,8 @@ export type Knowledge = {
   /** The farthest position that it has sent. */
   position: number;
   version: number;
+  /** How many restores there had been when its configuration was read. */
+  versionOf: number;
   threadDied: boolean;
   /** When a thread died with a turn of an endpoint. */
   lostAt: Map<string, number>;

@@ -39,6 +39,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
         restores,
         position: 0,
         version: 0,
+        versionOf: restores,
         threadDied: false,
         lostAt: new Map(),
         sleptSinceBeat: false,
@@ -267,8 +268,9 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
 
     configured(process: Process, version: number): void {
       const known = know(process);
-      if (version < known.version) fail(`${process.id} goes back to the configuration ${version}`);
-      known.version = version;
+      const isOfThisHistory = known.versionOf === restores;
+      if (version < known.version && isOfThisHistory) fail(`${process.id} goes back to the configuration ${version}`);
+      Object.assign(known, { version, versionOf: restores });
     },
 
     /** Generations above `last` are given again. */
