@@ -116,6 +116,24 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (version <= inForce()) return go();',
     'if (version <= inForce() + 1) return go();',
   ),
+  one(
+    'a test that is meant for one endpoint is sent to others',
+    'src/dispatch/actor.ts',
+    'if (entry.addressedTo === null && this.matches(entry.type)) {',
+    'if (this.matches(entry.type)) {',
+  ),
+  one(
+    'a test or replay that was sent is sent again',
+    'src/dispatch/actor.ts',
+    'else if (report.settled > 0) this.side.remove(choice.item);',
+    '',
+  ),
+  one(
+    'a changed configuration waits for the end of the turn',
+    'src/dispatch/dispatcher.ts',
+    'routes.clear();\n      interrupt(actor);',
+    'routes.clear();',
+  ),
   {
     name: 'a configuration that the database lost is served on',
     edits: [

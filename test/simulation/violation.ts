@@ -30,3 +30,11 @@ export type Knowledge = {
   /** When the places of endpoints were last read for it. */
   loadedAt: Map<string, number>;
 };
+
+export function knowNothing(restores: number): Knowledge {
+  return {
+    ...{ restores, position: 0, version: 0, versionOf: restores, threadDied: false, sleptSinceBeat: false },
+    lostAt: new Map(),
+    loadedAt: new Map(),
+  };
+}
