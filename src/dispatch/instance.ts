@@ -136,6 +136,11 @@ export function createInstance({
   function readPage(after: number, done: (page: readonly LogEntry[]) => void): void {
     ports.readPage(after, (page) => {
       if (!isSound) return done([]);
+      // It steps over a gap that is not known here: another history has begun, of which the next beat tells.
+      if (page.length > 0 && page[0]!.position !== pastGap(gaps, after) + 1) {
+        beats.beat();
+        return done([]);
+      }
       // An actor may read, and send, farther than the reader has come.
       knowledge.learn(page.at(-1));
       done(page);

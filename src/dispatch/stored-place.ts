@@ -75,7 +75,12 @@ export function placeOf(
 
 /** The newest failed attempt of what is not settled, as far as it counts: a resume starts the count anew. */
 function retryOf(rows: readonly LineRow[], settled: ReadonlySet<number>, resumes: number): Place['retry'] {
-  const last = rows.findLast((row) => row.resumes === resumes && !settled.has(row.position));
+  const counted = rows.filter((row) => row.resumes === resumes && !settled.has(row.position));
+  const position = counted.at(-1)?.position;
+  // Ids follow the clock of whoever made them; attempts are numbered.
+  const [last] = counted
+    .filter((row) => row.position === position)
+    .toSorted((one, other) => other.attempts - one.attempts);
   return last ? { position: last.position, attempts: last.attempts, waitMs: last.waitMs } : null;
 }
 

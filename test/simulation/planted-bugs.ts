@@ -18,7 +18,14 @@ const one = (name: string, file: string, find: string, replace: string): Planted
 export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a thread sends without a look at its lease',
-    edits: [{ file: 'src/worker/turn-steps.ts', find: ' || !control.trusts(turn.lease)', replace: '' }],
+    edits: [{ file: 'src/worker/turn-steps.ts', find: ' && control.trusts(turn.lease)', replace: '' }],
+    kinds: ['stop', 'receiver is slow'],
+  },
+  {
+    name: 'a request whose connection took long begins without another look at its lease',
+    edits: [
+      { file: 'test/simulation/threads.ts', find: 'if (!steps.mayBegin()) {', replace: 'if (thread.hangsUntil < 0) {' },
+    ],
     kinds: ['stop', 'receiver is slow'],
   },
   one(
