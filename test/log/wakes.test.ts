@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { type WakeKind, openWakes } from '../../src/log/wakes.ts';
 import { eventually } from '../support/eventually.ts';
+import { openTcpProxy } from '../support/tcp-proxy.ts';
 import { openValkeyServer } from '../support/valkey-server.ts';
 
 /** An instance's wakes; `heard` holds what came. */
@@ -64,6 +65,24 @@ test('while Valkey is away telling does nothing and fails nothing, and after its
   await server.lose();
   await server.start();
   await tellUntilHeard(one, two, 'change');
+  await tellUntilHeard(two, one, 'relay');
+});
+
+test('one whose connection the network forgot while nobody told anything hears again within seconds, by another', async () => {
+  await using proxy = await openTcpProxy(inject('valkeyUrl'));
+  const prefix = newPrefix();
+  const [one, two] = [open(prefix), open(prefix, { url: proxy.url })];
+  await tellUntilHeard(one, two, 'change');
+  proxy.blackhole(true);
+  await eventually(() => {
+    one.tell('relay');
+    return proxy.forgotten() > 0;
+  });
+  proxy.blackhole(false);
+  const connections = proxy.open();
+  // It has nothing on its way, so only that it looks by itself can show it.
+  await tellUntilHeard(one, two, 'change');
+  expect(proxy.open()).toBeGreaterThan(connections);
   await tellUntilHeard(two, one, 'relay');
 });
 
