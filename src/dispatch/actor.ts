@@ -70,7 +70,8 @@ export class Actor {
   #mailbox: Mailbox = createMailbox();
   #lastMatch = 0;
   #settled: Settled = createSettled([]);
-  #retry: { position: number; attempts: number; notBefore: number } | null = null;
+  /** By position: of the first event in line, and of those that a lost thread had on the wire behind it. */
+  #retries = new Map<number, { attempts: number; notBefore: number }>();
   #sideNext = true;
   #turnEvents = turnEvents.first;
   #filterChanged = false;
@@ -114,7 +115,9 @@ export class Actor {
     this.#mailbox.clear();
     this.#lastMatch = place.previous;
     this.#settled = createSettled(place.settled);
-    this.#retry = place.retry && { ...place.retry, notBefore: now + place.retry.waitMs };
+    this.#retries = new Map(
+      place.retries.map(({ position, attempts, waitMs }) => [position, { attempts, notBefore: now + waitMs }]),
+    );
     this.side.reset(place.sideWaits);
   }
 
@@ -176,7 +179,7 @@ export class Actor {
   choose(now: number): Choice {
     if (this.running || this.loading || this.retiring || this.pauseReason !== null) return null;
     const head = this.#mailbox.first();
-    const lineAt = head === undefined ? Infinity : (this.#retryOf(head.entry)?.notBefore ?? -Infinity);
+    const lineAt = head === undefined ? Infinity : (this.#retries.get(head.entry.position)?.notBefore ?? -Infinity);
     const next = this.side.next();
     const lineReady = lineAt <= now;
     const sideReady = next !== undefined && next.notBefore <= now;
@@ -201,8 +204,10 @@ export class Actor {
       return { ...common, origin, sideItem: id, attemptsBefore: attempts, events: [event] };
     }
     const letters = this.#mailbox.front(this.#turnEvents);
-    const attemptsBefore = this.#retryOf(letters[0]!.entry)?.attempts ?? 0;
-    const events = letters.map(turnEvent);
+    // A turn counts the attempts of its first event alone.
+    const end = letters.findIndex(({ entry }, index) => index > 0 && this.#retries.has(entry.position));
+    const attemptsBefore = this.#retries.get(letters[0]!.entry.position)?.attempts ?? 0;
+    const events = letters.slice(0, end === -1 ? undefined : end).map(turnEvent);
     return { ...common, origin: 'line', sideItem: null, attemptsBefore, events };
   }
 
@@ -229,8 +234,8 @@ export class Actor {
         ? settled.filter(({ entry }) => this.matches(entry.type)).length
         : settled.length;
       const head = this.#mailbox.first();
-      if (report.settled > 0) this.#retry = null;
-      if (again && head) this.#retry = { position: head.entry.position, ...again };
+      for (const { entry } of settled) this.#retries.delete(entry.position);
+      if (again && head) this.#retries.set(head.entry.position, again);
       if (this.#filterChanged) this.#readAgain(settled.at(-1));
       else this.#settled.forget(head?.entry.position ?? this.examined);
     }
@@ -260,10 +265,6 @@ export class Actor {
   /** The log is examined for it up to here. */
   #reach(dispatched: number): number {
     return this.live ? Math.max(this.examined, dispatched) : this.examined;
-  }
-
-  #retryOf(entry: LogEntry): { attempts: number; notBefore: number } | null {
-    return this.#retry?.position === entry.position ? this.#retry : null;
   }
 
   /** Reads on from the first event that is not settled, or from the last one that is. */

@@ -14,8 +14,11 @@ export type Place = {
   previous: number;
   /** Positions above the cursor that are settled too. */
   settled: ReadonlySet<number>;
-  /** The attempts so far of the first unsettled event, and how long to wait before the next. */
-  retry: { position: number; attempts: number; waitMs: number } | null;
+  /**
+   * The attempts so far of unsettled events, and how long to wait before the next: of the first one, and of one behind it
+   * whose thread was lost with it on the wire, and with the rows of those before it.
+   */
+  retries: readonly { position: number; attempts: number; waitMs: number }[];
   /** There are tests or replays to read and send. */
   sideWaits: boolean;
   backlog: number;

@@ -65,7 +65,7 @@ export function placeOf(
     cursor: cursor.position,
     previous: cursor.previous,
     settled,
-    retry: retryOf(rows, settled, cursor.resumes),
+    retries: retriesOf(rows, settled, cursor.resumes),
     sideWaits: cursor.sideWaits,
     backlog: Math.max(0, stored + count - counted),
     backlogIsFloor: isFloor || stored >= exactTo,
@@ -73,15 +73,13 @@ export function placeOf(
   };
 }
 
-/** The newest failed attempt of what is not settled, as far as it counts: a resume starts the count anew. */
-function retryOf(rows: readonly LineRow[], settled: ReadonlySet<number>, resumes: number): Place['retry'] {
+/** The last failed attempt of each event that is not settled, as far as it counts: a resume starts the count anew. */
+function retriesOf(rows: readonly LineRow[], settled: ReadonlySet<number>, resumes: number): Place['retries'] {
   const counted = rows.filter((row) => row.resumes === resumes && !settled.has(row.position));
-  const position = counted.at(-1)?.position;
   // Ids follow the clock of whoever made them; attempts are numbered.
-  const [last] = counted
-    .filter((row) => row.position === position)
-    .toSorted((one, other) => other.attempts - one.attempts);
-  return last ? { position: last.position, attempts: last.attempts, waitMs: last.waitMs } : null;
+  const inOrder = counted.toSorted((one, other) => one.attempts - other.attempts);
+  const last = new Map(inOrder.map(({ position, attempts, waitMs }) => [position, { position, attempts, waitMs }]));
+  return [...last.values()];
 }
 
 function isCountedBy(cursor: StoredCursor, events: readonly string[]): boolean {

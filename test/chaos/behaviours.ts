@@ -2,8 +2,9 @@
 
 import type { EndpointValue } from '../support/workplace.ts';
 
-/** After `afterMs`, a status; or none: the connection is reset, or nobody ever answers. */
-export type Treatment = { afterMs: number; status: number | 'reset' | 'never' };
+/** After `afterMs`, a status; or none: the connection is reset, or nobody ever answers. With an empty body unless it is said. */
+export type Treatment = { afterMs: number; status: number | 'reset' | 'never'; body?: Body };
+export type Body = 'dripping' | 'endless' | 'huge' | 'compressed';
 
 type Request = { eventId: string; attempt: number };
 type Behaviour = { configured: Record<string, unknown>; treat(request: Request): Treatment };
@@ -12,6 +13,25 @@ const ok: Treatment = { afterMs: 0, status: 200 };
 
 const behaviours: Record<string, Behaviour> = {
   steady: { configured: {}, treat: () => ok },
+  // Speaks TLS, with a certificate that is wrong for a while.
+  certified: { configured: { max_retries: 100 }, treat: () => ok },
+  flooding: {
+    configured: {},
+    treat: ({ eventId }) => {
+      const kind = Math.floor(100 * chanceOf(eventId));
+      const body = (['endless', 'huge', 'compressed'] as const)[kind];
+      return body ? { ...ok, body } : ok;
+    },
+  },
+  // Each holds up its endpoint for a second.
+  dripping: {
+    configured: {},
+    treat: ({ eventId }) => (chanceOf(eventId) < 0.003 ? { ...ok, body: 'dripping' } : ok),
+  },
+  resetting: {
+    configured: {},
+    treat: ({ eventId, attempt }) => (attempt === 1 && chanceOf(eventId) < 0.02 ? { afterMs: 0, status: 'reset' } : ok),
+  },
   slow: { configured: {}, treat: ({ eventId }) => ({ afterMs: 30 * chanceOf(eventId), status: 200 }) },
   failing: {
     configured: {},
@@ -26,10 +46,6 @@ const behaviours: Record<string, Behaviour> = {
     configured: { timeout: '500ms' },
     treat: ({ eventId, attempt }) =>
       attempt === 1 && chanceOf(eventId) < 0.003 ? { afterMs: 0, status: 'never' } : ok,
-  },
-  resetting: {
-    configured: {},
-    treat: ({ eventId, attempt }) => (attempt === 1 && chanceOf(eventId) < 0.02 ? { afterMs: 0, status: 'reset' } : ok),
   },
 };
 
@@ -46,6 +62,10 @@ export function chaosEndpoints(count: number, urlOf: (id: string) => string): En
     const id = `${word}-${index + 1}`;
     return { id, url: urlOf(id), base_delay: '50ms', max_delay: '1s', ...behaviours[word]!.configured };
   });
+}
+
+export function speaksTls(endpoint: string): boolean {
+  return wordOf(endpoint) === 'certified';
 }
 
 /** Whether it answers whatever it is asked, at once: how long it waits for its events is the sender's doing alone. */

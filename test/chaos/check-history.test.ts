@@ -48,7 +48,7 @@ type Good = ReturnType<typeof goodHistory>;
 
 /** The answer to the last event got lost in a kill of a1; b1 sends it again, and records it. */
 function killed(history: Good, at = 42): void {
-  history.halts.push({ sender: 'a1', at, goesOnAt: null });
+  history.halts.push({ how: 'killed', sender: 'a1', at, goesOnAt: null });
   history.attempts.pop();
   history.requests.push(request(4, 2_000, { sender: 'b1' }));
   history.attempts.push(row(4, 2_005));
@@ -56,7 +56,7 @@ function killed(history: Good, at = 42): void {
 
 /** a1 is stopped with the last event answered and unrecorded; b1 sends it again; a1 goes on, and records it late. */
 function stopped(history: Good): void {
-  history.halts.push({ sender: 'a1', at: 42, goesOnAt: 3_000 });
+  history.halts.push({ how: 'stopped', sender: 'a1', at: 42, goesOnAt: 3_000 });
   history.requests.push(request(4, 2_000, { sender: 'b1' }));
   history.attempts[3]!.recordedAt = 2_005;
   history.attempts.push(row(4, 3_005));
@@ -73,7 +73,7 @@ const fine: Record<string, (history: Good) => unknown> = {
   'a good history': () => {},
   'the repeat of what was in flight when its process was killed': (history) => killed(history),
   'a row that was on its way when its process was killed': ({ halts }) =>
-    halts.push({ sender: 'a1', at: 42, goesOnAt: null }),
+    halts.push({ how: 'killed', sender: 'a1', at: 42, goesOnAt: null }),
   'the repeat of what was in flight when its process was stopped, and recorded by both': (history) => stopped(history),
   'an answer that came too late for its process': (history) => {
     Object.assign(history.attempts[3]!, { status: 'retrying', answered: false });
@@ -90,6 +90,15 @@ const fine: Record<string, (history: Good) => unknown> = {
     attempts.push(row(4, 36, { status: 'retrying', answered: false }));
   },
   'one request of a stopped process that comes after its successor’s': (history) => late(history),
+  'the repeat of what was in flight in a thread that ended': (history) => {
+    killed(history);
+    Object.assign(history.halts[0]!, { how: 'lost a thread', goesOnAt: 50 });
+    for (const sent of history.requests) sent.sender = 'a1';
+  },
+  'the repeat of what was in flight when its process lost Postgres, and recorded by both': (history) => {
+    stopped(history);
+    history.halts[0]!.how = 'lost Postgres';
+  },
 };
 
 test.each(Object.entries(fine))('it is silent about %s', (_, change) => {
@@ -121,7 +130,7 @@ const bad: Record<string, { change: (history: Good) => unknown; wrongs: string[]
   },
   'a repeat of what was recorded when its process was killed': {
     change: (history) => {
-      history.halts.push({ sender: 'a1', at: 50, goesOnAt: null });
+      history.halts.push({ how: 'killed', sender: 'a1', at: 50, goesOnAt: null });
       history.requests.push(request(4, 2_000, { sender: 'b1' }));
       history.attempts.push(row(4, 2_005));
     },
@@ -156,6 +165,20 @@ const bad: Record<string, { change: (history: Good) => unknown; wrongs: string[]
       }
       history.requests.splice(2, 0, request(3, 1_990, { sender: 'b1' }));
       history.attempts.push(row(3, 1_995));
+    },
+    wrongs: ['duplicated: steady-1: 4 is duplicated'],
+  },
+  'a repeat of what was sent after the end of a thread': {
+    change: (history) => {
+      killed(history, 35);
+      Object.assign(history.halts[0]!, { how: 'lost a thread', goesOnAt: 38 });
+    },
+    wrongs: ['duplicated: steady-1: 4 is duplicated', 'unrecorded: steady-1: event-4, attempt 1, is unrecorded'],
+  },
+  'a late request of a process that had only lost Postgres': {
+    change: (history) => {
+      late(history);
+      history.halts[0]!.how = 'lost Postgres';
     },
     wrongs: ['duplicated: steady-1: 4 is duplicated'],
   },
@@ -217,7 +240,7 @@ test('it counts what was in flight, what came twice and what came late', () => {
 
 test('it sees that more was unrecorded at a kill than may be', () => {
   const history = goodHistory(18);
-  history.halts.push({ sender: 'a1', at: 500, goesOnAt: null });
+  history.halts.push({ how: 'killed', sender: 'a1', at: 500, goesOnAt: null });
   history.attempts.length = 0;
   for (const { position } of history.events) {
     history.requests.push(request(position, 2_000 + position * 10, { sender: 'b1' }));

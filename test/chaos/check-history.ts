@@ -22,8 +22,14 @@ export type RecordedAttempt = {
   recordedAt: number;
 };
 
-/** A process was killed, or stopped until it was told to go on. */
-export type Halt = { sender: string; at: number; goesOnAt: number | null };
+/** What keeps a process from recording what it has sent, until it goes on. */
+export type Halt = {
+  how: 'killed' | 'stopped' | 'lost Postgres' | 'lost a thread';
+  sender: string;
+  at: number;
+  /** Null for never. */
+  goesOnAt: number | null;
+};
 
 export type ChaosHistory = {
   /** The whole log, in the order of its positions. */
@@ -45,7 +51,7 @@ export type Verdict = {
   counts: Record<WrongKind, number>;
   /** Accepted requests for what the endpoint had accepted before, explained or not. */
   repeats: number;
-  /** Requests that were sent and not recorded when their process was killed or stopped. */
+  /** Requests that were sent and not recorded at a halt of their process. */
   inFlightAtHalts: number;
   /** Of stopped processes: requests that came after their successor's. */
   late: number;
@@ -164,7 +170,7 @@ function findLate(told: readonly Told[], halts: Halts): ReadonlySet<Told> {
     const earlier = lastSenders.get(request.eventId);
     lastSenders.set(request.eventId, request.sender);
     const halt = (halts.get(request.sender) ?? []).findLast(
-      ({ goesOnAt }) => goesOnAt !== null && goesOnAt <= request.begunAt,
+      ({ how, goesOnAt }) => how === 'stopped' && goesOnAt! <= request.begunAt,
     );
     if (!halt || spent.has(halt)) continue;
     spent.add(halt);
@@ -221,8 +227,9 @@ function checkOverlaps(told: readonly Told[], excuses: Excuses, say: Say): void 
 
 function checkUnrecorded(told: readonly Told[], inFlight: InFlight, say: Say): void {
   const excused = new Set<Told>();
-  // One that was stopped goes on to record what it has sent, if it is not killed.
-  for (const [halt, requests] of inFlight) if (halt.goesOnAt === null) for (const one of requests) excused.add(one);
+  // One that was stopped or lost Postgres goes on to record what it has sent, if it is not killed.
+  const forgets = ({ how }: Halt) => how === 'killed' || how === 'lost a thread';
+  for (const [halt, requests] of inFlight) if (forgets(halt)) for (const one of requests) excused.add(one);
   for (const request of told) {
     if (request.row === null && !excused.has(request)) {
       say({ kind: 'unrecorded', says: `${nameOf(request)} is unrecorded` });

@@ -1,6 +1,7 @@
 // Places in the service where a test lets it die, stop or wait, in whichever thread they are reached.
 
-import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
 import type { Arrange } from '../../src/worker/arrange.ts';
 
 /**
@@ -27,13 +28,18 @@ export const failpoints = [
 
 export type Failpoint = (typeof failpoints)[number];
 
-/** To be killed as by kill -9, to be stopped as by kill -STOP, to hang there for ever, or to wait for milliseconds. */
-export type Act = 'kill' | 'stop' | 'hang' | number;
+/**
+ * To be killed as by kill -9, to be stopped as by kill -STOP, to hang there for ever, or to wait for milliseconds; or that
+ * the thread alone ends, at once or for want of memory, if it is not the main one.
+ */
+export type Act = 'kill' | 'stop' | 'hang' | ThreadEnd | number;
+export type ThreadEnd = 'exit' | 'exhaust';
 
 /** What a failpoint is armed with: the `at`-th arrival from now on acts. */
 export type Arming = { point: Failpoint; at: number; act: Act };
 
-const words = { kill: -1, stop: -2, hang: -3 };
+const words = { kill: -1, stop: -2, hang: -3, exit: -4, exhaust: -5 };
+const stopsWithinMs = 100;
 const memoryName = 'failpoints';
 
 /** Opens the failpoints of this process: its threads, started later, share them. */
@@ -51,9 +57,15 @@ export function openFailpoints() {
     if (Atomics.sub(armed, place, 1) !== 1) return undefined;
     const act = Atomics.load(armed, place + 1);
     if (act === words.kill) process.kill(process.pid, 'SIGKILL');
-    if (act === words.stop) process.kill(process.pid, 'SIGSTOP');
+    if (act === words.stop) {
+      process.kill(process.pid, 'SIGSTOP');
+      // The signal may take a moment to reach this thread.
+      return sleep(stopsWithinMs);
+    }
+    if (act === words.exit && !isMainThread) process.exit(3);
+    if (act === words.exhaust && !isMainThread) setImmediate(exhaust);
     if (act === words.hang) return new Promise(() => {});
-    return act > 0 ? new Promise((resolve) => setTimeout(resolve, act)) : undefined;
+    return act > 0 ? sleep(act) : undefined;
   }
 
   /** Stands around the methods of a part that have a failpoint. */
@@ -110,6 +122,11 @@ export function openFailpoints() {
 }
 
 type Method = (...args: unknown[]) => unknown;
+
+function exhaust(): never {
+  const some = Array.from({ length: 100_000 }, Math.random);
+  for (const hog: number[][] = []; ;) hog.push([...some]);
+}
 
 /** A read that found nothing is no arrival. */
 function isNothing(value: unknown): boolean {

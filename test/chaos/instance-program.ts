@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import type { Program, RunningService } from '../support/service.ts';
 import type { Arming, Failpoint } from './failpoints.ts';
 
-/** With the heap of bin/tidings. */
+/** With the heap of bin/tidings, but that a thread runs out of it soon. */
 export const instanceProgram: Program = {
   file: process.execPath,
-  args: ['--max-semi-space-size=8', fileURLToPath(new URL('instance.ts', import.meta.url))],
+  args: ['--max-semi-space-size=8', '--max-old-space-size=160', fileURLToPath(new URL('instance.ts', import.meta.url))],
   takesMessages: true,
   keepsCompiled: true,
 };

@@ -2,8 +2,10 @@
 
 import { flushCompileCache } from 'node:module';
 import { startService } from '../../src/service.ts';
+import { monotonicMs } from './clock.ts';
 import { type Arming, openFailpoints } from './failpoints.ts';
 import type { Stall } from './instance-program.ts';
+import { threadBegins, threadEnds } from './thread-ends.ts';
 
 const failpoints = openFailpoints();
 
@@ -21,6 +23,14 @@ process.on('message', (message: Arming | Stall) => {
 function stall(forMs: number): void {
   for (const endAt = performance.now() + forMs; performance.now() < endAt;);
 }
+
+function say(msg: string): void {
+  process.stdout.write(`${JSON.stringify({ level: 'info', msg, at: monotonicMs() })}\n`);
+}
+process.on('worker', (thread) => {
+  thread.on('online', () => say(threadBegins));
+  thread.on('exit', () => say(threadEnds));
+});
 
 const stopped = new Promise<void>((resolve) => process.on('SIGTERM', () => resolve()));
 const service = await startService({

@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import { createChance } from '../support/chance.ts';
 import { removeAbandonedDirectories } from '../support/embedded-directory.ts';
-import { planFaults } from './nemesis.ts';
+import { planFaults } from './plan.ts';
 import { runChaos } from './run-chaos.ts';
 import { table } from './table.ts';
 

@@ -1,55 +1,27 @@
 // Who breaks things in a chaos run: from one seed, one fault after another, each under load.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Redis } from 'ioredis';
 import { monotonicMs } from './clock.ts';
 import type { RunningService } from '../support/service.ts';
-import type { Cluster, Member } from './cluster.ts';
-import { type Failpoint, failpoints } from './failpoints.ts';
+import type { Cluster } from './cluster.ts';
+import { type Failpoint, type ThreadEnd, failpoints } from './failpoints.ts';
 import { arm } from './instance-program.ts';
+import type { Member } from './member.ts';
+import { createOuterFaults } from './outer-faults.ts';
+import type { Fault } from './plan.ts';
+import { watchThreads } from './thread-ends.ts';
 
 /** What is not reached in time is killed where it is. */
 const reachedWithinMs = 8_000;
-
-export type Fault =
-  | { what: 'at any moment' | 'with a request unanswered' | 'while it drains' }
-  | { what: 'kill'; point: Failpoint }
-  | { what: 'all, and Valkey wiped' | 'all, and both servers' }
-  | { what: 'stopped for longer than a lease' | 'Valkey killed' | 'Valkey wiped' | 'Postgres killed' };
-
-/** Each kind of kill in turn, in an order of the seed's, with a fault of another kind after every sixth. */
-export function planFaults({ kills, instances, chance }: { kills: number; instances: number; chance: () => number }) {
-  const oneKill: Fault[] = [
-    ...failpoints.map((point): Fault => ({ what: 'kill', point })),
-    ...Array.from({ length: 4 }, (): Fault => ({ what: 'at any moment' })),
-    { what: 'with a request unanswered' },
-    { what: 'while it drains' },
-  ];
-  const others: Fault[] = (
-    ['stopped for longer than a lease', 'Valkey killed', 'Valkey wiped', 'Postgres killed'] as const
-  ).map((what) => ({ what }));
-  const all: Fault[] = [{ what: 'all, and Valkey wiped' }, { what: 'all, and both servers' }];
-  const faults: Fault[] = [];
-  let planned = 0;
-  let hand: Fault[] = [];
-  for (let turn = 1; planned < kills; turn += 1) {
-    if (turn % 6 === 0) faults.push(others[(turn / 6 - 1) % others.length]!);
-    if (turn % 18 === 0 && planned + instances <= kills) {
-      faults.push(all[(turn / 18 - 1) % all.length]!);
-      planned += instances;
-      continue;
-    }
-    if (hand.length === 0) hand = shuffled(oneKill, chance);
-    faults.push(hand.pop()!);
-    planned += 1;
-  }
-  return faults;
-}
+/** A thread that runs out of memory takes its time. */
+const threadEndsWithinMs = 30_000;
 
 export type NemesisParts = { cluster: Cluster; leaseTtlMs: number; chance: () => number };
 
 export function createNemesis({ cluster, leaseTtlMs, chance }: NemesisParts) {
-  const { members, halts, place, receiver, surprises } = cluster;
+  const { members, halts, receiver, surprises } = cluster;
+  const lastingMs = () => leaseTtlMs * (1.5 + chance());
+  const outer = createOuterFaults({ cluster, chance, lastingMs });
   const counts: Record<string, number> = {};
   /** One instance may always be dead; if there are several, two never are, but when all die at once. */
   const leastRunning = Math.max(1, members.length - 1);
@@ -115,7 +87,28 @@ export function createNemesis({ cluster, leaseTtlMs, chance }: NemesisParts) {
   /** An instance that lives is disarmed first. */
   async function hasEnded(service: RunningService): Promise<boolean> {
     const answer = await arm(service, failpoints[0], { at: 0 });
-    return answer === 'SIGKILL';
+    return typeof answer !== 'object';
+  }
+
+  /** In the midst of a turn. V8 may end the whole process when a thread is out of memory: that is a kill. */
+  async function endThread(what: string, act: ThreadEnd, underLoad: UnderLoad): Promise<string> {
+    const victim = await anyMember();
+    const { sender } = victim;
+    const service = victim.service!;
+    victim.isDoomed = true;
+    const replaced = watchThreads(service);
+    const point = chance() < 0.5 ? 'before turn.deliver' : 'after turn.deliver';
+    await arm(service, point, { at: 1 + Math.floor(chance() * 50), act });
+    await underLoad();
+    const end = await Promise.race([replaced(AbortSignal.timeout(threadEndsWithinMs)), service.ended]);
+    if (await hasEnded(service)) {
+      comeBack(victim);
+      return `${count(`${what}, and its process`)} (${sender})`;
+    }
+    victim.isDoomed = false;
+    if (end === null || typeof end !== 'object') return await killOne('at any moment', () => {});
+    halts.push({ how: 'lost a thread', sender, ...end });
+    return `${count(what)} (${sender})`;
   }
 
   async function killAll(what: string, andThen: () => Promise<unknown>): Promise<string> {
@@ -130,39 +123,33 @@ export function createNemesis({ cluster, leaseTtlMs, chance }: NemesisParts) {
     return what;
   }
 
-  async function wipeValkey(): Promise<void> {
-    const valkey = new Redis(cluster.valkeyUrl, { retryStrategy: () => null });
-    await valkey.flushall().catch(() => {});
-    valkey.disconnect();
-  }
-
-  async function killValkey(): Promise<void> {
-    process.kill((await place.valkey()).pid, 'SIGKILL');
-  }
-
-  /** As pg_ctl stop -m immediate does. */
-  async function killPostgres(): Promise<void> {
-    process.kill((await place.postgres()).pid, 'SIGQUIT');
-  }
-
   async function stopOne(): Promise<void> {
     const { service, sender } = await anyMember();
     const at = monotonicMs();
     service!.send('SIGSTOP');
-    await sleep(leaseTtlMs * (1.5 + chance()));
+    await sleep(lastingMs());
     service!.send('SIGCONT');
-    halts.push({ sender, at, goesOnAt: monotonicMs() });
+    halts.push({ how: 'stopped', sender, at, goesOnAt: monotonicMs() });
+  }
+
+  function dropDead(): void {
+    for (const { ways } of members) for (const way of Object.values(ways)) way.dropDead();
   }
 
   return {
     counts,
+    /** Ends what a network that went silent has left behind, as keep-alives would after a while. */
+    dropDead,
     /**
      * Resolves when the fault has had its effect, with what it was; what was killed may still be starting. `underLoad`
      * publishes, and resolves in the middle of what comes of that.
      */
     async strike(fault: Fault, underLoad: UnderLoad): Promise<string> {
       await running();
+      dropDead();
       if (fault.what === 'kill') return await killAt(fault.point, underLoad);
+      if (fault.what === 'a thread ends') return await endThread(fault.what, 'exit', underLoad);
+      if (fault.what === 'a thread out of memory') return await endThread(fault.what, 'exhaust', underLoad);
       if (fault.what === 'with a request unanswered') {
         return await killOne(fault.what, async (_, sender) => {
           const held = receiver.hold(sender, AbortSignal.timeout(reachedWithinMs));
@@ -177,14 +164,13 @@ export function createNemesis({ cluster, leaseTtlMs, chance }: NemesisParts) {
           await sleep(chance() * 100);
         });
       }
-      if (fault.what === 'all, and Valkey wiped') return await killAll(fault.what, wipeValkey);
+      if (fault.what === 'all, and Valkey wiped') return await killAll(fault.what, outer['Valkey wiped']);
       if (fault.what === 'all, and both servers') {
-        return await killAll(fault.what, () => Promise.allSettled([killPostgres(), killValkey()]));
+        return await killAll(fault.what, () =>
+          Promise.allSettled([outer['Postgres killed'](), outer['Valkey killed']()]),
+        );
       }
-      if (fault.what === 'stopped for longer than a lease') await stopOne();
-      else if (fault.what === 'Valkey killed') await killValkey();
-      else if (fault.what === 'Valkey wiped') await wipeValkey();
-      else await killPostgres();
+      await (fault.what === 'stopped for longer than a lease' ? stopOne() : outer[fault.what]());
       return count(fault.what);
     },
   };
@@ -199,13 +185,4 @@ function isRelays(point: Failpoint): boolean {
 /** Passed by each event or request, not by a batch of them or once in a beat. */
 function isOften(point: Failpoint): boolean {
   return /turn|recorder|pool/.test(point);
-}
-
-function shuffled<T>(values: readonly T[], chance: () => number): T[] {
-  const left = [...values];
-  for (let index = left.length - 1; index > 0; index -= 1) {
-    const other = Math.floor(chance() * (index + 1));
-    [left[index], left[other]] = [left[other]!, left[index]!];
-  }
-  return left;
 }

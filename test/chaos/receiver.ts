@@ -2,18 +2,25 @@
 //
 // A request has a line when it is whole, and another when it was answered or its connection broke.
 
-import { createHash } from 'node:crypto';
+import { X509Certificate, createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { type IncomingHttpHeaders, type ServerResponse, createServer } from 'node:http';
+import { createWriteStream, writeFileSync } from 'node:fs';
+import { type IncomingHttpHeaders, type RequestListener, type ServerResponse, createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { Webhook } from 'standardwebhooks';
+import { makeCertificate } from '../support/certificate.ts';
+import { answerWith } from './answer-body.ts';
 import { treatmentOf } from './behaviours.ts';
 import { monotonicMs } from './clock.ts';
 import type { EndLine, WholeLine } from './journal-file.ts';
 import { senderHeader } from './sender.ts';
 
-const [journalFile = '', secret = ''] = process.argv.slice(2);
+const [journalFile = '', certificateFile = '', secret = ''] = process.argv.slice(2);
+const certificates = { right: makeCertificate('IP:127.0.0.1'), wrong: makeCertificate('IP:127.0.0.1') };
+writeFileSync(certificateFile, certificates.right.cert);
+const wrong = new X509Certificate(certificates.wrong.cert).fingerprint256;
 const webhook = new Webhook(secret);
 const journal = createWriteStream(journalFile, { flags: 'a' });
 const accepted = new Map<string, Set<string>>();
@@ -54,7 +61,7 @@ function take(endpoint: string, headers: IncomingHttpHeaders, body: Buffer, resp
     holds.delete(sender);
     return held();
   }
-  const { afterMs, status } = treatmentOf(endpoint, { eventId, attempt });
+  const { afterMs, status, body: answered } = treatmentOf(endpoint, { eventId, attempt });
   if (status === 'never') return;
   const answer = () => {
     if (!isOpen) return;
@@ -65,7 +72,8 @@ function take(endpoint: string, headers: IncomingHttpHeaders, body: Buffer, resp
     if (status < 300) acceptedBy(endpoint).add(eventId);
     // Before the answer is on its way: the next request may follow it at once.
     end(status);
-    response.writeHead(status).end();
+    if (answered) answerWith(response, status, answered);
+    else response.writeHead(status).end();
   };
   if (afterMs === 0) answer();
   else setTimeout(answer, afterMs);
@@ -86,32 +94,51 @@ function verifies(body: Buffer, headers: IncomingHttpHeaders): boolean {
   }
 }
 
-/** What the harness asks: how far it has come, or to hold the next request of a sender and to say when it has it. */
-function answerHarness([what, sender = '']: string[], response: ServerResponse): void {
+/**
+ * What the harness asks: how far it has come, to hold the next request of a sender and to say when it has it, or to show
+ * another certificate.
+ */
+function answerHarness([what, argument = '']: string[], response: ServerResponse): void {
   if (what === 'hold') {
-    holds.set(sender, () => response.end());
-    response.on('close', () => holds.delete(sender));
+    holds.set(argument, () => response.end());
+    response.on('close', () => holds.delete(argument));
     return;
+  }
+  if (what === 'certificate') {
+    tlsServer.setSecureContext(certificates[argument as keyof typeof certificates]);
+    tlsServer.closeAllConnections();
   }
   const counts = Object.fromEntries([...accepted].map(([endpoint, ids]) => [endpoint, ids.size]));
   response.end(JSON.stringify({ requests, accepted: counts }));
 }
 
-const server = createServer((request, response) => {
+const takeWhole: RequestListener = (request, response) => {
   const [first = '', ...more] = request.url!.slice(1).split('/');
   if (first === '-') return answerHarness(more, response);
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => take(first, request.headers, Buffer.concat(chunks), response));
+};
+const server = createServer(takeWhole);
+const tlsServer = createTlsServer(certificates.right, (request, response) => {
+  const shown = (request.socket as TLSSocket).getX509Certificate()?.fingerprint256;
+  // Nobody may send one there: the journal has it as a request to an endpoint that there is not.
+  if (shown === wrong) request.url = '/a wrong certificate';
+  takeWhole(request, response);
 });
-// Idle connections are the sender's to close.
-server.keepAliveTimeout = 0;
-server.listen(0, '127.0.0.1');
-await once(server, 'listening');
+for (const each of [server, tlsServer]) {
+  // Idle connections are the sender's to close.
+  each.keepAliveTimeout = 0;
+  each.listen(0, '127.0.0.1');
+  await once(each, 'listening');
+}
 process.on('disconnect', () => process.exit(1));
 process.on('SIGTERM', () => {
-  server.close();
-  server.closeAllConnections();
+  for (const each of [server, tlsServer]) {
+    each.close();
+    each.closeAllConnections();
+  }
   journal.end(() => process.exit(0));
 });
-process.send!({ port: (server.address() as AddressInfo).port });
+const [port, tlsPort] = [server, tlsServer].map((each) => (each.address() as AddressInfo).port);
+process.send!({ port, tlsPort });

@@ -9,7 +9,9 @@ import { type RecordedAttempt, type Verdict, checkChaos } from './check-history.
 import { monotonicMs, wallToMonotonic } from './clock.ts';
 import { type Cluster, openCluster } from './cluster.ts';
 import { readJournal } from './journal-file.ts';
-import { type Fault, createNemesis } from './nemesis.ts';
+import { createNemesis } from './nemesis.ts';
+import type { Fault } from './plan.ts';
+import { type Resources, measureResources } from './resources.ts';
 import { type Publishers, startPublishers } from './publishers.ts';
 
 export type ChaosOptions = {
@@ -38,6 +40,8 @@ export type ChaosOutcome = Verdict & {
   /** From the last fault until every endpoint had everything. */
   healedMs: number;
   judgedMs: number;
+  /** What the instances held when all was delivered, by what it is. */
+  held: Resources['rows'];
 };
 
 const healsWithinMs = 120_000;
@@ -78,6 +82,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
     );
   }
   bursts = Infinity;
+  nemesis.dropDead();
   const lastFaultAt = monotonicMs();
   await Promise.all(cluster.members.map((member) => member.start()));
   await publishers.done;
@@ -85,6 +90,11 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   await settled(orm.orm, cluster, events);
   const healedMs = monotonicMs() - lastFaultAt;
   say(`healed after ${seconds(healedMs)}`);
+
+  const held = await measureResources(cluster, orm.orm);
+  const { canary, valkeyUrl } = cluster;
+  const pids = cluster.members.flatMap(({ service }) => service?.pid ?? []);
+  await canary.lookAround({ orm: orm.orm, valkeyUrl, pids });
 
   for (const member of cluster.members) member.isDoomed = true;
   await Promise.all(cluster.members.map(async ({ service }) => await service?.stop()));
@@ -95,7 +105,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   return {
     ...verdict,
     longestStall: { ...verdict.longestStall, at: verdict.longestStall.at - startedAt },
-    wrongs: [...cluster.surprises, ...verdict.wrongs],
+    wrongs: [...cluster.surprises, ...held.wrongs, ...canary.found(), ...verdict.wrongs],
+    held: held.rows,
     events,
     faults: nemesis.counts,
     unanswered: publishers.unanswered(),

@@ -1,16 +1,20 @@
 // A short round of chaos on real parts; `npm run test:chaos` runs long ones.
 
 import { expect, test } from 'vitest';
-import type { Fault } from './nemesis.ts';
+import type { Fault } from './plan.ts';
 import { runChaos } from './run-chaos.ts';
 
 const faults: Fault[] = [
   { what: 'at any moment' },
   { what: 'kill', point: 'after turn.deliver' },
+  { what: 'a thread ends' },
   { what: 'Valkey wiped' },
+  { what: 'Postgres cut off' },
   { what: 'with a request unanswered' },
   { what: 'stopped for longer than a lease' },
+  { what: 'Valkey’s connections reset' },
   { what: 'kill', point: 'before hot.append' },
+  { what: 'Postgres’s connections reset' },
   { what: 'Postgres killed' },
   { what: 'all, and Valkey wiped' },
 ];
@@ -20,7 +24,7 @@ test('killed, stopped and cut off under load, the instances lose, disorder and d
     faults,
     instances: 2,
     deliveries: 3_000,
-    endpoints: 8,
+    endpoints: 12,
     leaseTtlMs: 2_000,
     seed: 4,
     say: () => {},

@@ -26,13 +26,14 @@ export function table(outcome: ChaosOutcome): string {
       .sort(([one], [other]) => (one < other ? -1 : 1))
       .map(([what, count]): [string, string] => [`fault: ${what}`, String(count)]),
     ...kinds.map((kind): [string, string] => [kind, String(outcome.counts[kind] ?? 0)]),
-    ['in flight when a process was killed or stopped', String(outcome.inFlightAtHalts)],
+    ['in flight at a kill, a stop, a loss of a thread or of Postgres', String(outcome.inFlightAtHalts)],
     ['duplicates of those', String(outcome.repeats)],
     ['other duplicates', String(outcome.counts.duplicated ?? 0)],
     ['late: from a stopped process, after its successor', String(outcome.late)],
     ['longest stall', stall.ms === 0 ? 'none' : `${seconds(stall.ms)}, at ${seconds(stall.at)}`],
     ['all delivered after the last fault within', seconds(outcome.healedMs)],
     ['calls of the publishers without an answer', String(outcome.unanswered)],
+    ...outcome.held,
     ['whole run', seconds(outcome.tookMs)],
     ['judged in', seconds(outcome.judgedMs)],
   ];

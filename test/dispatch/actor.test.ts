@@ -70,7 +70,7 @@ test('a failed event waits its time and is then the first of its turn, its attem
 });
 
 test('a turn that was stopped before it sent anything changes no attempt and no wait', () => {
-  const actor = start({ retry: { position: 1, attempts: 4, waitMs: 500 } });
+  const actor = start({ retries: [{ position: 1, attempts: 4, waitMs: 500 }] });
   actor.takePage(entriesFrom(1, 2), 2, noGap);
   expect(actor.choose(0)).toEqual({ kind: 'wait', at: 500 });
   begin(actor, 500);
@@ -221,19 +221,6 @@ test('the cursor stands before the first event that is not settled, with the one
   begin(actor, 0);
   actor.finish({ settled: 1, failure: null }, 0);
   expect(actor.cursor(12)).toEqual({ position: 12, previous: 9 });
-});
-
-test('a lost turn leaves nothing to begin until the rows were read again', () => {
-  const actor = startLive(3);
-  begin(actor, 0);
-  actor.lose();
-  expect(actor.choose(1_000_000)).toBeNull();
-  expect(actor.wantsPage()).toBe(false);
-  actor.load({ ...emptyPlace, settled: new Set([1]), retry: { position: 2, attempts: 1, waitMs: 30 } }, 100);
-  expect(actor.wantsPage()).toBe(true);
-  actor.takePage(entriesFrom(1, 3), 3, noGap);
-  expect(actor.choose(100)).toEqual({ kind: 'wait', at: 130 });
-  expect(begin(actor, 130).attemptsBefore).toBe(1);
 });
 
 test('a changed filter holds for what waits, read again from the place of the first that is not settled', () => {

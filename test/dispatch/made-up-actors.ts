@@ -13,7 +13,7 @@ export const emptyPlace: Place = {
   cursor: 0,
   previous: 0,
   settled: new Set(),
-  retry: null,
+  retries: [],
   sideWaits: false,
   backlog: 0,
   backlogIsFloor: false,

@@ -96,7 +96,7 @@ test('an endpoint has its place, a disabled one and one that never had any have 
     cursor: 2,
     previous: 1,
     settled: new Set(),
-    retry: null,
+    retries: [],
     sideWaits: false,
     backlog: 1,
     backlogIsFloor: false,
@@ -124,7 +124,7 @@ test('settled is what has a final row above the cursor, of the line and of this 
   );
   const place = await load(9);
   expect(place.settled).toEqual(new Set([3, 4]));
-  expect(place.retry).toEqual({ position: 5, attempts: 1, waitMs: 0 });
+  expect(place.retries).toEqual([{ position: 5, attempts: 1, waitMs: 0 }]);
 });
 
 test.each([
@@ -140,10 +140,10 @@ test.each([
     { event: event!, status: 'retrying', attemptCount: 1, waitMs: 5 },
     { event: event!, status: 'retrying', attemptCount: 2, waitMs, agoMs },
   ]);
-  const { retry } = await load(1);
-  expect(retry).toMatchObject({ position: 1, attempts: 2 });
-  expect(retry!.waitMs).toBeGreaterThanOrEqual(least);
-  expect(retry!.waitMs).toBeLessThanOrEqual(most);
+  const { retries } = await load(1);
+  expect(retries).toMatchObject([{ position: 1, attempts: 2 }]);
+  expect(retries[0]!.waitMs).toBeGreaterThanOrEqual(least);
+  expect(retries[0]!.waitMs).toBeLessThanOrEqual(most);
 });
 
 test('of attempts whose ids were made by clocks that differ the highest number is the last one', async () => {
@@ -153,14 +153,14 @@ test('of attempts whose ids were made by clocks that differ the highest number i
     { event: event!, status: 'retrying', attemptCount: 4, waitMs: 60_000 },
     { event: event!, status: 'retrying', attemptCount: 3, waitMs: 5 },
   ]);
-  expect((await load(1)).retry).toMatchObject({ position: 1, attempts: 4 });
+  expect((await load(1)).retries).toMatchObject([{ position: 1, attempts: 4 }]);
 });
 
 test('after a resume attempts are counted anew, and what it waited for is over', async () => {
   const [event] = await storeLog(orm, ['a.a']);
   await cursorAt(0, { resumes: 1 });
   await storeAttempts(orm, [{ event: event!, status: 'retrying', attemptCount: 4, waitMs: 60_000, resumes: 0 }]);
-  expect((await load(1)).retry).toBeNull();
+  expect((await load(1)).retries).toEqual([]);
   await clear();
   const [again] = await storeLog(orm, ['a.a']);
   await cursorAt(0, { resumes: 1 });
@@ -168,7 +168,7 @@ test('after a resume attempts are counted anew, and what it waited for is over',
     { event: again!, status: 'retrying', attemptCount: 4, waitMs: 60_000, resumes: 0 },
     { event: again!, status: 'retrying', attemptCount: 1, waitMs: 0, resumes: 1 },
   ]);
-  expect((await load(1)).retry).toEqual({ position: 1, attempts: 1, waitMs: 0 });
+  expect((await load(1)).retries).toEqual([{ position: 1, attempts: 1, waitMs: 0 }]);
 });
 
 test.each([
@@ -195,7 +195,7 @@ test('rows of a tail that the database has lost settle nothing, also where their
   await storeLog(orm, ['a.a', 'a.a'], 1);
   await storeGap(orm, 4, 2_000);
   await storeLog(orm, ['a.a'], 2_000);
-  expect(await load(2_001)).toMatchObject({ cursor: 1, settled: new Set(), retry: null, backlog: 3 });
+  expect(await load(2_001)).toMatchObject({ cursor: 1, settled: new Set(), retries: [], backlog: 3 });
 });
 
 test('a place tells whether there are tests or replays to read', async () => {

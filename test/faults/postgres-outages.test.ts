@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { actAsAdmin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { type PostgresServer, openPostgresServer } from '../support/postgres-server.ts';
-import { hogConnections } from './connection-hogs.ts';
+import { hogConnections } from '../support/connection-hogs.ts';
 import { type FaultWorld, openFaultWorld, patience, reportOn } from './fault-world.ts';
 
 let postgres: PostgresServer;

@@ -37,6 +37,8 @@ export type Program = {
   takesMessages: boolean;
   /** What Node compiled is kept in the directory: the next start costs half. */
   keepsCompiled: boolean;
+  /** Hears every line of its output. */
+  heard?(text: string): void;
 };
 
 const asOperatorsDo: Program = { file: executable, args: ['start'], takesMessages: false, keepsCompiled: false };
@@ -45,7 +47,7 @@ const asOperatorsDo: Program = { file: executable, args: ['start'], takesMessage
 export async function startService(
   path: string,
   environment: Record<string, string> = {},
-  { file, args, takesMessages, keepsCompiled } = asOperatorsDo,
+  { file, args, takesMessages, keepsCompiled, heard = () => {} } = asOperatorsDo,
 ): Promise<RunningService> {
   const child = spawn(file, args, {
     cwd: path,
@@ -65,8 +67,10 @@ export async function startService(
   const lines: LogLine[] = [];
   let stderr = '';
   child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  createInterface(child.stderr!).on('line', heard);
   const { promise: ready, resolve, reject } = Promise.withResolvers<string>();
   const log = createInterface(child.stdout!).on('line', (text) => {
+    heard(text);
     const line = JSON.parse(text) as LogLine;
     if (line.msg === 'attempt') return;
     lines.push(line);

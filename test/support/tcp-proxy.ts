@@ -19,6 +19,8 @@ export type TcpProxy = AsyncDisposable & {
    * so it is after a router forgot it.
    */
   blackhole(on: boolean): void;
+  /** Ends what such a loss has left behind: a server goes on to count the connections of clients that are long gone. */
+  dropDead(): void;
   /** Passes on the next requests that match and drops their connections instead of the answers. */
   loseAnswers(loss: { to: RegExp; from?: RegExp; times?: number }): Loss;
   /** Drops every connection: by a FIN, or by a RST. */
@@ -96,13 +98,13 @@ export async function openTcpProxy(target: string): Promise<TcpProxy> {
     else setTimeout(() => to.destroyed || to.write(chunk), waitMs);
   }
 
-  function drop(how: 'end' | 'reset'): void {
-    for (const { client, upstream } of pairs) {
-      upstream.destroy();
-      if (how === 'reset') client.resetAndDestroy();
-      else client.destroy();
+  function drop(how: 'end' | 'reset', which: (pair: Pair) => boolean = () => true): void {
+    for (const pair of [...pairs].filter(which)) {
+      pair.upstream.destroy();
+      if (how === 'reset') pair.client.resetAndDestroy();
+      else pair.client.destroy();
+      pairs.delete(pair);
     }
-    pairs.clear();
   }
 
   let server: Server | null = null;
@@ -127,6 +129,7 @@ export async function openTcpProxy(target: string): Promise<TcpProxy> {
     blackhole(on) {
       swallows = on;
     },
+    dropDead: () => drop('reset', ({ dead }) => dead),
     loseAnswers({ to, from, times = Infinity }) {
       const rule: Rule = { to, from, left: times, lost: 0 };
       rules.push(rule);
