@@ -18,6 +18,7 @@ import { type WakeKind, openWakes } from './log/wakes.ts';
 import { openOrm } from './model/orm.ts';
 import { createConfigurations } from './operations/configurations.ts';
 import { prepareDatabase } from './operations/database.ts';
+import { durabilityWarnings } from './operations/durability.ts';
 import { createEndpointControl } from './operations/endpoint-control.ts';
 import { openLogTail } from './operations/hot-log.ts';
 import { startPartitions } from './operations/partitions.ts';
@@ -89,6 +90,7 @@ export async function startService(forTests: ForTests = {}): Promise<Service> {
   await prepareDatabase({ url: databaseUrl, isOurs: settings.databaseUrl === null });
   const orm = openOrm({ url: databaseUrl, connections: 10, name: 'tidings' });
   opening.defer(() => orm.close(true));
+  for (const warning of await durabilityWarnings(orm)) logger.warn(warning);
   open(await startPartitions({ orm, log: logger }));
   open(startRetention({ orm, retentionMs: deliveryRetentionMs, log: logger }));
   let valkeyUrl = settings.valkeyUrl;
@@ -188,6 +190,7 @@ export async function startService(forTests: ForTests = {}): Promise<Service> {
       },
       onRelay: relay.be,
       onConfiguration: (newer) => void configurations.reach(newer),
+      checkConfiguration: configurations.check,
       onEpoch(next) {
         if (next === epoch) return;
         epoch = next;
@@ -208,12 +211,11 @@ export async function startService(forTests: ForTests = {}): Promise<Service> {
 
   function announce(what: 'configuration' | 'control', endpointIds: readonly string[]): void {
     if (what === 'control') deliveries.instance.heed(endpointIds);
-    wakes?.tell(what === 'control' ? 'change' : 'configuration');
+    wakes?.tell('change');
   }
 
   function onWake(kind: WakeKind): void {
     if (kind === 'relay') relay.wake();
-    else if (kind === 'configuration') void configurations.readAgain().catch(() => {});
     else deliveries.instance.nudge();
   }
 

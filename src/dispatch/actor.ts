@@ -94,8 +94,8 @@ export class Actor {
   }
 
   /** It has yet to pass events that `backlog` no longer counts: its place and its backlog do not belong together. */
-  get passing(): boolean {
-    return this.#settled.passing;
+  isPassing(dispatched: number): boolean {
+    return this.#settled.isAhead(this.#reach(dispatched));
   }
 
   /** Starts over from what is stored. */
@@ -259,7 +259,12 @@ export class Actor {
   cursor(dispatched: number): { position: number; previous: number } {
     const head = this.#mailbox.first();
     if (head) return { position: head.entry.position - 1, previous: head.previous };
-    return { position: this.live ? Math.max(this.examined, dispatched) : this.examined, previous: this.#lastMatch };
+    return { position: this.#reach(dispatched), previous: this.#lastMatch };
+  }
+
+  /** The log is examined for it up to here. */
+  #reach(dispatched: number): number {
+    return this.live ? Math.max(this.examined, dispatched) : this.examined;
   }
 
   /** Reads on from the first event that is not settled, or from the last one that is. */

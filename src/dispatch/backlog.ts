@@ -7,15 +7,16 @@ import { type Count, exactTo } from './stored-place.ts';
 
 const countTo = 2 * exactTo;
 
+/** How far ahead Postgres looks: an endpoint that wants little of a long log would have it read for minutes. */
+const lookedAt = 1_000_000;
+
+type Asked = { endpoint: Pick<Endpoint, 'events'>; after: number };
+
 /**
- * For each endpoint the events after `after` up to `head` that are for it. What lies near the head is read once for all
- * endpoints; what lies further back is counted in Postgres, up to 20,000.
+ * For each endpoint the events after `after` up to `head` that are for it. Reads what lies near the head, once for all
+ * endpoints; of one that stands further back nothing is known.
  */
-export async function countMatches(
-  orm: MikroORM,
-  asked: readonly { endpoint: Pick<Endpoint, 'events'>; after: number }[],
-  head: number,
-): Promise<Count[]> {
+export async function countNear(orm: MikroORM, asked: readonly Asked[], head: number): Promise<Count[]> {
   const near = head - countTo;
   const first = Math.max(near, Math.min(head, ...asked.map(({ after }) => after)));
   const recent =
@@ -26,19 +27,18 @@ export async function countMatches(
           [first, head],
         )
       : [];
-  const counts: Count[] = [];
-  for (const { endpoint, after } of asked) {
-    if (after >= head) {
-      counts.push({ count: 0, isFloor: false });
-    } else if (after >= near) {
-      const matches = compilePatterns(endpoint.events);
-      const count = recent.filter(({ position, type }) => position > after && matches(type)).length;
-      counts.push({ count, isFloor: false });
-    } else {
-      counts.push(await countInPostgres(orm, endpoint, after, head));
-    }
-  }
-  return counts;
+  return asked.map(({ endpoint, after }) => {
+    if (after < near) return { count: 0, isFloor: true };
+    const matches = compilePatterns(endpoint.events);
+    return { count: recent.filter(({ position, type }) => position > after && matches(type)).length, isFloor: false };
+  });
+}
+
+/** The same of one endpoint, wherever it stands: counted in Postgres, up to 20,000 and a million events ahead. */
+export async function countMatches(orm: MikroORM, asked: Asked, head: number): Promise<Count> {
+  const { endpoint, after } = asked;
+  const [near] = await countNear(orm, [asked], head);
+  return near!.isFloor ? await countInPostgres(orm, endpoint, after, head) : near!;
 }
 
 async function countInPostgres(
@@ -52,7 +52,7 @@ async function countInPostgres(
        select 1 from webhook_events
         where position > ? and position <= ? and addressed_to is null
           and type like any (select json_array_elements_text(?::json)) limit ?) counted`,
-    [after, head, JSON.stringify(events.map(likePattern)), countTo],
+    [after, Math.min(head, after + lookedAt), JSON.stringify(events.map(likePattern)), countTo],
   );
-  return { count: row.count, isFloor: row.count === countTo };
+  return { count: row.count, isFloor: row.count === countTo || after + lookedAt < head };
 }

@@ -5,27 +5,47 @@ import type { LogEntry } from '../log/entry.ts';
 export type ConfigurationGate = {
   /** Events are matched by the configuration that was in force when they got their position, or by a newer one. */
   pass(entries: readonly LogEntry[], go: () => void): void;
-  /** A version is in force: what waited for it goes on. */
-  open(version: number): void;
+  /** Another version is in force: what waited for it goes on. */
+  moved(): void;
+  /** Holds everything back until the version in force was checked; of several checks the last one counts. */
+  check(): void;
   /** Drops what waits. */
   clear(): void;
 };
 
-/** `inForce` gives the version in force; `reach` asks for a newer one, which comes by `open`. */
-export function createConfigurationGate(inForce: () => number, reach: (version: number) => void): ConfigurationGate {
+/** `inForce` gives the version that is served. */
+export function createConfigurationGate(
+  ports: { reachConfiguration(version: number): void; checkConfiguration(done: () => void): void },
+  inForce: () => number,
+): ConfigurationGate {
   let waiting: { version: number; go: () => void }[] = [];
+  let checks = 0;
+  let isChecked = true;
+
+  function letThrough(): void {
+    if (!isChecked) return;
+    const due = waiting.filter(({ version }) => version <= inForce());
+    waiting = waiting.filter(({ version }) => version > inForce());
+    for (const { go } of due) go();
+    const newest = waiting.at(-1);
+    if (newest) ports.reachConfiguration(newest.version);
+  }
 
   return {
     pass(entries, go) {
       const version = entries.at(-1)?.configuration ?? 0;
-      if (version <= inForce()) return go();
+      if (isChecked && version <= inForce()) return go();
       waiting.push({ version, go });
-      reach(version);
+      if (isChecked) ports.reachConfiguration(version);
     },
-    open(inForceNow) {
-      const due = waiting.filter(({ version }) => version <= inForceNow);
-      waiting = waiting.filter(({ version }) => version > inForceNow);
-      for (const { go } of due) go();
+    moved: letThrough,
+    check() {
+      const check = (checks += 1);
+      isChecked = false;
+      ports.checkConfiguration(() => {
+        isChecked ||= check === checks;
+        letThrough();
+      });
     },
     clear() {
       waiting = [];

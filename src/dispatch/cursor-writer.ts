@@ -65,7 +65,7 @@ export function createCursorWriter({
     const rows: CursorRow[] = [];
     for (const actor of some) {
       // The backlog of one that is passing over settled events does not belong to its place.
-      if (actor.loading || actor.passing || !serves(actor)) continue;
+      if (actor.loading || actor.isPassing(dispatched()) || !serves(actor)) continue;
       const row = rowOf(actor, dispatched(), owner);
       if (texts.get(row.endpoint_id) !== JSON.stringify(row)) rows.push(row);
     }

@@ -13,6 +13,7 @@ import { deliveryRow } from '../worker/delivery-row.ts';
 import type { ThreadPool } from '../worker/pool.ts';
 import type { Recorder } from '../worker/recorder.ts';
 import type { Turn, TurnReport } from '../worker/turn.ts';
+import type { Actor } from './actor.ts';
 import { countMatches } from './backlog.ts';
 import type { LeaseRows } from './beat-rows.ts';
 import type { CursorRow } from './cursor-writer.ts';
@@ -51,6 +52,8 @@ export type DeliveriesParts = {
   onRelay(mode: RelayMode): void;
   /** A newer configuration than the instance's own is in force. */
   onConfiguration(version: number): void;
+  /** Reads the configuration in force, whatever its version; resolves when that is what `configure` gave. */
+  checkConfiguration(): Promise<void>;
   /** Another history of the log is in force. */
   onEpoch(epoch: string): void;
   /** A lease was given back. */
@@ -77,9 +80,9 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
       },
       beat(question, done) {
         const heard = watch.heard<BeatAnswer>((told) => {
-          done(told);
-          // Only now, when the instance has compared the log.
+          // What began under the one before does not end here; and nothing begins before the instance has compared the log.
           if (told) server = told.server;
+          done(told);
         });
         answer(leases.beat(question), heard, null);
       },
@@ -104,6 +107,7 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
       },
       useEpoch: parts.onEpoch,
       reachConfiguration: parts.onConfiguration,
+      checkConfiguration: (done) => void parts.checkConfiguration().then(done),
       readPlaces: (questions, head, done) =>
         answer(loadPlaces(orm, id, questions, head), done, 'places could not be read'),
       readStandings: (ids, done) => answer(readStandings(orm, ids), done, 'changes of endpoints could not be read'),
@@ -156,16 +160,24 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
   async function recount(): Promise<void> {
     const { dispatcher } = instance;
     for (const actor of dispatcher.actors()) {
-      if (actor.loading || actor.passing || !actor.backlogIsFloor || actor.backlog >= exactTo) continue;
-      const { position } = actor.cursor(dispatcher.position);
-      const before = { backlog: actor.backlog, dispatched: dispatcher.position, beginning: actor.beginning };
-      const [count] = await countMatches(orm, [{ endpoint: actor.endpoint, after: position }], before.dispatched);
-      // Loaded again or with another filter by now: this number is of no use.
-      if (actor.beginning !== before.beginning) continue;
-      // What came and went while it was counted is in the difference.
-      actor.backlog = count!.count + (actor.backlog - before.backlog);
-      actor.backlogIsFloor = count!.isFloor;
+      const isDue = !actor.loading && actor.backlogIsFloor && actor.backlog < exactTo;
+      if (!isDue || actor.isPassing(dispatcher.position)) continue;
+      await recountOf(actor).catch((error: unknown) => {
+        if (!closed) log.warn({ reason: reasonOf(error) }, 'a backlog could not be counted; trying again');
+      });
     }
+  }
+
+  async function recountOf(actor: Actor): Promise<void> {
+    const { dispatcher } = instance;
+    const { position } = actor.cursor(dispatcher.position);
+    const before = { backlog: actor.backlog, dispatched: dispatcher.position, beginning: actor.beginning };
+    const count = await countMatches(orm, { endpoint: actor.endpoint, after: position }, before.dispatched);
+    // Loaded again or with another filter by now: this number is of no use.
+    if (actor.beginning !== before.beginning) return;
+    // What came and went while it was counted is in the difference.
+    actor.backlog = count.count + (actor.backlog - before.backlog);
+    actor.backlogIsFloor = count.isFloor;
   }
 
   instance.start();
@@ -173,11 +185,9 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
   // One at a time: while Postgres hangs they would pile up, and an end would wait for all of them.
   let recounting: Promise<void> | null = null;
   const recounter = setInterval(() => {
-    recounting ??= recount()
-      .catch((error: unknown) => log.warn({ reason: reasonOf(error) }, 'backlogs could not be counted; trying again'))
-      .finally(() => {
-        recounting = null;
-      });
+    recounting ??= recount().finally(() => {
+      recounting = null;
+    });
   }, recountEveryMs);
 
   return {

@@ -82,4 +82,6 @@ export type InstancePorts = BeatPorts &
     useEpoch(epoch: string): void;
     /** Loads the configuration in force, which is this one or newer; it comes by `configure`. */
     reachConfiguration(version: number): void;
+    /** Loads the one in force, whatever its version: a database that was put back may hold another one under the same number. */
+    checkConfiguration(done: () => void): void;
   };

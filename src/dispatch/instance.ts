@@ -72,7 +72,7 @@ export function createInstance({
       idle: left,
     },
   });
-  const gate = createConfigurationGate(() => configuration.version, ports.reachConfiguration);
+  const gate = createConfigurationGate(ports, () => configuration.version);
   const loads = createLoads(ports, () => dispatcher);
   const controls = createControls(ports, () => dispatcher);
   const cursors = createCursorWriter({
@@ -136,6 +136,11 @@ export function createInstance({
   function readPage(after: number, done: (page: readonly LogEntry[]) => void): void {
     ports.readPage(after, (page) => {
       if (!isSound) return done([]);
+      // It steps over a gap that is not known here: another history has begun, of which the next beat tells.
+      if (page.length > 0 && page[0]!.position !== pastGap(gaps, after) + 1) {
+        beats.beat();
+        return done([]);
+      }
       // An actor may read, and send, farther than the reader has come.
       knowledge.learn(page.at(-1));
       done(page);
@@ -177,7 +182,9 @@ export function createInstance({
     server = answer.server;
     isSound = true;
     gaps = answer.gaps;
-    if (epoch !== answer.epoch) adopt(answer);
+    const isOtherLog = epoch !== answer.epoch;
+    if (isOtherLog) adopt(answer);
+    if (isOtherLog || isOtherServer) gate.check();
     shards.hear(answer, { asked: question.renew, askedAt: at });
     if (answer.configuration !== configuration.version) ports.reachConfiguration(answer.configuration);
     controls.hear(
@@ -239,7 +246,7 @@ export function createInstance({
     /** Puts a configuration in force. */
     configure(next: Configuration): void {
       serve(next);
-      gate.open(next.version);
+      gate.moved();
       if (epoch !== null) beats.beat();
     },
 

@@ -2,7 +2,7 @@
 
 import { type EntityManager, IsolationLevel, type MikroORM } from '@mikro-orm/postgresql';
 import { pastGapSql } from '../log/gaps.ts';
-import { countMatches } from './backlog.ts';
+import { countNear } from './backlog.ts';
 import type { PlaceQuestion } from './loads.ts';
 import type { Place } from './place.ts';
 import { type LineRow, type StoredCursor, countedUpTo, placeOf } from './stored-place.ts';
@@ -37,7 +37,8 @@ export async function loadPlaces(
     const endpoint = byId.get(cursor.endpointId)!;
     return { endpoint, after: countedUpTo(cursor, endpoint.events) };
   });
-  const counts = await countMatches(orm, unseen, head);
+  // Of one that is far behind it is counted later: none of the others waits for that.
+  const counts = await countNear(orm, unseen, head);
   return new Map(
     cursors.map((cursor, index) => {
       const { endpointId } = cursor;

@@ -3,8 +3,8 @@
 export type Settled = {
   /** Passes a position; whether it is settled. */
   pass(position: number): boolean;
-  /** Some are yet to be passed. */
-  readonly passing: boolean;
+  /** Whether some above `position` are yet to be passed; of an event that is not for the endpoint any more nobody tells. */
+  isAhead(position: number): boolean;
   /** What follows `position` is read again. */
   stepBack(position: number): void;
   /** What is below `position` is never read again. */
@@ -17,9 +17,7 @@ export function createSettled(positions: Iterable<number>): Settled {
 
   return {
     pass: (position) => ahead.delete(position),
-    get passing() {
-      return ahead.size > 0;
-    },
+    isAhead: (reached) => [...ahead].some((position) => position > reached),
     stepBack(to) {
       ahead = new Set([...all].filter((position) => position > to));
     },

@@ -27,7 +27,7 @@ export async function readSideItems(
        join webhook_cursors c on c.endpoint_id = ?
        left join lateral (select d.attempt_count, ${waitLeft} from webhook_deliveries d
                            where d.event_id = s.event_id and d.side_item_id = s.id and d.resumes = c.resumes
-                           order by d.id desc limit 1) d on true
+                           order by d.attempt_count desc limit 1) d on true
       where s.bytes_before < ? order by s.id`,
     [endpointId, JSON.stringify(known), most.items, endpointId, most.bytes],
   );

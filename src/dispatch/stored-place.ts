@@ -73,11 +73,13 @@ export function placeOf(
   };
 }
 
-/** The newest failed attempt of each event that is not settled, as far as it counts: a resume starts the count anew. */
+/** The last failed attempt of each event that is not settled, as far as it counts: a resume starts the count anew. */
 function retriesOf(rows: readonly LineRow[], settled: ReadonlySet<number>, resumes: number): Place['retries'] {
   const counted = rows.filter((row) => row.resumes === resumes && !settled.has(row.position));
-  const newest = new Map(counted.map(({ position, attempts, waitMs }) => [position, { position, attempts, waitMs }]));
-  return [...newest.values()];
+  // Ids follow the clock of whoever made them; attempts are numbered.
+  const inOrder = counted.toSorted((one, other) => one.attempts - other.attempts);
+  const last = new Map(inOrder.map(({ position, attempts, waitMs }) => [position, { position, attempts, waitMs }]));
+  return [...last.values()];
 }
 
 function isCountedBy(cursor: StoredCursor, events: readonly string[]): boolean {

@@ -3,12 +3,9 @@
 
 import { openValkey } from './valkey.ts';
 
-const kinds = ['relay', 'configuration', 'change'] as const;
+const kinds = ['relay', 'change'] as const;
 
-/**
- * `relay`: an event was committed that has no position; `configuration`: one was put in force; `change`: of leases or of
- * what is stored of endpoints.
- */
+/** `relay`: an event was committed that has no position; `change`: of leases, the configuration, or what is stored of endpoints. */
 export type WakeKind = (typeof kinds)[number];
 
 export type Wakes = AsyncDisposable & {

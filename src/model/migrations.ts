@@ -15,6 +15,8 @@ const migrations = [
   { name: '0004-many-instances', class: ManyInstances },
 ];
 
+const tableName = 'tidings_migrations';
+
 /** Any number that nobody else locks: "tidi" in ASCII. */
 const advisoryLock = 0x74696469;
 
@@ -34,6 +36,21 @@ export async function pendingMigrations(url: string): Promise<string[]> {
   return await withMigrator(url, async (orm) => (await orm.migrator.getPending()).map(({ name }) => name));
 }
 
+/** The same by one statement on a connection that is there: of a database in use, in whose place a backup may have been put. */
+export async function missingMigrations(orm: MikroORM): Promise<string[]> {
+  const question = `select name from ${tableName}`;
+  const applied = await orm.em
+    .fork()
+    .execute<{ name: string }[]>(question)
+    .catch((error: unknown) => {
+      // No such table: it has none at all.
+      if ((error as { code?: string }).code === '42P01') return [];
+      throw error;
+    });
+  const names = new Set(applied.map(({ name }) => name));
+  return migrations.map(({ name }) => name).filter((name) => !names.has(name));
+}
+
 async function withMigrator<T>(url: string, use: (orm: MikroORM) => Promise<T>): Promise<T> {
   const orm = openOrm(
     { url, connections: 2, name: 'tidings-migrate' },
@@ -41,7 +58,7 @@ async function withMigrator<T>(url: string, use: (orm: MikroORM) => Promise<T>):
       extensions: [Migrator],
       // A migration may take longer than any query, and its lock waits meanwhile.
       driverOptions: { application_name: 'tidings-migrate', keepAlive: true },
-      migrations: { migrationsList: migrations, tableName: 'tidings_migrations', snapshot: false },
+      migrations: { migrationsList: migrations, tableName, snapshot: false },
     },
   );
   try {

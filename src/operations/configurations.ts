@@ -33,9 +33,11 @@ export type Configurations = AsyncDisposable & {
    * The one in force is older than what it had only if the database lost its tail.
    */
   reach(version: number): Promise<void>;
-  /** The same for whatever is in force, in one try. Refusal UNAVAILABLE. */
+  /** The same for whatever is in force, which may be another one of the same number in a database that was put back. */
+  check(): Promise<void>;
+  /** The same in one try. Refusal UNAVAILABLE. */
   refresh(): Promise<void>;
-  /** `refresh`, and reads the secrets again: what an instance does when a reload elsewhere is announced to it. */
+  /** `refresh`, and reads the secrets again. */
   readAgain(): Promise<void>;
   /** Puts a file that was read in force on every instance; a missing one makes this instance stand aside. Refusal UNAVAILABLE. */
   put(file: ReadFile): Promise<void>;
@@ -118,6 +120,18 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
     );
   }
 
+  /** Tries until it went well once, or is no longer due. */
+  async function loadWhile(isDue: () => boolean): Promise<void> {
+    while (isDue() && !closing.signal.aborted) {
+      try {
+        return await inTurn(load);
+      } catch (error) {
+        log.warn({ reason: reasonOf(error) }, 'the configuration in force could not be read; trying again');
+        await sleep(retryMs, undefined, { signal: closing.signal }).catch(() => {});
+      }
+    }
+  }
+
   async function put({ endpoints, missing }: ReadFile, { insists }: { insists: boolean }): Promise<void> {
     await catchUp();
     fileMissing = missing;
@@ -131,23 +145,14 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
       return await load({ again: true });
     }
     set(accepted, { endpoints, problem: null });
-    // Others read their secrets again, too.
-    if (insists || accepted.outcome === 'new') announce('configuration', accepted.placed);
+    if (accepted.outcome === 'new') announce('configuration', accepted.placed);
   }
 
   return {
     current: () => current,
     start: (initial) => inTurn(() => put(initial, { insists: false })),
-    async reach(version) {
-      while (current.version !== version && !closing.signal.aborted) {
-        try {
-          return await inTurn(load);
-        } catch (error) {
-          log.warn({ version, reason: reasonOf(error) }, 'a newer configuration could not be read; trying again');
-          await sleep(retryMs, undefined, { signal: closing.signal }).catch(() => {});
-        }
-      }
-    },
+    reach: (version) => loadWhile(() => current.version !== version),
+    check: () => loadWhile(() => true),
     refresh: () => inTurn(load),
     readAgain: () => inTurn(() => load({ again: true })),
     put: (file) => inTurn(() => put(file, { insists: true })),

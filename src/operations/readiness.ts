@@ -4,6 +4,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Readiness } from '../api/health.ts';
 import type { HotLog } from '../log/hot.ts';
 import type { ConfigurationInForce } from './configurations.ts';
+import { missingMigrations } from '../model/migrations.ts';
 import { relayLease, shardCount } from '../policy/shards.ts';
 
 const answerWithinMs = 2_000;
@@ -19,7 +20,7 @@ export type ReadinessParts = {
 
 /**
  * Valkey away is degraded, since events then flow through Postgres, and so is standing aside, since the API works and
- * others serve the endpoints, if there are any; Postgres away or draining is unavailable.
+ * others serve the endpoints, if there are any; Postgres away, a migration pending or draining is unavailable.
  */
 export function createReadiness({
   orm,
@@ -29,8 +30,9 @@ export function createReadiness({
   isDraining,
 }: ReadinessParts): () => Promise<Readiness> {
   return async () => {
+    let missing: string[] = [];
     const [postgres, valkey] = await Promise.all([
-      problemOf(async () => void (await orm.em.fork().execute('select 1'))),
+      problemOf(async () => void (missing = await missingMigrations(orm))),
       hot ? problemOf(async () => await hot.check()) : 'there is none; events flow through Postgres alone',
     ]);
     const { version, standsAside } = configuration();
@@ -41,8 +43,10 @@ export function createReadiness({
       configuration: { ...checkOf(standsAside), ok: !lacksConfiguration },
       leases: { ok: true, detail: sayHeld(held()) },
     };
+    // Without Postgres nobody knows.
+    if (postgres === null) checks.migrations = checkOf(sayMissing(missing));
     if (isDraining()) checks.draining = { ok: false, detail: 'the service is ending' };
-    const unavailable = postgres !== null || isDraining();
+    const unavailable = postgres !== null || missing.length > 0 || isDraining();
     const degraded = valkey !== null || lacksConfiguration;
     return { status: unavailable ? 'unavailable' : degraded ? 'degraded' : 'ready', checks };
   };
@@ -52,6 +56,10 @@ export function createReadiness({
 function sayHeld(held: readonly { index: number }[]): string {
   const shards = held.filter(({ index }) => index !== relayLease).length;
   return `${shards} of ${shardCount} shards${shards < held.length ? ', the relay' : ''}`;
+}
+
+function sayMissing(missing: readonly string[]): string | null {
+  return missing.length === 0 ? null : `the database lacks ${missing.join(', ')}: run "npx tidings migrate"`;
 }
 
 function checkOf(problem: string | null): { ok: boolean; detail?: string } {

@@ -24,8 +24,9 @@ export type Acceptance = StoredVersion & {
 };
 
 /**
- * Makes these endpoints the next version, in force from the log's end on, unless they are in force already, or equal an
- * older version and nobody `insists`. Run it in a transaction; it locks the log's head. Null: another version came into
+ * Makes these endpoints the next version, in force from the log's end on. Unless somebody `insists`, not when they are in force
+ * already or equal an older version: a reload that changes nothing is a version all the same, as it makes every instance
+ * read its secrets again. Run it in a transaction; it locks the log's head. Null: another version came into
  * force meanwhile, and the transaction is to be begun again.
  */
 export async function acceptConfiguration(
@@ -48,10 +49,10 @@ export async function acceptConfiguration(
     'select version::float8 as version from webhook_configurations where digest = ?',
     [digest],
   );
-  if (equal.some(({ version }) => version === head.version)) {
+  if (!insists && equal.some(({ version }) => version === head.version)) {
     return { outcome: 'same', version: head.version, digest, placed: [] };
   }
-  if (equal.length > 0 && !insists) return { outcome: 'stale', version: head.version, digest: '', placed: [] };
+  if (!insists && equal.length > 0) return { outcome: 'stale', version: head.version, digest: '', placed: [] };
 
   const before = await placedEndpoints(em);
   await placeEndpoints(em, endpoints);

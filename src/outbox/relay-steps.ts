@@ -49,7 +49,7 @@ export type RelaySteps = {
 };
 
 export function createRelaySteps(ports: RelayPorts): RelaySteps {
-  const bound = createTrailingBound();
+  let bound = createTrailingBound();
   let mode: RelayMode = 'rests';
   let woken = true;
   let busy = false;
@@ -121,6 +121,11 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
     },
     be(next) {
       if (next === mode) return;
+      if (mode === 'rests') {
+        // The database may be one of an earlier day, whose next events lie below what was numbered before.
+        bound = createTrailingBound();
+        sweptAt = -Infinity;
+      }
       mode = next;
       if (mode === 'leads') woken = true;
       if (mode === 'rests') for (const done of waiting.splice(0)) done(null);

@@ -7,7 +7,7 @@ import type { SigningKey } from '../signing/secret.ts';
 import { signatureHeaders } from '../signing/sign.ts';
 import type { Connections } from './connections.ts';
 import { errorMessage } from './error-message.ts';
-import { type Outcome, exchange } from './exchange.ts';
+import { CalledOff, type Outcome, exchange } from './exchange.ts';
 import type { Receiver, TurnEvent } from './turn.ts';
 
 export type Attempt = {
@@ -20,6 +20,8 @@ export type Attempt = {
   keys: readonly SigningKey[];
   /** Tidings' own version, for the user agent. */
   version: string;
+  /** Asked when the connection is there, just before the first byte. */
+  mayBegin(): boolean;
 };
 
 export type Answer = {
@@ -48,7 +50,7 @@ export type Clock = {
 
 const systemClock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
 
-/** Sends the event once, whatever happens; never rejects. */
+/** Sends the event once, whatever happens; rejects only with CalledOff, when it may not begin. */
 export async function deliver(connections: Connections, attempt: Attempt, clock = systemClock): Promise<Answer> {
   const createdAtMs = clock.nowMs();
   const startedAtMs = clock.monotonicMs();
@@ -57,6 +59,7 @@ export async function deliver(connections: Connections, attempt: Attempt, clock 
   const latencyMs = Math.max(0, Math.round((outcome.endedAtMs - startedAtMs) * 1000) / 1000);
   const answer = { createdAt: new Date(createdAtMs), latencyMs };
   if ('error' in outcome) {
+    if (outcome.error instanceof CalledOff) throw outcome.error;
     return {
       ...answer,
       completedAt: null,
@@ -91,7 +94,8 @@ async function send(
   try {
     const headers = requestHeaders(attempt, Math.floor(createdAtMs / 1000));
     const body = Buffer.from(event.payload);
-    return await exchange(connections.of(receiver), { headers, body, timeoutMs: receiver.timeoutMs }, monotonicMs);
+    const outgoing = { headers, body, timeoutMs: receiver.timeoutMs, mayBegin: attempt.mayBegin };
+    return await exchange(connections.of(receiver), outgoing, monotonicMs);
   } catch (error) {
     return { endedAtMs: monotonicMs(), error };
   }

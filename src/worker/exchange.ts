@@ -12,7 +12,12 @@ export type Outgoing = {
   body: Buffer;
   /** From connecting to the end of the final headers. */
   timeoutMs: number;
+  /** Asked when the connection is there, just before the first byte. */
+  mayBegin(): boolean;
 };
+
+/** Nothing was sent, as the attempt may not be made any more. */
+export class CalledOff extends Error {}
 
 export type Outcome = {
   /** When the final headers were complete, or the attempt had failed; by the monotonic clock. */
@@ -28,9 +33,9 @@ const bodyWithinMs = 1_000;
 
 /** Never rejects; resolves once the connection is free again, or closed. */
 export function exchange(connection: Connection, outgoing: Outgoing, monotonicMs: () => number): Promise<Outcome> {
-  const { headers, body, timeoutMs } = outgoing;
+  const { headers, body } = outgoing;
   return new Promise((resolve) => {
-    const handler = new Exchange(connection, timeoutMs, monotonicMs, resolve);
+    const handler = new Exchange(connection, outgoing, monotonicMs, resolve);
     connection.client.dispatch({ method: 'POST', path: connection.path, headers, body }, handler);
   });
 }
@@ -40,6 +45,7 @@ type Answered = { endedAtMs: number; status: number; retryAfter: string | string
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #connection: Connection;
   readonly #timeoutMs: number;
+  readonly #mayBegin: () => boolean;
   readonly #monotonicMs: () => number;
   readonly #resolve: (outcome: Outcome) => void;
   readonly #body: ResponseBody = createResponseBody();
@@ -51,12 +57,13 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   constructor(
     connection: Connection,
-    timeoutMs: number,
+    { timeoutMs, mayBegin }: Pick<Outgoing, 'timeoutMs' | 'mayBegin'>,
     monotonicMs: () => number,
     resolve: (outcome: Outcome) => void,
   ) {
     this.#connection = connection;
     this.#timeoutMs = timeoutMs;
+    this.#mayBegin = mayBegin;
     this.#monotonicMs = monotonicMs;
     this.#resolve = resolve;
     // undici has no deadline that counts connecting, queueing and interim answers together, and its own fire late.
@@ -65,6 +72,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
+    if (!this.#settled && !this.#mayBegin()) this.#settle(new CalledOff());
     // Aborted in here, before undici has written a byte.
     if (this.#settled) controller.abort(new Error('the attempt was over before its connection was free'));
   }

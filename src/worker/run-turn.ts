@@ -5,6 +5,7 @@ import type { SigningKey } from '../signing/secret.ts';
 import { prepareKeys } from '../signing/sign.ts';
 import type { Control } from './control.ts';
 import type { Answer, Attempt } from './deliver.ts';
+import { CalledOff } from './exchange.ts';
 import type { Recorder } from './recorder.ts';
 import { type DeliveryRow, deliveryRow } from './delivery-row.ts';
 import type { Receiver, Turn, TurnReport } from './turn.ts';
@@ -39,8 +40,13 @@ export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport>
     const { index, attempt } = step;
     const event = events[index]!;
     control.setCurrent(slot, index);
-    const answer = await parts.deliver({ receiver, event, origin, attempt, keys, version });
+    const { mayBegin } = steps;
+    const answer = await unlessCalledOff(parts.deliver({ receiver, event, origin, attempt, keys, version, mayBegin }));
     control.setCurrent(slot, null);
+    if (answer === null) {
+      steps.calledOff();
+      continue;
+    }
     const failure = steps.answered(answer);
     void record(deliveryRow({ id: newId(), turn, event, attempt, answer, failure }), failure?.gone ?? false);
   }
@@ -50,6 +56,15 @@ export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport>
     parts.onRecorded(row);
     steps.written();
     onWritten();
+  }
+}
+
+async function unlessCalledOff(attempt: Promise<Answer>): Promise<Answer | null> {
+  try {
+    return await attempt;
+  } catch (error) {
+    if (error instanceof CalledOff) return null;
+    throw error;
   }
 }
 

@@ -24,6 +24,10 @@ export type Answered = { verdict: Verdict; retryAfterMs: number | null; errorMes
 
 export type TurnSteps = {
   next(): Step;
+  /** Whether a request may begin: asked once more when its connection is there, which can take long. */
+  mayBegin(): boolean;
+  /** The connection came too late: nothing was sent. */
+  calledOff(): void;
   /** Takes the answer to what was sent; says how its row fails, or null when it is delivered. */
   answered(answer: Answered): TurnFailure | null;
   /** The row of one answer is durable. */
@@ -46,8 +50,11 @@ export function createTurnSteps(
 
   function mayGoOn(): boolean {
     if (failure || index >= turn.events.length) return false;
-    if (control.stopped(turn.slot) || !control.trusts(turn.lease)) return false;
-    return index === 0 || now() <= endAt;
+    return mayBegin() && (index === 0 || now() <= endAt);
+  }
+
+  function mayBegin(): boolean {
+    return !control.stopped(turn.slot) && control.trusts(turn.lease);
   }
 
   const attemptOf = () => (index === 0 ? turn.attemptsBefore + 1 : 1);
@@ -58,6 +65,10 @@ export function createTurnSteps(
       over ||= !mayGoOn();
       if (!over) return { do: 'send', index, attempt: attemptOf() };
       return unwritten > 0 ? { do: 'wait' } : { do: 'end', report: { settled, failure } };
+    },
+    mayBegin,
+    calledOff() {
+      over = true;
     },
     answered(answer) {
       failure = failureOf(answer, attemptOf(), turn.receiver);

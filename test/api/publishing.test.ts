@@ -45,6 +45,14 @@ test('literals in a query make the same data as variables', async () => {
   );
 });
 
+test('keys that every object has are data like any other, and nobody else gets what is under them', async () => {
+  const data = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":2}},"toString":3}';
+  const query = 'mutation ($data: JSON!) { publishWebhookEvents(events: [{ type: "a.b", data: $data }]) { payload } }';
+  const published = await door.ask(query, { data: JSON.parse(data) as object });
+  expect(published.data.publishWebhookEvents[0].payload).toContain(`"data":${data}}`);
+  expect(({} as { polluted?: number }).polluted).toBeUndefined();
+});
+
 test.each([
   ['a user type', { type: 'user.created', data: {} }],
   ['data that is no object', { type: 'a.b', data: [1] }],

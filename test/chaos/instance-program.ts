@@ -1,4 +1,4 @@
-// How to start the service with failpoints, and to arm them from outside.
+// How to start the service with failpoints, to arm them from outside, and to stall it.
 
 import { fileURLToPath } from 'node:url';
 import type { Program, RunningService } from '../support/service.ts';
@@ -19,4 +19,12 @@ export async function arm(
   { at = 1, act = 'kill' }: Partial<Omit<Arming, 'point'>> = {},
 ): Promise<unknown> {
   return await service.tell({ point, at, act } satisfies Arming);
+}
+
+/** Keeps its main thread busy for so long; its other threads go on. */
+export type Stall = { stallMs: number };
+
+/** Resolves when it begins. */
+export async function stall(service: RunningService, stallMs: number): Promise<void> {
+  await service.tell({ stallMs } satisfies Stall);
 }

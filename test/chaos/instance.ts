@@ -4,15 +4,25 @@ import { flushCompileCache } from 'node:module';
 import { startService } from '../../src/service.ts';
 import { monotonicMs } from './clock.ts';
 import { type Arming, openFailpoints } from './failpoints.ts';
+import type { Stall } from './instance-program.ts';
 import { threadBegins, threadEnds } from './thread-ends.ts';
 
 const failpoints = openFailpoints();
 
 process.on('disconnect', () => process.exit(1));
-process.on('message', (arming: Arming) => {
-  failpoints.arm(arming);
-  process.send!({ armed: arming.point });
+process.on('message', (message: Arming | Stall) => {
+  if ('point' in message) {
+    failpoints.arm(message);
+    process.send!({ armed: message.point });
+  } else {
+    process.send!({ stalls: message.stallMs }, () => stall(message.stallMs));
+  }
 });
+
+/** This thread does nothing else; the others go on. */
+function stall(forMs: number): void {
+  for (const endAt = performance.now() + forMs; performance.now() < endAt;);
+}
 
 function say(msg: string): void {
   process.stdout.write(`${JSON.stringify({ level: 'info', msg, at: monotonicMs() })}\n`);

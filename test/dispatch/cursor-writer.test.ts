@@ -209,3 +209,14 @@ test('the place of an actor that was dropped while it waited for its write is no
   writer.writes[0]!.end();
   expect([writer.writes, done]).toEqual([[], ['one', 'two']]);
 });
+
+test('what was settled and is not for the endpoint any more keeps its place from being written no longer than the log', () => {
+  const actor = actorAt('one', { cursor: 8, settled: new Set([10]) });
+  const writer = start(actor);
+  actor.takePage([], 8, noGap);
+  writer.pass(1_000);
+  expect(writer.writes).toEqual([]);
+  writer.world.dispatched = 10;
+  writer.pass(1_000);
+  expect(writer.writes[0]!.rows).toMatchObject([{ endpoint_id: 'one', position: 10 }]);
+});

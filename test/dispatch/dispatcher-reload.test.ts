@@ -68,6 +68,7 @@ function start(...endpoints: Endpoint[]) {
     shares: { fast: 4, slow: 4 },
     onRelay() {},
     onConfiguration() {},
+    checkConfiguration: () => Promise.resolve(),
     onEpoch() {},
     onRelease() {},
     log: pino({ level: 'silent' }),

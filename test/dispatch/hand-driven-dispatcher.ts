@@ -28,7 +28,7 @@ export function driveDispatcher({
   const reloading: string[] = [];
   const seen = { idle: 0 };
   let trusts: (lease: LeaseRef) => boolean = () => true;
-  let timers: { at: number; callback: () => void }[] = [];
+  const timers = new Set<{ at: number; callback: () => void }>();
   let now = 0;
 
   const dispatcher = createDispatcher({
@@ -38,10 +38,8 @@ export function driveDispatcher({
       now: () => now,
       schedule(delayMs, callback) {
         const timer = { at: now + delayMs, callback };
-        timers.push(timer);
-        return () => {
-          timers = timers.filter((other) => other !== timer);
-        };
+        timers.add(timer);
+        return () => void timers.delete(timer);
       },
       run(turn, done) {
         begun.push(turn);
@@ -118,9 +116,10 @@ export function driveDispatcher({
     pass(ms: number): void {
       const end = now + ms;
       for (;;) {
-        const next = timers.filter(({ at }) => at <= end).toSorted((one, other) => one.at - other.at)[0];
-        if (!next) break;
-        timers = timers.filter((timer) => timer !== next);
+        let next = { at: Infinity, callback: () => {} };
+        for (const timer of timers) if (timer.at < next.at) next = timer;
+        if (next.at > end) break;
+        timers.delete(next);
         now = next.at;
         next.callback();
       }

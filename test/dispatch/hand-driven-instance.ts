@@ -131,6 +131,12 @@ export function driveInstance(...endpoints: Endpoint[]) {
         );
       },
       useEpoch: (epoch) => void told.epochs.push(epoch),
+      checkConfiguration: (done) =>
+        answer(
+          'check',
+          () => {},
+          () => done(),
+        ),
       reachConfiguration: (version) => void told.configurations.push(version),
       readPlaces(questions, _head, done) {
         told.placesRead += questions.length;

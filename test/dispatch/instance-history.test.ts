@@ -234,3 +234,14 @@ test('a contradiction in which the database holds what the hot tail does is over
   world.pass(3_000);
   expect([world.told.begun, world.told.relay, world.hot.asked]).toEqual([[], 'leads', [3, 3]]);
 });
+
+test('a page that steps over a gap that is not known is not taken for what follows: the next beat is asked at once', () => {
+  const world = startAfter(2);
+  world.pass(500);
+  world.database.head = 1_000;
+  world.database.gaps = [{ first: 3, last: 1_000 }];
+  world.database.epoch = 'second';
+  world.publish('order.paid');
+  world.pass(20);
+  expect([world.told.epochs, world.instance.dispatcher.position]).toEqual([['first', 'second'], 1_001]);
+});

@@ -146,6 +146,16 @@ test.each([
   expect(retries[0]!.waitMs).toBeLessThanOrEqual(most);
 });
 
+test('of attempts whose ids were made by clocks that differ the highest number is the last one', async () => {
+  const [event] = await storeLog(orm, ['a.a']);
+  await cursorAt(0);
+  await storeAttempts(orm, [
+    { event: event!, status: 'retrying', attemptCount: 4, waitMs: 60_000 },
+    { event: event!, status: 'retrying', attemptCount: 3, waitMs: 5 },
+  ]);
+  expect((await load(1)).retries).toMatchObject([{ position: 1, attempts: 4 }]);
+});
+
 test('after a resume attempts are counted anew, and what it waited for is over', async () => {
   const [event] = await storeLog(orm, ['a.a']);
   await cursorAt(0, { resumes: 1 });

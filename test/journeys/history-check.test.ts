@@ -33,6 +33,7 @@ function goodHistory() {
       bodySha: createHash('sha256')
         .update(types[position - 1]!)
         .digest('hex'),
+      sender: null,
       signedWith: 'a secret',
       open: 1,
       status: 200,

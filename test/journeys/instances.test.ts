@@ -1,11 +1,10 @@
 // Two instances on one database and one Valkey: who serves what, and what becomes of it when one of them goes.
 
-import { hostname } from 'node:os';
-import { afterAll, beforeAll, beforeEach, expect, inject, onTestFinished, test, vi } from 'vitest';
-import { actAsAdmin } from '../support/admin.ts';
+import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
 import { startLoad } from '../support/load.ts';
+import { type Pair, nameOf, owners, served, watchPair } from '../support/pair.ts';
 import { runTidings } from '../support/run-tidings.ts';
 import type { RunningService } from '../support/service.ts';
 import { type Stage, openStage } from '../support/stage.ts';
@@ -17,11 +16,13 @@ const endpoints = Array.from({ length: 16 }, (_, index) => `endpoint-${index + 1
 const acknowledged: string[] = [];
 let crashes = 0;
 let stage: Stage;
+let pair: Pair;
 let running: RunningService[] = [];
 
 beforeAll(async () => {
   stage = await openStage({ environment: { VALKEY_URL: inject('valkeyUrl'), DELIVERY_THREADS: '1' } });
   await stage.place.configure(endpoints.map((id) => stage.endpoint(id)));
+  pair = watchPair({ stage, endpoints, acknowledged, running: () => running });
 });
 afterAll(async () => {
   for (const service of running) await service[Symbol.asyncDispose]();
@@ -32,74 +33,8 @@ beforeEach(async () => {
   reportOnFailure(stage);
 });
 
-/** Does as the admin what is done through this instance. */
-function through(service: RunningService) {
-  return actAsAdmin({ ...stage, service: () => service });
-}
-
-async function owners(service: RunningService): Promise<Record<string, string | null>> {
-  const { webhookEndpoints } = await service.ask('{ webhookEndpoints { id owner } }');
-  return Object.fromEntries(webhookEndpoints.map((one: { id: string; owner: string | null }) => [one.id, one.owner]));
-}
-
-function nameOf({ pid }: RunningService): string {
-  return `${hostname()}:${pid}`;
-}
-
-async function served(service: RunningService): Promise<string> {
-  const response = await fetch(`${service.url}/readyz`);
-  const { checks } = (await response.json()) as { checks: { leases: { detail: string } } };
-  return checks.leases.detail;
-}
-
-/** Waits until both serve their half; with the endpoints of each. */
-async function sharedOut(): Promise<{ service: RunningService; ids: string[] }[]> {
-  await eventually(
-    async () => (await Promise.all(running.map(served))).every((detail) => detail.startsWith('32 of 64 shards')),
-    { saying: 'half of the shards on each' },
-  );
-  const seen = await owners(running[0]!);
-  return running.map((service) => ({
-    service,
-    ids: Object.keys(seen).filter((id) => seen[id] === nameOf(service)),
-  }));
-}
-
-/** Publishes through an instance, a few events whenever all endpoints have accepted what there was, until it is stopped. */
-function publishSteadily(service: RunningService): () => Promise<void> {
-  let stopped = false;
-  async function publish(): Promise<void> {
-    while (!stopped) {
-      acknowledged.push(...(await through(service).publish(...Array.from({ length: 10 }, () => 'a.tick'))));
-      const sent = acknowledged.length;
-      await eventually(() => stopped || endpoints.every((id) => stage.receiver.accepted(id) >= sent));
-    }
-  }
-  const done = publish();
-  const stop = async () => {
-    stopped = true;
-    await done;
-  };
-  onTestFinished(stop);
-  return stop;
-}
-
-/** Publishes an event, and says how long after `since` the last of these endpoints got it. */
-async function reachedAll(service: RunningService, ids: readonly string[], since: number): Promise<number> {
-  const [mark] = await through(service).publish('a.mark');
-  acknowledged.push(mark!);
-  const arrivals = await eventually(
-    () => {
-      const found = ids.map((id) => stage.receiver.of(id).find(({ eventId }) => eventId === mark));
-      return found.every((entry) => entry !== undefined) ? found.map((entry) => entry.at) : null;
-    },
-    { withinMs: 20_000, saying: `the event at ${ids.join()}` },
-  );
-  return Math.max(...arrivals) - since;
-}
-
 test('each endpoint has one owner, about half of them each instance, and both say the same', async () => {
-  const shares = await sharedOut();
+  const shares = await pair.sharedOut();
   const seen = await owners(running[0]!);
   expect(Object.keys(seen)).toEqual(endpoints);
   expect(new Set(Object.values(seen))).toEqual(new Set(running.map(nameOf)));
@@ -116,7 +51,7 @@ test('each endpoint has one owner, about half of them each instance, and both sa
 });
 
 test('what is published through either arrives everywhere once and in order', async () => {
-  await sharedOut();
+  await pair.sharedOut();
   let turn = 0;
   const load = startLoad(() => running[(turn += 1) % 2]!, { batches: 10, size: 10 });
   await load.done;
@@ -125,73 +60,73 @@ test('what is published through either arrives everywhere once and in order', as
 });
 
 test('within 2 s of the end of one that was stopped the other serves all, and nothing is sent twice', async () => {
-  const [leaver, stayer] = await sharedOut();
-  const stop = publishSteadily(stayer!.service);
+  const [leaver, stayer] = await pair.sharedOut();
+  const stop = pair.publishSteadily(stayer!.service);
   const before = stage.receiver.journal.length;
   await eventually(() => stage.receiver.journal.length > before + 10 * endpoints.length);
   expect(await leaver!.service.stop()).toBe(0);
   const endedAt = performance.now();
   running = [stayer!.service];
-  expect(await reachedAll(stayer!.service, endpoints, endedAt)).toBeLessThan(2_000);
+  expect(await pair.reachedAll(stayer!.service, endpoints, endedAt)).toBeLessThan(2_000);
   expect(new Set(Object.values(await owners(stayer!.service)))).toEqual(new Set([nameOf(stayer!.service)]));
   await stop();
   expect(await stage.judge({ endpoints, acknowledged, crashes })).toEqual([]);
 });
 
 test('within 10 s of the death of one that was killed the other serves all; only what was in flight may be repeated', async () => {
-  const [stayer, victim] = await sharedOut();
-  const stop = publishSteadily(stayer!.service);
+  const [stayer, victim] = await pair.sharedOut();
+  const stop = pair.publishSteadily(stayer!.service);
   const before = stage.receiver.journal.length;
   await eventually(() => stage.receiver.journal.length > before + 10 * endpoints.length);
   await victim!.service.kill();
   const diedAt = performance.now();
   crashes += 1;
   running = [stayer!.service];
-  expect(await reachedAll(stayer!.service, endpoints, diedAt)).toBeLessThan(10_000);
+  expect(await pair.reachedAll(stayer!.service, endpoints, diedAt)).toBeLessThan(10_000);
   expect(new Set(Object.values(await owners(stayer!.service)))).toEqual(new Set([nameOf(stayer!.service)]));
   await stop();
   expect(await stage.judge({ endpoints, acknowledged, crashes })).toEqual([]);
 });
 
 test('a reload through either is in force on both', async () => {
-  await sharedOut();
+  await pair.sharedOut();
   const [one, other] = running;
   const all = endpoints.map((id) => stage.endpoint(id));
   await stage.place.configure([...all, stage.endpoint('newcomer')]);
-  expect(await through(other!).reload()).toMatchObject({ applied: true, added: ['newcomer'] });
+  expect(await pair.through(other!).reload()).toMatchObject({ applied: true, added: ['newcomer'] });
   await eventually(async () => 'newcomer' in (await owners(one!)), { saying: 'the new endpoint on the other' });
-  const ids = await through(one!).publish('a.one', 'a.two');
-  await through(one!).received('newcomer', ids);
+  const ids = await pair.through(one!).publish('a.one', 'a.two');
+  await pair.through(one!).received('newcomer', ids);
   expect(running.map(nameOf)).toContain((await owners(one!))['newcomer']);
 
   await stage.place.configure(all);
-  expect(await through(one!).reload()).toMatchObject({ applied: true, removed: ['newcomer'] });
-  const [last] = await through(other!).publish('a.three');
+  expect(await pair.through(one!).reload()).toMatchObject({ applied: true, removed: ['newcomer'] });
+  const [last] = await pair.through(other!).publish('a.three');
   await eventually(() => endpoints.every((id) => stage.receiver.of(id).at(-1)?.eventId === last));
   expect(stage.receiver.of('newcomer').length).toBe(2);
   await eventually(async () => !('newcomer' in (await owners(other!))));
 });
 
 test('a pause and a resume through the other instance reach the one that serves the endpoint', async () => {
-  const [first, second] = await sharedOut();
+  const [first, second] = await pair.sharedOut();
   for (const [{ ids }, { service: elsewhere }] of [
     [first!, second!],
     [second!, first!],
   ] as const) {
     const [id, witness] = ids as [string, string];
-    await through(elsewhere).pause(id);
+    await pair.through(elsewhere).pause(id);
     const pausedAt = performance.now();
     const came = () => stage.receiver.of(id).length;
     // As long as the pause may still be on its way, an event may pass.
     for (let quiet = 0; quiet < 10;) {
       const before = came();
-      const [event] = await through(elsewhere).publish('a.tick');
+      const [event] = await pair.through(elsewhere).publish('a.tick');
       await eventually(() => stage.receiver.of(witness).at(-1)?.eventId === event);
       quiet = came() === before ? quiet + 1 : 0;
     }
     expect((stage.receiver.of(id).at(-1)?.at ?? 0) - pausedAt).toBeLessThan(2_000);
-    for (const service of running) expect(await through(service).standing(id)).toMatchObject({ state: 'PAUSED' });
-    await through(elsewhere).resume(id);
+    for (const service of running) expect(await pair.through(service).standing(id)).toMatchObject({ state: 'PAUSED' });
+    await pair.through(elsewhere).resume(id);
     await eventually(() => stage.receiver.of(id).at(-1)?.eventId === stage.receiver.of(witness).at(-1)!.eventId);
     const line = (endpoint: string) =>
       stage.receiver
@@ -203,7 +138,7 @@ test('a pause and a resume through the other instance reach the one that serves 
 });
 
 test('a rewind through the other instance is sent again by the one that serves the endpoint', async () => {
-  const [first, second] = await sharedOut();
+  const [first, second] = await pair.sharedOut();
   for (const [{ ids }, { service: elsewhere }] of [
     [first!, second!],
     [second!, first!],
@@ -211,9 +146,9 @@ test('a rewind through the other instance is sent again by the one that serves t
     const [id] = ids;
     const again = stage.receiver.of(id!).slice(-5);
     const before = stage.receiver.of(id!).length;
-    await through(elsewhere).rewind(id!, { position: String(again[0]!.position) });
+    await pair.through(elsewhere).rewind(id!, { position: String(again[0]!.position) });
     await eventually(() => stage.receiver.of(id!).length >= before + again.length);
-    const next = await through(elsewhere).publish('a.next');
+    const next = await pair.through(elsewhere).publish('a.next');
     await eventually(() => endpoints.every((every) => stage.receiver.of(every).at(-1)?.eventId === next[0]));
     const sent = stage.receiver
       .of(id!)

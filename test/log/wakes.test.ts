@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { type WakeKind, openWakes } from '../../src/log/wakes.ts';
 import { eventually } from '../support/eventually.ts';
+import { openTcpProxy } from '../support/tcp-proxy.ts';
 import { openValkeyServer } from '../support/valkey-server.ts';
 
 /** An instance's wakes; `heard` holds what came. */
@@ -32,7 +33,7 @@ test('what one tells, all others of its installation hear, and it does not hear 
   const prefix = newPrefix();
   const [one, two, three, stranger] = [open(prefix), open(prefix), open(prefix), open(newPrefix())];
   await tellUntilHeard(one, two, 'relay');
-  await tellUntilHeard(one, three, 'configuration');
+  await tellUntilHeard(one, three, 'relay');
   await tellUntilHeard(three, one, 'change');
   await tellUntilHeard(three, two, 'change');
   expect(new Set(one.heard)).toEqual(new Set(['change']));
@@ -67,14 +68,33 @@ test('while Valkey is away telling does nothing and fails nothing, and after its
   await tellUntilHeard(two, one, 'relay');
 });
 
+test('one whose connection the network forgot while nobody told anything hears again within seconds, by another', async () => {
+  await using proxy = await openTcpProxy(inject('valkeyUrl'));
+  const prefix = newPrefix();
+  const [one, two] = [open(prefix), open(prefix, { url: proxy.url })];
+  await tellUntilHeard(one, two, 'change');
+  proxy.blackhole(true);
+  await eventually(() => {
+    one.tell('relay');
+    return proxy.forgotten() > 0;
+  });
+  proxy.blackhole(false);
+  const connections = proxy.open();
+  // It has nothing on its way, so only that it looks by itself can show it.
+  await tellUntilHeard(one, two, 'change');
+  expect(proxy.open()).toBeGreaterThan(connections);
+  await tellUntilHeard(two, one, 'relay');
+});
+
 test('closed, it tells nothing and hears nothing', async () => {
   const prefix = newPrefix();
   const [one, two, three] = [open(prefix), open(prefix), open(prefix)];
   await tellUntilHeard(one, two, 'relay');
   await tellUntilHeard(one, three, 'relay');
   await two[Symbol.asyncDispose]();
+  const before = two.heard.length;
   two.tell('change');
-  await tellUntilHeard(one, three, 'configuration');
-  expect(two.heard).not.toContain('configuration');
+  await tellUntilHeard(one, three, 'relay');
+  expect(two.heard).toHaveLength(before);
   expect(three.heard).not.toContain('change');
 });

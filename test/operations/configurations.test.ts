@@ -168,17 +168,25 @@ test('an instance that stands aside for a secret tries again when a newer versio
   expect(two.told).toEqual([`version 2: aside, ${missingSecret}`, 'version 3: crm']);
 });
 
-test('secrets are read again at a reload without a change, and by the others when it is announced to them', async () => {
+test('a reload without a change is a version, for which every instance reads its secrets again', async () => {
   const [one, two] = [await start(file(named('crm'))), await start(file(named('crm')))];
   for (const { next } of [one, two]) next.secret = () => 'the rotated value';
   one.next.found = file(named('crm', { secrets: ['the rotated value'] }));
   expect(await one.reload(reload)).toMatchObject({ changed: ['crm'] });
-  expect(one.told).toEqual(['version 1: crm', 'announced configuration']);
-  await two.configurations.readAgain();
-  expect(two.told).toEqual(['version 1: crm']);
+  expect(one.told).toEqual(['version 2: crm', 'announced configuration']);
+  await two.configurations.reach(2);
+  expect(two.told).toEqual(['version 2: crm']);
   expect(two.inForce()).toEqual([named('crm', { secrets: ['the rotated value'] })]);
-  await two.configurations.readAgain();
-  expect(two.told).toHaveLength(1);
+});
+
+test('secrets that changed are read again when asked to, and what did not change is told to nobody', async () => {
+  const one = await start(file(named('crm')));
+  one.next.secret = () => 'the rotated value';
+  await one.configurations.readAgain();
+  expect(one.told).toEqual(['version 1: crm']);
+  expect(one.inForce()).toEqual([named('crm', { secrets: ['the rotated value'] })]);
+  await one.configurations.readAgain();
+  expect(one.told).toHaveLength(1);
 });
 
 test('a reload compares with what is in force everywhere, not with what this instance had last', async () => {
@@ -229,6 +237,22 @@ test('a database that was restored to an older version is followed there', async
   );
   await one.configurations.refresh();
   expect(one.told.at(-1)).toBe('version 1: crm');
+});
+
+test('another configuration under the number of the one that is known is found by a check, and by no other means', async () => {
+  const [one, two] = [await start(file(named('crm'))), await start(file(named('crm')))];
+  one.next.found = file(named('lost'));
+  await one.reload(reload);
+  await orm.em.fork().execute(
+    `delete from webhook_configurations where version = 2;
+     update webhook_log_head set configuration = 1`,
+  );
+  two.next.found = file(named('new'));
+  await two.reload(reload);
+  await one.configurations.reach(2);
+  expect(one.told.at(-1)).toBe('announced configuration crm+lost');
+  await one.configurations.check();
+  expect(one.told.at(-1)).toBe('version 2: new');
 });
 
 test('events are numbered under the version in force, and those before a reload under the one before', async () => {

@@ -17,7 +17,11 @@ const rest = {
   configuration: (): Standing => ({ version: 1, standsAside: null }),
   isDraining: () => false,
 };
-const always = { configuration: { ok: true }, leases: { ok: true, detail: '22 of 64 shards' } };
+const always = {
+  migrations: { ok: true },
+  configuration: { ok: true },
+  leases: { ok: true, detail: '22 of 64 shards' },
+};
 
 async function open(url?: string) {
   const database = await openDatabase();
@@ -77,6 +81,24 @@ test('one that stands aside is degraded and says why, and without any configurat
   });
 });
 
+test.each([
+  [
+    'from before the last migration',
+    `delete from tidings_migrations where name = '0004-many-instances'`,
+    /^the database lacks 0004-many-instances: run/,
+  ],
+  ['without any table', 'drop schema public cascade', /^the database lacks 0001-first-tables, 0002-/],
+])('under a backup %s it is unavailable, and says what is missing and what to do', async (_, putBack, detail) => {
+  const { orm } = await open();
+  const ask = createReadiness({ ...rest, orm });
+  expect((await ask()).status).toBe('ready');
+  await orm.em.fork().execute(putBack);
+  expect(await ask()).toMatchObject({
+    status: 'unavailable',
+    checks: { postgres: { ok: true }, migrations: { ok: false, detail: expect.stringMatching(detail) } },
+  });
+});
+
 test('a Postgres that refuses connections is unavailable, and its host and user are not told', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -88,6 +110,7 @@ test('a Postgres that refuses connections is unavailable, and its host and user 
     status: 'unavailable',
     checks: { postgres: { ok: false, detail: 'ECONNREFUSED' } },
   });
+  expect(readiness.checks).not.toHaveProperty('migrations');
   expect(JSON.stringify(readiness)).not.toMatch(/somebody|hidden|127\.0\.0\.1/);
 });
 

@@ -207,3 +207,15 @@ test('stopped while nothing is under way it is over at once', () => {
   relay.stop(() => (over = true));
   expect(over).toBe(true);
 });
+
+test('after a rest it looks below all that it numbered before: the database may be one of an earlier day', () => {
+  const { relay, batches, pass, answer } = startLeading();
+  relay.wake();
+  answer(batch(1, 9, { seq: 900 }));
+  answer();
+  pass(70_000);
+  answer();
+  relay.be('rests');
+  relay.be('leads');
+  expect(batches.map(({ above }) => above)).toEqual([0]);
+});

@@ -10,6 +10,7 @@ import type { World } from './world.ts';
 export function checkHistory(world: World): void {
   checkLog(world);
   checkSettled(world);
+  checkSideItems(world);
   checkRecords(world);
   checkOrder(world);
 }
@@ -82,6 +83,14 @@ function* linePlaces({ postgres: { tables }, history, endpoints }: World) {
         isForgotten || !isAlwaysFor(tables, endpoint, entry) || rows.some(({ eventId }) => eventId === entry.id);
       yield { endpoint, entry, rows, isSettled };
     }
+  }
+}
+
+/** A test or a replay, too, is settled once, but for what excuses more. */
+function checkSideItems({ postgres: { tables }, history }: World): void {
+  const settled = tables.rows.filter(({ item, status }) => item !== null && status !== 'retrying');
+  for (const rows of Map.groupBy(settled, ({ item }) => item).values()) {
+    checkRepeats(rows, history.excuses, history.restoredAt.length > 0);
   }
 }
 

@@ -59,13 +59,13 @@ function checkReplay(first: Outcome, second: Outcome): void {
   if (first.hash !== second.hash) throw new Error(`a second run went another way: ${first.hash} and ${second.hash}`);
 }
 
-/** In lines, as people read it. */
-export function describeFound({ schedule, violation, shrunk, path }: Found, seed: number): string {
-  const { seed: chance, processes, endpoints, steps } = shrunk;
+/** In lines, as people read it; `only` names the kinds that it was found among, if not all. */
+export function describeFound({ schedule, violation, shrunk, path }: Found, seed: number, only?: string): string {
+  const { seed: chance, processes, endpoints, leaseTtlMs, steps } = shrunk;
   return [
     `Schedule ${schedule}: ${violation}`,
-    `Shrunk to ${steps.length} steps, with ${processes} processes, ${endpoints} endpoints and chance ${chance}:`,
+    `Shrunk to ${steps.length} steps, with ${processes} processes, ${endpoints} endpoints, leases of ${leaseTtlMs} ms and chance ${chance}:`,
     ...steps.map((step) => `  at ${step.at} ms: ${step.do} (who ${step.who}, ms ${step.ms})`),
-    `Again: npm run test:simulation -- --seed ${seed} --path ${path}`,
+    `Again: npm run test:simulation -- --seed ${seed} --path ${path}${only === undefined ? '' : ` --kinds '${only}'`}`,
   ].join('\n');
 }

@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Exploration, describeFound, explore } from './explore.ts';
 import { runHours } from './hours.ts';
-import { kinds as allKinds } from './schedule.ts';
+import { type Kind, kinds as allKinds } from './schedule.ts';
 
 const { values } = parseArgs({
   options: {
@@ -21,7 +21,7 @@ const { values } = parseArgs({
   },
 });
 const mostShrinks = Number(values.shrinks);
-const kinds = allKinds.filter((kind) => values.kinds === undefined || values.kinds.split(',').includes(kind));
+const kinds = values.kinds === undefined ? allKinds : values.kinds.split(',').map(toKind);
 const seed = Number(values.seed ?? Date.now() % 2 ** 31);
 
 if (process.send) {
@@ -34,6 +34,12 @@ if (process.send) {
   await main();
 }
 
+function toKind(name: string): Kind {
+  const found = allKinds.find((kind) => kind === name);
+  if (!found) throw new Error(`there is no kind ${name}; there are: ${allKinds.join(', ')}`);
+  return found;
+}
+
 async function main(): Promise<void> {
   const startedAt = performance.now();
   const workers = values.path === undefined ? Number(values.workers) : 1;
@@ -43,7 +49,8 @@ async function main(): Promise<void> {
       ? [explore({ schedules, seed, path: values.path, mostShrinks, kinds })]
       : await Promise.all(Array.from({ length: workers }, (_, index) => inProcess(schedules / workers, seed + index)));
   const found = explorations.filter((exploration) => exploration.found !== null);
-  for (const exploration of found) console.log(`${describeFound(exploration.found!, exploration.seed)}\n`);
+  for (const exploration of found)
+    console.log(`${describeFound(exploration.found!, exploration.seed, values.kinds)}\n`);
   const count = explorations.reduce((sum, exploration) => sum + exploration.schedules, 0);
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   console.log(`schedules ${count}, each run twice; seconds ${seconds}; violations ${found.length}; seed ${seed}`);

@@ -11,7 +11,10 @@ const root = join(import.meta.dirname, '../..');
 /** A copy of what the simulation runs, in which bugs may be planted one after another. */
 export type Field = AsyncDisposable & {
   /** Runs the simulation with the bug, up to `schedules`; gives what it prints, and whether it found something. */
-  run(bug: PlantedBug, options: { schedules: number; seed: number }): Promise<{ found: boolean; output: string }>;
+  run(
+    bug: PlantedBug,
+    options: { schedules: number; seed: number; path?: string },
+  ): Promise<{ found: boolean; output: string }>;
 };
 
 export async function openField(): Promise<Field> {
@@ -25,7 +28,7 @@ export async function openField(): Promise<Field> {
   await symlink(join(root, 'node_modules'), join(field, 'node_modules'));
 
   return {
-    async run({ name, edits, kinds }, { schedules, seed }) {
+    async run({ name, edits, kinds }, { schedules, seed, path }) {
       const files = [...new Set(edits.map(({ file }) => file))];
       const before = new Map<string, string>();
       for (const file of files) before.set(file, await readFile(join(field, file), 'utf8'));
@@ -51,6 +54,7 @@ export async function openField(): Promise<Field> {
           '--shrinks',
           '200',
           ...(kinds ? ['--kinds', kinds.join()] : []),
+          ...(path === undefined ? [] : ['--path', path]),
         ]);
       } finally {
         for (const [file, text] of before) await writeFile(join(field, file), text);
@@ -71,6 +75,7 @@ async function runSimulation(field: string, options: string[]): Promise<{ found:
     child.once('error', reject);
     child.once('close', resolve);
   });
-  // Only what the simulation says counts: a copy that does not even start has found nothing.
-  return { found: code === 1 && output.includes('Shrunk to'), output };
+  // Only what the simulation says counts: a copy that does not start, or breaks on its bug, has found nothing.
+  const broke = /^ {4}at /m.test(output);
+  return { found: code === 1 && output.includes('Shrunk to') && !broke, output };
 }

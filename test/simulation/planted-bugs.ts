@@ -18,7 +18,14 @@ const one = (name: string, file: string, find: string, replace: string): Planted
 export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a thread sends without a look at its lease',
-    edits: [{ file: 'src/worker/turn-steps.ts', find: ' || !control.trusts(turn.lease)', replace: '' }],
+    edits: [{ file: 'src/worker/turn-steps.ts', find: ' && control.trusts(turn.lease)', replace: '' }],
+    kinds: ['stop', 'receiver is slow'],
+  },
+  {
+    name: 'a request whose connection took long begins without another look at its lease',
+    edits: [
+      { file: 'test/simulation/threads.ts', find: 'if (!steps.mayBegin()) {', replace: 'if (thread.hangsUntil < 0) {' },
+    ],
     kinds: ['stop', 'receiver is slow'],
   },
   one(
@@ -117,9 +124,38 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (version <= inForce() + 1) return go();',
   ),
   one(
+    'a test that is meant for one endpoint is sent to others',
+    'src/dispatch/actor.ts',
+    'if (entry.addressedTo === null && this.matches(entry.type)) {',
+    'if (this.matches(entry.type)) {',
+  ),
+  one(
+    'a test or replay that was sent is sent again',
+    'src/dispatch/actor.ts',
+    'else if (report.settled > 0) this.side.remove(choice.item);',
+    '',
+  ),
+  one(
+    'a changed configuration waits for the end of the turn',
+    'src/dispatch/dispatcher.ts',
+    'routes.clear();\n      interrupt(actor);',
+    'routes.clear();',
+  ),
+  {
+    name: 'a configuration that the database lost is served on',
+    edits: [
+      {
+        file: 'src/dispatch/instance.ts',
+        find: 'if (isOtherLog || isOtherServer) gate.check();',
+        replace: '',
+      },
+    ],
+    kinds: ['reload', 'postgres is restored'],
+  },
+  one(
     'a new history of the log is ignored',
     'src/dispatch/instance.ts',
-    'if (epoch !== answer.epoch) adopt(answer);',
+    'if (isOtherLog) adopt(answer);',
     'if (epoch === null) adopt(answer);',
   ),
   one(

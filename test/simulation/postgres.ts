@@ -1,6 +1,5 @@
 // The simulated Postgres as a process reaches it: statements take time, fail, are applied though they failed, or late.
 
-import { placeEndpoints } from './place-endpoints.ts';
 import { type Tables, copyTables } from './tables.ts';
 import type { Time } from './time.ts';
 
@@ -76,11 +75,9 @@ export function createPostgres({ time, chance, tables: first }: { time: Time; ch
       clockAhead += ms;
     },
     copy: (): Tables => copyTables(tables),
-    /** Starts again on an older state, into which the present configuration is put at once. */
+    /** Starts again on an older state. */
     restore(backup: Tables, ms: number): void {
-      const { configurations } = tables;
-      tables = { ...copyTables(backup), configurations };
-      placeEndpoints(tables, configurations.at(-1)!.endpoints);
+      tables = copyTables(backup);
       server += 1;
       downUntil = time.now() + ms;
     },

@@ -35,8 +35,8 @@ export function createProcess({ time, id, number }: { time: Time; id: string; nu
     },
     /** Its monotonic clock. */
     now,
-    /** Its wall clock. */
-    wall: time.now,
+    /** Its wall clock, which is nobody else's. */
+    wall: () => time.now() + number * 3_600_000,
     /** Calls back when its own clock has gone on by as much. */
     after(delayMs: number, callback: () => void): () => void {
       const due = now() + delayMs;

@@ -35,6 +35,8 @@ export function createReceivers({ time, chance }: { time: Time; chance(): number
   const gone = new Set<string>();
 
   return {
+    /** Until a connection is there: mostly one is kept. */
+    connectMs: (endpoint: string): number => ((slow.get(endpoint) ?? 0) > time.now() ? chance() * 5_000 : chance()),
     react(endpoint: string, timeoutMs: number): Reaction {
       const trouble = failing.get(endpoint);
       const afterMs = 1 + chance() * ((slow.get(endpoint) ?? 0) > time.now() ? timeoutMs * 1.2 : 30);

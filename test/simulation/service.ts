@@ -36,9 +36,8 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
   const threads = createThreads({ ...parts, process });
   let key = '';
   let hotReady = false;
-  let configuring = false;
-  let version = 0;
-  let wanted = 0;
+  let inForce: tables.StoredConfiguration | null = null;
+  const loads: ((isRead: boolean) => void)[] = [];
   let isStopped = false;
   let isBeating = false;
   /** The database server of the last beat: what any other has was not compared yet. */
@@ -100,6 +99,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
         key = epoch;
       },
       reachConfiguration: reach,
+      checkConfiguration: check,
       readPlaces(questions, head, done) {
         ask((stored) => {
           const places = tables.readPlaces(stored, id, questions, { head, clock: postgres.clock() });
@@ -157,30 +157,49 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
     hotReady = true;
   }
 
-  /** Loads the configuration in force; one at a time. */
-  function reach(asked: number): void {
-    wanted = Math.max(wanted, asked);
-    if (configuring || isStopped) return;
-    configuring = true;
+  /** Loads the configuration in force unless it is this version. */
+  function reach(version: number): void {
+    if (inForce?.version === version) return;
+    load((isRead) => {
+      if (!isRead) process.after(configureAgainMs, () => reach(version));
+    });
+  }
+
+  function check(done: () => void): void {
+    load((isRead) => {
+      if (isRead) done();
+      else process.after(configureAgainMs, () => check(done));
+    });
+  }
+
+  /** One at a time: what was read first must not come into force last. */
+  function load(done: (isRead: boolean) => void): void {
+    loads.push(done);
+    if (loads.length === 1) loadNext();
+  }
+
+  function loadNext(): void {
     ask(
       (stored) => stored.configurations.at(-1)!,
       (found) => {
-        configuring = false;
-        if (found) {
-          const { version: next, endpoints, standsAside } = found;
-          if (next > version) {
-            version = next;
-            watch.configured(process, next);
-            instance.configure({
-              version: next,
-              endpoints,
-              standsAside: standsAside.includes(number) ? 'a secret is missing' : null,
-            });
-          }
-        }
-        if (version < wanted) process.after(configureAgainMs, () => reach(wanted));
+        if (isStopped) return;
+        if (found && found !== inForce) configure(found);
+        loads[0]!(found !== null);
+        loads.shift();
+        if (loads.length > 0) loadNext();
       },
     );
+  }
+
+  function configure(found: tables.StoredConfiguration): void {
+    inForce = found;
+    const { version, endpoints, standsAside } = found;
+    watch.configured(process, version);
+    instance.configure({
+      version,
+      endpoints,
+      standsAside: standsAside.includes(number) ? 'a secret is missing' : null,
+    });
   }
 
   function stop(): void {

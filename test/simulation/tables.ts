@@ -153,12 +153,17 @@ export function releaseLease(tables: Tables, id: string, { index, epoch }: Lease
   return true;
 }
 
+const headroom = 5;
+
 export function beginEpoch(tables: Tables, { from, past }: { from: string; past: number }, next: string): void {
-  if (tables.epoch !== from) return;
+  if (tables.epoch !== from && tables.head >= past) return;
   tables.epoch = next;
-  if (past <= tables.head) return;
-  tables.gaps = [...tables.gaps, { first: tables.head + 1, last: past }];
-  tables.head = past;
+  const { head } = tables;
+  tables.head = Math.max(head, past) + headroom;
+  const grown = tables.gaps.some(({ last }) => last === head);
+  tables.gaps = grown
+    ? tables.gaps.map((gap) => (gap.last === head ? { ...gap, last: tables.head } : gap))
+    : [...tables.gaps, { first: head + 1, last: tables.head }];
 }
 
 /** Whoever reads a place is its owner from then on, and the only one who writes it. */
@@ -235,10 +240,10 @@ export function writeCursors(tables: Tables, rows: readonly CursorRow[]): Set<st
 
 const pageEvents = 7;
 
-/** Consecutive events, none when the first is not there. */
+/** Consecutive events, none when the first is not there; a gap before them is stepped over. */
 export function readPage(tables: Tables, after: number): LogEntry[] {
   const page: LogEntry[] = [];
-  for (let position = after + 1; page.length < pageEvents; position += 1) {
+  for (let position = pastGap(tables.gaps, after) + 1; page.length < pageEvents; position += 1) {
     const entry = tables.log[position];
     if (!entry) break;
     page.push(entry);
@@ -257,7 +262,8 @@ export function readSide(
   return unknown.slice(0, Math.min(1, most.items)).flatMap(({ id, eventId, origin }) => {
     const entry = tables.log.find((other) => other?.id === eventId);
     if (!entry || resumes === undefined) return [];
-    const last = tables.rows.findLast((row) => row.item === id && row.resumes === resumes);
+    const made = tables.rows.filter((row) => row.item === id && row.resumes === resumes);
+    const last = made.toSorted((one, other) => one.attempt - other.attempt).at(-1);
     const { type, payload, position } = entry;
     const event = { id: eventId, type, payload, position, previous: null };
     return [{ id, origin, attempts: last?.attempt ?? 0, waitMs: last ? waitLeft(last, clock) : 0, event }];

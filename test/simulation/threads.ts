@@ -91,12 +91,22 @@ export function createThreads(parts: ThreadsParts) {
         });
       } else if (step.do === 'send') {
         running.current = step.index;
-        watch.decided(process, turn, step.index);
-        // The thread may be stopped between its look at the lease and the first byte.
-        hear(thread, chance() * 2, () => {
-          if (!isLost) send(step.index, step.attempt);
-        });
+        hear(thread, receivers.connectMs(turn.receiver.id), () => connected(step.index, step.attempt));
       }
+    }
+
+    function connected(index: number, attempt: number): void {
+      if (isLost) return;
+      if (!steps.mayBegin()) {
+        running.current = null;
+        steps.calledOff();
+        return go();
+      }
+      watch.decided(process, turn, index);
+      // The thread may be stopped between its look at the lease and the first byte.
+      hear(thread, chance() * 2, () => {
+        if (!isLost) send(index, attempt);
+      });
     }
 
     function send(index: number, attempt: number): void {

@@ -21,6 +21,8 @@ export type Knowledge = {
   /** The farthest position that it has sent. */
   position: number;
   version: number;
+  /** How many restores there had been when its configuration was read. */
+  versionOf: number;
   threadDied: boolean;
   /** When a thread died with a turn of an endpoint. */
   lostAt: Map<string, number>;
@@ -28,3 +30,11 @@ export type Knowledge = {
   /** When the places of endpoints were last read for it. */
   loadedAt: Map<string, number>;
 };
+
+export function knowNothing(restores: number): Knowledge {
+  return {
+    ...{ restores, position: 0, version: 0, versionOf: restores, threadDied: false, sleptSinceBeat: false },
+    lostAt: new Map(),
+    loadedAt: new Map(),
+  };
+}

@@ -8,7 +8,7 @@ import type { Place } from '../../src/dispatch/place.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { Turn, TurnEvent, TurnFailure } from '../../src/worker/turn.ts';
 import type { History } from './history.ts';
-import { type Knowledge, type Line, Violation } from './violation.ts';
+import { type Knowledge, type Line, Violation, knowNothing } from './violation.ts';
 import type { Postgres } from './postgres.ts';
 import type { Process } from './process.ts';
 import type { Reaction, Request } from './receivers.ts';
@@ -34,18 +34,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
 
   function know({ id }: Process): Knowledge {
     let known = knowledge.get(id);
-    if (!known) {
-      known = {
-        restores,
-        position: 0,
-        version: 0,
-        threadDied: false,
-        lostAt: new Map(),
-        sleptSinceBeat: false,
-        loadedAt: new Map(),
-      };
-      knowledge.set(id, known);
-    }
+    if (!known) knowledge.set(id, (known = knowNothing(restores)));
     return known;
   }
 
@@ -84,6 +73,16 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     }
   }
 
+  /** A changed configuration is in force before the next request. */
+  function checkConfiguration(process: Process, { receiver: { id, url } }: Turn): void {
+    const { version, versionOf } = know(process);
+    const served = postgres().tables.configurations.find((one) => one.version === version);
+    if (versionOf !== restores || !served) return;
+    const endpoint = served.endpoints.find((one) => one.id === id);
+    if (endpoint?.url !== url)
+      fail(`${process.id} sends to ${id} at ${url}, not by the configuration ${version} that it has`);
+  }
+
   function checkLine(process: Process, turn: Turn, index: number): void {
     const { position, type, id } = turn.events[index]!;
     const endpoint = turn.receiver.id;
@@ -93,6 +92,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       if (isInformed(process)) fail(`${name}, an event that is not in the log`);
       return;
     }
+    if (entry.addressedTo !== null) fail(`${name}, which is another one’s test`);
     if (entry.configuration > know(process).version) fail(`${name} by an older configuration than the event’s`);
     const versions = postgres().tables.configurations.filter(({ version }) => version >= entry.configuration);
     const isWanted = versions.some(({ endpoints }) => endpoints.some((one) => one.id === endpoint && isFor(one, type)));
@@ -129,6 +129,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       if ((known.lostAt.get(endpoint) ?? -1) > known.loadedAt.get(endpoint)!) {
         fail(`${process.id} sends ${position} to ${endpoint} from memory, after a turn was lost`);
       }
+      checkConfiguration(process, turn);
       if (holds(process, turn.lease) && turn.origin === 'line') checkLine(process, turn, index);
       known.position = Math.max(known.position, position);
     },
@@ -267,8 +268,9 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
 
     configured(process: Process, version: number): void {
       const known = know(process);
-      if (version < known.version) fail(`${process.id} goes back to the configuration ${version}`);
-      known.version = version;
+      const isOfThisHistory = known.versionOf === restores;
+      if (version < known.version && isOfThisHistory) fail(`${process.id} goes back to the configuration ${version}`);
+      Object.assign(known, { version, versionOf: restores });
     },
 
     /** Generations above `last` are given again. */

@@ -28,6 +28,7 @@ export function attemptAt(url: string, receiver: Partial<Receiver> = {}, payload
     attempt: 1,
     keys: prepareKeys(receiver.secrets ?? [secret]),
     version: '1.2.3',
+    mayBegin: () => true,
   };
 }
 

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { type IncomingHttpHeaders, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
+import { senderHeader } from '../chaos/sender.ts';
 
 export type JournalEntry = {
   /** First segment of the request's path. */
@@ -17,6 +18,8 @@ export type JournalEntry = {
   previous: number | null;
   attempt: number;
   bodySha: string;
+  /** The instance that sent it, where it says which. */
+  sender: string | null;
   /** Name of the secret that its signature verifies with by the standardwebhooks package; null for none. */
   signedWith: string | null;
   /** Requests to this endpoint that were open when this one was whole, itself included. */
@@ -71,6 +74,7 @@ export async function openJournalReceiver(secrets: Record<string, string>): Prom
       previous: headers['x-webhook-previous'] === undefined ? null : Number(headers['x-webhook-previous']),
       attempt: Number(headers['x-webhook-attempt']),
       bodySha: createHash('sha256').update(body).digest('hex'),
+      sender: (headers[senderHeader] as string | undefined) ?? null,
       signedWith: verifiers.find(({ webhook }) => verifies(webhook, body, headers))?.name ?? null,
       open: open.get(endpoint)!,
       status: null,

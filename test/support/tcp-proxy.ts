@@ -12,6 +12,8 @@ export type TcpProxy = AsyncDisposable & {
   latencyMs: number;
   /** Connections that stand. */
   open(): number;
+  /** Connections that lost bytes in a blackhole, those that were closed since included. */
+  forgotten(): number;
   /**
    * While it is on, every byte is swallowed. A connection that lost some is dead from then on, and neither side is told:
    * so it is after a router forgot it.
@@ -120,6 +122,7 @@ export async function openTcpProxy(target: string): Promise<TcpProxy> {
     url: url.href,
     latencyMs: 0,
     open: () => pairs.size,
+    forgotten: () => [...pairs].filter(({ dead }) => dead).length,
     aim(next) {
       ({ hostname, port } = new URL(next));
     },

@@ -1,6 +1,8 @@
+import type { LookupAddress } from 'node:dns';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { type Answer, deliver } from '../../src/worker/deliver.ts';
+import { CalledOff } from '../../src/worker/exchange.ts';
 import { attemptAt, openConnections } from '../support/attempt.ts';
 import { type Reply, openReceiver } from '../support/receiver.ts';
 
@@ -149,4 +151,19 @@ test('an endpoint without a key is never sent an unsigned request', async () => 
   const answer = await deliver(connections, { ...attemptAt(endpoint.url), keys: [] });
   expect(answer.verdict).toBe('failed');
   expect(endpoint.connections()).toBe(0);
+});
+
+test('an attempt that may not begin any more when its connection is there is called off: not a byte of it is sent', async () => {
+  await using endpoint = await openReceiver();
+  const found = Promise.withResolvers<LookupAddress[]>();
+  await using connections = openConnections({ resolve: () => found.promise });
+  let mayBegin = true;
+  const url = `http://receiver.example.com:${endpoint.port}/hook`;
+  const attempt = deliver(connections, { ...attemptAt(url), mayBegin: () => mayBegin });
+  mayBegin = false;
+  found.resolve([{ address: '127.0.0.1', family: 4 }]);
+  await expect(attempt).rejects.toThrow(CalledOff);
+  expect(endpoint.received).toEqual([]);
+  expect(await deliver(connections, attemptAt(url))).toMatchObject({ verdict: 'delivered' });
+  expect(endpoint.received).toHaveLength(1);
 });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Answer, Attempt } from '../../src/worker/deliver.ts';
 import type { Control } from '../../src/worker/control.ts';
+import { CalledOff } from '../../src/worker/exchange.ts';
 import { runTurn } from '../../src/worker/run-turn.ts';
 import type { Turn } from '../../src/worker/turn.ts';
 import { eventually } from '../support/eventually.ts';
@@ -190,4 +191,29 @@ test('between requests it says that none is on the wire', async () => {
   const { report, control } = start(turn, () => answerOf(200));
   await report;
   expect(control.current(7)).toBeNull();
+});
+
+test('an attempt that was called off has no row and ends the turn', async () => {
+  const turn = makeTurn(3);
+  const { report, control, attempts, durable } = start(turn, (index) => {
+    if (index === 1) throw new CalledOff();
+    return answerOf(200);
+  });
+  expect(await report).toEqual({ settled: 1, failure: null });
+  expect([attempts.length, durable.length, control.current(turn.slot)]).toEqual([2, 1, null]);
+});
+
+test('whether an attempt may begin is asked of its lease and of the word that stops its turn', async () => {
+  const turn = makeTurn(1);
+  const answered = Promise.withResolvers<Answer>();
+  const { report, control, attempts } = start(turn, () => answered.promise);
+  const { mayBegin } = attempts[0]!;
+  expect(mayBegin()).toBe(true);
+  control.stop(turn.slot);
+  expect(mayBegin()).toBe(false);
+  control.begin(turn.slot);
+  control.trust({ ...aLease, epoch: aLease.epoch + 1 }, 60_000);
+  expect(mayBegin()).toBe(false);
+  answered.resolve(answerOf(200));
+  await report;
 });

@@ -1,0 +1,44 @@
+// Looks at the start whether Postgres keeps through a loss of power what it has acknowledged.
+
+import type { MikroORM } from '@mikro-orm/postgresql';
+
+/** As `pg_settings` has them; `source` says which of the places that set a value has set this one. */
+type DatabaseSetting = { name: string; setting: string; source: string };
+
+const names = ['fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names'];
+
+/** Sentences for the log, one for each setting by which acknowledged events can be lost; none of them stops a start. */
+export async function durabilityWarnings(orm: MikroORM): Promise<string[]> {
+  const listed = names.map((name) => `'${name}'`).join();
+  return warningsOf(
+    // On a connection as those that record events: a role and a database may have values of their own.
+    await orm.em
+      .fork()
+      .execute<DatabaseSetting[]>(
+        `select name, setting, source from pg_settings where name in (${listed}) order by name`,
+      ),
+  );
+}
+
+export function warningsOf(settings: readonly DatabaseSetting[]): string[] {
+  const hasStandby = settings.some(({ name, setting }) => name === 'synchronous_standby_names' && setting !== '');
+  return settings.flatMap(({ name, setting, source }) => {
+    const cost = costOf(name, setting, hasStandby);
+    return cost === null ? [] : `Postgres has ${name} = ${setting} (set by: ${source}): ${cost}`;
+  });
+}
+
+function costOf(name: string, setting: string, hasStandby: boolean): string | null {
+  if (name === 'synchronous_commit' && setting === 'off') {
+    return 'events that were acknowledged are lost with the power, or when Postgres is killed; set it to on there';
+  }
+  if (name === 'synchronous_commit' && setting === 'local' && hasStandby) {
+    return 'nothing waits for the standby, so events that were acknowledged are lost in a failover; set it to on there';
+  }
+  if (setting !== 'off') return null;
+  if (name === 'fsync')
+    return 'a loss of power can lose acknowledged events and spoil the database; set it to on there';
+  return name === 'full_page_writes'
+    ? 'a loss of power can spoil the database, unless its storage never writes half a page; set it to on there'
+    : null;
+}

@@ -1,0 +1,60 @@
+import { inject, onTestFinished, test, expect } from 'vitest';
+import { openOrm } from '../../src/model/orm.ts';
+import { durabilityWarnings, warningsOf } from '../../src/operations/durability.ts';
+import { type TestDatabase, openDatabase } from '../support/database.ts';
+import { openRestorablePostgres } from '../support/restorable-postgres.ts';
+import { openStage } from '../support/stage.ts';
+
+/** What is said of the database at this URL, on a new connection. */
+async function warnings(url: string): Promise<string[]> {
+  const orm = openOrm({ url, connections: 1, name: 'durability-test' });
+  onTestFinished(() => orm.close(true));
+  return await durabilityWarnings(orm);
+}
+
+async function alter(database: TestDatabase, what: string): Promise<void> {
+  const admin = openOrm({ url: inject('postgresUrl'), connections: 1, name: 'test-admin' });
+  await admin.em.fork().execute(`alter database ${new URL(database.url).pathname.slice(1)} ${what}`);
+  await admin.close(true);
+}
+
+test('of a Postgres that keeps what it acknowledged, as one of our own does, nothing is said', async () => {
+  await using database = await openDatabase();
+  expect(await warnings(database.url)).toEqual([]);
+});
+
+test('a start on a database that acknowledges before it has written warns, and says where that is set', async () => {
+  await using database = await openDatabase();
+  await alter(database, 'set synchronous_commit = off');
+  await using stage = await openStage({ database, environment: { VALKEY_URL: inject('valkeyUrl') } });
+  await stage.place.configure([]);
+  const { lines } = await stage.start();
+  expect(lines.filter(({ msg }) => msg.startsWith('Postgres has '))).toMatchObject([
+    {
+      level: 'warn',
+      msg: expect.stringMatching(/^Postgres has synchronous_commit = off \(set by: database\): .* set it to on there$/),
+    },
+  ]);
+  await alter(database, 'reset synchronous_commit');
+  expect(await warnings(database.url)).toEqual([]);
+});
+
+test('a server that leaves writing to the machine is warned of', async () => {
+  await using server = await openRestorablePostgres();
+  expect(await warnings(server.url)).toEqual([
+    expect.stringMatching(/^Postgres has fsync = off \(set by: command line\): /),
+  ]);
+});
+
+const sound = { fsync: 'on', full_page_writes: 'on', synchronous_commit: 'on', synchronous_standby_names: '' };
+
+test.each([
+  ['waits for a standby as well', { synchronous_commit: 'remote_apply', synchronous_standby_names: 'one' }, 0],
+  ['waits for its disk, and there is no standby', { synchronous_commit: 'local' }, 0],
+  ['waits for its disk and not for its standby', { synchronous_commit: 'local', synchronous_standby_names: '*' }, 1],
+  ['may read half a page after a loss of power', { full_page_writes: 'off' }, 1],
+  ['waits for nothing', { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }, 3],
+])('one that %s', (_, given, count) => {
+  const settings = Object.entries({ ...sound, ...given }).map(([name, setting]) => ({ name, setting, source: 'user' }));
+  expect(warningsOf(settings)).toHaveLength(count);
+});
