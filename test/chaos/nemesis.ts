@@ -14,7 +14,7 @@ import { watchThreads } from './thread-ends.ts';
 /** What is not reached in time is killed where it is. */
 const reachedWithinMs = 8_000;
 /** A thread that runs out of memory takes its time. */
-const threadEndsWithinMs = 30_000;
+const threadEndsWithinMs = { exit: reachedWithinMs, exhaust: 30_000 };
 
 export type NemesisParts = { cluster: Cluster; leaseTtlMs: number; chance: () => number };
 
@@ -98,9 +98,9 @@ export function createNemesis({ cluster, leaseTtlMs, chance }: NemesisParts) {
     victim.isDoomed = true;
     const replaced = watchThreads(service);
     const point = chance() < 0.5 ? 'before turn.deliver' : 'after turn.deliver';
-    await arm(service, point, { at: 1 + Math.floor(chance() * 50), act });
+    await arm(service, point, { at: 1 + Math.floor(chance() * 20), act });
     await underLoad();
-    const end = await Promise.race([replaced(AbortSignal.timeout(threadEndsWithinMs)), service.ended]);
+    const end = await Promise.race([replaced(AbortSignal.timeout(threadEndsWithinMs[act])), service.ended]);
     if (await hasEnded(service)) {
       comeBack(victim);
       return `${count(`${what}, and its process`)} (${sender})`;
