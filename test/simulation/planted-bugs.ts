@@ -52,12 +52,26 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (out === 0) return end();',
     'if (out >= 0) return end();',
   ),
-  one(
-    'a gap of the stream is ignored',
-    'src/log/reader.ts',
-    'if (first.position > position + 1) return',
-    'if (first.position > position + 100) return',
-  ),
+  {
+    name: 'a gap of the stream is ignored',
+    edits: [
+      {
+        file: 'src/log/reader.ts',
+        find: 'if (first.position > position + 1) return',
+        replace: 'if (first.position > position + 100) return',
+      },
+      {
+        file: 'src/log/reader.ts',
+        find: 'next.findIndex((entry, index) => entry.position !== position + 1 + index)',
+        replace: '-1 as number',
+      },
+      {
+        file: 'src/dispatch/dispatcher.ts',
+        find: 'if (entry.position !== position + 1) throw',
+        replace: 'if (entry.position < position) throw',
+      },
+    ],
+  },
   one(
     'a gap at the log’s tail is not looked for',
     'src/log/reader.ts',
@@ -105,12 +119,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     'actor.lose();\n        ports.reload(id);',
     'actor.running = null;',
   ),
-  one(
-    'a turn of a former actor does not keep the next one waiting',
-    'src/dispatch/dispatcher.ts',
-    'if (actor.running) leavers.leave(endpointId);',
-    '',
-  ),
+  {
+    name: 'a turn of a former actor does not keep the next one waiting',
+    edits: [{ file: 'src/dispatch/dispatcher.ts', find: 'if (actor.running) leavers.leave(endpointId);', replace: '' }],
+    kinds: ['reload', 'receiver is slow'],
+  },
   one(
     'a side list that was read in part is taken for read',
     'src/dispatch/side-list.ts',
@@ -120,8 +133,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'an event is matched by an older configuration than its own',
     'src/dispatch/configuration-gate.ts',
-    'if (version <= inForce()) return go();',
-    'if (version <= inForce() + 1) return go();',
+    'if (isChecked && version <= inForce()) return go();',
+    'if (isChecked && version <= inForce() + 1) return go();',
   ),
   one(
     'a test that is meant for one endpoint is sent to others',

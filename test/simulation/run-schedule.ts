@@ -22,7 +22,9 @@ export function runSchedule(schedule: Schedule): Outcome {
     checkHistory(world);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    violation = error instanceof Violation ? error.message : (error.stack ?? error.message);
+    // What the core itself refuses to believe is one, too; all others are mistakes of whoever wrote this.
+    const isTold = error instanceof Violation || error.constructor === Error;
+    violation = isTold ? error.message : (error.stack ?? error.message);
   }
   return { violation, hash: history.hash, simulatedMs: time.now(), requests: history.requests.length };
 }
