@@ -106,10 +106,10 @@ export function checkChaos(history: ChaosHistory): Verdict {
     verdict.repeats += checkRepeats(told, excuses, say);
     checkOverlaps(told, excuses, say);
     checkUnrecorded(told, inFlight, say);
-    for (const halted of inFlight.values()) {
+    for (const [{ sender, how }, halted] of inFlight) {
       verdict.inFlightAtHalts += halted.size;
       if (halted.size <= mostInFlight) continue;
-      say({ kind: 'unrecorded', says: `${halted.size} requests were in flight when their process ended` });
+      say({ kind: 'unrecorded', says: `${halted.size} requests of ${sender} were in flight (${how})` });
     }
     verdict.late += excuses.late.size;
     const stall = isSteady(endpoint) ? longestWait(events, sent, history.knownAt) : null;

@@ -125,8 +125,9 @@ export function createNemesis({ cluster, leaseTtlMs, chance }: NemesisParts) {
 
   async function stopOne(): Promise<void> {
     const { service, sender } = await anyMember();
-    const at = monotonicMs();
     service!.send('SIGSTOP');
+    // Not before: it may do much in between, on a machine that is busy.
+    const at = monotonicMs();
     await sleep(lastingMs());
     service!.send('SIGCONT');
     halts.push({ how: 'stopped', sender, at, goesOnAt: monotonicMs() });
