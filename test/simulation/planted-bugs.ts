@@ -122,7 +122,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a turn of a former actor does not keep the next one waiting',
     edits: [{ file: 'src/dispatch/dispatcher.ts', find: 'if (actor.running) leavers.leave(endpointId);', replace: '' }],
-    kinds: ['reload', 'receiver is slow'],
+    kinds: ['reload', 'thread hangs'],
   },
   one(
     'a side list that was read in part is taken for read',
@@ -163,7 +163,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         replace: '',
       },
     ],
-    kinds: ['reload', 'postgres is restored'],
+    kinds: ['reload', 'postgres is restored', 'valkey is away'],
   },
   one(
     'a new history of the log is ignored',
