@@ -77,7 +77,8 @@ export function createPostgres({ time, chance, tables: first }: { time: Time; ch
     copy: (): Tables => copyTables(tables),
     /** Starts again on an older state. */
     restore(backup: Tables, ms: number): void {
-      tables = copyTables(backup);
+      const lost = tables.configurations.filter((one) => !backup.configurations.includes(one));
+      tables = { ...copyTables(backup), lostConfigurations: [...tables.lostConfigurations, ...lost] };
       server += 1;
       downUntil = time.now() + ms;
     },

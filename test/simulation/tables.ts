@@ -53,6 +53,8 @@ export type Tables = {
   head: number;
   epoch: string;
   configurations: StoredConfiguration[];
+  /** In force once, and not in this database any more: no table, but what the judges have to know. */
+  lostConfigurations: readonly StoredConfiguration[];
   gaps: Gap[];
   seq: number;
   generations: number;

@@ -5,13 +5,13 @@ import type { Endpoint } from '../../src/settings/endpoint.ts';
 
 type Configurations = readonly { version: number; endpoints: readonly Endpoint[] }[];
 
-/** Whether every configuration from the event's own on gives it to the endpoint: else it may come, or not, or late. */
+/** Whether every configuration from the event's own on gave it to the endpoint: else it may come, or not, or late. */
 export function isAlwaysFor(
-  { configurations }: { configurations: Configurations },
+  { configurations, lostConfigurations }: { configurations: Configurations; lostConfigurations: Configurations },
   endpoint: string,
   { configuration, type }: LogEntry,
 ): boolean {
-  return configurations.every(({ version, endpoints }) => {
+  return [...configurations, ...lostConfigurations].every(({ version, endpoints }) => {
     return version < configuration || endpoints.some((one) => one.id === endpoint && isFor(one, type));
   });
 }

@@ -98,8 +98,8 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     const isWanted = versions.some(({ endpoints }) => endpoints.some((one) => one.id === endpoint && isFor(one, type)));
     if (!isWanted && isInformed(process)) fail(`${name}, which does not want it`);
     checkRepeat(process, turn, turn.events[index]!);
-    // A thread that goes on after a sleep, in the history of before.
-    if (!isInformed(process) && know(process).sleptSinceBeat) return;
+    // It goes on in the history of before, and by a configuration that may be lost with it.
+    if (!isInformed(process)) return;
     const line = lineOf(endpoint, turn.generation);
     const isAlways = isAlwaysFor(postgres().tables, endpoint, entry);
     const isFirst = !line.sent.has(id) && !isForgotten(endpoint, id);

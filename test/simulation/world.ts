@@ -79,6 +79,7 @@ function firstTables(endpoints: readonly Endpoint[]): Tables {
       head: 0,
       epoch: 'epoch 1',
       configurations: [{ version: 1, endpoints: [...endpoints], standsAside: [] }],
+      lostConfigurations: [],
       gaps: [],
     },
     ...{ seq: 0, generations: 0, pending: [], log: [], instances: [], controls: Array.from({ length: 64 }, () => 0) },
