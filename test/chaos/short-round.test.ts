@@ -23,7 +23,7 @@ test('killed, stopped and cut off under load, the instances lose, disorder and d
   const outcome = await runChaos({
     faults,
     instances: 2,
-    deliveries: 3_000,
+    deliveries: 2_000,
     endpoints: 12,
     leaseTtlMs: 2_000,
     seed: 4,

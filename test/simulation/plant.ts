@@ -52,7 +52,8 @@ export async function openField(): Promise<Field> {
           '--seed',
           `${seed}`,
           '--shrinks',
-          '200',
+          '100',
+          '--once',
           ...(kinds ? ['--kinds', kinds.join()] : []),
           ...(path === undefined ? [] : ['--path', path]),
         ]);
