@@ -12,8 +12,6 @@ const faults: Fault[] = [
   { what: 'Postgres cut off' },
   { what: 'with a request unanswered' },
   { what: 'stopped for longer than a lease' },
-  { what: 'Valkey’s connections reset' },
-  { what: 'kill', point: 'before hot.append' },
   { what: 'Postgres’s connections reset' },
   { what: 'Postgres killed' },
   { what: 'all, and Valkey wiped' },
@@ -33,4 +31,4 @@ test('killed, stopped and cut off under load, the instances lose, disorder and d
   expect(outcome.repeats).toBeLessThanOrEqual(outcome.inFlightAtHalts);
   const struck = Object.values(outcome.faults).reduce((sum, count) => sum + count, 0);
   expect(struck).toBeGreaterThanOrEqual(faults.length);
-}, 180_000);
+}, 300_000);
