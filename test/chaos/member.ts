@@ -1,6 +1,6 @@
 // One instance of a chaos run, which is started again and again, and the ways by which it reaches its servers.
 
-import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../support/eventually.ts';
 import type { RunningService } from '../support/service.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 import type { Halt } from './check-history.ts';
@@ -20,20 +20,6 @@ export type Member = {
   start(): Promise<void>;
 };
 
-const mostStarts = 10;
-
-/** As a supervisor does: a start that meets a fault, such as a Postgres that dies under it, ends with 1. */
-async function untilStarted(run: () => Promise<RunningService>): Promise<RunningService> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await run();
-    } catch (error) {
-      if (tries === mostStarts) throw error;
-      await sleep(500);
-    }
-  }
-}
-
 export type MemberParts = {
   ways: Ways;
   run(sender: string): Promise<RunningService>;
@@ -50,7 +36,12 @@ export function createMember(name: string, { ways, run, halts, surprises }: Memb
     member.isDoomed = false;
     member.sender = `${name}${starts}`;
     const { sender } = member;
-    const service = await untilStarted(() => run(sender));
+    // As a supervisor does: a start that meets a fault, such as a Postgres that dies under it, ends with 1.
+    const service = await eventually(() => run(sender), {
+      withinMs: 120_000,
+      everyMs: 500,
+      saying: `a start of ${sender}`,
+    });
     member.service = service;
     void service.ended.then((end) => {
       halts.push({ how: 'killed', sender, at: monotonicMs(), goesOnAt: null });

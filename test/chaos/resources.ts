@@ -1,10 +1,9 @@
 // What the instances of a chaos run hold when all is over: a leak shows here, after faults of every kind.
 
 import { readFile, readdir } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { Redis } from 'ioredis';
-import { monotonicMs } from './clock.ts';
+import { eventually } from '../support/eventually.ts';
 import type { Cluster } from './cluster.ts';
 
 /** Of one instance with one thread, by the name that a connection gives itself. */
@@ -32,18 +31,17 @@ type Amount = { what: string; amount: number; most: number };
 
 /** Waits, within bounds, until all is within its bounds. */
 export async function measureResources(cluster: Cluster, orm: MikroORM): Promise<Resources> {
-  const giveUpAt = monotonicMs() + givenBackWithinMs;
-  for (;;) {
-    const amounts = await measure(cluster, orm);
-    const beyond = amounts.filter(({ amount, most }) => amount > most);
-    if (beyond.length === 0 || monotonicMs() > giveUpAt) {
-      return {
-        rows: amounts.map(({ what, amount, most }) => [`${what} (at most ${most})`, String(amount)]),
-        wrongs: beyond.map(({ what, amount, most }) => `beyond its bounds: ${what}: ${amount}, at most ${most}`),
-      };
-    }
-    await sleep(500);
-  }
+  const isBeyond = ({ amount, most }: Amount) => amount > most;
+  const isWithin = async () => !(await measure(cluster, orm)).some(isBeyond);
+  // What is still beyond then is told as it stands.
+  await eventually(isWithin, { withinMs: givenBackWithinMs, everyMs: 500 }).catch(() => {});
+  const amounts = await measure(cluster, orm);
+  return {
+    rows: amounts.map(({ what, amount, most }) => [`${what} (at most ${most})`, String(amount)]),
+    wrongs: amounts
+      .filter(isBeyond)
+      .map(({ what, amount, most }) => `beyond its bounds: ${what}: ${amount}, at most ${most}`),
+  };
 }
 
 async function measure(cluster: Cluster, orm: MikroORM): Promise<Amount[]> {

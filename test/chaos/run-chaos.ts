@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { openOrm } from '../../src/model/orm.ts';
 import { createChance } from '../support/chance.ts';
+import { eventually } from '../support/eventually.ts';
 import { readLog } from '../support/stored-history.ts';
 import { type RecordedAttempt, type Verdict, checkChaos } from './check-history.ts';
 import { monotonicMs, wallToMonotonic } from './clock.ts';
@@ -118,17 +119,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
 
 /** Waits until each endpoint has a last row for each event, but not for ever: the judge says what is missing. */
 async function settled(orm: MikroORM, { endpoints }: Cluster, events: number): Promise<void> {
-  const giveUpAt = monotonicMs() + healsWithinMs;
-  for (;;) {
+  const isSettled = async () => {
     const rows = await orm.em
       .fork()
       .execute<{ count: number }[]>(
         `select count(distinct event_id)::int as count from webhook_deliveries where status <> 'retrying' group by endpoint_id`,
       );
-    if (rows.length === endpoints.length && rows.every(({ count }) => count === events)) return;
-    if (monotonicMs() > giveUpAt) return;
-    await sleep(500);
-  }
+    return rows.length === endpoints.length && rows.every(({ count }) => count === events);
+  };
+  await eventually(isSettled, { withinMs: healsWithinMs, everyMs: 500 }).catch(() => {});
 }
 
 async function judge(orm: MikroORM, cluster: Cluster, { acknowledged }: Publishers) {

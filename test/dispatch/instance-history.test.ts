@@ -64,12 +64,18 @@ test('another event at a known place is a lost tail, though the log is longer; a
   expect(world.told.begun[0]).toEqual({ from: 'first', past: 3 });
 });
 
-test('an instance that never read the lost tail learns of it from the hot one, and reads nothing hot before', () => {
+/** One that starts on a log of five events, and a hot tail that ends with another one at `position`. */
+function startOnGhost(position: number) {
   const world = driveInstance(crm);
   world.hot.ready = true;
-  world.hot.last = { position: 10, id: 'ghost' };
+  world.hot.last = { position, id: 'ghost' };
   world.database.log = entriesFrom(1, 5);
   world.database.head = 5;
+  return world;
+}
+
+test('an instance that never read the lost tail learns of it from the hot one, and reads nothing hot before', () => {
+  const world = startOnGhost(10);
   world.pass(2_000);
   expect(world.told.begun[0]).toEqual({ from: 'first', past: 10 });
   expect(world.hot.asked).toEqual([]);
@@ -188,11 +194,7 @@ test('what is numbered is appended to the hot tail once that was compared: befor
 });
 
 test('a loss that is found at the start is over once another history began', () => {
-  const world = driveInstance(crm);
-  world.hot.ready = true;
-  world.hot.last = { position: 3, id: 'ghost' };
-  world.database.log = entriesFrom(1, 5);
-  world.database.head = 5;
+  const world = startOnGhost(3);
   world.pass(50);
   expect(world.told.begun).toEqual([{ from: 'first', past: 3 }]);
   goOn(world, 'second', 5);
