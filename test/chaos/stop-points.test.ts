@@ -20,12 +20,13 @@ let instances: [RunningService, RunningService];
 
 beforeAll(async () => {
   database = await openDatabase();
-  const environment = { VALKEY_URL: inject('valkeyUrl'), CHAOS_LEASE_TTL_MS: String(leaseTtlMs) };
-  stage = await openStage({ program: instanceProgram, database, environment });
+  const environment = { VALKEY_URL: inject('valkeyUrl') };
+  const program = instanceProgram(leaseTtlMs);
+  stage = await openStage({ program, database, environment });
   await stage.place.configure([stage.endpoint('crm', { base_delay: '50ms' })]);
   const first = await stage.start();
   const more = { DATABASE_URL: database.url, ...environment };
-  instances = [first, await startService(stage.place.path, more, instanceProgram)];
+  instances = [first, await startService(stage.place.path, more, program)];
 });
 afterAll(async () => {
   await instances[1][Symbol.asyncDispose]();
