@@ -24,7 +24,7 @@ test('stopped for longer than a lease with an event answered and not recorded: i
 
 test('its main thread stalled for longer than a lease: the other goes on, and nothing comes twice', async () => {
   const both = await two.ownerAndOther();
-  await stall(both.owner, 3_000);
+  await stall(both.owner, 4_000);
   const ids = await two.publish(both.other, 'stall.event', 5);
   await two.takenOver(both);
   await two.accepted(ids);

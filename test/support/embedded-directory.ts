@@ -8,6 +8,8 @@ import { endServerProcess } from '../../src/embedded/server-process.ts';
 import { endProcessesIn, isAlive } from './processes-in.ts';
 
 const prefix = 'tidings-test-';
+/** The number says whose it is. */
+export const ourPrefix = `${prefix}${process.pid}-`;
 
 /** Where a root's Postgres has its data, each place with a file that names the directory it belongs to. */
 const rootsPlaces = '/var/lib/tidings';
@@ -15,8 +17,8 @@ const rootsPlaces = '/var/lib/tidings';
 export type EmbeddedDirectory = AsyncDisposable & { path: string };
 
 /** A new directory that nobody but its owner may enter. */
-export async function makeEmbeddedDirectory(): Promise<EmbeddedDirectory> {
-  const path = await mkdtemp(join(await realpath(tmpdir()), `${prefix}${process.pid}-`));
+export async function makeEmbeddedDirectory(parent = tmpdir()): Promise<EmbeddedDirectory> {
+  const path = await mkdtemp(join(await realpath(parent), ourPrefix));
   return { path, [Symbol.asyncDispose]: () => remove(path) };
 }
 

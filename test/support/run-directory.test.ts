@@ -5,10 +5,12 @@ import { once } from 'node:events';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { removeAbandonedDirectories, removeWithProcesses } from './embedded-directory.ts';
 import { eventually } from './eventually.ts';
 import { isAlive } from './processes-in.ts';
+
+vi.setConfig({ testTimeout: 90_000 });
 
 const program = fileURLToPath(new URL('small-run.ts', import.meta.url));
 
@@ -38,7 +40,10 @@ async function left({ pids, places }: Awaited<ReturnType<typeof killedRun>>): Pr
 
 test('of a run that is killed nothing is left: no service, no server, no data', async () => {
   const run = await killedRun({ guarded: true });
-  await eventually(async () => (await left(run)).length === 0, { saying: 'the end of all that it had' });
+  await eventually(async () => (await left(run)).length === 0, {
+    withinMs: 45_000,
+    saying: 'the end of all that it had',
+  });
 });
 
 test('of a run that is killed with its guard nothing is left by the next one', async () => {

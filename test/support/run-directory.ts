@@ -1,8 +1,15 @@
 // The directory of one test run: all that its tests make lies in it, and is gone afterwards, however the run ends.
 
 import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type EmbeddedDirectory, makeEmbeddedDirectory, removeAbandonedDirectories } from './embedded-directory.ts';
+import {
+  type EmbeddedDirectory,
+  makeEmbeddedDirectory,
+  ourPrefix,
+  removeAbandonedDirectories,
+} from './embedded-directory.ts';
 
 const guard = fileURLToPath(new URL('guard.ts', import.meta.url));
 
@@ -13,8 +20,10 @@ export type RunDirectory = EmbeddedDirectory & { guardPid: number };
  * that outlives the process clears it away when the process is killed, and the next run does if the guard is killed, too.
  */
 export async function openRunDirectory(): Promise<RunDirectory> {
+  // Two of one process stand side by side, and each goes alone.
+  const parent = basename(tmpdir()).startsWith(ourPrefix) ? dirname(tmpdir()) : tmpdir();
   await removeAbandonedDirectories();
-  const { path, [Symbol.asyncDispose]: remove } = await makeEmbeddedDirectory();
+  const { path, [Symbol.asyncDispose]: remove } = await makeEmbeddedDirectory(parent);
   // In a session of its own: Ctrl-C is for everybody else.
   const child = spawn(process.execPath, [guard, path], {
     detached: true,
@@ -24,14 +33,12 @@ export async function openRunDirectory(): Promise<RunDirectory> {
   // Its input ends with us, and does not keep us.
   child.unref();
   (child.stdin as unknown as { unref(): void }).unref();
-  const before = process.env['TMPDIR'];
   process.env['TMPDIR'] = path;
   return {
     path,
     guardPid: child.pid!,
     async [Symbol.asyncDispose]() {
-      if (before === undefined) delete process.env['TMPDIR'];
-      else process.env['TMPDIR'] = before;
+      process.env['TMPDIR'] = parent;
       await remove();
     },
   };
