@@ -3,7 +3,7 @@
 import { eventually } from '../support/eventually.ts';
 import type { RunningService } from '../support/service.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
-import type { Halt } from './check-history.ts';
+import type { Halt } from '../support/judge/history.ts';
 import { monotonicMs } from './clock.ts';
 
 export type Ways = { postgres: TcpProxy; valkey: TcpProxy };

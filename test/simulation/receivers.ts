@@ -20,6 +20,12 @@ export type Request = {
   sentAt: number;
   arrivedAt: number | null;
   accepted: boolean;
+  /** Whether the answer came back in time. */
+  answered: boolean;
+  /** When it was over for its sender. */
+  endsAt: number;
+  /** Sent by one that had not heard of the last restore. */
+  isOfOldHistory: boolean;
   /** It went out though its sender had lost its lease: the process was paused, or the machine slept, in between. */
   isZombie: boolean;
 };
