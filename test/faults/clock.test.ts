@@ -71,7 +71,7 @@ test('a retry comes after its wait, whatever the clock does meanwhile', async ()
     await jumpTo(offsetMs);
   }
   await eventually(() => requests().length === 3);
-  const [first, second, third] = requests().map(({ at }) => at);
+  const [first, second, third] = requests().map(({ begunAt }) => begunAt);
   // 500 ms and then 1 s, and not an hour less or more.
   expect(second! - first!).toBeGreaterThanOrEqual(490);
   expect(third! - second!).toBeGreaterThanOrEqual(990);

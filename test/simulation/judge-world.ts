@@ -64,7 +64,7 @@ function requestsOf({ history }: World): SeenRequest[] {
     return {
       ...{ endpoint, line: nameOf(request), eventId, position, previous, attempt, run: runOf(request) },
       ...{ bodySha: '', signed: true, sender: request.by },
-      ...{ begunAt: arrivedAt ?? sentAt, endedAt: endsAt, status: accepted ? 204 : null },
+      ...{ sentAt, begunAt: arrivedAt ?? sentAt, endedAt: endsAt, status: accepted ? 204 : null },
       isLate: request.isZombie || request.isOfOldHistory || sentAt <= lastRestore,
     };
   });

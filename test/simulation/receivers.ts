@@ -26,7 +26,7 @@ export type Request = {
   endsAt: number;
   /** Sent by one that had not heard of the last restore. */
   isOfOldHistory: boolean;
-  /** It went out though its sender had lost its lease: the process was paused, or the machine slept, in between. */
+  /** It went out, or was on its way, when its sender had lost its lease, or its thread had died. */
   isZombie: boolean;
 };
 

@@ -152,14 +152,15 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
         if (theirs.epoch === lease.epoch && other.request.by === process.id) fail(name);
         if (givenBack.has(nameOf(other.process, theirs))) fail(`${name}, after a lease was given back`);
       }
-      others.push({ request, process, threadDied: false });
+      const own = { request, process, threadDied: false };
+      others.push(own);
       history.requests.push(request);
       history.note(request.position, request.attempt, request.row);
       if (!arrives) return;
       time.after(afterMs / 2, () => {
         request.arrivedAt = time.now();
         request.accepted = accepted;
-        request.isZombie ||= !holds(process, lease);
+        request.isZombie ||= !holds(process, lease) || own.threadDied;
         history.note(request.position, accepted ? 1 : 0, request.row);
       });
     },
@@ -262,7 +263,8 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
         const sender = former.get(index);
         if (!sender) continue;
         for (const endpoint of postgres().tables.cursors.keys()) {
-          if (shardOf(endpoint) === index) history.halts.push({ how: 'lost a lease', sender, endpoint, at, goesOnAt: at });
+          if (shardOf(endpoint) === index)
+            history.halts.push({ how: 'lost a lease', sender, endpoint, at, goesOnAt: at });
         }
       }
     },

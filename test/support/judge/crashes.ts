@@ -1,6 +1,6 @@
 // What a number of crashes excuses: nobody knows which process they befell, or when.
 
-import { type RecordedAttempt, type SeenRequest, attemptOf, isAccepted, mostInFlight } from './history.ts';
+import { type RecordedAttempt, type SeenRequest, attemptOf, endOf, isAccepted, mostInFlight } from './history.ts';
 import type { Matched } from './records.ts';
 import type { Say, Verdict } from './verdict.ts';
 
@@ -42,7 +42,8 @@ function checkRepeats(sent: readonly SeenRequest[], crashes: number, say: Say): 
       runs += 1;
       const back = places.size - place;
       if (runs > crashes) say('duplicated', `${request.position} is duplicated`);
-      else if (back > mostInFlight) say('duplicated', `${request.position} is duplicated, ${back} accepted events back`);
+      else if (back > mostInFlight)
+        say('duplicated', `${request.position} is duplicated, ${back} accepted events back`);
     }
     next = isAccepted(request) ? place + 1 : place;
   }
@@ -52,7 +53,7 @@ function checkRepeats(sent: readonly SeenRequest[], crashes: number, say: Say): 
 function checkOverlaps(sent: readonly SeenRequest[], say: Say): void {
   let open: SeenRequest | null = null;
   for (const request of sent) {
-    if (open && request.begunAt < open.endedAt) say('overlapping', `${request.position} overlaps ${open.position}`);
-    if (!open || request.endedAt > open.endedAt) open = request;
+    if (open && request.begunAt < endOf(open)) say('overlapping', `${request.position} overlaps ${open.position}`);
+    if (!open || endOf(request) > endOf(open)) open = request;
   }
 }

@@ -1,12 +1,6 @@
 // What halts of processes excuse: each request that is repeated, overlapped or unrecorded needs a halt of its own process.
 
-import {
-  type Halt,
-  type SeenRequest,
-  attemptOf,
-  isAccepted,
-  mostInFlight,
-} from './history.ts';
+import { type Halt, type SeenRequest, attemptOf, endOf, isAccepted, mostInFlight } from './history.ts';
 import type { Matched, Rows } from './records.ts';
 import type { Say, Verdict } from './verdict.ts';
 
@@ -37,7 +31,7 @@ function findInFlight(sent: readonly SeenRequest[], rows: Rows, halts: Halts): I
     const its = (halts.get(request.sender ?? '') ?? []).filter(({ endpoint, at, goesOnAt }) => {
       if (endpoint !== undefined && endpoint !== request.endpoint) return false;
       // What was written before a kill may be read after it.
-      return request.begunAt <= (goesOnAt ?? Infinity) && recordedAt > at;
+      return (request.sentAt ?? request.begunAt) <= (goesOnAt ?? Infinity) && recordedAt > at;
     });
     if (its.length > 0) found.set(request, its);
   }
@@ -98,46 +92,47 @@ function wasHalted(before: SeenRequest, request: SeenRequest, { inFlight }: Excu
   );
 }
 
-/**
- * What was accepted comes again only if no row could tell of it, and an attempt is made again only then; returns how
- * often an event was accepted again.
- */
+/** What was accepted comes again only if no row could tell of it; returns how often it did and was accepted. */
 function checkRepeats(sent: readonly SeenRequest[], excuses: Excuses, say: Say): number {
   let repeats = 0;
   for (const requests of Map.groupBy(sent, ({ eventId }) => eventId).values()) {
-    if (requests.length === 1) continue;
-    const accepted: SeenRequest[] = [];
-    const refused: SeenRequest[] = [];
-    for (const request of requests) {
+    for (const [index, request] of requests.entries()) {
+      const earlier = requests.slice(0, index);
+      const accepted = earlier.filter(isAccepted);
       if (accepted.length > 0 && isAccepted(request)) repeats += 1;
-      const isExcused = accepted.every((before) => {
-        const row = excuses.rows.get(before);
-        // The answer did not reach its process within the time-out.
-        const isUnheard = row !== undefined && row.status !== 'delivered' && !row.answered;
-        return before.isLate || isUnheard || wasHalted(before, request, excuses);
-      });
+      const isExcused = accepted.every(
+        (before) => isUnheard(before, excuses) || wasHalted(before, request, excuses) || before.isLate === true,
+      );
       if (!isExcused && !isLate(request, excuses)) say('duplicated', `${request.position} is duplicated`);
-      const name = attemptOf(request);
-      const isSame = (before: SeenRequest) => attemptOf(before) === name && excuses.rows.has(before);
-      if (excuses.rows.has(request) && !refused.filter(isSame).every((before) => wasHalted(before, request, excuses))) {
-        if (!isLate(request, excuses)) say('wrongly recorded', `${name} is recorded again`);
-      }
-      if (isAccepted(request)) accepted.push(request);
-      else refused.push(request);
+      const refused = earlier.filter((before) => !isAccepted(before));
+      if (!excuses.rows.has(request) || refused.every((before) => mayFollow(before, request, excuses))) continue;
+      if (!isLate(request, excuses)) say('wrongly recorded', `${attemptOf(request)} is recorded again`);
     }
   }
   return repeats;
+}
+
+/** Whether the answer did not reach its process within the time-out. */
+function isUnheard(request: SeenRequest, { rows }: Excuses): boolean {
+  const row = rows.get(request);
+  return row !== undefined && row.status !== 'delivered' && !row.answered;
+}
+
+/** Whether it is another attempt than one that is recorded, or its sender could not know of that. */
+function mayFollow(before: SeenRequest, request: SeenRequest, excuses: Excuses): boolean {
+  const isSame = attemptOf(before) === attemptOf(request) && excuses.rows.has(before);
+  return !isSame || wasHalted(before, request, excuses);
 }
 
 /** One request at a time, but for one that a stopped process has left open. */
 function checkOverlaps(sent: readonly SeenRequest[], excuses: Excuses, say: Say): void {
   let open: SeenRequest | null = null;
   for (const request of sent) {
-    if (open && request.begunAt < open.endedAt) {
+    if (open && request.begunAt < endOf(open)) {
       const isExcused = wasHalted(open, request, excuses) || isLate(request, excuses) || isLate(open, excuses);
       if (!isExcused) say('overlapping', `${request.position} overlaps ${open.position}`);
     }
-    if (!open || request.endedAt > open.endedAt) open = request;
+    if (!open || endOf(request) > endOf(open)) open = request;
   }
 }
 

@@ -38,8 +38,10 @@ export type SeenRequest = {
   sender: string | null;
   /** When it was whole. */
   begunAt: number;
-  /** Infinity for one that was open to the last. */
-  endedAt: number;
+  /** When it was sent, where it may have been long on its way. */
+  sentAt?: number;
+  /** When it was answered or its connection broke; null for one that was open to the last. */
+  endedAt: number | null;
   /** Null when it was not answered. */
   status: number | null;
   /** Known from inside to come from a process that had lost its lease or its history: it may come at any time. */
@@ -102,6 +104,11 @@ export const mostInFlight = 17;
 
 export function isAccepted({ status }: Pick<SeenRequest, 'status'>): boolean {
   return status !== null && status >= 200 && status <= 299;
+}
+
+/** One that was open to the last ends after all others. */
+export function endOf({ endedAt }: Pick<SeenRequest, 'endedAt'>): number {
+  return endedAt ?? Infinity;
 }
 
 /** Which line it belongs to. */

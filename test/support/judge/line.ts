@@ -1,6 +1,13 @@
 // What must hold of each request to an endpoint, and of all of them as its line of events.
 
-import { type Line, type LoggedEvent, type RecordedAttempt, type SeenRequest, attemptOf, isAccepted } from './history.ts';
+import {
+  type Line,
+  type LoggedEvent,
+  type RecordedAttempt,
+  type SeenRequest,
+  attemptOf,
+  isAccepted,
+} from './history.ts';
 import type { Say } from './verdict.ts';
 
 /** `event` is what the log has under the request's event id. */
@@ -28,32 +35,41 @@ export function checkLine(
   recorded: readonly RecordedAttempt[],
   say: Say,
 ): void {
-  const { events, before } = line;
+  const { events, mostAttempts } = line;
   const places = new Map(events.map(({ id }, index) => [id, index]));
   const { givenUp, unseen } = findGivenUp(sent, recorded);
   const settled = new Set(events.flatMap(({ id }, index) => (unseen.has(id) ? [index] : [])));
   let settledUpTo = 0;
   for (const request of sent) {
-    const { eventId, position, previous, attempt, isLate } = request;
+    const { eventId, position, attempt, isLate } = request;
     const place = places.get(eventId);
     if (place === undefined) {
       if (!isLate && !line.mayTake?.(eventId)) say('phantom', `${position} was not for it`);
       continue;
     }
     while (settled.has(settledUpTo)) settledUpTo += 1;
-    if (before !== null && previous !== (place === 0 ? before : events[place - 1]!.position)) {
-      say('disordered', `${position} says that ${previous} was before it`);
-    }
-    if (place > settledUpTo && !isLate) {
-      const first = events[settledUpTo]!.position;
-      say('disordered', `${position} is out of order: ${first} was not settled`);
-    }
-    if (isAccepted(request) || attempt === line.mostAttempts || givenUp.has(attemptOf(request))) settled.add(place);
+    if (!isLate) checkTurn(line, request, { place, settledUpTo }, say);
+    if (isAccepted(request) || attempt === mostAttempts || givenUp.has(attemptOf(request))) settled.add(place);
   }
   if (!line.isWhole) return;
   events.forEach(({ position }, place) => {
     if (!settled.has(place)) say('lost', `${position} was lost`);
   });
+}
+
+/** All places before `settledUpTo` are settled, and that one is not. */
+function checkTurn(
+  { events, before }: Line,
+  { position, previous }: SeenRequest,
+  { place, settledUpTo }: { place: number; settledUpTo: number },
+  say: Say,
+): void {
+  if (before !== null && previous !== (place === 0 ? before : events[place - 1]!.position)) {
+    say('disordered', `${position} says that ${previous} was before it`);
+  }
+  if (place > settledUpTo) {
+    say('disordered', `${position} is out of order: ${events[settledUpTo]!.position} was not settled`);
+  }
 }
 
 /** Attempts after which their events were given up; `unseen` has the events whose last attempt was not received. */
