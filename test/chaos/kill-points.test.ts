@@ -2,7 +2,7 @@
 
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
-import { actAsAdmin, createGate } from '../support/admin.ts';
+import { actAsAdmin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
 import type { JournalEntry } from '../support/receiver/journal.ts';
@@ -154,15 +154,11 @@ test('K8: killed with half of a body read, the event comes again, whole', async 
 });
 
 test('K9: killed with the request whole and unanswered, the event comes again as the same attempt', async () => {
-  const gate = createGate();
-  stage.receiver.behave('crm', async () => {
-    await gate.opened;
-    return {};
-  });
+  const release = stage.receiver.hold('crm');
   const [id] = await admin.publish('k9.event');
   await eventually(() => stage.receiver.hanging() === 1);
   await stage.service().kill();
-  gate.open();
+  release();
   await stage.start();
   expect(await whatCameOf(id!)).toEqual({
     requests: [
@@ -219,18 +215,14 @@ test('K14: killed with a failure recorded and its retry not begun, the retry com
 });
 
 test('K15: killed while it drains, only what was on the wire comes again', async () => {
-  const gate = createGate();
-  stage.receiver.behave('crm', async () => {
-    await gate.opened;
-    return {};
-  });
+  const release = stage.receiver.hold('crm');
   const [onTheWire, waiting] = await admin.publish('k15.event', 'k15.event');
   await eventually(() => stage.receiver.hanging() === 1);
   const { url, send, kill } = stage.service();
   send('SIGTERM');
   await eventually(async () => (await fetch(`${url}/readyz`)).status === 503, { saying: 'the drain' });
   await kill();
-  gate.open();
+  release();
   await stage.start();
   expect(await whatCameOf(waiting!)).toEqual(once200);
   expect(requestsOf(onTheWire!).map(({ attempt, status }) => [attempt, status])).toEqual([

@@ -1,7 +1,6 @@
 // An instance is stopped for longer than its leases, or loses its thread, at stages of an event's way: what its endpoint sees.
 
 import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
-import { createGate } from '../support/admin.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
@@ -144,19 +143,14 @@ test.each(stops)('stopped for longer than a lease with an event %s', async (_, p
 
 test('stopped for longer than a lease with a request unanswered: it comes again, and each one is recorded', async () => {
   const both = await ownerAndOther();
-  const gate = createGate();
-  let held = 0;
-  stage.receiver.behave('crm', async () => {
-    held += 1;
-    if (held === 1) await gate.opened;
-    return {};
-  });
+  const next = stage.receiver.journal.length + 1;
+  const release = stage.receiver.hold('crm', { which: ({ number }) => number === next });
   const ids = await publish(both.other, 'stop.event', 5);
-  await eventually(() => held === 1);
+  await eventually(() => stage.receiver.hanging() === 1);
   both.owner.send('SIGSTOP');
   await eventually(async () => (await ownerBy(both.other)) === both.other, patience);
   await accepted(ids.slice(1));
-  gate.open();
+  release();
   await isSucceeded(both, ids, 2);
 });
 

@@ -2,7 +2,6 @@
 
 import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
 import { instanceProgram, stall } from '../chaos/instance-program.ts';
-import { createGate } from '../support/admin.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
@@ -79,11 +78,7 @@ test('the other takes over, nothing is sent under a lease that is over, and noth
 
 test('what it had on the wire is answered to its thread and recorded meanwhile, and comes once more from the other', async () => {
   const [id] = (await itsEndpoints()) as [string];
-  const gate = createGate();
-  stage.receiver.behave(id, async ({ sender }) => {
-    if (sender === 'stalled') await gate.opened;
-    return {};
-  });
+  const release = stage.receiver.hold(id, { which: ({ sender }) => sender === 'stalled' });
   const { publish } = pair.through(other);
   const came = () => stage.receiver.of(id).slice(before);
   const before = stage.receiver.of(id).length;
@@ -92,7 +87,7 @@ test('what it had on the wire is answered to its thread and recorded meanwhile, 
   await stall(stalled, stallMs);
   const stalledAt = monotonicMs();
   await eventually(() => came().at(-1)?.eventId === next, { saying: 'the other to serve it' });
-  gate.open();
+  release();
   const rows = await eventually(async () => {
     const found = (await stage.attempts(id)).filter(({ eventId }) => eventId === held);
     return found.length === 2 ? found : null;

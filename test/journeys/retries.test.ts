@@ -1,7 +1,7 @@
 // Failed attempts, pauses and tests in the running service: who waits, for how long, and what comes next.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { actAsAdmin, createGate } from '../support/admin.ts';
+import { actAsAdmin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
 import { monotonicMs } from '../support/monotonic-clock.ts';
@@ -70,15 +70,11 @@ test('a 410 pauses the endpoint through a restart and a reload, and a resume goe
 });
 
 test('a pause by the admin lets the request on the wire end, and a resume goes on behind it', async () => {
-  const gate = createGate();
-  stage.receiver.behave('paused', async () => {
-    await gate.opened;
-    return {};
-  });
+  const release = stage.receiver.hold('paused');
   const ids = await admin.publish('paused.one', 'paused.two');
   await eventually(() => stage.receiver.of('paused').length === 1);
   await admin.pause('paused');
-  gate.open();
+  release();
   await rowsOf('paused', 1);
   ids.push(...(await admin.publish('paused.three')));
   expect(await admin.standing('paused')).toMatchObject({ state: 'PAUSED', pauseReason: 'admin', backlog: 2 });

@@ -1,5 +1,6 @@
 // A receiver of this process that keeps its journal in memory, and treats each endpoint as a test says.
 
+import { eventually } from '../eventually.ts';
 import { type JournalEntry, createJournal } from './journal.ts';
 import { openJournaledReceiver } from './receiver.ts';
 import type { Reply } from './reply.ts';
@@ -17,6 +18,10 @@ export type JournalReceiver = AsyncDisposable & {
   urlOf(endpoint: string): string;
   /** Answers the endpoint's requests by this from now on; the default is an empty 200. */
   behave(endpoint: string, behaviour: Behaviour): void;
+  /** Leaves the endpoint's requests unanswered, or `which` of them, until what it returns is called: by `reply` then. */
+  hold(endpoint: string, given?: { which?: (entry: TypedEntry) => boolean; reply?: Reply }): () => void;
+  /** Waits until so many requests more than now have come. */
+  more(count: number, patience?: { withinMs: number }): Promise<void>;
   of(endpoint: string): TypedEntry[];
   /** How many different events the endpoint has accepted. */
   accepted(endpoint: string): number;
@@ -39,10 +44,20 @@ export async function openJournalReceiver(secrets: Record<string, string>): Prom
     },
   });
   const { origin } = new URL(receiver.url);
+  const behave = (endpoint: string, behaviour: Behaviour) => void behaviours.set(endpoint, behaviour);
   return {
     journal: kept,
     urlOf: (endpoint) => `${origin}/${endpoint}/hook`,
-    behave: (endpoint, behaviour) => void behaviours.set(endpoint, behaviour),
+    behave,
+    hold(endpoint, { which = () => true, reply = {} } = {}) {
+      const { promise, resolve } = Promise.withResolvers<Reply>();
+      behave(endpoint, (entry) => (which(entry) ? promise : reply));
+      return () => resolve(reply);
+    },
+    async more(count, patience) {
+      const wanted = kept.length + count;
+      await eventually(() => kept.length >= wanted, { ...patience, saying: `${count} more requests` });
+    },
     of: (endpoint) => kept.filter((entry) => entry.endpoint === endpoint),
     accepted: (endpoint) => journal.accepted.get(endpoint)?.size ?? 0,
     hanging: journal.hanging,

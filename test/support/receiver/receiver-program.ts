@@ -53,10 +53,11 @@ export async function runReceiver(replyTo: (entry: JournalEntry) => Reply | Prom
   process.on('message', ({ number, question }: { number: number; question: Question }) => {
     answerTo(question, (answer) => process.send!({ number, answer }));
   });
-  process.on('SIGTERM', async () => {
+  async function stop(): Promise<void> {
     await Promise.all([http, https].map((each) => each[Symbol.asyncDispose]()));
     await file.close();
     process.exit(0);
-  });
+  }
+  process.on('SIGTERM', () => void stop());
   process.send!({ http: http.port, https: https.port });
 }

@@ -22,14 +22,14 @@ const body = JSON.stringify({ event_type: 'a.one' });
 
 let opened: AsyncDisposableStack;
 let journalFile: string;
-let process: ReceiverProcess;
+let separate: ReceiverProcess;
 let receiver: JournalReceiver;
 
 beforeAll(async () => {
   opened = new AsyncDisposableStack();
   journalFile = join(opened.use(await scratchDirectory()).path, 'journal');
   const certificates = { right: makeCertificate('IP:127.0.0.1'), wrong: makeCertificate('IP:127.0.0.1') };
-  process = opened.use(await startReceiver(program, { journalFile, secrets, certificates }));
+  separate = opened.use(await startReceiver(program, { journalFile, secrets, certificates }));
 });
 beforeEach(async () => {
   receiver = await openJournalReceiver(secrets);
@@ -119,35 +119,35 @@ test('a request overlaps when one before it to the same endpoint has not ended, 
 });
 
 test('as a process of its own it answers, shows certificates and holds requests, and its file has the same entries', async () => {
-  const { urlOf } = process;
+  const { urlOf } = separate;
   const before = monotonicMs();
   const headers = { [senderHeader]: 'a1' };
   for (const url of [urlOf('steady-1'), receiver.urlOf('steady-1')]) {
     expect(await send(url, { id: 'event-1', headers })).toBe(200);
     expect(await send(url, { id: 'event-1', secret: stranger })).toBe(200);
   }
-  expect(await process.progress()).toEqual({ requests: 2, accepted: { 'steady-1': 1 } });
+  expect(await separate.progress()).toEqual({ requests: 2, accepted: { 'steady-1': 1 } });
 
   const signal = AbortSignal.timeout(10_000);
-  const held = process.hold('a1', signal);
+  const held = separate.hold('a1', signal);
   const unanswered = new AbortController();
   const hanging = send(urlOf('steady-1'), { headers, signal: unanswered.signal });
   await held;
   unanswered.abort();
   await expect(hanging).rejects.toThrow();
   const enough = new AbortController();
-  const heldInVain = process.hold('a1', enough.signal);
-  await process.progress();
+  const heldInVain = separate.hold('a1', enough.signal);
+  await separate.progress();
   enough.abort('enough');
   await expect(heldInVain).rejects.toBe('enough');
   expect(await send(urlOf('steady-1'), { headers })).toBe(200);
 
   // Neither is this process's authority.
   await expect(send(urlOf('certified-1', 'https'))).rejects.toThrow('fetch failed');
-  await process.showCertificate('wrong');
+  await separate.showCertificate('wrong');
   await expect(send(urlOf('certified-1', 'https'))).rejects.toThrow('fetch failed');
 
-  await process.stop();
+  await separate.stop();
   const entries = await readJournal(journalFile);
   expect(entries.map(({ endpoint, status }) => [endpoint, status])).toEqual([
     ['steady-1', 200],

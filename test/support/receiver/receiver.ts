@@ -8,7 +8,7 @@ import { type Received, type ReplyingServerParts, createReplyingServer } from '.
 import type { Reply } from './reply.ts';
 import { type Script, createScriptedServer } from './script.ts';
 
-type Common = Omit<Listening, 'closeConnections'> & { url: string };
+type Common = Listening & { url: string };
 
 export type Receiver = Common & {
   received: Received[];
@@ -57,9 +57,9 @@ export async function openJournaledReceiver({ journal, reply, tls }: JournalOpti
     reply: (request) => reply(journal.begin(request), request),
     ended: journal.end,
   });
-  const listening = await listen(server);
+  const listening = placed(await listen(server), tls);
   return {
-    ...placed(listening, tls),
+    ...listening,
     show(certificate) {
       setCertificate(certificate);
       listening.closeConnections();
@@ -82,6 +82,6 @@ export async function openScriptedReceiver({ script, tls }: ScriptOptions): Prom
   };
 }
 
-function placed({ closeConnections: _, ...listening }: Listening, tls: unknown): Common {
+function placed(listening: Listening, tls: unknown): Common {
   return { ...listening, url: `${tls ? 'https' : 'http'}://127.0.0.1:${listening.port}/hook` };
 }

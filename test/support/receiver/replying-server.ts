@@ -17,7 +17,7 @@ export type ReplyingServerParts = {
   ended?(request: Received, status: number | null): void;
 };
 
-export function createReplyingServer({ tls, reply, mayRead = () => undefined, ended }: ReplyingServerParts) {
+export function createReplyingServer({ tls, reply, mayRead, ended }: ReplyingServerParts) {
   let begun = 0;
 
   async function answer(request: Received, response: ServerResponse): Promise<void> {
@@ -40,7 +40,7 @@ export function createReplyingServer({ tls, reply, mayRead = () => undefined, en
 
   async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     begun += 1;
-    await mayRead(begun - 1);
+    if (mayRead) await mayRead(begun - 1);
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
