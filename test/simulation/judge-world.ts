@@ -1,6 +1,14 @@
 // Tells the judge what was seen of a simulated world from outside, once everything is over.
 
-import type { Halt, History, Line, LoggedEvent, RecordedAttempt, SeenRequest } from '../support/judge/history.ts';
+import {
+  type Halt,
+  type History,
+  type Line,
+  type LoggedEvent,
+  type RecordedAttempt,
+  type SeenRequest,
+  lineOf,
+} from '../support/judge/history.ts';
 import { judge } from '../support/judge/judge.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import { Violation } from './violation.ts';
@@ -35,25 +43,27 @@ function seenFromOutside(world: World): History {
 
 /** Every generation of each endpoint, of which the present one must be whole; and every test and replay. */
 function linesOf({ postgres: { tables }, history, endpoints }: World): Line[] {
-  const lines = new Map<string, Line>();
+  const log = tables.log.filter((entry) => entry !== undefined);
   const present = new Set(endpoints.map(({ id }) => `${id} ${tables.cursors.get(id)!.generation}`));
-  for (const [name, begin] of history.lineBegins) {
+  const lines = [...history.lineBegins].map(([name, begin]): Line => {
     const [endpoint = '', generation] = name.split(' ');
+    const isOfLine = ({ addressedTo, position }: LogEntry) => addressedTo === null && position > begin;
+    const events = log.filter((entry) => isOfLine(entry) && isAlwaysFor(tables, endpoint, entry)).map(toEvent);
+    const mayTake = (id: string) =>
+      log.some((one) => one.id === id && isOfLine(one) && isEverFor(tables, endpoint, one));
     const line = nameOf({ generation: Number(generation), item: null });
-    const later = tables.log.filter((entry) => entry && entry.addressedTo === null && entry.position > begin);
-    const events = later.filter((entry) => isAlwaysFor(tables, endpoint, entry!)).map((entry) => toEvent(entry!));
-    const others = new Set(later.filter((entry) => isEverFor(tables, endpoint, entry!)).map((entry) => entry!.id));
-    const rest = { mayTake: (id: string) => others.has(id), before: null, mostAttempts };
-    lines.set(`${endpoint} ${line}`, { endpoint, line, events, isWhole: present.has(name), ...rest });
-  }
+    return { endpoint, line, events, mayTake, isWhole: present.has(name), before: null, mostAttempts };
+  });
+  const known = new Set(lines.map(lineOf));
   for (const { endpoint, eventId, generation, item } of history.requests) {
     const line = nameOf({ generation, item });
-    if (lines.has(`${endpoint} ${line}`)) continue;
-    const entry = item === null ? undefined : tables.log.find((other) => other?.id === eventId);
-    const events = entry ? [toEvent(entry)] : [];
-    lines.set(`${endpoint} ${line}`, { endpoint, line, events, before: null, isWhole: false, mostAttempts });
+    if (known.has(lineOf({ endpoint, line }))) continue;
+    known.add(lineOf({ endpoint, line }));
+    // A generation that a restored database has lost takes nothing.
+    const events = item === null ? [] : log.filter(({ id }) => id === eventId).map(toEvent);
+    lines.push({ endpoint, line, events, before: null, isWhole: false, mostAttempts });
   }
-  return [...lines.values()];
+  return lines;
 }
 
 /** One that got lost on its way is as good as one that nobody answered. */
