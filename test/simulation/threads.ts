@@ -115,7 +115,8 @@ export function createThreads(parts: ThreadsParts) {
       const id = nextRow();
       const request = {
         ...{ row: id, endpoint: receiver.id, eventId, position, previous, generation, resumes, item, attempt, lease },
-        ...{ by: process.id, sentAt: 0, arrivedAt: null, accepted: false, isZombie: false },
+        ...{ by: process.id, sentAt: 0, arrivedAt: null, accepted: false, answered: false, endsAt: 0 },
+        ...{ isOfOldHistory: false, isZombie: false },
       };
       const reaction = receivers.react(receiver.id, receiver.timeoutMs);
       watch.sent(process, request, reaction);
