@@ -20,22 +20,6 @@ test('another history drops what is known, reads every place again, and goes on 
   expect(world.told.begun).toEqual([]);
 });
 
-test('events that wait for a configuration while another history begins are not sent', () => {
-  const world = startAfter(1);
-  world.publish('order.paid', { configuration: 9 });
-  world.pass(100);
-  restore(world, 1);
-  goOn(world, 'second', 1_000);
-  world.database.places.set('crm', { ...emptyPlace, cursor: 1, previous: 1 });
-  world.pass(1_100);
-  world.put(9);
-  world.pass(1_100);
-  expect(world.out).toEqual([]);
-  world.publish('order.paid', { configuration: 9 });
-  world.pass(100);
-  expect(world.out.map(({ turn }) => turn.events)).toMatchObject([[{ position: 1_001 }]]);
-});
-
 test('a database that lost what was read makes a new history begin after all of it, before anything else is done', () => {
   const world = startAfter(3);
   world.pass(1_100);
@@ -80,18 +64,6 @@ test('an instance that never read the lost tail learns of it from the hot one, a
   expect(world.told.begun[0]).toEqual({ from: 'first', past: 10 });
   expect(world.hot.asked).toEqual([]);
   expect(world.told.relay).toBe('rests');
-});
-
-test('the hot tail is read once it was compared with the database, and after a failed beat not before it was again', () => {
-  const world = startAfter(1);
-  world.hot.ready = true;
-  world.hot.last = { position: 1, id: 'event-1' };
-  world.holding.add('last');
-  world.pass(1_100);
-  expect(world.hot.asked).toEqual([]);
-  world.answer('last');
-  world.pass(1_100);
-  expect(world.hot.asked).toEqual([1]);
 });
 
 /** One that reads the hot tail. */
@@ -153,18 +125,6 @@ test('while no beat goes well no place is written, and the relay rests', () => {
   expect(world.told.changes).toEqual(['write crm at 1']);
 });
 
-test('another server makes the hot tail be compared again', () => {
-  const world = startAfter(1);
-  world.pass(2_000);
-  world.hot.ready = true;
-  world.hot.last = { position: 1, id: 'event-1' };
-  world.pass(3_000);
-  world.database.server = 'two';
-  world.hot.last = { position: 8, id: 'ghost' };
-  world.pass(2_100);
-  expect(world.told.begun[0]).toEqual({ from: 'first', past: 8 });
-});
-
 test('on another server nothing is sent, numbered or read hot before it was compared with the hot tail', () => {
   const world = startHot();
   world.holding.add('last');
@@ -191,15 +151,6 @@ test('what is numbered is appended to the hot tail once that was compared: befor
   world.pass(1_100);
   world.publish('order.paid');
   expect(world.hot.appended).toEqual([3]);
-});
-
-test('a loss that is found at the start is over once another history began', () => {
-  const world = startOnGhost(3);
-  world.pass(50);
-  expect(world.told.begun).toEqual([{ from: 'first', past: 3 }]);
-  goOn(world, 'second', 5);
-  world.pass(5_000);
-  expect([world.told.begun.length, world.told.epochs, world.told.relay]).toEqual([1, ['second'], 'leads']);
 });
 
 test('what a test or a replay sent is known, though the log was not read that far', () => {
@@ -235,15 +186,4 @@ test('a contradiction in which the database holds what the hot tail does is over
   world.hot.answer();
   world.pass(3_000);
   expect([world.told.begun, world.told.relay, world.hot.asked]).toEqual([[], 'leads', [3, 3]]);
-});
-
-test('a page that steps over a gap that is not known is not taken for what follows: the next beat is asked at once', () => {
-  const world = startAfter(2);
-  world.pass(500);
-  world.database.head = 1_000;
-  world.database.gaps = [{ first: 3, last: 1_000 }];
-  world.database.epoch = 'second';
-  world.publish('order.paid');
-  world.pass(20);
-  expect([world.told.epochs, world.instance.dispatcher.position]).toEqual([['first', 'second'], 1_001]);
 });
