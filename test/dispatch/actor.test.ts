@@ -105,6 +105,13 @@ test('one that is read as paused begins nothing and reads nothing, and keeps the
   expect(actor.choose(1_000_000)).toBeNull();
 });
 
+test('one that retires begins nothing, whatever is due', () => {
+  const actor = startLive(2);
+  read(actor, itemAt(9));
+  actor.retiring = true;
+  expect(actor.choose(1_000_000)).toBeNull();
+});
+
 test('a test is sent while the line waits for a retry, and then line and tests alternate', () => {
   const actor = startLive(3);
   begin(actor, 0);

@@ -20,6 +20,22 @@ test('another history drops what is known, reads every place again, and goes on 
   expect(world.told.begun).toEqual([]);
 });
 
+test('events that wait for a configuration while another history begins are not sent', () => {
+  const world = startAfter(1);
+  world.publish('order.paid', { configuration: 9 });
+  world.pass(100);
+  restore(world, 1);
+  goOn(world, 'second', 1_000);
+  world.database.places.set('crm', { ...emptyPlace, cursor: 1, previous: 1 });
+  world.pass(1_100);
+  world.put(9);
+  world.pass(1_100);
+  expect(world.out).toEqual([]);
+  world.publish('order.paid', { configuration: 9 });
+  world.pass(100);
+  expect(world.out.map(({ turn }) => turn.events)).toMatchObject([[{ position: 1_001 }]]);
+});
+
 test('a database that lost what was read makes a new history begin after all of it, before anything else is done', () => {
   const world = startAfter(3);
   world.pass(1_100);
@@ -153,6 +169,15 @@ test('what is numbered is appended to the hot tail once that was compared: befor
   expect(world.hot.appended).toEqual([3]);
 });
 
+test('a loss that is found at the start is over once another history began', () => {
+  const world = startOnGhost(3);
+  world.pass(50);
+  expect(world.told.begun).toEqual([{ from: 'first', past: 3 }]);
+  goOn(world, 'second', 5);
+  world.pass(5_000);
+  expect([world.told.begun.length, world.told.epochs, world.told.relay]).toEqual([1, ['second'], 'leads']);
+});
+
 test('what a test or a replay sent is known, though the log was not read that far', () => {
   const world = startAfter(1);
   world.holding.add('page');
@@ -186,4 +211,15 @@ test('a contradiction in which the database holds what the hot tail does is over
   world.hot.answer();
   world.pass(3_000);
   expect([world.told.begun, world.told.relay, world.hot.asked]).toEqual([[], 'leads', [3, 3]]);
+});
+
+test('a page that steps over a gap that is not known is not taken for what follows: the next beat is asked at once', () => {
+  const world = startAfter(2);
+  world.pass(500);
+  world.database.head = 1_000;
+  world.database.gaps = [{ first: 3, last: 1_000 }];
+  world.database.epoch = 'second';
+  world.publish('order.paid');
+  world.pass(20);
+  expect([world.told.epochs, world.instance.dispatcher.position]).toEqual([['first', 'second'], 1_001]);
 });

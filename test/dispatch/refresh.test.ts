@@ -70,3 +70,30 @@ test('a replay is read and sent as soon as it is told of, and again after a whil
   world.pass(1_000);
   expect(world.readingSide).toHaveLength(1);
 });
+
+test('it says that no turn is out any more, whosever the last one was', () => {
+  const world = driveDispatcher();
+  for (const id of ['one', 'two']) world.serve(makeEndpoint({ id, events: [`${id}.*`] }));
+  world.publish('one.a');
+  world.publish('two.a');
+  world.deliver('one');
+  expect(world.seen.idle).toBe(0);
+  world.dispatcher.remove('two');
+  world.deliver('two');
+  expect(world.seen.idle).toBe(1);
+});
+
+test('another history drops every actor and reads its place again, after the turn that was out', () => {
+  const world = driveDispatcher();
+  for (const id of ['busy', 'idle']) world.serve(makeEndpoint({ id, events: [`${id}.*`] }));
+  world.publish('busy.a');
+  const before = world.dispatcher.actor('idle');
+  world.dispatcher.restart(1_000);
+  expect(world.dispatcher.position).toBe(1_000);
+  expect(world.interrupted).toEqual([world.turnOf('busy').turn.slot]);
+  expect(world.dispatcher.actor('idle')).not.toBe(before);
+  expect(world.dispatcher.actor('idle')!.lease).toEqual(before!.lease);
+  expect(world.reloading).toEqual(['idle']);
+  world.turnOf('busy').end({ settled: 1, failure: null });
+  expect(world.reloading).toEqual(['idle', 'busy']);
+});
