@@ -55,17 +55,17 @@ export function treatmentOf(endpoint: string, request: Request): Treatment {
 }
 
 /** Two of three are steady, so that most of what is sent is a test of the sender. */
-export function chaosEndpoints(count: number, urlOf: (id: string) => string): EndpointValue[] {
+export function chaosEndpoints(
+  count: number,
+  urlOf: (id: string, scheme: 'http' | 'https') => string,
+): EndpointValue[] {
   const others = Object.keys(behaviours).slice(1);
   return Array.from({ length: count }, (_, index) => {
     const word = index % 3 === 2 ? others[((index - 2) / 3) % others.length]! : 'steady';
     const id = `${word}-${index + 1}`;
-    return { id, url: urlOf(id), base_delay: '50ms', max_delay: '1s', ...behaviours[word]!.configured };
+    const url = urlOf(id, word === 'certified' ? 'https' : 'http');
+    return { id, url, base_delay: '50ms', max_delay: '1s', ...behaviours[word]!.configured };
   });
-}
-
-export function speaksTls(endpoint: string): boolean {
-  return wordOf(endpoint) === 'certified';
 }
 
 /** Whether it answers whatever it is asked, at once: how long it waits for its events is the sender's doing alone. */

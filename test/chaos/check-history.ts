@@ -8,8 +8,10 @@ import {
   checkLine,
   isAccepted,
 } from '../support/line-check.ts';
+import type { JournalEntry } from '../support/receiver/journal.ts';
 import { isSteady } from './behaviours.ts';
-import type { ReceivedRequest } from './journal-file.ts';
+
+type ReceivedRequest = Omit<JournalEntry, 'number' | 'signedWith'>;
 
 export type RecordedAttempt = {
   eventId: string;
@@ -148,7 +150,7 @@ type Halts = ReadonlyMap<string, readonly Halt[]>;
 function findInFlight(told: readonly Told[], halts: Halts): InFlight {
   const found = new Map<Halt, Set<Told>>();
   for (const request of told) {
-    for (const halt of halts.get(request.sender) ?? []) {
+    for (const halt of halts.get(request.sender ?? '') ?? []) {
       // What was written before a kill may be read after it.
       if (request.begunAt > (halt.goesOnAt ?? Infinity)) continue;
       if (request.row !== null && request.row.recordedAt <= halt.at) continue;
@@ -164,12 +166,12 @@ function findInFlight(told: readonly Told[], halts: Halts): InFlight {
  */
 function findLate(told: readonly Told[], halts: Halts): ReadonlySet<Told> {
   const late = new Set<Told>();
-  const lastSenders = new Map<string, string>();
+  const lastSenders = new Map<string, string | null>();
   const spent = new Set<Halt>();
   for (const request of told) {
     const earlier = lastSenders.get(request.eventId);
     lastSenders.set(request.eventId, request.sender);
-    const halt = (halts.get(request.sender) ?? []).findLast(
+    const halt = (halts.get(request.sender ?? '') ?? []).findLast(
       ({ how, goesOnAt }) => how === 'stopped' && goesOnAt! <= request.begunAt,
     );
     if (!halt || spent.has(halt)) continue;
@@ -217,12 +219,17 @@ function checkRepeats(told: readonly Told[], excuses: Excuses, say: Say): number
 function checkOverlaps(told: readonly Told[], excuses: Excuses, say: Say): void {
   let open: Told | null = null;
   for (const request of told) {
-    if (open && request.begunAt < open.endedAt) {
+    if (open && request.begunAt < endOf(open)) {
       const isExcused = wasHalted(open, excuses, request.begunAt) || isLate(request, excuses);
       if (!isExcused) say({ kind: 'overlapping', says: `${request.position} overlaps ${open.position}` });
     }
-    if (!open || request.endedAt > open.endedAt) open = request;
+    if (!open || endOf(request) > endOf(open)) open = request;
   }
+}
+
+/** One that is open to the last ends after all others. */
+function endOf({ endedAt }: Told): number {
+  return endedAt ?? Infinity;
 }
 
 function checkUnrecorded(told: readonly Told[], inFlight: InFlight, say: Say): void {

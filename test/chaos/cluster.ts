@@ -1,9 +1,13 @@
 // The instances of a chaos run, their servers, and the receiver: what there is to be killed.
 
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { openEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { openEmbeddedValkey } from '../../src/embedded/valkey.ts';
 import { migrate } from '../../src/model/migrations.ts';
+import { makeCertificate } from '../support/certificate.ts';
+import { type ReceiverProcess, startReceiver } from '../support/receiver/receiver-process.ts';
 import { startService } from '../support/service.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
 import { type Workplace, openWorkplace, secrets } from '../support/workplace.ts';
@@ -12,7 +16,8 @@ import { type Canary, createCanary } from './canary.ts';
 import type { Halt } from './check-history.ts';
 import { instanceProgram } from './instance-program.ts';
 import { type Member, createMember } from './member.ts';
-import { type ReceiverProcess, startReceiver } from './receiver-process.ts';
+
+const receiverProgram = fileURLToPath(new URL('receiver.ts', import.meta.url));
 
 export type Cluster = AsyncDisposable & {
   place: Workplace;
@@ -44,7 +49,12 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   await migrate(databaseUrl);
   const journalFile = join(place.path, 'journal.jsonl');
   const certificateFile = join(place.path, 'certificate.pem');
-  const receiver = opening.use(await startReceiver(journalFile, certificateFile, secrets.first_secret));
+  const certificates = { right: makeCertificate('IP:127.0.0.1'), wrong: makeCertificate('IP:127.0.0.1') };
+  await writeFile(certificateFile, certificates.right.cert);
+  const { first_secret } = secrets;
+  const receiver = opening.use(
+    await startReceiver(receiverProgram, { journalFile, secrets: { first_secret }, certificates }),
+  );
   const configured = chaosEndpoints(options.endpoints, receiver.urlOf);
   await place.configure(configured);
 

@@ -2,7 +2,7 @@
 
 import { flushCompileCache } from 'node:module';
 import { startService } from '../../src/service.ts';
-import { monotonicMs } from './clock.ts';
+import { monotonicMs } from '../support/monotonic-clock.ts';
 import { type Arming, openFailpoints } from './failpoints.ts';
 import type { Stall } from './instance-program.ts';
 import { threadBegins, threadEnds } from './thread-ends.ts';

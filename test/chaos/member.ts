@@ -4,7 +4,7 @@ import { eventually } from '../support/eventually.ts';
 import type { RunningService } from '../support/service.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 import type { Halt } from './check-history.ts';
-import { monotonicMs } from './clock.ts';
+import { monotonicMs } from '../support/monotonic-clock.ts';
 
 export type Ways = { postgres: TcpProxy; valkey: TcpProxy };
 

@@ -1,7 +1,7 @@
 // Who breaks things in a chaos run: from one seed, one fault after another, each under load.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { monotonicMs } from './clock.ts';
+import { monotonicMs } from '../support/monotonic-clock.ts';
 import type { RunningService } from '../support/service.ts';
 import type { Cluster } from './cluster.ts';
 import { type Failpoint, type ThreadEnd, failpoints } from './failpoints.ts';

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { hogConnections } from '../support/connection-hogs.ts';
-import { monotonicMs } from './clock.ts';
+import { monotonicMs } from '../support/monotonic-clock.ts';
 import type { Cluster } from './cluster.ts';
 import type { Member, Ways } from './member.ts';
 import type { OuterFault } from './plan.ts';

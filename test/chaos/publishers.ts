@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { adminToken } from '../support/workplace.ts';
-import { monotonicMs } from './clock.ts';
+import { monotonicMs } from '../support/monotonic-clock.ts';
 import type { Member } from './member.ts';
 
 const mutation = 'mutation ($events: [PublishWebhookEventInput!]!) { publishWebhookEvents(events: $events) { id } }';

@@ -7,9 +7,9 @@ import { createChance } from '../support/chance.ts';
 import { eventually } from '../support/eventually.ts';
 import { readLog } from '../support/stored-history.ts';
 import { type RecordedAttempt, type Verdict, checkChaos } from './check-history.ts';
-import { monotonicMs, wallToMonotonic } from './clock.ts';
+import { monotonicMs, wallToMonotonic } from '../support/monotonic-clock.ts';
 import { type Cluster, openCluster } from './cluster.ts';
-import { readJournal } from './journal-file.ts';
+import { readJournal } from '../support/receiver/journal-file.ts';
 import { createNemesis } from './nemesis.ts';
 import type { Fault } from './plan.ts';
 import { type Resources, measureResources } from './resources.ts';
@@ -69,15 +69,15 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
 
   /** Resolves when some of the requests have come that what is published now makes. */
   async function underLoad(): Promise<void> {
-    const target = (await receiver.standing()).requests + burst * endpoints.length * chance();
+    const target = (await receiver.progress()).requests + burst * endpoints.length * chance();
     const giveUpAt = monotonicMs() + underWayWithinMs;
     bursts += 1;
-    while ((await receiver.standing()).requests < target && monotonicMs() < giveUpAt) await sleep(5);
+    while ((await receiver.progress()).requests < target && monotonicMs() < giveUpAt) await sleep(5);
   }
 
   for (const [index, fault] of faults.entries()) {
     const at = seconds(monotonicMs() - startedAt);
-    const { requests } = await receiver.standing();
+    const { requests } = await receiver.progress();
     say(
       `${at}, ${requests} requests, fault ${index + 1} of ${faults.length}: ${await nemesis.strike(fault, underLoad)}`,
     );

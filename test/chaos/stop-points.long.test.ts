@@ -1,7 +1,6 @@
 // An instance is stopped for longer than its leases, or loses its thread, at stages of an event's way: what its endpoint sees.
 
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { createGate } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
 import type { Failpoint } from './failpoints.ts';
@@ -35,19 +34,14 @@ test.each(stops)('stopped for longer than a lease with an event %s', async (_, p
 
 test('stopped for longer than a lease with a request unanswered: it comes again, and each one is recorded', async () => {
   const both = await two.ownerAndOther();
-  const gate = createGate();
-  let held = 0;
-  two.stage.receiver.behave('crm', async () => {
-    held += 1;
-    if (held === 1) await gate.opened;
-    return {};
-  });
+  const next = two.stage.receiver.journal.length + 1;
+  const release = two.stage.receiver.hold('crm', { which: ({ number }) => number === next });
   const ids = await two.publish(both.other, 'stop.event', 5);
-  await eventually(() => held === 1);
+  await eventually(() => two.stage.receiver.hanging() === 1);
   both.owner.send('SIGSTOP');
   await two.takenOver(both);
   await two.accepted(ids.slice(1));
-  gate.open();
+  release();
   expect(await two.afterStop(both, ids, 2)).toEqual([]);
 });
 
@@ -86,5 +80,5 @@ test('over all of it, nothing was lost, out of order, wrongly signed or changed'
   const requests = two.stage.receiver.of('crm');
   const first = [...new Set(requests.filter(({ status }) => status === 200).map(({ eventId }) => eventId))];
   expect(first).toEqual((await two.stage.log()).map(({ id }) => id));
-  expect(requests.filter(({ signedWith }) => signedWith === null)).toEqual([]);
+  expect(requests.filter(({ signed }) => !signed)).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { workerData } from 'node:worker_threads';
 import { type ThreadData, openThread } from '../../src/worker/open-thread.ts';
 import type { TurnParts } from '../../src/worker/run-turn.ts';
 import { openFailpoints } from './failpoints.ts';
-import { senderHeader } from './sender.ts';
+import { senderHeader } from '../support/receiver/sender.ts';
 
 const { around } = openFailpoints();
 const sender = { [senderHeader]: process.env['CHAOS_SENDER'] ?? '' };

@@ -102,7 +102,7 @@ export async function openTwoInstances({ leaseTtlMs }: { leaseTtlMs: number }) {
     const wrongs: string[] = [];
     for (const [id, times] of [[first!, requests], ...[...rest, last!].map((each) => [each, 1] as const)] as const) {
       const found = JSON.stringify({ requests: requestsOf(id), rows: await recorded(id, times) });
-      const right = { requests: Array(times).fill([1, 200]), rows: Array(times).fill([1, 'delivered']) };
+      const right = { requests: copies(times, [1, 200]), rows: copies(times, [1, 'delivered']) };
       if (found !== JSON.stringify(right)) wrongs.push(`${id}: ${found}`);
     }
     return wrongs;
@@ -135,4 +135,8 @@ async function answers({ url }: RunningService): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+function copies<T>(times: number, one: T): T[] {
+  return Array.from({ length: times }, () => one);
 }

@@ -8,7 +8,7 @@ import { openHttp } from '../../src/api/server.ts';
 import { shardOf } from '../../src/policy/shards.ts';
 import { type Door, adminToken, endpoint, openDoor } from '../api/door.ts';
 import { storeCursor, storeDelivery, storeEvent } from '../api/stored-rows.ts';
-import { openReceiver } from '../support/receiver.ts';
+import { openReceiver } from '../support/receiver/receiver.ts';
 import { runTidings } from '../support/run-tidings.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 

@@ -41,7 +41,7 @@ export async function whileAway({
     }
   }
 
-  let ended: unknown = null;
+  let ended: number | NodeJS.Signals | null = null;
   void world.stage.service().ended.then((how) => (ended = how));
   await world.underLoad(async () => {
     await postgres.stop();
@@ -58,6 +58,6 @@ export async function whileAway({
     world.postgres.aim(postgres.url);
     await world.postgres.rise();
   });
-  if (ended !== null) wrongs.push(`the service ended: ${String(ended)}`);
+  if (ended !== null) wrongs.push(`the service ended: ${ended}`);
   return wrongs;
 }

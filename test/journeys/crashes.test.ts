@@ -19,12 +19,6 @@ beforeAll(async () => {
 afterAll(() => stage[Symbol.asyncDispose]());
 beforeEach(() => reportOnFailure(stage));
 
-/** Waits until `count` more requests than now have come, so that what follows happens under load. */
-async function underLoad(count: number): Promise<void> {
-  const before = stage.receiver.journal.length;
-  await eventually(() => stage.receiver.journal.length >= before + count, { saying: `${count} more requests` });
-}
-
 async function kill(): Promise<void> {
   crashes += 1;
   await stage.service().kill();
@@ -42,7 +36,7 @@ test(
   async () => {
     const load = startLoad(stage.service, { batches: 20, size: 20 });
     for (const requests of [400, 150]) {
-      await underLoad(requests);
+      await stage.receiver.more(requests);
       await kill();
       await stage.start();
     }
@@ -52,7 +46,7 @@ test(
 
 test('the same holds when its Postgres and its Valkey are killed with it', { timeout: 120_000 }, async () => {
   const load = startLoad(stage.service, { batches: 10, size: 20 });
-  await underLoad(300);
+  await stage.receiver.more(300);
   const [postgres, valkey] = await Promise.all([stage.place.postgres(), stage.place.valkey()]);
   const killed = kill();
   for (const { pid } of [postgres, valkey]) process.kill(pid, 'SIGKILL');
@@ -66,7 +60,7 @@ test(
   { timeout: 120_000 },
   async () => {
     const load = startLoad(stage.service, { batches: 10, size: 20 });
-    await underLoad(300);
+    await stage.receiver.more(300);
     const { pid } = await stage.place.postgres();
     process.kill(pid, 'SIGKILL');
     await eventually(() => stage.service().lines.find(({ msg }) => msg === 'The embedded Postgres runs again'));

@@ -8,18 +8,13 @@ import { reportOnFailure } from '../support/failure-report.ts';
 import { type Stage, openStage } from '../support/stage.ts';
 
 const endpoints = ['crm', 'billing', 'search'];
-const { promise: released, resolve: release } = Promise.withResolvers<void>();
 let stage: Stage;
+let releases: (() => void)[];
 
 beforeAll(async () => {
   stage = await openStage();
   await stage.place.configure(endpoints.map((id) => stage.endpoint(id, { timeout: '5m' })));
-  for (const id of endpoints) {
-    stage.receiver.behave(id, async () => {
-      await released;
-      return {};
-    });
-  }
+  releases = endpoints.map((id) => stage.receiver.hold(id));
   await stage.start();
 });
 afterAll(() => stage[Symbol.asyncDispose]());
@@ -88,7 +83,7 @@ test(
       );
     } finally {
       process.kill(pid, 'SIGCONT');
-      release();
+      for (const release of releases) release();
     }
     expect(await stage.judge({ endpoints, acknowledged: [], crashes: 0 })).toEqual([]);
     expect(await stage.log()).toHaveLength(expected);

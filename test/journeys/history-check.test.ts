@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { type History, checkHistory } from '../support/history-check.ts';
-import type { JournalEntry } from '../support/journal-receiver.ts';
+import type { JournalEntry } from '../support/receiver/journal.ts';
 
 /** Four events of which crm wants all but the second: it accepts the first, refuses the third once, and accepts it. */
 function goodHistory() {
@@ -24,9 +24,9 @@ function goodHistory() {
 
   function request(position: number, previous: number, given: Partial<JournalEntry> = {}): JournalEntry {
     return {
+      number: position,
       endpoint: 'crm',
       eventId: `event-${position}`,
-      type: types[position - 1]!,
       position,
       previous,
       attempt: 1,
@@ -34,10 +34,11 @@ function goodHistory() {
         .update(types[position - 1]!)
         .digest('hex'),
       sender: null,
+      signed: true,
       signedWith: 'a secret',
-      open: 1,
+      begunAt: 0,
+      endedAt: 0,
       status: 200,
-      at: position,
       ...given,
     };
   }
@@ -98,11 +99,11 @@ const bad: Record<string, { change: (history: Good) => unknown; wrongs: string[]
     wrongs: ['crm: 4 has another body than its event'],
   },
   'requests that overlap': {
-    change: ({ requests }) => (requests[3]!.open = 2),
+    change: ({ requests }) => (requests[2]!.endedAt = 1),
     wrongs: ['crm: 4 overlaps another request'],
   },
   'a wrong signature': {
-    change: ({ requests }) => (requests[0]!.signedWith = null),
+    change: ({ requests }) => (requests[0]!.signed = false),
     wrongs: ['crm: 1 is wrongly signed'],
   },
   'a request without its row': {

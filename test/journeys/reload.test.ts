@@ -3,7 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { actAsAdmin, createGate } from '../support/admin.ts';
+import { actAsAdmin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
 import { startLoad } from '../support/load.ts';
@@ -94,16 +94,12 @@ test('an added endpoint gets what is published after the reload, and nothing fro
 });
 
 test('a removed endpoint gets nothing more than the request on the wire, which is recorded', async () => {
-  const gate = createGate();
-  stage.receiver.behave('leaver', async () => {
-    await gate.opened;
-    return {};
-  });
+  const release = stage.receiver.hold('leaver');
   await inForce(stage.endpoint('watcher'), stage.endpoint('leaver'));
   const [onTheWire] = await admin.publish('a.one', 'a.two', 'a.three');
   await eventually(() => stage.receiver.of('leaver').length === 1);
   await inForce(stage.endpoint('watcher'));
-  gate.open();
+  release();
   await eventually(async () => (await stage.attempts('leaver')).length === 1, {
     saying: 'the row of the last attempt',
   });
@@ -130,11 +126,7 @@ test('a disabled endpoint gets nothing, and starts at the end of the log when it
 });
 
 test('a changed filter holds for the backlog, from the request after the one on the wire', async () => {
-  const gate = createGate();
-  stage.receiver.behave('picky', async () => {
-    await gate.opened;
-    return {};
-  });
+  const release = stage.receiver.hold('picky');
   await inForce(stage.endpoint('picky', { events: ['a.*'] }));
   const ids = await admin.publish('a.one', 'b.one', 'a.two', 'b.two', 'a.three');
   await eventually(() => stage.receiver.of('picky').length === 1);
@@ -142,7 +134,7 @@ test('a changed filter holds for the backlog, from the request after the one on 
   await eventually(async () => (await admin.standing('picky')).backlog === 2, {
     saying: 'the backlog by the new filter',
   });
-  gate.open();
+  release();
   await admin.received('picky', [ids[0]!, ids[1]!, ids[3]!]);
   const later = await admin.publish('a.four', 'b.three');
   await admin.received('picky', [ids[0]!, ids[1]!, ids[3]!, later[1]!]);
@@ -152,17 +144,13 @@ test('a changed filter holds for the backlog, from the request after the one on 
 });
 
 test('a changed URL and secret hold from the next attempt, of the event under way too', async () => {
-  const gate = createGate();
-  stage.receiver.behave('mover', async () => {
-    await gate.opened;
-    return { status: 503 };
-  });
+  const release = stage.receiver.hold('mover', { reply: { status: 503 } });
   await inForce(stage.endpoint('mover', { base_delay: '10ms' }));
   const ids = await admin.publish('a.one', 'a.two');
   await eventually(() => stage.receiver.of('mover').length === 1);
   const moved = { base_delay: '10ms', url: stage.receiver.urlOf('moved'), secret: 'second_secret' };
   await inForce(stage.endpoint('mover', moved));
-  gate.open();
+  release();
   await admin.received('moved', ids);
   await admin.received('mover', [ids[0]!]);
   expect(stage.receiver.of('mover')).toMatchObject([{ attempt: 1, signedWith: 'first_secret' }]);

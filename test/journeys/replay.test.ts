@@ -144,21 +144,16 @@ test('a paused endpoint keeps its replays until it is resumed; a 410 pauses, and
 
 test('replays that a killed service leaves go on with the next one, more than one window of them, all once', async () => {
   const events = await fail('killed', 300);
-  const gate = Promise.withResolvers<void>();
-  let answered = 0;
-  stage.receiver.behave('killed', async () => {
-    answered += 1;
-    // Some are over, one hangs: the service dies in the middle of it.
-    if (answered > 20) await gate.promise;
-    return {};
-  });
+  const before = stage.receiver.of('killed').length;
+  // Some are over, one hangs: the service dies in the middle of it.
+  const release = stage.receiver.hold('killed', { which: () => stage.receiver.of('killed').length > before + 20 });
   expect(await admin.replay({ endpointId: 'killed' })).toBe(300);
-  await eventually(() => answered > 20);
+  await eventually(() => stage.receiver.hanging() === 1);
   await stage.service().kill();
   stage.receiver.behave('killed', () => ({}));
   await stage.start();
   await worked('killed');
-  gate.resolve();
+  release();
   expect(await replays('killed')).toEqual(events.map((event) => [event, 1, 'delivered']));
 });
 

@@ -8,7 +8,9 @@ import { openOrm } from '../../src/model/orm.ts';
 import { eventually } from '../support/eventually.ts';
 import type { StoredEvent } from '../support/line-check.ts';
 import { startLoad } from '../support/load.ts';
-import { type JournalEntry, type JournalReceiver, openJournalReceiver } from '../support/journal-receiver.ts';
+import { type JournalReceiver, openJournalReceiver } from '../support/receiver/journal-receiver.ts';
+import type { JournalEntry } from '../support/receiver/journal.ts';
+import { overlapping } from '../support/receiver/overlaps.ts';
 import { type RestorablePostgres, openRestorablePostgres } from '../support/restorable-postgres.ts';
 import { type RunningService, startService } from '../support/service.ts';
 import { readLog } from '../support/stored-history.ts';
@@ -84,18 +86,20 @@ function refuse(endpoint: string): () => void {
  * that names a wrong place or a wrong event before it.
  */
 function wrongsOf(requests: readonly JournalEntry[], log: readonly StoredEvent[]): string[] {
+  const overlaps = new Set(overlapping(requests));
   return endpoints.flatMap((endpoint) => {
     let last = 0;
     return requests
       .filter((request) => request.endpoint === endpoint)
-      .flatMap(({ eventId, position, previous, signedWith, open, status }) => {
+      .flatMap((request) => {
+        const { eventId, position, previous, signed, status } = request;
         const index = log.findIndex(({ id }) => id === eventId);
         const wrongs: string[] = [];
         if (index === -1) wrongs.push('is a ghost');
         else if (log[index]!.position !== position) wrongs.push(`is at ${log[index]!.position}`);
         else if (previous !== (log[index - 1]?.position ?? 0)) wrongs.push(`says that ${previous} was before it`);
         if (position < last || (position === last && status === 200)) wrongs.push(`comes after ${last}`);
-        if (signedWith === null || open !== 1) wrongs.push('is not signed, or overlaps another');
+        if (!signed || overlaps.has(request)) wrongs.push('is not signed, or overlaps another');
         if (status === 200) last = position;
         return wrongs.map((wrong) => `${endpoint}: ${position} ${wrong}`);
       });

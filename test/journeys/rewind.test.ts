@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { instanceProgram } from '../chaos/instance-program.ts';
-import { actAsAdmin, createGate } from '../support/admin.ts';
+import { actAsAdmin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
 import { type Stage, openStage } from '../support/stage.ts';
@@ -55,19 +55,15 @@ test('a delivered endpoint gets everything from there again, in order and once, 
 });
 
 test('a rewind does not wait for the request under way, which is recorded before anything else is sent', async () => {
-  const gate = createGate();
   const ids = await publish('slow', 2);
   await admin.received('slow', ids);
   await settled('slow');
-  stage.receiver.behave('slow', async () => {
-    await gate.opened;
-    return {};
-  });
+  const release = stage.receiver.hold('slow');
   const more = await publish('slow', 3);
   await admin.received('slow', [...ids, more[0]!]);
   await admin.rewind('slow', { position: await positionOf(ids[1]!) });
   expect(stage.receiver.of('slow')).toHaveLength(ids.length + 1);
-  gate.open();
+  release();
   await admin.received('slow', [...ids, more[0]!, ids[1]!, ...more]);
   await settled('slow');
   const rows = await stage.attempts('slow');

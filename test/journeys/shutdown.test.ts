@@ -1,7 +1,7 @@
 // The end of the service by signals, in the middle of its work.
 
 import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
-import { actAsAdmin, createGate } from '../support/admin.ts';
+import { actAsAdmin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
 import { startLoad } from '../support/load.ts';
@@ -37,16 +37,10 @@ const judge = () => stage.judge({ endpoints, acknowledged, crashes });
 
 /** Lets every endpoint hang at its first request. */
 async function hang(): Promise<{ release: () => void }> {
-  const gate = createGate();
-  for (const id of endpoints) {
-    stage.receiver.behave(id, async () => {
-      await gate.opened;
-      return {};
-    });
-  }
+  const releases = endpoints.map((id) => stage.receiver.hold(id));
   await actAsAdmin(stage).publish('a.one', 'a.two');
   await eventually(() => stage.receiver.hanging() === endpoints.length, { saying: 'a hanging request at each' });
-  return { release: gate.open };
+  return { release: () => releases.forEach((release) => release()) };
 }
 
 async function draining(): Promise<void> {
@@ -56,8 +50,7 @@ async function draining(): Promise<void> {
 test('SIGTERM under load ends the service with 0, and the next start loses and repeats nothing', async () => {
   const load = startLoad(stage.service, { batches: 30, size: 20 });
   for (let times = 0; times < 2; times += 1) {
-    const before = stage.receiver.journal.length;
-    await eventually(() => stage.receiver.journal.length > before + 300);
+    await stage.receiver.more(300);
     expect(await stage.service().stop()).toBe(0);
     await start();
   }

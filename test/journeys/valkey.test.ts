@@ -19,11 +19,6 @@ beforeAll(async () => {
 afterAll(() => stage[Symbol.asyncDispose]());
 beforeEach(() => reportOnFailure(stage));
 
-async function underLoad(count: number): Promise<void> {
-  const before = stage.receiver.journal.length;
-  await eventually(() => stage.receiver.journal.length >= before + count, { saying: `${count} more requests` });
-}
-
 /** The service never crashed, so nothing may be lost, and nothing may come twice. */
 async function judgeAfter(load: Load): Promise<string[]> {
   await load.done;
@@ -64,7 +59,7 @@ test(
   async () => {
     const load = startLoad(stage.service, { batches: 25, size: 20 });
     for (let times = 1; times <= 2; times += 1) {
-      await underLoad(300);
+      await stage.receiver.more(300);
       process.kill((await stage.place.valkey()).pid, 'SIGKILL');
       await eventually(
         () => stage.service().lines.filter(({ msg }) => msg === 'The embedded Valkey runs again').length === times,
@@ -77,7 +72,7 @@ test(
 
 test('while Valkey hangs, deliveries go on without it and without repeats', { timeout: 60_000 }, async () => {
   const load = startLoad(stage.service, { batches: 10, size: 20 });
-  await underLoad(200);
+  await stage.receiver.more(200);
   const { pid } = await stage.place.valkey();
   process.kill(pid, 'SIGSTOP');
   try {

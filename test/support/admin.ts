@@ -72,9 +72,3 @@ export function actAsAdmin(stage: Stage) {
     },
   };
 }
-
-/** Keeps requests hanging until it is opened. */
-export function createGate(): { open(): void; opened: Promise<void> } {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  return { open: resolve, opened: promise };
-}

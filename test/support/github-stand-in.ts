@@ -4,7 +4,7 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { loginPage } from '../../src/demo/login-page.ts';
 import { openLoopbackServer, readForm } from '../../src/demo/loopback-server.ts';
-import type { Reply } from './receiver.ts';
+import type { Answer } from './receiver/reply.ts';
 
 /** As the REST API tells it; `login` is what the person types into the form. */
 export type GitHubPerson = {
@@ -26,7 +26,7 @@ export type GitHubStandIn = AsyncDisposable & {
   clientSecret: string;
   define(...people: GitHubPerson[]): void;
   /** What an endpoint answers instead of the truth; `hang` answers never. */
-  misbehave: Partial<Record<GitHubEndpoint, Reply | 'hang'>>;
+  misbehave: Partial<Record<GitHubEndpoint, Answer | 'hang'>>;
   /** Endpoints that were asked, in order. */
   requests: GitHubEndpoint[];
 };

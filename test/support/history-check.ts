@@ -1,7 +1,8 @@
 // Judges what happened by what was seen from outside: the log and the rows as they are stored, and a receiver's journal.
 
-import type { JournalEntry } from './journal-receiver.ts';
 import { type StoredEvent, checkContent, checkLine, isAccepted } from './line-check.ts';
+import type { JournalEntry } from './receiver/journal.ts';
+import { overlapping } from './receiver/overlaps.ts';
 
 export type StoredAttempt = { eventId: string; endpoint: string; attempt: number; status: string };
 
@@ -34,6 +35,7 @@ export function checkHistory(history: History): string[] {
     ...acknowledged.filter((id) => !log.has(id)).map((id) => `${id} was acknowledged and is not in the log`),
     ...requests.filter(({ endpoint }) => !(endpoint in endpoints)).map(({ endpoint }) => `${endpoint} is nobody`),
     ...requests.flatMap((request) => checkRequest(request, log.get(request.eventId))),
+    ...overlapping(requests).map(({ endpoint, position }) => `${endpoint}: ${position} overlaps another request`),
   ];
   for (const [endpoint, wants] of Object.entries(endpoints)) {
     const line = events.filter(({ type }) => wants(type));
@@ -48,10 +50,7 @@ export function checkHistory(history: History): string[] {
 }
 
 function checkRequest(request: JournalEntry, event: StoredEvent | undefined): string[] {
-  const { endpoint, position, open, signedWith } = request;
-  const wrongs = checkContent({ ...request, signed: signedWith !== null }, event).map(({ says }) => says);
-  if (open !== 1) wrongs.push(`${position} overlaps another request`);
-  return wrongs.map((says) => `${endpoint}: ${says}`);
+  return checkContent(request, event).map(({ says }) => `${request.endpoint}: ${says}`);
 }
 
 /** An accepted event comes again only after a crash: not from farther back than what was in flight, and in order. */

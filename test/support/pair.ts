@@ -79,14 +79,14 @@ export function watchPair({
       return stop;
     },
 
-    /** Publishes an event, and says how long after `since` the last of these endpoints got it. */
+    /** Publishes an event, and says how long after `since`, in monotonic milliseconds, the last of these endpoints got it. */
     async reachedAll(service: RunningService, ids: readonly string[], since: number): Promise<number> {
       const [mark] = await through(service).publish('a.mark');
       acknowledged.push(mark!);
       const arrivals = await eventually(
         () => {
           const found = ids.map((id) => stage.receiver.of(id).find(({ eventId }) => eventId === mark));
-          return found.every((entry) => entry !== undefined) ? found.map((entry) => entry.at) : null;
+          return found.every((entry) => entry !== undefined) ? found.map((entry) => entry.begunAt) : null;
         },
         { withinMs: 20_000, saying: `the event at ${ids.join()}` },
       );

@@ -5,7 +5,7 @@ import { openOrm } from '../../src/model/orm.ts';
 import { openDatabase } from './database.ts';
 import { eventually } from './eventually.ts';
 import { checkHistory } from './history-check.ts';
-import { type JournalReceiver, openJournalReceiver } from './journal-receiver.ts';
+import { type JournalReceiver, openJournalReceiver } from './receiver/journal-receiver.ts';
 import type { StoredEvent } from './line-check.ts';
 import { type Program, type RunningService, startService } from './service.ts';
 import { type StoredRow, readAttempts, readLog } from './stored-history.ts';

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { deliver } from '../../src/worker/deliver.ts';
 import { attemptAt, openConnections } from '../support/attempt.ts';
 import { eventually } from '../support/eventually.ts';
-import { openRawReceiver, openReceiver } from '../support/receiver.ts';
+import { openReceiver, openScriptedReceiver } from '../support/receiver/receiver.ts';
+import { goodAnswer, silent } from '../support/receiver/script.ts';
 
 test('deliveries one after another share one connection', async () => {
   await using endpoint = await openReceiver({ reply: () => ({ body: 'x'.repeat(10_000) }) });
@@ -16,14 +17,12 @@ test('deliveries one after another share one connection', async () => {
 });
 
 test('another path of the same origin keeps the connection; another origin takes a new one and ends the old', async () => {
-  await using first = await openRawReceiver({
-    onRequest: (socket) => void socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'),
-  });
+  await using first = await openReceiver();
   await using second = await openReceiver();
   await using connections = openConnections();
   await deliver(connections, attemptAt(first.url));
   await deliver(connections, attemptAt(`${first.url}/other?a=b`));
-  expect(first.received.map(({ head }) => head.split(' ')[1])).toEqual(['/hook', '/hook/other?a=b']);
+  expect(first.received.map(({ path }) => path)).toEqual(['/hook', '/hook/other?a=b']);
   expect(first.connections()).toBe(1);
   await deliver(connections, attemptAt(second.url));
   await first.allClosed();
@@ -47,11 +46,8 @@ test('a request under way ends although its endpoint moved, or was forgotten for
 });
 
 test('a connection that the endpoint closed while it was idle costs no attempt', async () => {
-  await using endpoint = await openRawReceiver({
-    onRequest: (socket) => {
-      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
-      socket.end();
-    },
+  await using endpoint = await openScriptedReceiver({
+    script: { when: 'request', everywhere: true, steps: [{ write: goodAnswer() }, 'end'] },
   });
   await using connections = openConnections();
   for (let count = 1; count <= 5; count += 1) {
@@ -62,10 +58,11 @@ test('a connection that the endpoint closed while it was idle costs no attempt',
 });
 
 test('an answer sent ahead of its request delivers nothing', async () => {
-  const answer = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
-  await using endpoint = await openRawReceiver({
-    onRequest: (socket, { index }) => {
-      if (index === 0) socket.write(answer + answer);
+  await using endpoint = await openScriptedReceiver({
+    script: {
+      when: 'request',
+      everywhere: true,
+      steps: (index) => (index === 0 ? [{ write: goodAnswer(), times: 2 }] : []),
     },
   });
   await using connections = openConnections();
@@ -140,7 +137,7 @@ test('an answer that waits in the socket while the process was held up is taken,
 });
 
 test('closing all ends what is under way, and the endpoint sees every connection end', async () => {
-  await using endpoint = await openRawReceiver({});
+  await using endpoint = await openScriptedReceiver({ script: silent });
   const connections = openConnections();
   const attempts = ['a', 'b', 'c'].map((id) => deliver(connections, attemptAt(endpoint.url, { id })));
   await eventually(() => endpoint.received.length === 3);

@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { deliver } from '../../src/worker/deliver.ts';
 import { attemptAt, openConnections } from '../support/attempt.ts';
 import { makeCertificate } from '../support/certificate.ts';
-import { openReceiver } from '../support/receiver.ts';
+import { openReceiver } from '../support/receiver/receiver.ts';
 
 const trusted = makeCertificate('DNS:receiver.test,IP:127.0.0.1');
 

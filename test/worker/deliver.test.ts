@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { type Answer, deliver } from '../../src/worker/deliver.ts';
 import { CalledOff } from '../../src/worker/exchange.ts';
 import { attemptAt, openConnections } from '../support/attempt.ts';
-import { type Reply, openReceiver } from '../support/receiver.ts';
+import { openReceiver } from '../support/receiver/receiver.ts';
+import type { Reply } from '../support/receiver/reply.ts';
 
 test('a request carries what the contract promises, and nothing else', async () => {
   await using endpoint = await openReceiver();
@@ -18,7 +19,6 @@ test('a request carries what the contract promises, and nothing else', async () 
   expect(request).toEqual({
     path: '/hook?a=%C3%A9',
     body: attempt.event.payload,
-    connection: 1,
     headers: {
       host: `127.0.0.1:${endpoint.port}`,
       connection: 'keep-alive',

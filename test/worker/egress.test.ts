@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { deliver } from '../../src/worker/deliver.ts';
 import type { Dial } from '../../src/worker/dial.ts';
 import { attemptAt, openConnections } from '../support/attempt.ts';
-import { openRawReceiver, openReceiver } from '../support/receiver.ts';
+import { openReceiver, openScriptedReceiver } from '../support/receiver/receiver.ts';
+import { silent } from '../support/receiver/script.ts';
 import { guardedAttempts } from './guarded-attempt.ts';
 
 const publicV4 = '93.184.216.34';
@@ -21,7 +22,7 @@ test('a network that is allowed is reached, and its neighbours are not', async (
 });
 
 test('a peer that is not what was dialled is refused before the first byte', async () => {
-  await using endpoint = await openRawReceiver({});
+  await using endpoint = await openScriptedReceiver({ script: silent });
   // Allowed is another address than the one the socket will have reached.
   const dial: Dial = () => connect(endpoint.port, '127.0.0.1');
   await using connections = openConnections({ allowedNetworks: [], dial: () => dial });
@@ -30,7 +31,7 @@ test('a peer that is not what was dialled is refused before the first byte', asy
     expect(answer.errorMessage).toMatch(/^egress refused: 127\.0\.0\.1 is not public/);
   }
   await endpoint.allClosed();
-  expect(endpoint.bytes()).toBe('');
+  expect(endpoint.bytesRead()).toBe(0);
 });
 
 test('a peer that was gone as soon as it was there is no refusal', async () => {

@@ -7,7 +7,8 @@ import { readWebhooks } from '../../src/settings/webhooks.ts';
 import { deliver } from '../../src/worker/deliver.ts';
 import { attemptAt, openConnections } from '../support/attempt.ts';
 import { readCorpus } from '../support/corpus.ts';
-import { type RawReceiver, openRawReceiver } from '../support/receiver.ts';
+import { type ScriptedReceiver, openScriptedReceiver } from '../support/receiver/receiver.ts';
+import { goodAnswer } from '../support/receiver/script.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
 type Pair = [name: string, value: string];
@@ -17,13 +18,13 @@ type Row = { headers: Pair[]; problem: string | null };
 const corpus = readCorpus('outbound-headers') as Row[];
 
 let scratch: Awaited<ReturnType<typeof scratchDirectory>>;
-let endpoint: RawReceiver;
+let endpoint: ScriptedReceiver;
 
 beforeAll(async () => {
   scratch = await scratchDirectory();
   await mkdir(join(scratch.path, 'config'));
-  endpoint = await openRawReceiver({
-    onRequest: (socket) => void socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'),
+  endpoint = await openScriptedReceiver({
+    script: { when: 'request', everywhere: true, steps: [{ write: goodAnswer() }] },
   });
 });
 afterAll(async () => {

@@ -10,7 +10,8 @@ import { type ThreadPool, openThreadPool } from '../../src/worker/pool.ts';
 import type { Turn } from '../../src/worker/turn.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Reply, openReceiver } from '../support/receiver.ts';
+import { openReceiver } from '../support/receiver/receiver.ts';
+import type { Reply } from '../support/receiver/reply.ts';
 import { aLease, makeTurn, trustALease } from './made-up-turn.ts';
 
 let database: TestDatabase;

@@ -4,7 +4,8 @@ import { deliver } from '../../src/worker/deliver.ts';
 import { attemptAt, openConnections } from '../support/attempt.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { readCorpus } from '../support/corpus.ts';
-import { type Script, type Step, openScriptedReceiver } from './scripted-receiver.ts';
+import { openScriptedReceiver } from '../support/receiver/receiver.ts';
+import type { Script, Step } from '../support/receiver/script.ts';
 
 type Row = {
   name: string;
@@ -40,8 +41,7 @@ async function behave(row: Row, { secure, kept }: { secure: boolean; kept: boole
   const { when = 'request', script: steps, deaf = false, timeoutMs = 5_000, requests = [1] } = row;
   const servedBefore = kept ? 1 : 0;
   await using endpoint = await openScriptedReceiver({
-    script: { when, steps, deaf },
-    servedBefore,
+    script: { when, steps, deaf, servedBefore },
     ...(secure ? { tls: certificate } : {}),
   });
   await using connections = openConnections();
@@ -66,11 +66,13 @@ async function behave(row: Row, { secure, kept }: { secure: boolean; kept: boole
   expect(tookMs).toBeLessThan(timeoutMs + bodyMs + marginMs);
 
   expect(await attempt()).toMatchObject({ verdict: 'delivered', responseBody: 'next' });
-  expect(new Set(endpoint.requests)).toEqual(new Set(['POST /hook HTTP/1.1']));
+  expect(new Set(endpoint.received.map(({ head }) => head.split('\r\n', 1)[0]))).toEqual(
+    new Set(['POST /hook HTTP/1.1']),
+  );
   expect(endpoint.connections()).toBe(row.keeps ? 1 : 2);
   await connections[Symbol.asyncDispose]();
   await endpoint.allClosed();
-  expect(requests).toContain(endpoint.requests.length - servedBefore - 1);
+  expect(requests).toContain(endpoint.received.length - servedBefore - 1);
 }
 
 function expectOutcome(

@@ -6,9 +6,9 @@ import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { openThreadPool } from '../../src/worker/pool.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
-import { openReceiver } from '../support/receiver.ts';
+import { type ScriptedReceiver, openReceiver, openScriptedReceiver } from '../support/receiver/receiver.ts';
+import type { Step } from '../support/receiver/script.ts';
 import { makeTurn, trustALease } from './made-up-turn.ts';
-import { type ScriptedReceiver, type Step, openScriptedReceiver } from './scripted-receiver.ts';
 
 let database: TestDatabase;
 let orm: MikroORM;

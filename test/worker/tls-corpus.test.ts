@@ -5,8 +5,8 @@ import { attemptAt, openConnections } from '../support/attempt.ts';
 import type { Certificate } from '../support/certificate.ts';
 import { issueCertificate } from '../support/certificate-authority.ts';
 import { readCorpus } from '../support/corpus.ts';
-import { openReceiver } from '../support/receiver.ts';
-import { type Step, openScriptedReceiver } from './scripted-receiver.ts';
+import { openReceiver, openScriptedReceiver } from '../support/receiver/receiver.ts';
+import type { Step } from '../support/receiver/script.ts';
 
 type Row = {
   /** By default `https` and `receiver.test`. */
@@ -84,9 +84,9 @@ test.each(handshakes)(
   'an endpoint whose handshake $name: $outcome',
   async ({ script: steps, deaf = false, ...row }) => {
     await using endpoint = await openScriptedReceiver({ script: { when: 'accept', everywhere: true, steps, deaf } });
-    await expectTwice(row, Number(new URL(endpoint.url).port));
+    await expectTwice(row, endpoint.port);
     await endpoint.allClosed();
-    expect(endpoint.requests).toEqual([]);
+    expect(endpoint.received).toEqual([]);
     expect(endpoint.connections()).toBe(2);
   },
 );

@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { BegunSignIn } from '../../../src/users/providers/provider.ts';
 import { githubProvider } from '../../../src/users/providers/github.ts';
 import { type GitHubEndpoint, type GitHubStandIn, openGitHub } from '../../support/github-stand-in.ts';
-import { type Reply, openRawReceiver } from '../../support/receiver.ts';
+import { openScriptedReceiver } from '../../support/receiver/receiver.ts';
+import type { Answer } from '../../support/receiver/reply.ts';
 import { answerTo, beginSignIn, redirectUri, refusalOf } from './begun-sign-in.ts';
 
 const octocat = {
@@ -176,7 +177,7 @@ describe('is refused', () => {
 });
 
 const canary = 'github-canary';
-const everywhere: Record<string, [Reply | 'hang', RegExp]> = {
+const everywhere: Record<string, [Answer | 'hang', RegExp]> = {
   'a page': [{ headers: { 'content-type': 'text/html' }, body: `<h1>${canary}` }, /no JSON/],
   '500': [{ status: 500, body: canary }, /HTTP 500/],
   '502 with JSON': [{ status: 502, body: `{"message":"${canary}"}` }, /HTTP 502/],
@@ -185,8 +186,8 @@ const everywhere: Record<string, [Reply | 'hang', RegExp]> = {
   never: ['hang', /did not answer within 5 s/],
   'text where a structure belongs': [{ body: `"${canary}"` }, /UNAVAILABLE/],
 };
-const anObject: [Reply, RegExp] = [{ body: '{}' }, /UNAVAILABLE/];
-const faults: [GitHubEndpoint, string, [Reply | 'hang', RegExp]][] = [
+const anObject: [Answer, RegExp] = [{ body: '{}' }, /UNAVAILABLE/];
+const faults: [GitHubEndpoint, string, [Answer | 'hang', RegExp]][] = [
   ...(['token', 'user', 'emails'] as const).flatMap((endpoint) =>
     Object.entries(everywhere).map(([name, fault]): (typeof faults)[number] => [endpoint, name, fault]),
   ),
@@ -232,7 +233,9 @@ describe('UNAVAILABLE is the answer when GitHub', () => {
   });
 
   test('closes its connections', async () => {
-    await using closing = await openRawReceiver({ onRequest: (socket) => socket.destroy() });
+    await using closing = await openScriptedReceiver({
+      script: { when: 'request', everywhere: true, steps: ['close'] },
+    });
     const provider = providerWith({ url: new URL(closing.url).origin });
     const begun = beginSignIn();
     const answer = new URLSearchParams({ code: 'canary-code', state: begun.state });

@@ -1,7 +1,9 @@
 import { Events, type MutableResponse } from 'oauth2-mock-server';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { openIdProvider } from '../../../src/users/providers/openid.ts';
-import { type Reply, openRawReceiver, openReceiver } from '../../support/receiver.ts';
+import { type ScriptedReceiver, openReceiver, openScriptedReceiver } from '../../support/receiver/receiver.ts';
+import type { Answer } from '../../support/receiver/reply.ts';
+import type { Step } from '../../support/receiver/script.ts';
 import { beginSignIn, refusalOf } from './begun-sign-in.ts';
 import { answerOfMock, openMockProvider } from './mock-provider.ts';
 
@@ -11,9 +13,15 @@ afterEach(() => {
 
 const json = { 'content-type': 'application/json' };
 const html = { 'content-type': 'text/html' };
+const jsonHead = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n';
 const canary = 'provider-canary';
 
-function error(code: string, status = 400): Reply {
+/** Does this in place of each answer. */
+async function openPlaying(...steps: Step[]): Promise<ScriptedReceiver> {
+  return await openScriptedReceiver({ script: { when: 'request', everywhere: true, steps } });
+}
+
+function error(code: string, status = 400): Answer {
   return { status, headers: json, body: JSON.stringify({ error: code, error_description: canary }) };
 }
 
@@ -37,7 +45,7 @@ async function refusedWith(endpoint: 'token_endpoint' | 'jwks_uri', url: string)
   return await refusalOf(provider.identify(answer, begun, 'shim'), secrets);
 }
 
-const tokenReplies: Record<string, [Reply, RegExp]> = {
+const tokenReplies: Record<string, [Answer, RegExp]> = {
   'a code it does not know': [error('invalid_grant'), /^BAD_USER_INPUT: .*refused the code \(invalid_grant\)/],
   'a client it does not know': [error('invalid_client'), /^UNAVAILABLE: .*\(invalid_client\); check its client_id/],
   'a challenge': [
@@ -79,10 +87,8 @@ describe('a token endpoint is asked once and refused for', () => {
   });
 
   test('a closed connection, before and after a part of the answer', async () => {
-    await using cut = await openRawReceiver({
-      onRequest: (socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{'),
-    });
-    await using shut = await openRawReceiver({ onRequest: (socket) => socket.destroy() });
+    await using cut = await openPlaying({ write: 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{' }, 'end');
+    await using shut = await openPlaying('close');
     for (const { url } of [cut, shut]) {
       expect(await refusedWith('token_endpoint', url)).toMatch(/^UNAVAILABLE: .*cannot be reached/);
     }
@@ -100,14 +106,8 @@ describe('a token endpoint is asked once and refused for', () => {
   });
 
   test('silence, before and after a part of the answer, for 5 s', async () => {
-    await using silent = await openRawReceiver({});
-    await using dripping = await openRawReceiver({
-      onRequest: (socket) => {
-        socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{');
-        const drip = setInterval(() => socket.write(' '), 100);
-        socket.on('close', () => clearInterval(drip));
-      },
-    });
+    await using silent = await openPlaying();
+    await using dripping = await openPlaying({ write: `${jsonHead}{` }, { drip: ' ', everyMs: 100 });
     const started = performance.now();
     const sentences = await Promise.all([silent, dripping].map(({ url }) => refusedWith('token_endpoint', url)));
     for (const sentence of sentences) expect(sentence).toMatch(/^UNAVAILABLE: .*did not answer within 5 s/);
@@ -117,22 +117,13 @@ describe('a token endpoint is asked once and refused for', () => {
   });
 
   test('an answer without end', async () => {
-    await using endless = await openRawReceiver({
-      onRequest: (socket) => {
-        const pour = () => {
-          while (!socket.destroyed && socket.write(' '.repeat(65_536)));
-        };
-        socket.write('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n');
-        socket.on('drain', pour);
-        pour();
-      },
-    });
+    await using endless = await openPlaying({ write: jsonHead }, { flood: ' ' });
     expect(await refusedWith('token_endpoint', endless.url)).toMatch(/^UNAVAILABLE: .*more than 1 MiB/);
     await endless.allClosed();
   });
 });
 
-const keyReplies: Record<string, [Reply, RegExp]> = {
+const keyReplies: Record<string, [Answer, RegExp]> = {
   'with 500': [{ status: 500, body: canary }, /^UNAVAILABLE: .*answered HTTP 500/],
   'with a page': [{ headers: html, body: canary }, /^UNAVAILABLE: .*no JSON/],
   'without keys': [{ headers: json, body: '{}' }, /^UNAVAILABLE: .*no OpenID Connect/],
@@ -158,12 +149,12 @@ describe('discovery', () => {
     return { id: 'acme', protocol: 'openid' as const, issuer: new URL(url).origin, ...client };
   }
 
-  function document(origin: string, more: object = {}): Reply {
+  function document(origin: string, more: object = {}): Answer {
     const metadata = { issuer: origin, authorization_endpoint: `${origin}/authorize`, ...more };
     return { headers: json, body: JSON.stringify(metadata) };
   }
 
-  const failures: Record<string, [(origin: string) => Reply, RegExp]> = {
+  const failures: Record<string, [(origin: string) => Answer, RegExp]> = {
     'another issuer': [() => document('https://evil.example'), /names another issuer/],
     'its issuer with a slash more': [(origin) => document(origin, { issuer: `${origin}/` }), /names another issuer/],
     'no issuer': [() => ({ headers: json, body: '{}' }), /does not describe itself/],
@@ -202,7 +193,7 @@ describe('discovery', () => {
   });
 
   test('that is never answered ends after 5 s, for all who wait', async () => {
-    await using issuer = await openRawReceiver({});
+    await using issuer = await openPlaying();
     const provider = openIdProvider(settingsOf(issuer.url));
     const waiting = [1, 2].map(() => refusalOf(provider.authorizationUrl(beginSignIn()), []));
     for (const refusal of await Promise.all(waiting)) expect(refusal).toMatch(/^UNAVAILABLE: .*within 5 s/);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createProviders } from '../../../src/users/providers/providers.ts';
-import { openReceiver } from '../../support/receiver.ts';
+import { openReceiver } from '../../support/receiver/receiver.ts';
 import { beginSignIn } from './begun-sign-in.ts';
 
 test('each provider speaks its protocol, in the order of the settings, and nobody is asked before the first use', async () => {
