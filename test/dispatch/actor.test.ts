@@ -52,12 +52,6 @@ test('turns have the events at the front in their order, at most 64, each with t
   expect(Math.max(...sizes)).toBe(64);
 });
 
-test('while a turn is out there is nothing to begin', () => {
-  const actor = startLive(3);
-  begin(actor, 0);
-  expect(actor.choose(0)).toBeNull();
-});
-
 test('a failed event waits its time and is then the first of its turn, its attempts counted on', () => {
   const actor = startLive(5);
   begin(actor, 0);
@@ -85,13 +79,6 @@ test('after the last failure the next event is due at once, from its first attem
   const turn = begin(actor, 0);
   expect({ positions: positions(turn), before: turn.attemptsBefore }).toEqual({ positions: [2, 3], before: 0 });
   expect(actor.lastError).toBe('HTTP 503');
-});
-
-test('what was settled before a crash is passed over, and named as the one before', () => {
-  const actor = start({ cursor: 2, previous: 2, settled: new Set([3, 4]) });
-  actor.takePage(entriesFrom(3, 3), 5, noGap);
-  const turn = begin(actor, 0);
-  expect(turn.events.map(({ position, previous }) => [position, previous])).toEqual([[5, 4]]);
 });
 
 test('410 pauses: nothing is begun until a resume is read, after which attempts are counted anew', () => {
@@ -280,4 +267,18 @@ test('a thread is told nothing of an endpoint but what it needs to send', () => 
   expect(Object.keys(turn.receiver).toSorted()).toEqual(
     ['id', 'url', 'headers', 'signing', 'secrets', 'timeoutMs', 'maxRetries', 'baseDelayMs', 'maxDelayMs'].toSorted(),
   );
+});
+
+test('an event whose thread was lost with rows of those before it counts its attempts on, after its wait, in a turn that it begins', () => {
+  const actor = start({ retries: [{ position: 3, attempts: 1, waitMs: 500 }] });
+  actor.takePage(entriesFrom(1, 5), 5, noGap);
+  const first = begin(actor, 0);
+  expect({ positions: positions(first), before: first.attemptsBefore }).toEqual({ positions: [1, 2], before: 0 });
+  // That one of those before it fails takes nothing from it.
+  actor.finish(failed({ waitMs: 10 }, 1), 100);
+  expect(begin(actor, 110)).toMatchObject({ attemptsBefore: 1, events: [{ position: 2 }] });
+  actor.finish({ settled: 1, failure: null }, 120);
+  expect(actor.choose(499)).toEqual({ kind: 'wait', at: 500 });
+  const third = begin(actor, 500);
+  expect({ positions: positions(third), before: third.attemptsBefore }).toEqual({ positions: [3, 4, 5], before: 1 });
 });

@@ -3,10 +3,14 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
 import { placeEndpoints, writeCursors } from '../../src/dispatch/cursors.ts';
+import { loadPlaces } from '../../src/dispatch/places.ts';
+import { readStandings } from '../../src/dispatch/standings.ts';
+import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { SideItem } from '../../src/model/side-item.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { numberAll } from '../../src/outbox/relay.ts';
+import { shardOf } from '../../src/policy/shards.ts';
 import { storeCursor, storeEvent } from '../api/stored-rows.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
@@ -30,6 +34,7 @@ const cursors = () => orm.em.fork().find(WebhookCursor, {}, { orderBy: { endpoin
 const cursorOf = (endpointId: string) => orm.em.fork().findOneOrFail(WebhookCursor, { endpointId });
 
 const me = randomUUID();
+const epoch = 6;
 
 /** A place as its owner writes it. */
 function rowOf(id: string, given: Partial<CursorRow> = {}): CursorRow {
@@ -37,7 +42,7 @@ function rowOf(id: string, given: Partial<CursorRow> = {}): CursorRow {
     endpoint_id: id,
     generation: 1,
     owner: me,
-    owner_epoch: 6,
+    owner_epoch: epoch,
     position: 5,
     previous: 3,
     examined: 9,
@@ -52,7 +57,7 @@ const write = async (rows: readonly CursorRow[], server?: string) =>
   await writeCursors(orm, rows, server ?? (await serverOf(orm)));
 
 const storeMine = (endpointId: string, given: Partial<WebhookCursor> = {}) =>
-  storeCursor(orm, { endpointId, position: 0, owner: me, ownerEpoch: 6, ...given });
+  storeCursor(orm, { endpointId, position: 0, owner: me, ownerEpoch: epoch, ...given });
 
 test('many places are written at a time, and nothing but the place', async () => {
   await storeMine('one', { pauseReason: 'admin', resumes: 4, since: 2 });
@@ -190,4 +195,65 @@ test('no event is numbered between the place of a new endpoint and its commit', 
   await em.commit();
   expect(await numbering).toBe(2);
   expect((await cursorOf('crm')).position).toBe(1);
+});
+
+const holdLeases = () => orm.em.fork().execute('update webhook_leases set owner = ?, epoch = ?', [me, epoch]);
+
+/** Reads the place of `crm` for an owner of its shard's lease. */
+async function load(by = me, under = epoch) {
+  const lease = { index: shardOf('crm'), epoch: under };
+  return (await loadPlaces(orm, by, [{ endpoint: makeEndpoint(), lease }], 0)).get('crm');
+}
+
+async function owner() {
+  const { owner: id, ownerEpoch } = await cursorOf('crm');
+  return { owner: id, ownerEpoch };
+}
+
+test('whoever reads a place under a lease that it holds is its owner from then on', async () => {
+  await holdLeases();
+  await storeCursor(orm, { endpointId: 'crm', position: 0 });
+  await load();
+  expect(await owner()).toEqual({ owner: me, ownerEpoch: epoch });
+  await orm.em.fork().execute('update webhook_leases set epoch = ?', [epoch + 1]);
+  await load(me, epoch + 1);
+  expect(await owner()).toEqual({ owner: me, ownerEpoch: epoch + 1 });
+});
+
+test.each([
+  ['of another', () => orm.em.fork().execute('update webhook_leases set owner = ?', [randomUUID()])],
+  ['that nobody has', () => orm.em.fork().execute('update webhook_leases set owner = null')],
+  ['of a newer epoch', () => orm.em.fork().execute('update webhook_leases set epoch = epoch + 1')],
+])('under a lease %s no place is read, and its owner stays', async (_, change) => {
+  const before = { owner: randomUUID(), ownerEpoch: 2 };
+  await holdLeases();
+  await storeCursor(orm, { endpointId: 'crm', position: 0, ...before });
+  await change();
+  expect(await load()).toBeUndefined();
+  expect(await owner()).toEqual(before);
+});
+
+test('a place that was read for one owner is not for the next one’s predecessor to read again', async () => {
+  await holdLeases();
+  await storeCursor(orm, { endpointId: 'crm', position: 0 });
+  await load();
+  const next = randomUUID();
+  await orm.em.fork().execute('update webhook_leases set owner = ?, epoch = ?', [next, epoch + 1]);
+  expect(await load(next, epoch + 1)).toBeDefined();
+  expect(await load()).toBeUndefined();
+  expect(await owner()).toEqual({ owner: next, ownerEpoch: epoch + 1 });
+});
+
+test('a standing says what others may have changed of each endpoint that was asked for and has a place', async () => {
+  await storeCursor(orm, { endpointId: 'one', position: 4, generation: 9, resumes: 2, pauseReason: 'gone' });
+  await storeCursor(orm, { endpointId: 'two', position: 0 });
+  await storeCursor(orm, { endpointId: 'disabled', position: null });
+  await storeCursor(orm, { endpointId: 'not asked for', position: 0 });
+  await orm.em.fork().insert(SideItem, { id: newId(), endpointId: 'two', eventId: newId(), origin: 'replay' });
+  const standings = await readStandings(orm, ['one', 'two', 'disabled', 'unknown']);
+  expect(standings.toSorted((a, b) => a.endpointId.localeCompare(b.endpointId))).toEqual([
+    { endpointId: 'one', generation: 9, resumes: 2, pauseReason: 'gone', sideWaits: false },
+    { endpointId: 'two', generation: 1, resumes: 0, pauseReason: null, sideWaits: true },
+  ]);
+  expect(await readStandings(orm, [])).toEqual([]);
 });

@@ -143,40 +143,6 @@ test('what comes while a lost turn’s place is read again is not lost: a test i
   await eventually(() => deliveries.backlog() === 0);
 });
 
-test('what comes while the place of a started endpoint is read is in its backlog', async () => {
-  await storeCursor(orm, { endpointId: 'crm', position: 0 });
-  const release = await holdPlaces();
-  await using deliveries = start(makeEndpoint());
-  await waitForTheHeld();
-  await deliveries.publish('order.paid');
-  await deliveries.publish('order.paid');
-  await release();
-  await eventually(() => deliveries.backlog() === 2);
-});
-
-test('a place that was read for an endpoint that is no more is not given to its successor', async () => {
-  await storeCursor(orm, { endpointId: 'crm', position: 0, generation: 1 });
-  await using deliveries = start(makeEndpoint());
-  await deliveries.publish('order.paid');
-  await eventually(() => deliveries.out.length === 1);
-  const release = await holdPlaces();
-  deliveries.out[0]!.end({ lost: { current: null } });
-  await waitForTheHeld();
-  // Removed and added again meanwhile: its place is the end of the log.
-  const { lease } = deliveries.dispatcher.actor('crm')!;
-  await storeCursor(orm, { endpointId: 'crm', position: 1, examined: 1, backlog: 0, generation: 2 });
-  deliveries.dispatcher.remove('crm');
-  deliveries.dispatcher.add(makeEndpoint(), lease);
-  await release();
-  await eventually(async () => (await waiters()) === 0);
-  await deliveries.publish('order.paid');
-  await eventually(() => deliveries.out.length === 1);
-  expect(deliveries.out[0]!.turn).toMatchObject({ generation: 2, events: [{ position: 2 }] });
-  deliveries.out[0]!.end({ report: { settled: 1, failure: null } });
-  await eventually(() => deliveries.backlog() === 0);
-  expect(deliveries.dispatcher.actor('crm')!.generation).toBe(2);
-});
-
 test('a changed filter is counted anew, and the new number is stored', async () => {
   await storeCursor(orm, { endpointId: 'crm', position: 0, pauseReason: 'admin' });
   await using deliveries = start(makeEndpoint());

@@ -103,50 +103,6 @@ test('waiting for a retry takes no slot', () => {
   expect(world.turnOf('one').turn.attemptsBefore).toBe(1);
 });
 
-test('a paused endpoint’s turn is told to stop, and nothing is begun until it is read as resumed', () => {
-  const world = driveDispatcher();
-  world.serve(makeEndpoint());
-  world.publish('a.a');
-  world.publish('a.b');
-  world.dispatcher.refresh('crm');
-  expect(world.interrupted).toEqual([world.turnOf('crm').turn.slot]);
-  expect(world.reloading).toEqual([]);
-  world.deliver('crm');
-  const settled = { ...emptyPlace, settled: new Set([1]) };
-  world.reloadAs({ ...settled, backlog: 1, pauseReason: 'admin' });
-  world.publish('a.c');
-  world.pass(1_000_000);
-  expect(world.out).toEqual([]);
-  world.dispatcher.refresh('crm');
-  world.reloadAs({ ...settled, backlog: 2, resumes: 1 });
-  expect(world.deliver('crm')).toEqual([2, 3]);
-});
-
-test('a resume ends a wait for a retry', () => {
-  const world = driveDispatcher();
-  world.serve(makeEndpoint());
-  world.publish('a.a');
-  world.turnOf('crm').end(retrying(3_600_000));
-  world.dispatcher.refresh('crm');
-  world.reloadAs({ ...emptyPlace, resumes: 1, backlog: 1 });
-  expect(world.turnOf('crm').turn).toMatchObject({ attemptsBefore: 0, resumes: 1 });
-  world.deliver('crm');
-  world.pass(3_600_000);
-  expect(world.begun).toHaveLength(2);
-});
-
-test('a 410 from before a resume pauses nothing, and its attempt does not count', () => {
-  const world = driveDispatcher();
-  world.serve(makeEndpoint());
-  world.publish('a.a');
-  world.dispatcher.refresh('crm');
-  const gone = { ...retrying(9_000).failure!, attempt: 5, gone: true };
-  world.turnOf('crm').end({ settled: 0, failure: gone });
-  expect(world.out).toEqual([]);
-  world.reloadAs({ ...emptyPlace, resumes: 1, backlog: 1 });
-  expect(world.turnOf('crm').turn).toMatchObject({ attemptsBefore: 0, resumes: 1 });
-});
-
 test('a changed filter reads again from the first that is not settled, and the running turn is told to stop', () => {
   const world = driveDispatcher();
   world.serve(makeEndpoint({ events: ['*'] }));
@@ -222,21 +178,6 @@ test('a removed endpoint is told to stop and gets nothing more; what waits for a
   expect(world.dispatcher.running).toBe(0);
 });
 
-test('an endpoint added again waits until its old turn is over', () => {
-  const world = driveDispatcher();
-  world.serve(makeEndpoint());
-  world.publish('a.a');
-  world.dispatcher.remove('crm');
-  world.dispatcher.add(makeEndpoint(), aLease);
-  world.dispatcher.load('crm', { ...emptyPlace, generation: 2, cursor: 1 });
-  world.publish('a.b');
-  world.pass(1_000);
-  expect(world.begun).toHaveLength(1);
-  world.deliver('crm');
-  world.reloadAs({ ...emptyPlace, generation: 2, cursor: 1, backlog: 1 });
-  expect(world.turnOf('crm').turn).toMatchObject({ generation: 2, events: [{ position: 2 }] });
-});
-
 test('one whose place was kept, as by a missing file, does not send again what its old turn delivered meanwhile', () => {
   const world = driveDispatcher();
   world.serve(makeEndpoint());
@@ -276,4 +217,72 @@ test('stopped, it begins nothing more and tells every turn to stop', () => {
   world.pass(100_000);
   expect(world.out).toEqual([]);
   expect(world.dispatcher.running).toBe(0);
+});
+
+test('an endpoint that lags behind large events reads on when it has room for one, and not before', () => {
+  const behind = 200;
+  const large = 'x'.repeat(8 * 1024);
+  const log = Array.from({ length: behind }, (_, index) => entryAt(index + 1, { type: 'order.paid', payload: large }));
+  const world = driveDispatcher({ position: behind });
+  world.serve(makeEndpoint({ id: 'crm', events: ['*'] }));
+  const delivered: number[] = [];
+  for (let step = 0; step < 1_000 && delivered.length < behind; step += 1) {
+    const read = world.reading.shift();
+    if (read) read.done(log.slice(read.after, read.after + 50));
+    else delivered.push(...world.deliver('crm'));
+  }
+  expect(delivered).toEqual(log.map(({ position }) => position));
+  expect(world.dispatcher.actor('crm')!.live).toBe(true);
+});
+
+test('no turn begins under a lease that is not trusted, and what waits begins once it is', () => {
+  const world = driveDispatcher();
+  world.serve(makeEndpoint());
+  world.trust(() => false);
+  world.publish('order.paid');
+  world.pass(100_000);
+  expect(world.out).toEqual([]);
+  world.trust(() => true);
+  world.dispatcher.stir();
+  expect(world.deliver('crm')).toEqual([1]);
+});
+
+test('one that waits for a slot while its lease is lost does not begin when there is one, and others do', () => {
+  const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
+  world.serve(makeEndpoint({ id: 'first', events: ['a.*'] }));
+  world.serve(makeEndpoint({ id: 'lost', events: ['b.*'] }), emptyPlace, { index: 1, epoch: 8 });
+  world.serve(makeEndpoint({ id: 'kept', events: ['c.*'] }), emptyPlace, { index: 2, epoch: 8 });
+  for (const type of ['a.a', 'b.b', 'c.c']) world.publish(type);
+  world.trust(({ index }) => index !== 1);
+  world.deliver('first');
+  expect(world.out.map(({ turn }) => [turn.receiver.id, turn.lease])).toEqual([['kept', { index: 2, epoch: 8 }]]);
+  world.deliver('kept');
+  world.trust(() => true);
+  world.dispatcher.stir();
+  expect(world.deliver('lost')).toEqual([2]);
+});
+
+test('one that retires begins nothing more, and is still when its turn is over', () => {
+  const world = driveDispatcher();
+  world.serve(makeEndpoint());
+  for (const type of ['a.a', 'b.b', 'c.c']) world.publish(type);
+  let still = 0;
+  world.dispatcher.retire('crm', () => (still += 1));
+  expect(world.interrupted).toEqual([world.turnOf('crm').turn.slot]);
+  expect(still).toBe(0);
+  world.deliver('crm');
+  expect(still).toBe(1);
+  world.publish('d.d');
+  world.dispatcher.stirSide('crm');
+  world.dispatcher.stir();
+  world.pass(100_000);
+  expect({ out: world.out, side: world.readingSide, still }).toEqual({ out: [], side: [], still: 1 });
+});
+
+test('one that sends nothing is still at once, and so is one that nobody serves', () => {
+  const world = driveDispatcher();
+  world.serve(makeEndpoint());
+  const still: string[] = [];
+  for (const id of ['crm', 'nobody']) world.dispatcher.retire(id, () => still.push(id));
+  expect(still).toEqual(['crm', 'nobody']);
 });

@@ -1,33 +1,8 @@
 import { expect, test } from 'vitest';
-import { pastGap } from '../../src/log/gaps.ts';
 import { entriesFrom, entryAt } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { driveDispatcher } from './hand-driven-dispatcher.ts';
-import { emptyPlace, noGap, startActor } from './made-up-actors.ts';
-
-test('it passes over positions that no event has, and is live where the log goes on after them', () => {
-  const past = (position: number) => pastGap([{ first: 3, last: 100 }], position);
-  const actor = startActor(makeEndpoint());
-  actor.takePage(entriesFrom(1, 2), 102, past);
-  expect({ examined: actor.examined, live: actor.live }).toEqual({ examined: 100, live: false });
-  actor.takePage(entriesFrom(101, 2), 102, past);
-  expect(actor.live).toBe(true);
-  const { events } = actor.begin({ kind: 'line' }, 0);
-  expect(events.map(({ position, previous }) => [position, previous])).toEqual([
-    [1, 0],
-    [2, 1],
-    [101, 2],
-    [102, 101],
-  ]);
-});
-
-test('one whose place lies inside a gap reads on after it', () => {
-  const actor = startActor(makeEndpoint(), { cursor: 50, previous: 2 });
-  actor.takePage([], 101, (position) => pastGap([{ first: 3, last: 100 }], position));
-  expect(actor.examined).toBe(100);
-  actor.takePage(entriesFrom(101, 1), 101, noGap);
-  expect(actor.begin({ kind: 'line' }, 0).events).toMatchObject([{ position: 101, previous: 2 }]);
-});
+import { emptyPlace } from './made-up-actors.ts';
 
 test('an endpoint that lags behind a gap of the log reads on after it, and x-webhook-previous reaches over it', () => {
   const world = driveDispatcher({ position: 2_002, gaps: [{ first: 11, last: 2_000 }] });

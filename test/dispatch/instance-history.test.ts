@@ -82,18 +82,6 @@ test('an instance that never read the lost tail learns of it from the hot one, a
   expect(world.told.relay).toBe('rests');
 });
 
-test('the hot tail is read once it was compared with the database, and after a failed beat not before it was again', () => {
-  const world = startAfter(1);
-  world.hot.ready = true;
-  world.hot.last = { position: 1, id: 'event-1' };
-  world.holding.add('last');
-  world.pass(1_100);
-  expect(world.hot.asked).toEqual([]);
-  world.answer('last');
-  world.pass(1_100);
-  expect(world.hot.asked).toEqual([1]);
-});
-
 /** One that reads the hot tail. */
 function startHot() {
   const world = startAfter(3);
@@ -151,18 +139,6 @@ test('while no beat goes well no place is written, and the relay rests', () => {
   world.answer('beat');
   world.pass(1_100);
   expect(world.told.changes).toEqual(['write crm at 1']);
-});
-
-test('another server makes the hot tail be compared again', () => {
-  const world = startAfter(1);
-  world.pass(2_000);
-  world.hot.ready = true;
-  world.hot.last = { position: 1, id: 'event-1' };
-  world.pass(3_000);
-  world.database.server = 'two';
-  world.hot.last = { position: 8, id: 'ghost' };
-  world.pass(2_100);
-  expect(world.told.begun[0]).toEqual({ from: 'first', past: 8 });
 });
 
 test('on another server nothing is sent, numbered or read hot before it was compared with the hot tail', () => {

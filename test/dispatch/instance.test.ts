@@ -34,18 +34,6 @@ test('an event of a newer configuration is matched by that one, which is asked f
   expect(sent(world)).toEqual({ crm: [1, 2], erp: [1, 2] });
 });
 
-test('a lower version than that of the event does not let it pass', () => {
-  const world = startAfter(0);
-  world.publish('order.paid', { configuration: 3 });
-  world.pass(100);
-  world.put(2);
-  world.pass(100);
-  expect(sent(world)).toEqual({});
-  world.put(3);
-  world.pass(100);
-  expect(sent(world)).toEqual({ crm: [1] });
-});
-
 test('an endpoint that reads on by itself waits for a newer configuration, too', () => {
   const world = driveInstance(crm);
   world.database.log = entriesFrom(1, 5).map((entry) => ({ ...entry, configuration: 2 }));

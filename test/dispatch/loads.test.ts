@@ -119,15 +119,3 @@ test('nothing is read for one that is gone before its reading begins', () => {
   pass(10_000);
   expect(readings).toEqual([]);
 });
-
-test('one that was changed while it was read is read once more', () => {
-  const { world, add, pass, ids, readings, actor } = start();
-  add('crm');
-  pass(0);
-  world.dispatcher.refresh('crm');
-  readings[0]!.answer({ crm: {} });
-  pass(0);
-  expect(ids()).toEqual([['crm']]);
-  readings[0]!.answer({ crm: { pauseReason: 'admin' } });
-  expect(actor('crm').pauseReason).toBe('admin');
-});

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { driveDispatcher } from './hand-driven-dispatcher.ts';
-import { aLease, emptyPlace } from './made-up-actors.ts';
+import { emptyPlace } from './made-up-actors.ts';
 
 const crm = makeEndpoint({ id: 'crm', events: ['*'] });
 
@@ -39,29 +39,6 @@ test('of one that sends nothing the place is read at once, and of one that nobod
   expect(world.reloading).toEqual(['crm']);
 });
 
-test('one that waits for a slot when it is changed does not begin when there is one', () => {
-  const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
-  const other = makeEndpoint({ id: 'other', events: ['*'] });
-  for (const endpoint of [other, crm]) world.serve(endpoint);
-  world.publish('order.paid');
-  world.dispatcher.refresh('crm');
-  world.deliver('other');
-  expect(world.out).toEqual([]);
-  world.reloadAs(rewound);
-  expect(world.turnOf('crm').turn.generation).toBe(2);
-});
-
-test('of two changes at a time, what is read then is newer than both', () => {
-  const world = startBusy();
-  world.dispatcher.refresh('crm');
-  world.dispatcher.refresh('crm');
-  world.deliver('crm');
-  world.reloadAs(rewound);
-  expect({ out: world.out, reloading: world.reloading }).toEqual({ out: [], reloading: ['crm'] });
-  world.reloadAs({ ...rewound, generation: 3 });
-  expect(world.turnOf('crm').turn.generation).toBe(3);
-});
-
 test('a place that was being read when the change was heard of is not taken: it may be from before it', () => {
   const world = startBusy();
   world.turnOf('crm').end(null);
@@ -84,40 +61,6 @@ test('a filter that is changed while the place is read makes it be read again: t
   expect(world.deliver('crm')).toEqual([2]);
 });
 
-test('a turn that is lost after the change counts as over', () => {
-  const world = startBusy();
-  world.dispatcher.refresh('crm');
-  world.turnOf('crm').end(null);
-  expect(world.reloading).toEqual(['crm']);
-});
-
-test('one that is changed, removed and added again is read when its former self’s turn is over, and again for the change', () => {
-  const world = startBusy();
-  world.dispatcher.remove('crm');
-  world.dispatcher.add(crm, aLease);
-  world.dispatcher.refresh('crm');
-  expect(world.reloading).toEqual([]);
-  world.deliver('crm');
-  expect(world.reloading).toEqual(['crm']);
-  world.reloadAs({ ...emptyPlace, cursor: 2 });
-  expect(world.reloading).toEqual(['crm']);
-  world.reloadAs({ ...rewound, cursor: 2 });
-  world.publish('order.paid');
-  expect(world.turnOf('crm').turn).toMatchObject({ generation: 2, events: [{ position: 3 }] });
-});
-
-test('what a turn of before the change reports is not counted on: the rows say what it did', () => {
-  const world = startBusy();
-  world.dispatcher.refresh('crm');
-  world.turnOf('crm').end({
-    settled: 1,
-    failure: { status: 'retrying', attempt: 3, waitMs: 60_000, message: 'HTTP 503', gone: false },
-  });
-  world.reloadAs({ ...rewound, backlog: 2 });
-  expect(world.turnOf('crm').turn).toMatchObject({ generation: 2, attemptsBefore: 0 });
-  expect(world.dispatcher.actor('crm')!.backlog).toBe(2);
-});
-
 test('a replay is read and sent as soon as it is told of, and again after a while when the read failed', () => {
   const world = driveDispatcher();
   world.serve(crm);
@@ -128,29 +71,29 @@ test('a replay is read and sent as soon as it is told of, and again after a whil
   expect(world.readingSide).toHaveLength(1);
 });
 
-test('a pause that comes while the rows are read again holds, though they were read before it', () => {
+test('it says that no turn is out any more, whosever the last one was', () => {
   const world = driveDispatcher();
-  world.serve(crm);
-  world.publish('a.a');
-  world.turnOf('crm').end(null);
-  world.dispatcher.refresh('crm');
-  world.reloadAs({ ...emptyPlace, backlog: 1 });
-  expect({ out: world.out, reloading: world.reloading }).toEqual({ out: [], reloading: ['crm'] });
-  world.reloadAs({ ...emptyPlace, backlog: 1, pauseReason: 'admin' });
-  expect(world.out).toEqual([]);
-  world.dispatcher.refresh('crm');
-  world.reloadAs({ ...emptyPlace, backlog: 1, resumes: 1 });
-  expect(world.deliver('crm')).toEqual([1]);
+  for (const id of ['one', 'two']) world.serve(makeEndpoint({ id, events: [`${id}.*`] }));
+  world.publish('one.a');
+  world.publish('two.a');
+  world.deliver('one');
+  expect(world.seen.idle).toBe(0);
+  world.dispatcher.remove('two');
+  world.deliver('two');
+  expect(world.seen.idle).toBe(1);
 });
 
-test('a resume that comes while the rows are read again holds, though they were read before it', () => {
+test('another history drops every actor and reads its place again, after the turn that was out', () => {
   const world = driveDispatcher();
-  world.serve(crm);
-  world.publish('a.a');
-  world.dispatcher.refresh('crm');
-  world.turnOf('crm').end(null);
-  world.dispatcher.refresh('crm');
-  world.reloadAs({ ...emptyPlace, pauseReason: 'admin', backlog: 1 });
-  world.reloadAs({ ...emptyPlace, resumes: 1, backlog: 1 });
-  expect(world.turnOf('crm').turn).toMatchObject({ resumes: 1, events: [{ position: 1 }] });
+  for (const id of ['busy', 'idle']) world.serve(makeEndpoint({ id, events: [`${id}.*`] }));
+  world.publish('busy.a');
+  const before = world.dispatcher.actor('idle');
+  world.dispatcher.restart(1_000);
+  expect(world.dispatcher.position).toBe(1_000);
+  expect(world.interrupted).toEqual([world.turnOf('busy').turn.slot]);
+  expect(world.dispatcher.actor('idle')).not.toBe(before);
+  expect(world.dispatcher.actor('idle')!.lease).toEqual(before!.lease);
+  expect(world.reloading).toEqual(['idle']);
+  world.turnOf('busy').end({ settled: 1, failure: null });
+  expect(world.reloading).toEqual(['idle', 'busy']);
 });

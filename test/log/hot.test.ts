@@ -47,6 +47,7 @@ const word = fc.constantFrom('id', 'type', 'to', 'payload', 'crm');
 const text = fc.oneof(word, fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }));
 
 test('an entry reads back as it was appended: any text, addressed or not', async () => {
+  await using log = await open();
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.record({ type: text, addressedTo: fc.option(word), configuration: fc.nat(), payload: text }), {
@@ -55,7 +56,7 @@ test('an entry reads back as it was appended: any text, addressed or not', async
       }),
       fc.integer({ min: 1, max: 2 ** 50 }),
       async (made, first) => {
-        await using log = await open();
+        log.hot.use(newKey());
         const entries = made.map((fields, index) => ({ position: first + index, id: randomUUIDv7(), ...fields }));
         log.hot.append(entries);
         expect(await readAll(log.hot, first - 1, entries.length)).toEqual(entries);
