@@ -1,4 +1,4 @@
-// The command line: every command with its options and help; what a command does is loaded when it runs.
+// The command line: every command with its options and help; a command's code is loaded when it runs.
 
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };

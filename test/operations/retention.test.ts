@@ -28,10 +28,10 @@ afterEach(async () => {
 const write = (level: string) => (fields: object, msg?: string) =>
   void lines.push({ level, msg: msg ?? '', ...fields });
 const log = { debug: write('debug'), info: write('info'), warn: write('warn') } as never;
-const told = new Set<string>();
-const run = async (retentionMs = 5 * dayMs) => await runRetention({ orm, retentionMs, log }, { told });
+const warned = new Set<string>();
+const run = async (retentionMs = 5 * dayMs) => await runRetention({ orm, retentionMs, log }, { warned });
 const warnings = () => lines.filter(({ level }) => level === 'warn');
-beforeEach(() => told.clear());
+beforeEach(() => warned.clear());
 
 /**
  * Partitions of 1 to 20 March 2024, and an event on the 1st, 2nd and 20th, at positions 1 to 3: with five days kept, the

@@ -3,7 +3,7 @@
 import { readFile, readdir, mkdtemp, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { removePostgresPlace } from '../../src/embedded/postgres-place.ts';
+import { removePostgresInstallation } from '../../src/embedded/postgres-installation.ts';
 import { endServerProcess } from '../../src/embedded/server-process.ts';
 
 const prefix = 'tidings-test-';
@@ -30,7 +30,7 @@ async function remove(path: string): Promise<void> {
   const pid = Number(await readFile(join(valkey, 'pid'), 'utf8').catch(() => '0'));
   await endServerProcess(pid, join(valkey, 'valkey.conf'), { signal: 'SIGKILL', withinMs: 5_000 });
   const postgres = await realpath(join(path, 'postgres')).catch(() => null);
-  if (postgres) await removePostgresPlace(postgres);
+  if (postgres) await removePostgresInstallation(postgres);
   await rm(path, { recursive: true, force: true });
 }
 

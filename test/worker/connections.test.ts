@@ -1,7 +1,6 @@
 import { Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { deliver } from '../../src/worker/deliver.ts';
-import { attemptAt, openConnections } from '../support/attempt.ts';
+import { attemptAt, deliver, openConnections } from '../support/attempt.ts';
 import { eventually } from '../support/eventually.ts';
 import { openRawReceiver, openReceiver } from '../support/receiver.ts';
 

@@ -1,4 +1,4 @@
-// Moves an endpoint's place in the log back.
+// Moves an endpoint's cursor back.
 
 import { builder } from './builder.ts';
 import { endpointById } from './endpoints.ts';

@@ -1,4 +1,4 @@
-// Users: read them, page through them, make, change and delete them.
+// Users: read, list, create, update and delete them.
 
 import type { FilterQuery } from '@mikro-orm/postgresql';
 import { User as StoredUser, type roles } from '../../model/user.ts';
@@ -88,7 +88,7 @@ const UpdateUserInput = builder.inputType('UpdateUserInput', {
   }),
 });
 
-// What the schema cannot say, such as that null does not clear a role, is refused there.
+// Rules beyond the schema, such as that null does not clear a role, are checked there.
 builder.mutationFields((t) => ({
   createUser: t.field({
     type: User,

@@ -1,4 +1,4 @@
-// Events of the log: read them, page through them, publish new ones.
+// Events of the log: read and list them, and publish new ones.
 
 import type { FilterQuery } from '@mikro-orm/postgresql';
 import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
