@@ -47,7 +47,7 @@ export function makeProgram({ catchStop }: ProgramOptions): Command {
     });
 
   aServers(program.command('endpoints'))
-    .description('show how every endpoint stands, and which instance serves it')
+    .description('show the state of every endpoint, and which instance serves it')
     .option('--json', 'print a JSON array to stdout and nothing else')
     .action(async (options: { url?: string; token?: string; json?: boolean }) => {
       const { endpoints } = await import('./endpoints.ts');

@@ -22,7 +22,7 @@ export type Delivery = {
 };
 
 const maxBatch = 500;
-/** After a batch of this many rows the next one lingers this long, unless it already has enough rows. */
+/** After a batch of `lingerAfterRows` the next one waits `lingerMs` for more rows, unless it has `flushAtRows` already. */
 const linger = { lingerAfterRows: 8, lingerMs: 10, flushAtRows: 200 };
 
 export type Recorder = AsyncDisposable & {

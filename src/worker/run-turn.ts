@@ -1,4 +1,10 @@
 // Runs one turn: sends its events one after another, and stops at the first failure.
+//
+// A problem has one of three stages, each with its own rule:
+//
+//   before sending   nothing was sent: no row, no attempt spent; the event is sent in a later turn
+//   during           the attempt failed: its row says so, and a retry follows unless it was the last
+//   after            the row is not written yet: it is written later; nothing is sent again because of it
 
 import { newId } from '../model/new-id.ts';
 import type { SigningKey } from '../signing/secret.ts';
