@@ -119,7 +119,7 @@ export function webhooksSchema({ allowHttp }: { allowHttp: boolean }) {
       enabled: z
         .boolean('must be true or false')
         .optional()
-        .meta({ description: 'false: nothing is sent and no place is kept.', default: builtIn.enabled }),
+        .meta({ description: 'false: nothing is sent and no position is kept.', default: builtIn.enabled }),
       description: z
         .string('must be text; put it in quotes')
         .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must hold no NUL and no half characters')

@@ -61,7 +61,7 @@ const WebhookDelivery = WebhookDeliveryRef.implement({
 
 export const WebhookDeliveryConnection = builder.connectionObject(
   { type: WebhookDelivery, name: 'WebhookDeliveryConnection', description: 'A page of deliveries.' },
-  { name: 'WebhookDeliveryEdge', description: 'A delivery and its place in the list.' },
+  { name: 'WebhookDeliveryEdge', description: 'A delivery and its cursor.' },
 );
 
 const WebhookDeliveryFilter = builder.inputType('WebhookDeliveryFilter', {

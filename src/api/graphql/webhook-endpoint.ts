@@ -17,12 +17,12 @@ const WebhookOrdering = builder.enumType('WebhookOrdering', {
 });
 
 const WebhookEndpointState = builder.enumType('WebhookEndpointState', {
-  description: 'How an endpoint stands.',
+  description: 'The state of an endpoint.',
   values: {
     ACTIVE: { description: 'It is sent what comes, also when nothing does.' },
     RETRYING: { description: 'Its first unsettled event has a failed attempt.' },
     PAUSED: { description: 'Nothing is sent until it is resumed; events keep their place. See pauseReason.' },
-    DISABLED: { description: '`enabled` is false: nothing is sent and no place is kept.' },
+    DISABLED: { description: '`enabled` is false: nothing is sent and no position is kept.' },
   },
 });
 
