@@ -1,7 +1,7 @@
 // How the tests run: one worker a core, nothing retried, real servers only for those that need them.
 
-import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { compileCache } from './test/support/compile-cache.ts';
 import { sortByNeeds } from './test/support/server-needs.ts';
 import { SlowestFirst } from './test/support/slowest-first.ts';
 
@@ -10,7 +10,7 @@ const long = 'test/**/*.long.test.ts';
 const { withServers, withoutServers } = sortByNeeds(root);
 
 // What Node has compiled once serves every worker, and every process that the tests start.
-process.env['NODE_COMPILE_CACHE'] = join(root, 'node_modules/.cache/tests');
+Object.assign(process.env, compileCache);
 
 export default defineConfig({
   // Vite would load GraphQL a second time, as another format than Pothos and Yoga do, and its types must be one.

@@ -106,7 +106,7 @@ const signals = /(?<![.\w])process\s*\.\s*(on|once|addListener|prependListener|p
 const environment = /(?<![.\w])process\s*(\.\s*env\b|[[,;)}])/g;
 
 const mostLines = 300;
-const goodName = /^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.config)?\.ts$/;
+const goodName = /^[a-z0-9]+(-[a-z0-9]+)*((\.long)?\.test|\.config)?\.ts$/;
 const emptyName = /^(index|utils?|helpers?|common|shared|misc|types?|interfaces?)(\.ts)?$/;
 
 /** Each rule answers with one line for every place that breaks it. */

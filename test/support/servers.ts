@@ -5,7 +5,7 @@ import { openEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { openEmbeddedValkey } from '../../src/embedded/valkey.ts';
 import { migrate } from '../../src/model/migrations.ts';
 import { openOrm } from '../../src/model/orm.ts';
-import { makeEmbeddedDirectory, removeAbandonedDirectories } from './embedded-directory.ts';
+import { openRunDirectory } from './run-directory.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -19,8 +19,7 @@ const templateDatabase = 'template_tidings';
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await using opened = new AsyncDisposableStack();
-  await removeAbandonedDirectories();
-  const { path: directory } = opened.use(await makeEmbeddedDirectory());
+  const { path: directory } = opened.use(await openRunDirectory());
   const log = { info: console.log, warn: console.warn };
   const postgres = opened.use(await openEmbeddedPostgres({ directory, log }));
   const valkey = opened.use(await openEmbeddedValkey({ directory, log }));
