@@ -99,7 +99,7 @@ export function createThreads(parts: ThreadsParts) {
       if (isLost) return;
       if (!steps.mayBegin()) {
         running.current = null;
-        steps.calledOff();
+        steps.notSent();
         return go();
       }
       watch.decided(process, turn, index);
@@ -124,12 +124,12 @@ export function createThreads(parts: ThreadsParts) {
         if (isLost) return;
         running.current = null;
         const verdict = verdictOf(reaction.status);
-        const failure = steps.answered({ verdict, retryAfterMs: null, errorMessage: null });
+        const failure = steps.attempted({ verdict, retryAfterMs: null, errorMessage: null });
         watch.answered(request, failure);
         const [status, waitMs] = [failure?.status ?? 'delivered', failure?.waitMs ?? 0] as const;
         const row = rowOf(turn, index, attempt, { id, status, waitMs, gone: verdict === 'gone' });
         thread.recorder.record(row, () => {
-          steps.written();
+          steps.recorded();
           if (waits) go();
         });
         go();
