@@ -12,16 +12,16 @@
 //
 // It touches no clock and no I/O: times are monotonic milliseconds that it is given.
 
+import type { Lease } from '../policy/shards.ts';
 import type { LogEntry } from '../log/entry.ts';
 import type { PauseReason } from '../model/webhook-cursor.ts';
 import { filterText } from '../policy/routing.ts';
-import type { Endpoint } from '../settings/endpoint.ts';
-import type { Receiver, Turn, TurnEvent, TurnReport } from '../worker/turn.ts';
+import type { Endpoint, EndpointDelivery } from '../settings/endpoint.ts';
+import type { Turn, TurnEvent, TurnReport } from '../worker/turn.ts';
 import { type Letter, type Mailbox, createMailbox } from './mailbox.ts';
-import type { LeaseRef } from './leases.ts';
-import type { Place } from './place.ts';
+import type { Place } from './cursor-state.ts';
 import { type Settled, createSettled } from './settled.ts';
-import { type SideItem, type SideList, createSideList } from './side-list.ts';
+import { type SideItem, type SideList, createSideList } from './replay-window.ts';
 
 /** Events of one turn: as many as the last turn had time for, and some more, within these limits. */
 const turnEvents = { least: 8, first: 16, most: 64 };
@@ -38,7 +38,7 @@ export class Actor {
   endpoint: Endpoint;
   matches: (type: string) => boolean;
   /** Under which it sends. */
-  readonly lease: LeaseRef;
+  readonly lease: Lease;
   generation = 0;
   resumes = 0;
   pauseReason: PauseReason | null = null;
@@ -66,7 +66,7 @@ export class Actor {
   running: { slot: number; choice: Beginning } | null = null;
   readonly side: SideList = createSideList();
 
-  #receiver: Receiver;
+  #receiver: EndpointDelivery;
   #mailbox: Mailbox = createMailbox();
   #lastMatch = 0;
   #settled: Settled = createSettled([]);
@@ -77,7 +77,7 @@ export class Actor {
   #filterChanged = false;
 
   /** Nothing is sent before `load`. */
-  constructor(endpoint: Endpoint, matches: (type: string) => boolean, lease: LeaseRef) {
+  constructor(endpoint: Endpoint, matches: (type: string) => boolean, lease: Lease) {
     this.endpoint = endpoint;
     this.#receiver = receiverOf(endpoint);
     this.matches = matches;
@@ -287,7 +287,7 @@ export class Actor {
 }
 
 /** What a thread needs of an endpoint, and nothing that only costs the way there. */
-function receiverOf(endpoint: Endpoint): Receiver {
+function receiverOf(endpoint: Endpoint): EndpointDelivery {
   const { id, url, headers, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs } = endpoint;
   return { id, url, headers, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs };
 }

@@ -2,18 +2,17 @@
 //
 // Pure decisions: the clock, the timers, the threads and the log are given to it as ports.
 
+import type { Lease } from '../policy/shards.ts';
 import type { LogEntry } from '../log/entry.ts';
 import { compilePatterns } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Turn, TurnReport } from '../worker/turn.ts';
 import { Actor } from './actor.ts';
-import { createAlarms } from './alarms.ts';
-import type { LeaseRef } from './leases.ts';
-import { createLeavers } from './leavers.ts';
-import type { Place } from './place.ts';
+import { createAlarms } from './wakeups.ts';
+import type { Place } from './cursor-state.ts';
 import { type RefillPorts, createRefill } from './refill.ts';
 import { createRoutes } from './routes.ts';
-import { createShares } from './shares.ts';
+import { createShares } from './slots.ts';
 
 /** A turn out for longer than this moves over to the slow share, and its endpoint's next one starts there. */
 const slowAfterMs = 250;
@@ -26,7 +25,7 @@ export type DispatcherPorts = RefillPorts & {
   /** Tells a running turn to stop before its next request. */
   interrupt(slot: number): void;
   /** Whether a turn may begin under a lease now. */
-  trusts(lease: LeaseRef): boolean;
+  trusts(lease: Lease): boolean;
   /** Reads an endpoint's place from the database, and hands it to `load`. */
   reload(endpointId: string): void;
   /** No turn is out any more. */
@@ -34,6 +33,43 @@ export type DispatcherPorts = RefillPorts & {
 };
 
 export type Dispatcher = ReturnType<typeof createDispatcher>;
+
+/**
+ * The turns in flight of one endpoint: of its actor at most one, and those of actors that were removed, which drain. The
+ * next actor of that endpoint waits until they have ended.
+ */
+function createTurnsInFlight(isRunning: (endpointId: string) => boolean) {
+  const draining = new Map<string, number>();
+  const waiting = new Map<string, (() => void)[]>();
+  const isNone = (endpointId: string) => !isRunning(endpointId) && !draining.has(endpointId);
+
+  return {
+    isDraining: (endpointId: string): boolean => draining.has(endpointId),
+    /** The endpoints with a draining turn. */
+    draining: (): Iterable<string> => draining.keys(),
+    /** The actor is removed while its turn runs. */
+    drain: (endpointId: string): void => void draining.set(endpointId, (draining.get(endpointId) ?? 0) + 1),
+    /** A draining turn has ended; returns whether it was the endpoint's last one. */
+    endDraining(endpointId: string): boolean {
+      const left = draining.get(endpointId)! - 1;
+      if (left > 0) draining.set(endpointId, left);
+      else draining.delete(endpointId);
+      return left === 0;
+    },
+    /** Calls back when no turn of the endpoint is in flight: at once when none is. */
+    whenNone(endpointId: string, callback: () => void): void {
+      if (isNone(endpointId)) callback();
+      else waiting.set(endpointId, [...(waiting.get(endpointId) ?? []), callback]);
+    },
+    /** Calls those who wait, if the turn that has ended was the last one. */
+    turnEnded(endpointId: string): void {
+      if (!waiting.has(endpointId) || !isNone(endpointId)) return;
+      const callbacks = waiting.get(endpointId)!;
+      waiting.delete(endpointId);
+      for (const callback of callbacks) callback();
+    },
+  };
+}
 
 /** `position` is where the log begins for it: everything up to there is left to the actors' own cold reading. */
 export function createDispatcher({
@@ -50,10 +86,8 @@ export function createDispatcher({
   const routes = createRoutes(actors);
   const alarms = createAlarms(ports, consider);
   const refill = createRefill({ ports, alarms, position: () => position, consider });
-  const leavers = createLeavers();
+  const inFlight = createTurnsInFlight((endpointId) => Boolean(actors.get(endpointId)?.running));
   const queues = { fast: [] as Actor[], slow: [] as Actor[] };
-  /** Who waits until no turn of an endpoint is out. */
-  const waiting = new Map<string, (() => void)[]>();
   let position = start;
   let stopped = false;
 
@@ -112,29 +146,18 @@ export function createDispatcher({
       shares.release(slot);
       if (actors.get(id) !== actor) {
         // Its successor's place was not to be read before the rows of this turn were there.
-        if (leavers.comeBack(id) && actors.has(id)) ports.reload(id);
+        if (inFlight.endDraining(id) && actors.has(id)) ports.reload(id);
       } else if (report && !actor.changed) {
         actor.finish(report, ports.now());
       } else {
         actor.lose();
         ports.reload(id);
       }
-      tellStill(id);
+      inFlight.turnEnded(id);
       consider(actor);
       drain();
       if (shares.running === 0) ports.idle();
     });
-  }
-
-  function isStill(id: string): boolean {
-    return !actors.get(id)?.running && !leavers.has(id);
-  }
-
-  function tellStill(id: string): void {
-    if (!waiting.has(id) || !isStill(id)) return;
-    const callbacks = waiting.get(id)!;
-    waiting.delete(id);
-    for (const still of callbacks) still();
   }
 
   function interrupt(actor: Actor): void {
@@ -147,16 +170,16 @@ export function createDispatcher({
     actors.delete(endpointId);
     routes.clear();
     interrupt(actor);
-    if (actor.running) leavers.leave(endpointId);
+    if (actor.running) inFlight.drain(endpointId);
     alarms.forget(actor);
   }
 
-  function add(endpoint: Endpoint, lease: LeaseRef): void {
+  function add(endpoint: Endpoint, lease: Lease): void {
     const actor = new Actor(endpoint, compilePatterns(endpoint.events), lease);
     actors.set(endpoint.id, actor);
     routes.clear();
     // Else the end of the turn that is out reads it.
-    if (!leavers.has(endpoint.id)) ports.reload(endpoint.id);
+    if (!inFlight.isDraining(endpoint.id)) ports.reload(endpoint.id);
   }
 
   return {
@@ -169,7 +192,7 @@ export function createDispatcher({
     },
     actor: (endpointId: string): Actor | undefined => actors.get(endpointId),
     /** Endpoints that were removed, with a turn that is still out. */
-    leaving: leavers.ids,
+    draining: inFlight.draining,
     /** Whether it is its endpoint's actor still: of one that was removed, nothing is known any more. */
     serves: (actor: Actor): boolean => actors.get(actor.endpoint.id) === actor,
     actors: (): Iterable<Actor> => actors.values(),
@@ -229,7 +252,7 @@ export function createDispatcher({
     load(endpointId: string, place: Place): void {
       const actor = actors.get(endpointId);
       // While a turn of its former self is out, that turn's end reads the place again.
-      if (!actor?.loading || leavers.has(endpointId)) return;
+      if (!actor?.loading || inFlight.isDraining(endpointId)) return;
       if (actor.overtaken) {
         actor.overtaken = false;
         ports.reload(endpointId);
@@ -274,8 +297,7 @@ export function createDispatcher({
         interrupt(actor);
         alarms.forget(actor);
       }
-      if (isStill(endpointId)) still();
-      else waiting.set(endpointId, [...(waiting.get(endpointId) ?? []), still]);
+      inFlight.whenNone(endpointId, still);
     },
 
     /** Looks at every actor again: a lease is trusted that was not. */

@@ -2,8 +2,8 @@
 
 import type { LogEntry } from '../log/entry.ts';
 import type { Actor } from './actor.ts';
-import type { Alarms } from './alarms.ts';
-import type { SideQuestion, StoredSideItem } from './side-list.ts';
+import type { Alarms } from './wakeups.ts';
+import type { SideQuestion, StoredSideItem } from './replay-window.ts';
 
 /** Asking at once after a read that failed would spin. */
 const readAgainMs = 250;

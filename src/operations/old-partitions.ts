@@ -92,7 +92,7 @@ export async function oldestEventDay(em: EntityManager): Promise<number> {
 
 /**
  * The ids and endpoints of the delivery rows of a table from which an endpoint's place is read: what a start skips or
- * counts as tried. See dispatch/places.ts. A pause gives its event a new budget, so it needs no failed attempts.
+ * counts as tried. See cursors/load-cursors.ts. A pause gives its event a new budget, so it needs no failed attempts.
  */
 export const neededDeliveries = (table: string) => `
   select d.id, d.endpoint_id from webhook_cursors c

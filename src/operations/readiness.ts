@@ -1,13 +1,18 @@
 // Tells whether the service can do its work: its servers, its part of the endpoints, and whether it is about to end.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
-import type { Readiness } from '../api/health.ts';
-import type { HotLog } from '../log/hot.ts';
+import type { HotLog } from '../log/stream.ts';
 import type { ConfigurationInForce } from './configurations.ts';
 import { missingMigrations } from '../model/migrations.ts';
 import { relayLease, shardCount } from '../policy/shards.ts';
 
 const answerWithinMs = 2_000;
+
+export type Readiness = {
+  status: 'ready' | 'degraded' | 'unavailable';
+  /** By the name of what was looked at; `detail` says what is wrong, or what it has, and holds no secret. */
+  checks: Record<string, { ok: boolean; detail?: string }>;
+};
 
 export type ReadinessParts = {
   orm: MikroORM;

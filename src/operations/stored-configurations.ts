@@ -1,7 +1,7 @@
 // The accepted versions of the configuration in Postgres; the log's head says which one is in force.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { placeEndpoints } from '../dispatch/cursors.ts';
+import { placeEndpoints } from '../cursors/place-endpoints.ts';
 import type { EndpointSettings } from '../settings/endpoint.ts';
 import { digestOf, readEndpoints, writeEndpoints } from '../settings/stored-endpoints.ts';
 import { raiseControls } from './controls.ts';

@@ -1,7 +1,7 @@
 // Shared memory through which the main thread governs the turns: two words for each turn, by which it is stopped and says
 // what it sends, and two for each lease, which say how long anything may be sent under it.
 
-import { leaseCount } from '../policy/shards.ts';
+import { type Lease, leaseCount } from '../policy/shards.ts';
 import { maxSlots } from './turn.ts';
 
 const wordsPerSlot = 2;
@@ -14,9 +14,6 @@ const deadlineWord = 1;
 
 const slotBytes = maxSlots * wordsPerSlot * Int32Array.BYTES_PER_ELEMENT;
 const leaseBytes = leaseCount * wordsPerLease * BigInt64Array.BYTES_PER_ELEMENT;
-
-/** A lease as a turn carries it. */
-type Lease = { index: number; epoch: number };
 
 export type Control = {
   readonly memory: SharedArrayBuffer;

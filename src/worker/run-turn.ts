@@ -3,12 +3,13 @@
 import { newId } from '../model/new-id.ts';
 import type { SigningKey } from '../signing/secret.ts';
 import { prepareKeys } from '../signing/sign.ts';
+import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { Control } from './control.ts';
 import type { Answer, Attempt } from './deliver.ts';
 import { CalledOff } from './exchange.ts';
 import type { Recorder } from './recorder.ts';
 import { type DeliveryRow, deliveryRow } from './delivery-row.ts';
-import type { Receiver, Turn, TurnReport } from './turn.ts';
+import type { Turn, TurnReport } from './turn.ts';
 import { createTurnSteps } from './turn-steps.ts';
 
 export type TurnParts = {
@@ -72,7 +73,7 @@ const maxKeptKeys = 10_000;
 const keptKeys = new Map<string, readonly SigningKey[]>();
 
 /** Preparing keys costs more than a signature with them: they are kept by the secrets they came from. */
-function keysOf({ secrets }: Receiver): readonly SigningKey[] {
+function keysOf({ secrets }: EndpointDelivery): readonly SigningKey[] {
   const name = secrets.join('\n');
   let keys = keptKeys.get(name);
   if (!keys) {

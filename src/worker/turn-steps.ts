@@ -4,8 +4,9 @@
 
 import type { Verdict } from '../policy/verdict.ts';
 import { decideAfterFailure } from '../policy/retry.ts';
+import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { Control } from './control.ts';
-import type { Receiver, Turn, TurnFailure, TurnReport } from './turn.ts';
+import type { Turn, TurnFailure, TurnReport } from './turn.ts';
 
 /** A turn ends by itself after this long, so that its endpoint's cursor moves and others get the slot. */
 const turnMs = 150;
@@ -36,7 +37,7 @@ export type TurnSteps = {
 
 export function createTurnSteps(
   turn: Pick<Turn, 'slot' | 'lease' | 'attemptsBefore'> & {
-    receiver: Pick<Receiver, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>;
+    receiver: Pick<EndpointDelivery, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>;
     events: { readonly length: number };
   },
   { now, control }: { now(): number; control: Pick<Control, 'stopped' | 'trusts'> },
@@ -86,7 +87,7 @@ export function createTurnSteps(
 function failureOf(
   { verdict, retryAfterMs, errorMessage }: Answered,
   attempt: number,
-  { maxRetries, baseDelayMs, maxDelayMs }: Pick<Receiver, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>,
+  { maxRetries, baseDelayMs, maxDelayMs }: Pick<EndpointDelivery, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>,
 ): TurnFailure | null {
   if (verdict === 'delivered') return null;
   const gone = verdict === 'gone';

@@ -1,21 +1,8 @@
 // What crosses the thread boundary: a turn goes to the thread, a report comes back. Plain values only.
 
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
-import type { SigningScheme } from '../signing/sign.ts';
-
-/** All a thread needs to know of an endpoint, as the configuration in force says it. */
-export type Receiver = {
-  id: string;
-  url: string;
-  headers: Record<string, string>;
-  signing: readonly SigningScheme[];
-  /** Secret values: the current one first, then the previous ones. */
-  secrets: readonly string[];
-  timeoutMs: number;
-  maxRetries: number;
-  baseDelayMs: number;
-  maxDelayMs: number;
-};
+import type { Lease } from '../policy/shards.ts';
+import type { EndpointDelivery } from '../settings/endpoint.ts';
 
 /** Most turns that run at once: a bound on the shared control memory. */
 export const maxSlots = 16_384;
@@ -33,8 +20,8 @@ export type Turn = {
   /** Index of this turn's words in the shared control memory. */
   slot: number;
   /** The lease under which it is sent: only while the epochs are equal and the lease is trusted. */
-  lease: { index: number; epoch: number };
-  receiver: Receiver;
+  lease: Lease;
+  receiver: EndpointDelivery;
   generation: number;
   /** How often the endpoint had been resumed when the turn began. */
   resumes: number;

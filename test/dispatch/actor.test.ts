@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { Actor } from '../../src/dispatch/actor.ts';
-import type { Place } from '../../src/dispatch/place.ts';
-import type { StoredSideItem } from '../../src/dispatch/side-list.ts';
+import type { Place } from '../../src/dispatch/cursor-state.ts';
+import type { StoredSideItem } from '../../src/dispatch/replay-window.ts';
 import { compilePatterns } from '../../src/policy/routing.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 import type { TurnReport } from '../../src/worker/turn.ts';
 import { entriesFrom } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { emptyPlace, noGap, startActor } from './made-up-actors.ts';
-import { itemAt } from './made-up-side-items.ts';
+import { itemAt } from './made-up-replays.ts';
 
 const start = (place: Partial<Place> = {}, given: Partial<Endpoint> = {}) => startActor(makeEndpoint(given), place);
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Actor } from '../../src/dispatch/actor.ts';
 import { type CursorRow, createCursorWriter } from '../../src/dispatch/cursor-writer.ts';
-import type { Place } from '../../src/dispatch/place.ts';
+import type { Place } from '../../src/dispatch/cursor-state.ts';
 import { entriesFrom } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { createSimulatedTime } from '../support/simulated-time.ts';

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { TurnReport } from '../../src/worker/turn.ts';
 import { entryAt } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
-import { itemAt } from './made-up-side-items.ts';
+import { itemAt } from './made-up-replays.ts';
 import { driveDispatcher } from './hand-driven-dispatcher.ts';
 import { aLease, emptyPlace } from './made-up-actors.ts';
 

@@ -1,9 +1,9 @@
 // A dispatcher whose every port is worked by hand: nothing ends, arrives or elapses unless the test says so.
 
+import type { Lease } from '../../src/policy/shards.ts';
 import { createDispatcher } from '../../src/dispatch/dispatcher.ts';
-import type { LeaseRef } from '../../src/dispatch/leases.ts';
-import type { Place } from '../../src/dispatch/place.ts';
-import type { SideQuestion, StoredSideItem } from '../../src/dispatch/side-list.ts';
+import type { Place } from '../../src/dispatch/cursor-state.ts';
+import type { SideQuestion, StoredSideItem } from '../../src/dispatch/replay-window.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import { type Gap, pastGap } from '../../src/log/gaps.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
@@ -27,7 +27,7 @@ export function driveDispatcher({
   const readingSide: { id: string; question: SideQuestion; done(items: readonly StoredSideItem[] | null): void }[] = [];
   const reloading: string[] = [];
   const seen = { idle: 0 };
-  let trusts: (lease: LeaseRef) => boolean = () => true;
+  let trusts: (lease: Lease) => boolean = () => true;
   const timers = new Set<{ at: number; callback: () => void }>();
   let now = 0;
 
@@ -87,7 +87,7 @@ export function driveDispatcher({
       while (reading.length > 0) this.answerRead();
     },
     /** Which leases are trusted from now on. */
-    trust(which: (lease: LeaseRef) => boolean): void {
+    trust(which: (lease: Lease) => boolean): void {
       trusts = which;
     },
     publish(type: string, given: Partial<LogEntry> = {}): number {

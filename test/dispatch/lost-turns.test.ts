@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { Actor } from '../../src/dispatch/actor.ts';
-import type { Place } from '../../src/dispatch/place.ts';
+import type { Place } from '../../src/dispatch/cursor-state.ts';
 import { entriesFrom } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { emptyPlace, noGap, startActor } from './made-up-actors.ts';

@@ -1,8 +1,8 @@
 // Actors at made-up places, under a made-up lease.
 
+import type { Lease } from '../../src/policy/shards.ts';
 import { Actor } from '../../src/dispatch/actor.ts';
-import type { LeaseRef } from '../../src/dispatch/leases.ts';
-import type { Place } from '../../src/dispatch/place.ts';
+import type { Place } from '../../src/dispatch/cursor-state.ts';
 import { compilePatterns } from '../../src/policy/routing.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 
@@ -20,7 +20,7 @@ export const emptyPlace: Place = {
   lastError: null,
 };
 
-export const aLease: LeaseRef = { index: 0, epoch: 1 };
+export const aLease: Lease = { index: 0, epoch: 1 };
 
 /** An actor that has loaded its place. */
 export function startActor(endpoint: Endpoint, place: Partial<Place> = {}, lease = aLease, now = 0): Actor {

@@ -6,7 +6,7 @@ import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { numberAll } from '../../src/outbox/relay.ts';
 import type { Refusal } from '../../src/policy/refusal.ts';
 import { storeDelivery, storeEvent } from '../api/stored-rows.ts';
-import { clearTables } from '../dispatch/stored-log.ts';
+import { clearTables } from '../cursors/stored-log.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { type Read, file, named, startControl } from './started-control.ts';
 

@@ -7,7 +7,7 @@ import type { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { type ReplayWish, queueReplays } from '../../src/operations/replay.ts';
 import { Refusal } from '../../src/policy/refusal.ts';
 import { storeCursor, storeDelivery } from '../api/stored-rows.ts';
-import { type StoredEvent, clearTables, storeLog } from '../dispatch/stored-log.ts';
+import { type StoredEvent, clearTables, storeLog } from '../cursors/stored-log.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 
 let database: TestDatabase;

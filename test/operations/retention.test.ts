@@ -1,7 +1,7 @@
 // What is old goes, a day at a time, and nothing that anybody still needs, whatever the clock says.
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createColdLog } from '../../src/log/cold.ts';
+import { createColdLog } from '../../src/log/table.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { runRetention, startRetention } from '../../src/operations/retention.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';

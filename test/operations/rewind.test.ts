@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { placeEndpoints, writeCursors } from '../../src/dispatch/cursors.ts';
-import { loadPlaces } from '../../src/dispatch/places.ts';
+import { placeEndpoints } from '../../src/cursors/place-endpoints.ts';
+import { writeCursors } from '../../src/cursors/write-cursors.ts';
+import { loadPlaces } from '../../src/cursors/load-cursors.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { type RewindTo, findPlace, rewindCursor } from '../../src/operations/rewind.ts';
@@ -10,7 +11,7 @@ import { Refusal } from '../../src/policy/refusal.ts';
 import { shardOf } from '../../src/policy/shards.ts';
 import { storeCursor } from '../api/stored-rows.ts';
 import { startActor } from '../dispatch/made-up-actors.ts';
-import { clearTables, serverOf, storeAttempts, storeGap, storeLog } from '../dispatch/stored-log.ts';
+import { clearTables, serverOf, storeAttempts, storeGap, storeLog } from '../cursors/stored-log.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 

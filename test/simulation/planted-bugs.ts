@@ -34,21 +34,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     "return unwritten > 0 ? { do: 'wait' } : ",
     'return ',
   ),
-  one(
-    'a lease that was not renewed is relied on',
-    'src/dispatch/leases.ts',
-    'if (renewed.has(index)) {',
-    'if (true) {',
-  ),
+  one('a lease that was not renewed is relied on', 'src/cluster/leases.ts', 'if (renewed.has(index)) {', 'if (true) {'),
   one(
     'a challenger takes a lease before its time is over',
-    'src/dispatch/leases.ts',
+    'src/cluster/leases.ts',
     'owner === null || stood >= ttlMs',
     'owner === null || stood >= ttlMs / 3',
   ),
   one(
     'a lease is given back before its turns have ended',
-    'src/dispatch/shards.ts',
+    'src/cluster/shard-ownership.ts',
     'if (out === 0) return end();',
     'if (out >= 0) return end();',
   ),
@@ -121,18 +116,20 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   {
     name: 'a turn of a former actor does not keep the next one waiting',
-    edits: [{ file: 'src/dispatch/dispatcher.ts', find: 'if (actor.running) leavers.leave(endpointId);', replace: '' }],
+    edits: [
+      { file: 'src/dispatch/dispatcher.ts', find: 'if (actor.running) inFlight.drain(endpointId);', replace: '' },
+    ],
     kinds: ['reload', 'thread hangs'],
   },
   one(
     'a side list that was read in part is taken for read',
-    'src/dispatch/side-list.ts',
+    'src/dispatch/replay-window.ts',
     'if (stored === null || stored.length > 0) more = true;',
     'if (stored === null) more = true;',
   ),
   one(
     'an event is matched by an older configuration than its own',
-    'src/dispatch/configuration-gate.ts',
+    'src/cluster/configuration-barrier.ts',
     'if (isChecked && version <= inForce()) return go();',
     'if (isChecked && version <= inForce() + 1) return go();',
   ),
@@ -158,7 +155,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'a configuration that the database lost is served on',
     edits: [
       {
-        file: 'src/dispatch/instance.ts',
+        file: 'src/cluster/instance.ts',
         find: 'if (isOtherLog || isOtherServer) gate.check();',
         replace: '',
       },
@@ -167,13 +164,13 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   one(
     'a new history of the log is ignored',
-    'src/dispatch/instance.ts',
+    'src/cluster/instance.ts',
     'if (isOtherLog) adopt(answer);',
     'if (epoch === null) adopt(answer);',
   ),
   one(
     'a database that lost the log’s end is not noticed',
-    'src/dispatch/instance.ts',
+    'src/cluster/instance.ts',
     'if (knowledge.misses(question.known, answer, isOther)) {',
     'if (answer.head < -1) {',
   ),
@@ -187,8 +184,8 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         file: 'src/dispatch/dispatcher.ts',
-        find: 'routes.clear();\n    interrupt(actor);\n    if (actor.running) leavers',
-        replace: 'routes.clear();\n    if (actor.running) leavers',
+        find: 'routes.clear();\n    interrupt(actor);\n    if (actor.running) inFlight',
+        replace: 'routes.clear();\n    if (actor.running) inFlight',
       },
     ],
     kinds: ['thread hangs', 'stop', 'leave'],
@@ -196,8 +193,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'what came while a turn was out is not looked at when it is back',
     'src/dispatch/dispatcher.ts',
-    'tellStill(id);\n      consider(actor);',
-    'tellStill(id);',
+    'inFlight.turnEnded(id);\n      consider(actor);',
+    'inFlight.turnEnded(id);',
   ),
   one(
     'a late write of a cursor undoes a rewind',

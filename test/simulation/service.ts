@@ -1,6 +1,6 @@
 // One simulated run of the service: the real instance, relay and turns, on made-up ports.
 
-import { createInstance } from '../../src/dispatch/instance.ts';
+import { createInstance } from '../../src/cluster/instance.ts';
 import { createRelaySteps } from '../../src/outbox/relay-steps.ts';
 import type { Postgres } from './postgres.ts';
 import { createProcess } from './process.ts';
@@ -107,7 +107,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
           return places;
         }, done);
       },
-      readStandings: (ids, done) => ask((stored) => tables.readStandings(stored, ids), done),
+      readEndpointStates: (ids, done) => ask((stored) => tables.readEndpointStates(stored, ids), done),
       readPage: (after, done) =>
         ask(
           (stored) => tables.readPage(stored, after),

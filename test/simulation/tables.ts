@@ -1,13 +1,18 @@
 // What the simulated Postgres stores, and the statements on it: the made-up twins of the SQL in src.
 
-import type { BeatAnswer, BeatQuestion } from '../../src/dispatch/instance-ports.ts';
-import type { Standing } from '../../src/dispatch/controls.ts';
+import type { Lease } from '../../src/policy/shards.ts';
+import type { BeatAnswer, BeatQuestion } from '../../src/cluster/instance-ports.ts';
 import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
-import type { InstanceRow, LeaseRef, LeaseRow } from '../../src/dispatch/leases.ts';
-import type { PlaceQuestion } from '../../src/dispatch/loads.ts';
-import type { Place } from '../../src/dispatch/place.ts';
-import type { SideQuestion, StoredSideItem } from '../../src/dispatch/side-list.ts';
-import { type StoredCursor, countedUpTo, placeOf } from '../../src/dispatch/stored-place.ts';
+import type { InstanceRow, LeaseRow } from '../../src/cluster/leases.ts';
+import type { PlaceQuestion } from '../../src/dispatch/cursor-loader.ts';
+import type { SideQuestion, StoredSideItem } from '../../src/dispatch/replay-window.ts';
+import {
+  type Place,
+  type EndpointState,
+  type StoredCursor,
+  countedUpTo,
+  placeOf,
+} from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import { type Gap, pastGap } from '../../src/log/gaps.ts';
 import type { Numbered } from '../../src/outbox/relay-steps.ts';
@@ -136,8 +141,8 @@ export function beat(
 }
 
 /** Takes those of the leases that still stand as they were seen. */
-export function takeLeases(tables: Tables, id: string, wanted: readonly LeaseRow[]): LeaseRef[] {
-  const taken: LeaseRef[] = [];
+export function takeLeases(tables: Tables, id: string, wanted: readonly LeaseRow[]): Lease[] {
+  const taken: Lease[] = [];
   for (const { lease, epoch, beat: seen } of wanted) {
     const row = tables.leases.find((other) => other.lease === lease)!;
     if (row.epoch !== epoch || row.beat !== seen) continue;
@@ -148,7 +153,7 @@ export function takeLeases(tables: Tables, id: string, wanted: readonly LeaseRow
 }
 
 /** Whether it was its to give back. */
-export function releaseLease(tables: Tables, id: string, { index, epoch }: LeaseRef): boolean {
+export function releaseLease(tables: Tables, id: string, { index, epoch }: Lease): boolean {
   const row = tables.leases.find(({ lease }) => lease === index)!;
   if (row.epoch !== epoch || row.owner !== id) return false;
   Object.assign(row, { owner: null, beat: row.beat + 1 });
@@ -214,7 +219,7 @@ function waitLeft({ waitMs, recordedAt }: Row, clock: number): number {
   return Math.max(0, Math.min(waitMs, waitMs - (clock - recordedAt)));
 }
 
-export function readStandings(tables: Tables, endpointIds: readonly string[]): Standing[] {
+export function readEndpointStates(tables: Tables, endpointIds: readonly string[]): EndpointState[] {
   return endpointIds.flatMap((endpointId) => {
     const cursor = tables.cursors.get(endpointId);
     if (!cursor) return [];

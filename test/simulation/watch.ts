@@ -2,9 +2,9 @@
 //
 // It sees what no receiver could: who holds which lease, what is durable, and what each process has heard.
 
+import type { Lease } from '../../src/policy/shards.ts';
 import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
-import type { LeaseRef } from '../../src/dispatch/leases.ts';
-import type { Place } from '../../src/dispatch/place.ts';
+import type { Place } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { Turn, TurnEvent, TurnFailure } from '../../src/worker/turn.ts';
 import type { History } from './history.ts';
@@ -45,12 +45,12 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     return line;
   }
 
-  function holds({ id }: Process, { index, epoch }: LeaseRef): boolean {
+  function holds({ id }: Process, { index, epoch }: Lease): boolean {
     const row = postgres().tables.leases.find(({ lease }) => lease === index);
     return row?.owner === id && row.epoch === epoch;
   }
 
-  const nameOf = ({ id }: Process, { index, epoch }: LeaseRef) => `${id} ${index} ${epoch}`;
+  const nameOf = ({ id }: Process, { index, epoch }: Lease) => `${id} ${index} ${epoch}`;
 
   /** Whether it can know of the last restore. */
   const isInformed = (process: Process) => know(process).restores === restores;
@@ -250,7 +250,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       for (const known of knowledge.values()) known.restores = 0;
     },
 
-    released(process: Process, lease: LeaseRef): void {
+    released(process: Process, lease: Lease): void {
       givenBack.add(nameOf(process, lease));
     },
 

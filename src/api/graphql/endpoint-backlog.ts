@@ -77,7 +77,7 @@ function subscriptions(endpoints: readonly Endpoint[]): string {
     endpoints.map(({ id, events }) => ({
       endpoint_id: id,
       patterns: events.map(likePattern),
-      // As dispatch/cursors.ts stores it.
+      // As cursors/place-endpoints.ts stores it.
       filter: filterText(events),
     })),
   );

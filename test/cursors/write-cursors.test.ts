@@ -1,0 +1,194 @@
+import { randomUUID, randomUUIDv7 } from 'node:crypto';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
+import { placeEndpoints } from '../../src/cursors/place-endpoints.ts';
+import { writeCursors } from '../../src/cursors/write-cursors.ts';
+import { openOrm } from '../../src/model/orm.ts';
+import { SideItem } from '../../src/model/side-item.ts';
+import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
+import { numberAll } from '../../src/outbox/relay.ts';
+import { storeCursor, storeEvent } from '../api/stored-rows.ts';
+import { type TestDatabase, openDatabase } from '../support/database.ts';
+import { makeEndpoint } from '../support/endpoint.ts';
+import { eventually } from '../support/eventually.ts';
+import { clearTables, serverOf, storeLog } from './stored-log.ts';
+
+let database: TestDatabase;
+let orm: MikroORM;
+
+beforeAll(async () => {
+  database = await openDatabase();
+  orm = openOrm({ url: database.url, connections: 4, name: 'cursors-test' });
+});
+afterAll(async () => {
+  await orm.close(true);
+  await database[Symbol.asyncDispose]();
+});
+beforeEach(() => clearTables(orm));
+
+const cursors = () => orm.em.fork().find(WebhookCursor, {}, { orderBy: { endpointId: 'asc' } });
+const cursorOf = (endpointId: string) => orm.em.fork().findOneOrFail(WebhookCursor, { endpointId });
+
+const me = randomUUID();
+
+/** A place as its owner writes it. */
+function rowOf(id: string, given: Partial<CursorRow> = {}): CursorRow {
+  return {
+    endpoint_id: id,
+    generation: 1,
+    owner: me,
+    owner_epoch: 6,
+    position: 5,
+    previous: 3,
+    examined: 9,
+    filter: 'a.*\nb.*',
+    backlog: 2,
+    last_error: 'HTTP 503',
+    ...given,
+  };
+}
+
+const write = async (rows: readonly CursorRow[], server?: string) =>
+  await writeCursors(orm, rows, server ?? (await serverOf(orm)));
+
+const storeMine = (endpointId: string, given: Partial<WebhookCursor> = {}) =>
+  storeCursor(orm, { endpointId, position: 0, owner: me, ownerEpoch: 6, ...given });
+
+test('many places are written at a time, and nothing but the place', async () => {
+  await storeMine('one', { pauseReason: 'admin', resumes: 4, since: 2 });
+  await storeMine('two');
+  await storeMine('three', { position: 1 });
+  const written = await write([rowOf('one'), rowOf('two', { position: 7, previous: 7, last_error: null })]);
+  expect(written).toEqual(new Set());
+  expect(await cursorOf('one')).toMatchObject({
+    generation: 1,
+    position: 5,
+    previous: 3,
+    examined: 9,
+    filter: 'a.*\nb.*',
+    backlog: 2,
+    lastError: 'HTTP 503',
+    // Not the writer's to change.
+    pauseReason: 'admin',
+    resumes: 4,
+    since: 2,
+    owner: me,
+    ownerEpoch: 6,
+  });
+  expect(await cursorOf('two')).toMatchObject({ position: 7, previous: 7, examined: 9, lastError: null });
+  expect(await cursorOf('three')).toMatchObject({ position: 1 });
+});
+
+test.each([
+  ['of another generation', { generation: 3 }],
+  ['that another instance serves', { owner: randomUUID() }],
+  ['that nobody has read', { owner: null, ownerEpoch: null }],
+  ['that was read again under a newer lease', { ownerEpoch: 7 }],
+])('a place %s is not written, and that is told', async (_, stored) => {
+  await storeMine('crm', { position: 2, ...stored });
+  await storeMine('mine');
+  const before = await cursorOf('crm');
+  const refused = await write([rowOf('crm'), rowOf('mine'), rowOf('gone')]);
+  expect(refused).toEqual(new Set(['crm', 'gone']));
+  expect(await cursorOf('crm')).toEqual(before);
+  expect(await cursorOf('mine')).toMatchObject({ position: 5 });
+  expect(await cursors()).toHaveLength(2);
+});
+
+test('nothing is written on another server than the one that was compared: it may have lost what the places tell of', async () => {
+  await storeMine('crm', { position: 2 });
+  expect(await write([rowOf('crm')], '2026-01-02 03:04:05+00')).toEqual(new Set(['crm']));
+  expect(await writeCursors(orm, [rowOf('crm')], null)).toEqual(new Set(['crm']));
+  expect(await cursorOf('crm')).toMatchObject({ position: 2 });
+});
+
+const put = (...endpoints: Parameters<typeof placeEndpoints>[1]) =>
+  orm.em.fork().transactional((em) => placeEndpoints(em, endpoints));
+
+test('a new endpoint begins at the log’s end, a disabled one has no place, a removed one is forgotten', async () => {
+  await storeLog(orm, ['a.a', 'a.a', 'a.a']);
+  expect(await put(makeEndpoint({ id: 'on', events: ['a.*'] }), makeEndpoint({ id: 'off', enabled: false }))).toBe(3);
+  expect(await cursors()).toMatchObject([
+    { endpointId: 'off', position: null },
+    { endpointId: 'on', position: 3, examined: 3, filter: 'a.*', backlog: 0, previous: 0, resumes: 0 },
+  ]);
+  await put(makeEndpoint({ id: 'on' }));
+  expect((await cursors()).map(({ endpointId }) => endpointId)).toEqual(['on']);
+});
+
+test('one that has a place keeps it, with its generation and its pause', async () => {
+  await storeLog(orm, ['a.a', 'a.a', 'a.a']);
+  const kept = { endpointId: 'crm', generation: 12, position: 1, examined: 2, backlog: 1, previous: 1, filter: 'a.*' };
+  await storeCursor(orm, { ...kept, pauseReason: 'gone', lastError: 'HTTP 410', resumes: 2 });
+  await put(makeEndpoint({ events: ['b.*'] }));
+  expect(await cursorOf('crm')).toMatchObject({ ...kept, pauseReason: 'gone', lastError: 'HTTP 410', resumes: 2 });
+});
+
+test('disabled, it keeps its pause and loses its place; enabled again, it begins at the end in a new generation', async () => {
+  await put(makeEndpoint());
+  const { generation } = await cursorOf('crm');
+  await orm.em.fork().nativeUpdate(WebhookCursor, 'crm', { pauseReason: 'admin', lastError: 'HTTP 500', backlog: 9 });
+  await storeLog(orm, ['a.a', 'a.a']);
+  await put(makeEndpoint({ enabled: false }));
+  expect(await cursorOf('crm')).toMatchObject({ position: null, pauseReason: 'admin', backlog: 0 });
+  await put(makeEndpoint());
+  const again = await cursorOf('crm');
+  expect(again).toMatchObject({
+    position: 2,
+    examined: 2,
+    pauseReason: 'admin',
+    lastError: null,
+    backlog: 0,
+    previous: 0,
+  });
+  expect(again.generation).toBeGreaterThan(generation);
+});
+
+test('removed and added again, it has a generation that was never used, and no pause', async () => {
+  await put(makeEndpoint());
+  await orm.em.fork().nativeUpdate(WebhookCursor, 'crm', { pauseReason: 'admin' });
+  const used = new Set([(await cursorOf('crm')).generation]);
+  for (const round of [1, 2, 3]) {
+    await put();
+    await put(makeEndpoint());
+    const { generation, pauseReason } = await cursorOf('crm');
+    expect(pauseReason).toBeNull();
+    expect(used.size).toBe(round);
+    used.add(generation);
+  }
+  expect(used.size).toBe(4);
+});
+
+test('what stands beside the line of an endpoint goes with its place', async () => {
+  await put(...['kept', 'disabled', 'removed'].map((id) => makeEndpoint({ id })));
+  await orm.em.fork().insertMany(
+    SideItem,
+    ['kept', 'disabled', 'removed'].map((endpointId) => ({
+      id: randomUUIDv7(),
+      endpointId,
+      eventId: randomUUIDv7(),
+      origin: 'test' as const,
+    })),
+  );
+  await put(makeEndpoint({ id: 'kept' }), makeEndpoint({ id: 'disabled', enabled: false }));
+  expect((await orm.em.fork().find(SideItem, {})).map(({ endpointId }) => endpointId)).toEqual(['kept']);
+});
+
+test('no event is numbered between the place of a new endpoint and its commit', async () => {
+  await storeLog(orm, ['a.a']);
+  await storeEvent(orm);
+  const em = orm.em.fork();
+  await em.begin();
+  expect(await placeEndpoints(em, [makeEndpoint()])).toBe(1);
+  const numbering = numberAll(orm);
+  await eventually(async () => {
+    const [{ count }] = await orm.em
+      .fork()
+      .execute<[{ count: number }]>('select count(*)::int as count from pg_locks where not granted');
+    return count > 0;
+  });
+  await em.commit();
+  expect(await numbering).toBe(2);
+  expect((await cursorOf('crm')).position).toBe(1);
+});
