@@ -1,23 +1,23 @@
-// Holds back what was read of the log until the configuration in force is not older than its events. Pure.
+// Holds events back until the configuration in force is at least as new as they are. Pure.
 
 import type { LogEntry } from '../log/entry.ts';
 
-export type ConfigurationGate = {
-  /** Events are matched by the configuration that was in force when they got their position, or by a newer one. */
-  pass(entries: readonly LogEntry[], go: () => void): void;
+export type ConfigurationBarrier = {
+  /** Calls `go` once the configuration in force is that under which the last entry got its position, or a newer one. */
+  whenInForce(entries: readonly LogEntry[], go: () => void): void;
   /** Another version is in force: what waited for it goes on. */
-  moved(): void;
-  /** Holds everything back until the version in force was checked; of several checks the last one counts. */
+  versionChanged(): void;
+  /** Holds everything back until the version in force was checked. Of several checks the last one counts. */
   check(): void;
   /** Drops what waits. */
   clear(): void;
 };
 
-/** `inForce` gives the version that is served. */
-export function createConfigurationGate(
+/** `inForce` gives the version that this instance serves. */
+export function createConfigurationBarrier(
   ports: { reachConfiguration(version: number): void; checkConfiguration(done: () => void): void },
   inForce: () => number,
-): ConfigurationGate {
+): ConfigurationBarrier {
   let waiting: { version: number; go: () => void }[] = [];
   let checks = 0;
   let isChecked = true;
@@ -32,13 +32,13 @@ export function createConfigurationGate(
   }
 
   return {
-    pass(entries, go) {
+    whenInForce(entries, go) {
       const version = entries.at(-1)?.configuration ?? 0;
       if (isChecked && version <= inForce()) return go();
       waiting.push({ version, go });
       if (isChecked) ports.reachConfiguration(version);
     },
-    moved: letThrough,
+    versionChanged: letThrough,
     check() {
       const check = (checks += 1);
       isChecked = false;

@@ -1,35 +1,35 @@
-// The beat in SQL: one statement that renews an instance's leases and reads all that it has to know.
+// The heartbeat in SQL: one statement that renews an instance's leases and reads all that it must know. Taking and releasing leases.
 
 import type { Lease } from '../policy/shards.ts';
 import type { MikroORM } from '@mikro-orm/postgresql';
-import type { BeatAnswer, BeatQuestion } from './instance-ports.ts';
+import type { HeartbeatAnswer, HeartbeatQuestion } from './instance-ports.ts';
 import type { LeaseRow } from './leases.ts';
 
-/** An instance: `id` of its run, `name` for people. */
+/** `id` names this run of the instance; `name` is for people. */
 export type InstanceName = { id: string; name: string };
 
 export type LeaseRows = {
-  beat(question: BeatQuestion): Promise<BeatAnswer>;
-  /** Takes those of the leases that still stand as they were seen, and that nobody else is taking now. */
+  heartbeat(question: HeartbeatQuestion): Promise<HeartbeatAnswer>;
+  /** Takes those leases whose rows are still as they were seen, and that nobody else is taking now. */
   take(rows: readonly LeaseRow[]): Promise<Lease[]>;
-  /** Anybody may take it from now on. */
+  /** Anybody may take the lease from now on. */
   release(lease: Lease): Promise<void>;
   /** This run of the instance is over. */
-  leave(): Promise<void>;
+  removeInstance(): Promise<void>;
 };
 
 export function createLeaseRows(orm: MikroORM, instance: InstanceName): LeaseRows {
   return {
-    beat: (question) => beat(orm, instance, question),
+    heartbeat: (question) => heartbeat(orm, instance, question),
     take: (rows) => take(orm, instance.id, rows),
     release: (lease) => release(orm, instance.id, lease),
-    async leave() {
+    async removeInstance() {
       await orm.em.fork().execute('delete from webhook_instances where id = ?', [instance.id]);
     },
   };
 }
 
-/** Frees all leases: of a database that nobody else can use, as its directory is locked. */
+/** Frees all leases. For a database that nobody else can use, as its directory is locked. */
 export async function freeLeases(orm: MikroORM): Promise<void> {
   const em = orm.em.fork();
   await em.execute('update webhook_leases set owner = null, beat = beat + 1 where owner is not null');
@@ -37,15 +37,15 @@ export async function freeLeases(orm: MikroORM): Promise<void> {
 }
 
 /**
- * A lease is renewed only under the epoch it was taken with: the update looks again at a row that somebody else was
- * just taking.
+ * A lease is renewed only under the epoch it was taken with. When somebody else is just taking it, the update waits, and
+ * then sees the new epoch.
  */
-async function beat(
+async function heartbeat(
   orm: MikroORM,
   { id, name }: InstanceName,
-  { renew, known, aside, forget }: BeatQuestion,
-): Promise<BeatAnswer> {
-  const [answer] = await orm.em.fork().execute<[BeatAnswer]>(
+  { renew, known, aside, forget }: HeartbeatQuestion,
+): Promise<HeartbeatAnswer> {
+  const [answer] = await orm.em.fork().execute<[HeartbeatAnswer]>(
     `with me as (
        insert into webhook_instances as i (id, name, beat, stands_aside) values (?, ?, 1, ?)
        on conflict (id) do update set beat = i.beat + 1, stands_aside = excluded.stands_aside, seen_at = clock_timestamp()

@@ -1,114 +1,117 @@
-// Asks the database in time, several times within a lease's time to live, and sooner when told to. Pure.
+// Asks Postgres regularly, several times within a lease's time to live, and sooner when it is told to. Pure.
+//
+// One heartbeat, while the stream has not been checked: read the stream's last entry, ask Postgres, hand over the answer.
+// Otherwise it asks Postgres alone. One heartbeat is under way at a time.
 
+import type { HeartbeatAnswer, HeartbeatPorts, HeartbeatQuestion } from './instance-ports.ts';
 import type { Known } from './log-check.ts';
-import type { BeatAnswer, BeatPorts, BeatQuestion } from './instance-ports.ts';
 
 type Clocks = { wall: number; now: number };
 
-/** What a beat asked, when (monotonic), and whether the hot tail's last entry was read before. */
-export type Asked = { question: BeatQuestion; at: number; hotIsRead: boolean };
+/** What was asked, when (monotonic), and whether the stream's last entry was read before. */
+export type Asked = { question: HeartbeatQuestion; at: number; streamIsRead: boolean };
 
-export type Beats = {
-  /** Asks now, or once more when the beat that is under way has ended. */
-  beat(): void;
-  /** What was read of the hot tail was not compared with the database. */
-  distrustHot(): void;
-  /** Whether its last entry was compared. */
-  readonly hotIsChecked: boolean;
+export type Heartbeat = {
+  /** Asks now, or once more when the heartbeat under way has ended. */
+  ask(): void;
+  /** The stream must be compared with the database again. */
+  distrustStream(): void;
+  /** Whether the stream's last entry was compared with the database. */
+  readonly streamIsChecked: boolean;
   stop(): void;
 };
 
-export function createBeats({
+export function createHeartbeat({
   ports,
   everyMs,
-  apartMs,
+  maxClockGapMs,
   question,
   onLast,
   onAnswer,
   onMissed,
   onDoubt,
 }: {
-  ports: BeatPorts;
+  ports: HeartbeatPorts;
   everyMs: number;
-  /** A wall clock and a monotonic one that went apart by more: the machine stood still, or its clock was set. */
-  apartMs: number;
-  question(): BeatQuestion;
-  /** Hears the hot tail's last entry, before the question that it goes into. */
+  /** When the wall clock and the monotonic one differ by more, the machine was suspended, or its clock was set. */
+  maxClockGapMs: number;
+  question(): HeartbeatQuestion;
+  /** Gets the stream's last entry, before the question is made. */
   onLast(last: Known | null): void;
-  onAnswer(answer: BeatAnswer, asked: Asked): void;
-  /** A beat failed, or its answer came over a machine that stood still. */
+  onAnswer(answer: HeartbeatAnswer, asked: Asked): void;
+  /** The heartbeat failed, or the machine was suspended before its answer came. */
   onMissed(): void;
-  /** The machine stood still: what was promised before may be over. */
+  /** The machine was suspended: leases that were trusted before may have run out. */
   onDoubt(): void;
-}): Beats {
-  let hotIsChecked = false;
-  /** Raised by what speaks against the hot tail: a reading from before says nothing. */
+}): Heartbeat {
+  let streamIsChecked = false;
+  /** Raised with each doubt about the stream: what was read of it before the doubt proves nothing. */
   let doubts = 0;
-  let beating = false;
+  let isAsking = false;
   let again = false;
   let stopped = false;
   let cancel: (() => void) | null = null;
   let clocks: Clocks | null = null;
 
-  const read = (): Clocks => ({ wall: ports.wall(), now: ports.now() });
+  const readClocks = (): Clocks => ({ wall: ports.wall(), now: ports.now() });
 
-  function stoodStill(before: Clocks, after: Clocks): boolean {
-    return Math.abs(after.wall - before.wall - (after.now - before.now)) > apartMs;
+  function wasSuspended(before: Clocks, after: Clocks): boolean {
+    return Math.abs(after.wall - before.wall - (after.now - before.now)) > maxClockGapMs;
   }
 
-  function beat(): void {
+  function ask(): void {
     if (stopped) return;
-    if (beating) {
+    if (isAsking) {
       again = true;
       return;
     }
-    beating = true;
+    isAsking = true;
     again = false;
     cancel?.();
     cancel = null;
-    if (hotIsChecked || !ports.hotReady()) return ask(null);
+    if (streamIsChecked || !ports.streamReady()) return askDatabase(null);
     const before = doubts;
-    // The hot tail first and the database second: an event numbered in between must not look like one that never was.
+    // The stream first and the database second. Otherwise an event that is numbered in between would look like a lost one.
     ports.readLast((found) => {
       onLast(found?.last ?? null);
-      ask(found && before);
+      askDatabase(found && before);
     });
   }
 
-  /** `hotReadAt`: the doubts there were when the hot tail was read; null when it was not. */
-  function ask(hotReadAt: number | null): void {
-    const asked = read();
-    if (clocks && stoodStill(clocks, asked)) onDoubt();
+  /** `doubtsAtRead`: the doubts there were when the stream was read; null when it was not read. */
+  function askDatabase(doubtsAtRead: number | null): void {
+    const asked = readClocks();
+    if (clocks && wasSuspended(clocks, asked)) onDoubt();
     clocks = asked;
     const asking = question();
-    ports.beat(asking, (answer) => {
-      beating = false;
+    ports.heartbeat(asking, (answer) => {
+      isAsking = false;
       if (stopped) return;
-      const answered = read();
-      const isVoid = stoodStill(asked, answered);
-      cancel = ports.schedule(again || isVoid ? 0 : Math.max(0, asked.now + everyMs - answered.now), beat);
+      const answered = readClocks();
+      const isVoid = wasSuspended(asked, answered);
+      cancel = ports.schedule(again || isVoid ? 0 : Math.max(0, asked.now + everyMs - answered.now), ask);
       if (isVoid) onDoubt();
       if (answer && !isVoid) {
-        const hotIsRead = hotReadAt === doubts;
-        hotIsChecked ||= hotIsRead;
-        onAnswer(answer, { question: asking, at: asked.now, hotIsRead });
+        const streamIsRead = doubtsAtRead === doubts;
+        streamIsChecked ||= streamIsRead;
+        onAnswer(answer, { question: asking, at: asked.now, streamIsRead });
       } else {
-        distrustHot();
+        distrustStream();
         onMissed();
       }
     });
   }
 
-  function distrustHot(): void {
-    hotIsChecked = false;
+  function distrustStream(): void {
+    streamIsChecked = false;
     doubts += 1;
   }
 
   return {
-    beat,
-    distrustHot,
-    get hotIsChecked() {
-      return hotIsChecked;
+    ask,
+    distrustStream,
+    get streamIsChecked() {
+      return streamIsChecked;
     },
     stop() {
       stopped = true;

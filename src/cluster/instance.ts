@@ -1,30 +1,35 @@
-// Everything that one instance of the service decides: which endpoints it serves, what it reads, and whom it believes.
+// What one instance of the service decides: which endpoints it serves, what it reads, and which database it trusts.
 //
-// Pure: no clock, timer, promise or I/O of its own, so that a simulated world runs exactly this. A beat, a few times within
-// a lease's time to live, asks the database for all at once: the leases, the log's head and history, the version of the
-// configuration, and what was changed of endpoints. Whatever else tells of a change only makes the next beat come sooner.
+// A heartbeat, three times within a lease's time to live, asks Postgres for everything at once: the leases, the log's head
+// and history, the version of the configuration, and which endpoints were changed. Any other word of a change only makes
+// the next heartbeat come sooner.
+//
+// Pure: no clock, timer, promise or I/O of its own, so that a simulated world runs exactly this.
 
 import type { LogEntry } from '../log/entry.ts';
 import { type Gap, pastGap } from '../log/gaps.ts';
 import type { Known } from './log-check.ts';
 import { createLogReader } from '../log/reader.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
-import { type Asked, createBeats } from './heartbeat.ts';
-import { createConfigurationGate } from './configuration-barrier.ts';
-import { createControls } from './remote-changes.ts';
+import { type Asked, createHeartbeat } from './heartbeat.ts';
+import { createConfigurationBarrier } from './configuration-barrier.ts';
+import { createRemoteChanges } from './remote-changes.ts';
 import { createCursorWriter } from '../dispatch/cursor-writer.ts';
 import { type Dispatcher, createDispatcher } from '../dispatch/dispatcher.ts';
-import type { BeatAnswer, InstancePorts } from './instance-ports.ts';
-import { createKnowledge } from './log-check.ts';
-import { createLoads } from '../dispatch/cursor-loader.ts';
-import { createShards } from './shard-ownership.ts';
+import type { HeartbeatAnswer, InstancePorts } from './instance-ports.ts';
+import { createLogCheck } from './log-check.ts';
+import { createCursorLoader } from '../dispatch/cursor-loader.ts';
+import { createShardOwnership } from './shard-ownership.ts';
 
 /** The configuration in force, as far as this instance can serve it; `standsAside` says why it cannot. */
 export type Configuration = { version: number; endpoints: readonly Endpoint[]; standsAside: string | null };
 
-/** Beats within a lease's time to live. */
-const beatsPerTtl = 3;
-/** How long a machine may stand still unnoticed, of that time: twice that is less than what an owner does not rely on. */
+/** Heartbeat within a lease's time to live. */
+const heartbeatsPerTtl = 3;
+/**
+ * The longest suspension of the machine that may go unnoticed, as a part of the time to live. Two of them must fit into the
+ * part for which an owner does not trust its lease (0.1).
+ */
 const mostUnnoticed = 0.04;
 const askAgainMs = 100;
 
@@ -35,172 +40,172 @@ export function createInstance({
   id,
   ports,
   leaseTtlMs,
-  shares,
+  slots,
 }: {
   id: string;
   ports: InstancePorts;
   leaseTtlMs: number;
-  shares: { fast: number; slow: number };
+  slots: { fast: number; slow: number };
 }) {
   let configuration: Configuration = { version: 0, endpoints: [], standsAside: 'it has no configuration yet' };
   let epoch: string | null = null;
   let gaps: readonly Gap[] = [];
-  const knowledge = createKnowledge();
+  const logCheck = createLogCheck();
   let server: string | null = null;
-  /** The last beat went well, and the log is the one that is known. */
-  let isSound = false;
-  let isLeaving = false;
-  let afterBeat: (() => void)[] = [];
-  let onLeft: (() => void) | null = null;
+  /** The last heartbeat succeeded, and the log is the one that is known. */
+  let isVerified = false;
+  let isDraining = false;
+  let afterHeartbeat: (() => void)[] = [];
+  let onDrained: (() => void) | null = null;
 
   const dispatcher: Dispatcher = createDispatcher({
     position: 0,
-    shares,
+    slots,
     ports: {
       ...ports,
       trusts: (lease) => shards.trusts(lease),
-      reload: (endpointId) => loads.ask(endpointId),
+      loadCursor: (endpointId) => cursorLoader.ask(endpointId),
       pastGap: (position) => pastGap(gaps, position),
-      readPage: (after, done) => readPage(after, (page) => gate.pass(page, () => done(page))),
-      readSide(endpointId, question, done) {
-        ports.readSide(endpointId, question, (items) => {
-          // Like a page: what is sent from here on is known, though the reader has not come to it.
-          if (isSound) for (const { event } of items ?? []) knowledge.learn(event);
-          done(isSound ? items : null);
+      readPage: (after, done) => readPage(after, (page) => barrier.whenInForce(page, () => done(page))),
+      readReplays(endpointId, question, done) {
+        ports.readReplays(endpointId, question, (replays) => {
+          // As with a page: what may be sent is known from now on, though the reader is not there yet.
+          if (isVerified) for (const { event } of replays ?? []) logCheck.learn(event);
+          done(isVerified ? replays : null);
         });
       },
-      idle: left,
+      idle: checkDrained,
     },
   });
-  const gate = createConfigurationGate(ports, () => configuration.version);
-  const loads = createLoads(ports, () => dispatcher);
-  const controls = createControls(ports, () => dispatcher);
+  const barrier = createConfigurationBarrier(ports, () => configuration.version);
+  const cursorLoader = createCursorLoader(ports, () => dispatcher);
+  const remoteChanges = createRemoteChanges(ports, () => dispatcher);
   const cursors = createCursorWriter({
     ports,
     owner: id,
     actors: dispatcher.actors,
     serves: dispatcher.serves,
     dispatched: () => dispatcher.position,
-    mayWrite: () => isSound,
-    onRefused: dispatcher.refresh,
+    mayWrite: () => isVerified,
+    onRefused: dispatcher.reloadCursor,
   });
-  const shards = createShards({
+  const shards = createShardOwnership({
     ports,
     instance: id,
     ttlMs: leaseTtlMs,
     dispatcher: () => dispatcher,
     endpoints: () => configuration.endpoints,
-    isAside: () => isLeaving || configuration.standsAside !== null,
-    isSound: () => isSound,
-    onServe: controls.begin,
+    isAside: () => isDraining || configuration.standsAside !== null,
+    isVerified: () => isVerified,
+    onServe: remoteChanges.begin,
     onTaken() {
-      const told = afterBeat;
-      afterBeat = [];
-      for (const then of told) then();
+      const callbacks = afterHeartbeat;
+      afterHeartbeat = [];
+      for (const callback of callbacks) callback();
     },
-    onLeft: left,
+    onReleased: checkDrained,
     writeLast: cursors.writeNow,
   });
-  const beats = createBeats({
+  const heartbeat = createHeartbeat({
     ports,
-    everyMs: leaseTtlMs / beatsPerTtl,
-    apartMs: leaseTtlMs * mostUnnoticed,
-    question: () => ({ ...shards.question(), known: knowledge.asks() }),
-    onLast: knowledge.learn,
-    onAnswer: hear,
+    everyMs: leaseTtlMs / heartbeatsPerTtl,
+    maxClockGapMs: leaseTtlMs * mostUnnoticed,
+    question: () => ({ ...shards.question(), known: logCheck.question() }),
+    onLast: logCheck.learn,
+    onAnswer: onHeartbeat,
     onMissed: missed,
     onDoubt: () => shards.doubt(),
   });
   const reader = createLogReader({
     ...ports,
     readPage,
-    hotReady,
+    streamReady,
     take(entries, done) {
       const history = epoch;
-      gate.pass(entries, () => {
+      barrier.whenInForce(entries, () => {
         if (epoch === history) {
           dispatcher.offer(entries);
-          knowledge.learn(entries.at(-1));
+          logCheck.learn(entries.at(-1));
         }
         done();
       });
     },
   });
 
-  /** The hot tail answers, and belongs to the log that is known. */
-  function hotReady(): boolean {
-    return isSound && beats.hotIsChecked && ports.hotReady();
+  /** The stream answers, and belongs to the log that is known. */
+  function streamReady(): boolean {
+    return isVerified && heartbeat.streamIsChecked && ports.streamReady();
   }
 
-  /** What a database gives that was not compared may hide that it is another one. */
+  /** Until the log was compared, a page may come from another database. */
   function readPage(after: number, done: (page: readonly LogEntry[]) => void): void {
     ports.readPage(after, (page) => {
-      if (!isSound) return done([]);
-      // It steps over a gap that is not known here: another history has begun, of which the next beat tells.
+      if (!isVerified) return done([]);
+      // The page begins after a gap that is not known here: another history has begun. The next heartbeat tells of it.
       if (page.length > 0 && page[0]!.position !== pastGap(gaps, after) + 1) {
-        beats.beat();
+        heartbeat.ask();
         return done([]);
       }
-      // An actor may read, and send, farther than the reader has come.
-      knowledge.learn(page.at(-1));
+      // An actor may read, and send, beyond the reader's position.
+      logCheck.learn(page.at(-1));
       done(page);
     });
   }
 
-  /** Nothing is believed before the hot tail was compared with the database once more. */
+  /** Trusts nothing before the stream was compared with the database once more. */
   function compareAgain(): void {
     missed();
-    beats.distrustHot();
-    beats.beat();
+    heartbeat.distrustStream();
+    heartbeat.ask();
   }
 
   function missed(): void {
-    isSound = false;
+    isVerified = false;
     shards.missed();
   }
 
-  function hear(answer: BeatAnswer, { question, at, hotIsRead }: Asked): void {
-    // Another server may be a replica that lagged, and what the hot tail has says whether it did.
+  function onHeartbeat(answer: HeartbeatAnswer, { question, at, streamIsRead }: Asked): void {
+    // Another server may be a replica that lagged. The stream's last entry shows whether it did.
     const isOtherServer = server !== answer.server;
-    if (isOtherServer && !hotIsRead && ports.hotReady()) return compareAgain();
+    if (isOtherServer && !streamIsRead && ports.streamReady()) return compareAgain();
     const isOther = epoch !== null && epoch !== answer.epoch;
-    if (knowledge.misses(question.known, answer, isOther)) {
+    if (logCheck.misses(question.known, answer, isOther)) {
       missed();
-      // What is known belongs to this history, and to no later one.
+      // What is known belongs to this history, not to a later one.
       epoch ??= answer.epoch;
-      ports.beginEpoch({ from: answer.epoch, past: knowledge.reach }, () => ports.schedule(askAgainMs, beats.beat));
+      ports.beginEpoch({ from: answer.epoch, past: logCheck.highest }, () => ports.schedule(askAgainMs, heartbeat.ask));
       return;
     }
-    // The hot tail was in the wrong; its last entry was not asked for yet.
-    if (knowledge.settle(question.known, answer)) return compareAgain();
+    // The contested entry of the stream was wrong. The stream's last entry has not been compared yet: ask again.
+    if (logCheck.accept(question.known, answer)) return compareAgain();
     if (isOtherServer) {
-      if (!hotIsRead) beats.distrustHot();
-      // It may be without the last places, pauses and rows, too.
+      if (!streamIsRead) heartbeat.distrustStream();
+      // It may have lost the last cursors, pauses and rows, too.
       cursors.forget();
-      for (const { endpoint } of dispatcher.actors()) dispatcher.refresh(endpoint.id);
+      for (const { endpoint } of dispatcher.actors()) dispatcher.reloadCursor(endpoint.id);
     }
     server = answer.server;
-    isSound = true;
+    isVerified = true;
     gaps = answer.gaps;
     const isOtherLog = epoch !== answer.epoch;
     if (isOtherLog) adopt(answer);
-    if (isOtherLog || isOtherServer) gate.check();
-    shards.hear(answer, { asked: question.renew, askedAt: at });
+    if (isOtherLog || isOtherServer) barrier.check();
+    shards.onHeartbeat(answer, { asked: question.renew, askedAt: at });
     if (answer.configuration !== configuration.version) ports.reachConfiguration(answer.configuration);
-    controls.hear(
+    remoteChanges.onVersions(
       answer.controls,
       shards.held().map(({ index }) => index),
     );
     reader.headIs(answer.head);
   }
 
-  /** Another history: nothing that is known of the one before holds. */
-  function adopt(answer: BeatAnswer): void {
+  /** Another history: what is known of the one before does not hold any more. */
+  function adopt(answer: HeartbeatAnswer): void {
     const { head, headId } = answer;
-    if (epoch !== null) beats.distrustHot();
-    knowledge.restart(headId === null ? null : { position: head, id: headId });
+    if (epoch !== null) heartbeat.distrustStream();
+    logCheck.restart(headId === null ? null : { position: head, id: headId });
     epoch = answer.epoch;
-    gate.clear();
+    barrier.clear();
     cursors.forget();
     ports.useEpoch(epoch);
     shards.dropReleasing();
@@ -208,18 +213,18 @@ export function createInstance({
     reader.start(head);
   }
 
-  function left(): void {
-    if (!isLeaving || !shards.isOut() || dispatcher.running > 0) return;
-    onLeft?.();
-    onLeft = null;
+  function checkDrained(): void {
+    if (!isDraining || !shards.holdsNothing() || dispatcher.running > 0) return;
+    onDrained?.();
+    onDrained = null;
   }
 
   function serve(next: Configuration): void {
-    // Of an endpoint that was removed and added again between two versions, the place is another one.
-    const isFurther = ![configuration.version, configuration.version + 1].includes(next.version);
+    // An endpoint may have been removed and added again in a version between: then its cursor is another one.
+    const skipsVersions = ![configuration.version, configuration.version + 1].includes(next.version);
     configuration = next;
-    // The filters hold all the same: what is given back is not to pass over events that the new ones ask for.
-    if (next.standsAside !== null) shards.leave();
+    // The new filters apply all the same: the last cursors that are written must not skip events that only they match.
+    if (next.standsAside !== null) shards.releaseAll();
     const before = new Map([...dispatcher.actors()].map(({ endpoint }) => [endpoint.id, endpoint]));
     const serving = new Map(next.endpoints.filter(({ enabled }) => enabled).map((endpoint) => [endpoint.id, endpoint]));
     for (const endpointId of before.keys()) if (!serving.has(endpointId)) dispatcher.remove(endpointId);
@@ -227,67 +232,67 @@ export function createInstance({
       const old = before.get(endpointId);
       if (!old) shards.start(endpoint);
       else if (JSON.stringify(old) !== JSON.stringify(endpoint)) dispatcher.configure(endpoint);
-      if (old && isFurther) dispatcher.refresh(endpointId);
+      if (old && skipsVersions) dispatcher.reloadCursor(endpointId);
     }
   }
 
   return {
     dispatcher,
     start(): void {
-      beats.beat();
+      heartbeat.ask();
       cursors.start();
     },
 
-    /** Calls back once another beat went well and the leases that were to be had are taken. */
-    afterBeat(then: () => void): void {
-      afterBeat.push(then);
+    /** Calls back once another heartbeat has succeeded and the leases that this instance could take are taken. */
+    afterHeartbeat(then: () => void): void {
+      afterHeartbeat.push(then);
     },
 
     /** Puts a configuration in force. */
     configure(next: Configuration): void {
       serve(next);
-      gate.moved();
-      if (epoch !== null) beats.beat();
+      barrier.versionChanged();
+      if (epoch !== null) heartbeat.ask();
     },
 
-    /** What is stored of these endpoints was changed here. */
-    heed(endpointIds: readonly string[]): void {
-      for (const endpointId of endpointIds) dispatcher.refresh(endpointId);
+    /** The stored states of these endpoints were changed on this instance. */
+    reloadCursors(endpointIds: readonly string[]): void {
+      for (const endpointId of endpointIds) dispatcher.reloadCursor(endpointId);
     },
 
     /** The relay gave these their positions. */
     numbered(entries: readonly LogEntry[]): void {
-      // Behind what another history left there, they would hide it.
-      if (hotReady()) ports.append(entries);
+      // After entries of another history, they would hide that those are there.
+      if (streamReady()) ports.append(entries);
       reader.headIs(entries.at(-1)!.position);
     },
 
-    /** Something was changed somewhere, or the hot tail became ready: asks now. */
-    nudge: beats.beat,
+    /** Another instance has changed something: asks now. */
+    wake: heartbeat.ask,
 
-    /** The connection of the beats was lost: whoever answers the next one may be another server. */
+    /** The connection for heartbeats was lost: another server may answer the next one. */
     doubtServer: compareAgain,
 
-    /** An entry of the hot tail stands in the place of an event that was numbered here. */
+    /** The stream holds another event at a position that was given here. */
     contradicted({ position, id: found }: Known): void {
-      knowledge.contest({ position, id: found });
+      logCheck.contest({ position, id: found });
       compareAgain();
     },
 
     held: shards.held,
 
-    /** Begins no more turns, gives each lease back as soon as nothing of it is under way, and then calls back. */
-    leave(then: () => void): void {
-      isLeaving = true;
-      onLeft = then;
-      shards.leave();
-      left();
-      // Tells the others to take more than their share was.
-      beats.beat();
+    /** Begins no more turns, gives each lease back as soon as none of its turns is in flight, and then calls back. */
+    drain(done: () => void): void {
+      isDraining = true;
+      onDrained = done;
+      shards.releaseAll();
+      checkDrained();
+      // So that the others see at once that they are fewer, and take more.
+      heartbeat.ask();
     },
 
     stop(): void {
-      beats.stop();
+      heartbeat.stop();
       cursors.stop();
       reader.stop();
       dispatcher.stop();

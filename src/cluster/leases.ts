@@ -1,9 +1,13 @@
-// Which leases this instance holds, which it may take, and which it gives back. Pure decisions.
+// Which leases this instance holds, which it may take, and which it gives back. Pure.
 //
-// A lease is a row with an owner, an epoch that each new owner raises, and a beat that each renewal raises. No wall clock
-// decides, the database's included: a challenger takes a lease only after its own monotonic clock has seen the same beat
-// for a whole time to live, while its own beats went well; and an owner trusts its lease only until a time to live after
-// it asked for the renewal that it got. So the owner has stopped before anybody else begins.
+// A lease is a row with an owner, an epoch that each new owner raises, and a counter, `beat`, that each renewal raises. Only
+// monotonic clocks of single machines decide, never a wall clock, not even the database's:
+//
+//   owner       asks for a renewal ........ trusts the lease for 0.9 of its time to live, from the moment it asked
+//   row         ........ renewed: `beat` is raised, later than the owner asked
+//   challenger  ................ sees the new `beat`, later still, and takes the lease after a whole time to live
+//
+// The challenger counts only while its own heartbeats succeed. So the owner has stopped before anybody else begins.
 
 import { hash } from '../policy/hash.ts';
 import { type Lease, relayLease, shardCount } from '../policy/shards.ts';
@@ -14,16 +18,16 @@ export type LeaseRow = { lease: number; epoch: number; beat: number; owner: stri
 export type InstanceRow = { id: string; beat: number; standsAside: boolean };
 
 export type LeaseChanges = {
-  /** Taken by somebody else. */
+  /** Somebody else has taken them. */
   lost: number[];
-  /** Rows that may be taken now, each as it was seen. */
+  /** Rows that may be taken now, as they were seen. */
   wanted: LeaseRow[];
-  /** Held beyond the fair share: to be given back when nothing of theirs is under way. */
+  /** Held beyond the fair share: to be given back when none of their turns is in flight. */
   excess: number[];
 };
 
-/** Of the time to live, how much an owner relies on: clocks run at slightly different rates. */
-const trustedShare = 0.9;
+/** The part of the time to live during which an owner trusts its lease. The rest allows for clocks of different rates. */
+const trustedPart = 0.9;
 
 type Seen = { mark: string; since: number };
 
@@ -32,25 +36,26 @@ export function createLeases({ instance, ttlMs }: { instance: string; ttlMs: num
   const releasing = new Set<number>();
   const leases = new Map<number, Seen>();
   const instances = new Map<string, Seen>();
-  let heardAt = -Infinity;
+  let answeredAt = -Infinity;
 
-  /** Since when a row has stood as it stands now. */
-  function standing<Key>(rows: Map<Key, Seen>, key: Key, mark: string, now: number): number {
+  /** For how long a row has not changed, in milliseconds. */
+  function unchangedFor<Key>(rows: Map<Key, Seen>, key: Key, mark: string, now: number): number {
     let seen = rows.get(key);
     if (seen?.mark !== mark) rows.set(key, (seen = { mark, since: now }));
     return now - seen.since;
   }
 
   /**
-   * What stood still while nobody could renew it says nothing. Instances are watched on: they only say how many share the
-   * leases, and one that is gone would count again, for which leases would be given back that nobody takes.
+   * A row that nobody could renew proves nothing by not changing, so the watch on leases starts again. The watch on
+   * instances goes on. It only says how many share the leases: if it started again, one that is gone would count once more,
+   * and leases would be given back for nobody.
    */
   function startWatches(): void {
     leases.clear();
   }
 
   return {
-    /** Those to renew, each under its epoch. */
+    /** The leases to renew. */
     held: (): Lease[] => [...held].map(([index, { epoch }]) => ({ index, epoch })),
     epochOf: (lease: number): number | undefined => held.get(lease)?.epoch,
     isReleasing: (lease: number): boolean => releasing.has(lease),
@@ -59,14 +64,14 @@ export function createLeases({ instance, ttlMs }: { instance: string; ttlMs: num
       const lease = held.get(index);
       return lease !== undefined && lease.epoch === epoch && now < lease.until;
     },
-    /** Until when the holder may rely on it. */
+    /** Until when this instance trusts the lease. */
     until: (lease: number): number => held.get(lease)?.until ?? -Infinity,
 
     /**
-     * Hears the answer to a beat asked for at `askedAt`: of the leases `asked` to be renewed those that were, and all rows
-     * as they stand. `aside`: this instance wants none.
+     * Takes the answer to the heartbeat that was asked at `askedAt`: which of the `asked` leases were renewed, and all rows.
+     * `aside`: this instance wants no leases.
      */
-    hear(
+    onHeartbeat(
       answer: {
         asked: readonly Lease[];
         renewed: readonly number[];
@@ -76,16 +81,16 @@ export function createLeases({ instance, ttlMs }: { instance: string; ttlMs: num
       { askedAt, now, aside }: { askedAt: number; now: number; aside: boolean },
     ): LeaseChanges {
       const { asked, rows, others } = answer;
-      if (now - heardAt > ttlMs) startWatches();
-      heardAt = now;
+      if (now - answeredAt > ttlMs) startWatches();
+      answeredAt = now;
       const renewed = new Set(answer.renewed);
       const lost: number[] = [];
       for (const { index, epoch } of asked) {
         const lease = held.get(index);
-        // Given back since it was asked.
+        // It was given back after the question.
         if (lease?.epoch !== epoch) continue;
         if (renewed.has(index)) {
-          lease.until = askedAt + ttlMs * trustedShare;
+          lease.until = askedAt + ttlMs * trustedPart;
         } else {
           held.delete(index);
           releasing.delete(index);
@@ -95,16 +100,18 @@ export function createLeases({ instance, ttlMs }: { instance: string; ttlMs: num
       const present = new Set(others.map(({ id }) => id));
       for (const id of instances.keys()) if (!present.has(id)) instances.delete(id);
       const living = others.filter(({ id, beat }) => {
-        return id !== instance && standing(instances, id, String(beat), now) < ttlMs;
+        return id !== instance && unchangedFor(instances, id, String(beat), now) < ttlMs;
       });
-      const share = aside ? 0 : Math.ceil(shardCount / (1 + living.filter(({ standsAside }) => !standsAside).length));
+      const fairShare = aside
+        ? 0
+        : Math.ceil(shardCount / (1 + living.filter(({ standsAside }) => !standsAside).length));
       const free = rows.filter(({ lease, owner, epoch, beat }) => {
         if (held.has(lease)) return false;
-        const stood = standing(leases, lease, `${owner} ${epoch} ${beat}`, now);
-        return owner === null || stood >= ttlMs;
+        const unchangedMs = unchangedFor(leases, lease, `${owner} ${epoch} ${beat}`, now);
+        return owner === null || unchangedMs >= ttlMs;
       });
       const shards = [...held.keys()].filter((lease) => lease !== relayLease && !releasing.has(lease));
-      const room = Math.max(0, share - shards.length);
+      const room = Math.max(0, fairShare - shards.length);
       return {
         lost,
         wanted: [
@@ -112,24 +119,24 @@ export function createLeases({ instance, ttlMs }: { instance: string; ttlMs: num
           ...inOwnOrder(free.filter(({ lease }) => lease !== relayLease)).slice(0, room),
         ],
         excess: [
-          ...shards.slice(share),
+          ...shards.slice(fairShare),
           ...(aside && held.has(relayLease) && !releasing.has(relayLease) ? [relayLease] : []),
         ],
       };
     },
 
     /**
-     * Relies on nothing until the next renewal, as a beat failed or the machine stood still; and nothing that was seen
-     * before says that somebody else is gone.
+     * A heartbeat failed, or the machine was suspended: trusts no lease until its next renewal, and starts to watch the
+     * leases of others again.
      */
     doubt(): void {
       for (const lease of held.values()) lease.until = -Infinity;
       startWatches();
     },
 
-    /** It took leases, asked for at `askedAt`. */
+    /** It has taken leases, and asked for them at `askedAt`. */
     take(taken: readonly Lease[], askedAt: number): void {
-      for (const { index, epoch } of taken) held.set(index, { epoch, until: askedAt + ttlMs * trustedShare });
+      for (const { index, epoch } of taken) held.set(index, { epoch, until: askedAt + ttlMs * trustedPart });
     },
 
     /** Begins to give one back. */
@@ -137,13 +144,13 @@ export function createLeases({ instance, ttlMs }: { instance: string; ttlMs: num
       releasing.add(lease);
     },
 
-    /** Nothing of it is under way any more: it is as good as given back. */
+    /** None of its turns is in flight any more: it counts as given back. */
     drop(lease: number): void {
       held.delete(lease);
       releasing.delete(lease);
     },
 
-    /** Instances that have not been seen alive for long: their rows may go. */
+    /** Instances whose rows have not changed for long: they can be deleted. */
     dead: (others: readonly InstanceRow[], now: number): InstanceRow[] =>
       others.filter(({ id, beat }) => {
         const seen = instances.get(id);
@@ -151,7 +158,7 @@ export function createLeases({ instance, ttlMs }: { instance: string; ttlMs: num
       }),
   };
 
-  /** Challengers that come at one time go for different ones. */
+  /** Each instance prefers other leases, so that challengers at one time do not want the same ones. */
   function inOwnOrder(rows: readonly LeaseRow[]): LeaseRow[] {
     return rows.toSorted((one, other) => hash(`${instance} ${one.lease}`) - hash(`${instance} ${other.lease}`));
   }

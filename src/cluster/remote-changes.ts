@@ -1,38 +1,38 @@
-// Notices what was changed of endpoints from elsewhere: pauses, resumes, rewinds, replays and tests. Pure.
+// Notices what other instances have changed of endpoints: pauses, resumes, rewinds and replays. Pure.
 //
-// Each such change raises its shard's control version. Where that is not the one that was seen last, what is stored is
-// compared with the actors.
+// Each such change raises its shard's control version. When a version is not the one that was seen last, the stored states
+// of that shard's endpoints are compared with the actors.
 
-import type { EndpointState } from '../dispatch/cursor-state.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { EndpointState } from '../dispatch/cursor-state.ts';
 
-export type ControlPorts = {
-  /** The states of endpoints; null: the read failed. */
+export type RemoteChangePorts = {
+  /** The states of endpoints. Null: the read failed. */
   readEndpointStates(endpointIds: readonly string[], done: (states: readonly EndpointState[] | null) => void): void;
 };
 
-export type Controls = {
-  /** Takes the versions (by shard) as they are before the places of a shard are read. */
+export type RemoteChanges = {
+  /** Notes the shard's version before its cursors are loaded: changes up to then are in what is loaded. */
   begin(shard: number): void;
-  /** Hears the versions; looks at the endpoints of those of `shards` that were changed. */
-  hear(versions: readonly number[], shards: readonly number[]): void;
+  /** Takes the present versions, and looks at the endpoints of those `shards` whose version is another one. */
+  onVersions(versions: readonly number[], shards: readonly number[]): void;
 };
 
-export function createControls(ports: ControlPorts, dispatcher: () => Dispatcher): Controls {
+export function createRemoteChanges(ports: RemoteChangePorts, dispatcher: () => Dispatcher): RemoteChanges {
   const seen = new Map<number, number>();
   let newest: readonly number[] = [];
 
-  function compare({ endpointId, generation, resumes, pauseReason, sideWaits }: EndpointState): void {
+  function compare({ endpointId, generation, resumes, pauseReason, hasReplays }: EndpointState): void {
     const actor = dispatcher().actor(endpointId);
     if (!actor) return;
     const same = actor.generation === generation && actor.resumes === resumes && actor.pauseReason === pauseReason;
-    if (actor.loading || !same) dispatcher().refresh(endpointId);
-    else if (sideWaits) dispatcher().stirSide(endpointId);
+    if (actor.loading || !same) dispatcher().reloadCursor(endpointId);
+    else if (hasReplays) dispatcher().wakeReplays(endpointId);
   }
 
   return {
     begin: (shard) => void seen.set(shard, newest[shard] ?? 0),
-    hear(versions, shards) {
+    onVersions(versions, shards) {
       newest = versions;
       const changed = new Set(shards.filter((shard) => seen.get(shard) !== versions[shard]));
       if (changed.size === 0) return;
@@ -42,7 +42,7 @@ export function createControls(ports: ControlPorts, dispatcher: () => Dispatcher
       ports.readEndpointStates(
         actors.map(({ endpoint }) => endpoint.id),
         (states) => {
-          // Looked at again with the next beat.
+          // The next heartbeat looks again.
           if (states === null) for (const shard of changed) seen.delete(shard);
           else for (const state of states) compare(state);
         },

@@ -1,8 +1,8 @@
-// An instance at work: its ports are real timers, threads, Postgres and Valkey.
+// Runs an instance: connects its ports to real timers, threads, Postgres and Valkey.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
-import type { ColdLog } from '../log/table.ts';
-import type { HotLog } from '../log/stream.ts';
+import type { LogTable } from '../log/table.ts';
+import type { LogStream } from '../log/stream.ts';
 import { beginEpoch } from '../log/identity.ts';
 import { newId } from '../model/new-id.ts';
 import type { RelayMode } from '../outbox/relay-steps.ts';
@@ -18,41 +18,41 @@ import { countMatches } from '../cursors/count-backlog.ts';
 import type { LeaseRows } from './heartbeat-sql.ts';
 import type { CursorRow } from '../dispatch/cursor-writer.ts';
 import { type Instance, createInstance } from './instance.ts';
-import type { BeatAnswer } from './instance-ports.ts';
-import { loadPlaces } from '../cursors/load-cursors.ts';
-import { readSideItems } from '../cursors/read-replays.ts';
+import type { HeartbeatAnswer } from './instance-ports.ts';
+import { loadCursors } from '../cursors/load-cursors.ts';
+import { readReplays } from '../cursors/read-replays.ts';
 import { readEndpointStates } from '../cursors/read-endpoint-states.ts';
 import { exactTo } from '../dispatch/cursor-state.ts';
 
 const recountEveryMs = 1_000;
 
-export type Deliveries = AsyncDisposable & {
+export type RunningInstance = AsyncDisposable & {
   instance: Instance;
-  /** The database server of the last beat: what any other has was not compared yet. */
+  /** The database server of the last heartbeat. The log of any other server was not compared yet. */
   readonly server: string | null;
-  /** Resolves once another beat went well and the leases that were to be had are taken. */
-  afterBeat(): Promise<void>;
-  /** Begins no more turns; resolves when nothing is on the wire and all that was held is given back. */
+  /** Resolves once another heartbeat has succeeded and the leases that this instance could take are taken. */
+  afterHeartbeat(): Promise<void>;
+  /** Begins no more turns. Resolves when no turn is in flight and all leases are given back. */
   drain(): Promise<void>;
 };
 
-export type DeliveriesParts = {
-  /** Of this run of the instance. */
+export type InstanceParts = {
+  /** Names this run of the instance. */
   id: string;
   leaseTtlMs: number;
   orm: MikroORM;
   leases: LeaseRows;
   cursors: { write(rows: readonly CursorRow[], server: string | null): Promise<ReadonlySet<string>> };
-  cold: Pick<ColdLog, 'page'>;
-  hot: Pick<HotLog, 'ready' | 'read' | 'last' | 'append'> | null;
+  table: Pick<LogTable, 'page'>;
+  stream: Pick<LogStream, 'ready' | 'read' | 'last' | 'append'> | null;
   pool: Pick<ThreadPool, 'run' | 'interrupt' | 'trust'>;
-  /** Writes the row of an attempt whose thread died with it. */
+  /** Writes the row of an attempt that was under way when its thread died. */
   recorder: Pick<Recorder, 'record'>;
-  shares: { fast: number; slow: number };
-  onRelay(mode: RelayMode): void;
+  slots: { fast: number; slow: number };
+  onRelayMode(mode: RelayMode): void;
   /** A newer configuration than the instance's own is in force. */
   onConfiguration(version: number): void;
-  /** Reads the configuration in force, whatever its version; resolves when that is what `configure` gave. */
+  /** Reads the configuration in force, whatever its version. Resolves when `configure` has put it in force here. */
   checkConfiguration(): Promise<void>;
   /** Another history of the log is in force. */
   onEpoch(epoch: string): void;
@@ -61,8 +61,8 @@ export type DeliveriesParts = {
   log: Logger;
 };
 
-export function startDeliveries(parts: DeliveriesParts): Deliveries {
-  const { id, orm, leases, cold, hot, pool, recorder, log } = parts;
+export function runInstance(parts: InstanceParts): RunningInstance {
+  const { id, orm, leases, table, stream, pool, recorder, log } = parts;
   const watch = createServerWatch(log);
   let server: string | null = null;
   let closed = false;
@@ -70,7 +70,7 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
   const instance = createInstance({
     id,
     leaseTtlMs: parts.leaseTtlMs,
-    shares: parts.shares,
+    slots: parts.slots,
     ports: {
       now: () => performance.now(),
       wall: () => Date.now(),
@@ -78,26 +78,26 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
         const timer = setTimeout(callback, delayMs);
         return () => clearTimeout(timer);
       },
-      beat(question, done) {
-        const heard = watch.heard<BeatAnswer>((told) => {
-          // What began under the one before does not end here; and nothing begins before the instance has compared the log.
-          if (told) server = told.server;
-          done(told);
+      heartbeat(question, done) {
+        const answered = watch.answered<HeartbeatAnswer>((given) => {
+          // Before the instance compares the log: a query that began on another server does not count from now on.
+          if (given) server = given.server;
+          done(given);
         });
-        answer(leases.beat(question), heard, null);
+        answer(leases.heartbeat(question), answered, null);
       },
       take: (rows, done) => answer(leases.take(rows), done, 'leases could not be taken'),
       release(lease, done) {
-        const given = leases.release(lease).then(parts.onRelease);
-        // A failure is told by the beat, once for all of them; whoever is not given it takes it when its time is over.
-        answer(given, done, null);
+        const released = leases.release(lease).then(parts.onRelease);
+        // A failure is not logged for each lease: the heartbeat reports it. Others take the lease when its time is over.
+        answer(released, done, null);
       },
       trust: (lease, until) => pool.trust(lease, until - performance.now()),
-      relay: parts.onRelay,
-      hotReady: () => hot?.ready ?? false,
-      readHot: (after, done) => answer(hot!.read(after), done, null),
-      append: (entries) => hot!.append(entries),
-      readLast: (done) => answer(hot!.last(), (last) => done(hot!.ready ? { last } : null), null),
+      setRelayMode: parts.onRelayMode,
+      streamReady: () => stream?.ready ?? false,
+      readStream: (after, done) => answer(stream!.read(after), done, null),
+      append: (entries) => stream!.append(entries),
+      readLast: (done) => answer(stream!.last(), (last) => done(stream!.ready ? { last } : null), null),
       beginEpoch(change, done) {
         log.error(
           { past: change.past },
@@ -108,22 +108,22 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
       useEpoch: parts.onEpoch,
       reachConfiguration: parts.onConfiguration,
       checkConfiguration: (done) => void parts.checkConfiguration().then(done),
-      readPlaces: (questions, head, done) =>
-        answer(loadPlaces(orm, id, questions, head), done, 'places could not be read'),
+      loadCursors: (questions, head, done) =>
+        answer(loadCursors(orm, id, questions, head), done, 'cursors could not be loaded'),
       readEndpointStates: (ids, done) =>
         answer(readEndpointStates(orm, ids), done, 'changes of endpoints could not be read'),
-      readPage: (after, done) => answer(cold.page(after), (page) => done(page ?? []), 'the log could not be read'),
-      readSide: (endpointId, question, done) =>
-        answer(readSideItems(orm, endpointId, question), done, 'tests and replays could not be read'),
+      readPage: (after, done) => answer(table.page(after), (page) => done(page ?? []), 'the log could not be read'),
+      readReplays: (endpointId, question, done) =>
+        answer(readReplays(orm, endpointId, question), done, 'replays could not be read'),
       writeCursors: (rows, done) => answer(parts.cursors.write(rows, server), done, 'cursors not written yet'),
       run: (turn, done) => void run(turn).then(done),
       interrupt: (slot) => pool.interrupt(slot),
     },
   });
 
-  /** Hands over what comes of a question; null when it fails, which is told as `problem`. */
-  function answer<T>(question: Promise<T | null>, done: (value: T | null) => void, problem: string | null): void {
-    void question
+  /** Hands over the result of a query; null when it fails, which is logged as `problem`. */
+  function answer<T>(query: Promise<T | null>, done: (value: T | null) => void, problem: string | null): void {
+    void query
       .catch((error: unknown) => {
         if (problem !== null && !closed) log.warn({ reason: reasonOf(error) }, `${problem}; trying again`);
         return null;
@@ -138,7 +138,7 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
     return null;
   }
 
-  /** The event that a dying thread had on the wire has spent an attempt, or one that kills threads would never end. */
+  /** The event that was on the wire when its thread died has used up an attempt. Otherwise one that kills threads would be sent for ever. */
   async function recordLost(turn: Turn, current: number): Promise<void> {
     const event = turn.events[current]!;
     const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
@@ -157,12 +157,12 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
     await recorder.record({ row, gone: false });
   }
 
-  /** A backlog that was too long to count, or counted by another filter, is counted again when it may be exact. */
+  /** Counts a backlog again that was too long to count, or was counted with another filter, once it may be exact. */
   async function recount(): Promise<void> {
     const { dispatcher } = instance;
     for (const actor of dispatcher.actors()) {
-      const isDue = !actor.loading && actor.backlogIsFloor && actor.backlog < exactTo;
-      if (!isDue || actor.isPassing(dispatcher.position)) continue;
+      const isDue = !actor.loading && actor.backlogIsLowerBound && actor.backlog < exactTo;
+      if (!isDue || actor.isSkipping(dispatcher.position)) continue;
       await recountOf(actor).catch((error: unknown) => {
         if (!closed) log.warn({ reason: reasonOf(error) }, 'a backlog could not be counted; trying again');
       });
@@ -172,18 +172,18 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
   async function recountOf(actor: Actor): Promise<void> {
     const { dispatcher } = instance;
     const { position } = actor.cursor(dispatcher.position);
-    const before = { backlog: actor.backlog, dispatched: dispatcher.position, beginning: actor.beginning };
+    const before = { backlog: actor.backlog, dispatched: dispatcher.position, backlogEra: actor.backlogEra };
     const count = await countMatches(orm, { endpoint: actor.endpoint, after: position }, before.dispatched);
-    // Loaded again or with another filter by now: this number is of no use.
-    if (actor.beginning !== before.beginning) return;
-    // What came and went while it was counted is in the difference.
+    // The cursor was loaded again, or the filter was changed: this number is out of date.
+    if (actor.backlogEra !== before.backlogEra) return;
+    // Add what has changed while it was counted.
     actor.backlog = count.count + (actor.backlog - before.backlog);
-    actor.backlogIsFloor = count.isFloor;
+    actor.backlogIsLowerBound = count.isLowerBound;
   }
 
   instance.start();
 
-  // One at a time: while Postgres hangs they would pile up, and an end would wait for all of them.
+  // One at a time. While Postgres hangs, more would pile up, and the end would wait for all of them.
   let recounting: Promise<void> | null = null;
   const recounter = setInterval(() => {
     recounting ??= recount().finally(() => {
@@ -196,23 +196,23 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
     get server() {
       return server;
     },
-    afterBeat: () => new Promise((resolve) => instance.afterBeat(resolve)),
-    drain: () => new Promise((resolve) => instance.leave(resolve)),
+    afterHeartbeat: () => new Promise((resolve) => instance.afterHeartbeat(resolve)),
+    drain: () => new Promise((resolve) => instance.drain(resolve)),
     async [Symbol.asyncDispose]() {
       closed = true;
       clearInterval(recounter);
       instance.stop();
       await recounting;
-      await leases.leave().catch(() => {});
+      await leases.removeInstance().catch(() => {});
     },
   };
 }
 
-/** A Postgres that is away is told once, and so is its return. */
+/** Logs once that Postgres does not answer, and once that it does again. */
 function createServerWatch(log: Logger) {
   let away = false;
   return {
-    heard<T>(done: (value: T | null) => void): (value: T | null) => void {
+    answered<T>(done: (value: T | null) => void): (value: T | null) => void {
       return (value) => {
         if (value === null && !away) log.warn('Postgres does not answer; deliveries pause until it does');
         if (value !== null && away) log.info('Postgres answers again');

@@ -1,23 +1,23 @@
-// The shards that this instance serves: takes their leases, starts and ends their actors, and gives them back. Pure.
+// The shards that this instance serves: takes their leases, adds and removes their actors, and gives the leases back. Pure.
 
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Actor } from '../dispatch/actor.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
-import type { BeatAnswer, ShardPorts } from './instance-ports.ts';
+import type { HeartbeatAnswer, ShardPorts } from './instance-ports.ts';
 import { type Lease, relayLease, shardOf } from '../policy/shards.ts';
 import { type InstanceRow, type LeaseRow, createLeases } from './leases.ts';
 
-export function createShards({
+export function createShardOwnership({
   ports,
   instance,
   ttlMs,
   dispatcher,
   endpoints,
   isAside,
-  isSound,
+  isVerified,
   onServe,
   onTaken,
-  onLeft,
+  onReleased,
   writeLast,
 }: {
   ports: ShardPorts;
@@ -28,35 +28,35 @@ export function createShards({
   endpoints(): readonly Endpoint[];
   /** This instance wants no leases. */
   isAside(): boolean;
-  /** What is known of the database is sound. */
-  isSound(): boolean;
-  /** A shard begins to be served: its places are read next. */
+  /** The last heartbeat succeeded, and the log is the one that is known. */
+  isVerified(): boolean;
+  /** A shard begins to be served: its cursors are loaded next. */
   onServe(shard: number): void;
-  /** The leases that were to be had are taken. */
+  /** The leases that this instance could take are taken. */
   onTaken(): void;
-  /** A lease is not held, or not under way any more. */
-  onLeft(): void;
-  /** Writes the places of actors that end. */
+  /** A lease is given back or lost, or a query about leases has ended. */
+  onReleased(): void;
+  /** Writes the cursors of actors for the last time. */
   writeLast(actors: readonly Actor[], done: () => void): void;
 }) {
   const leases = createLeases({ instance, ttlMs });
   let dead: readonly InstanceRow[] = [];
-  /** Leases that are just being taken or given back, in so many questions. */
-  let underWay = 0;
+  /** Queries in flight that take leases or give one back. */
+  let queries = 0;
 
   function take(wanted: readonly LeaseRow[]): void {
     const askedAt = ports.now();
-    underWay += 1;
+    queries += 1;
     ports.take(wanted, (taken) => {
-      underWay -= 1;
+      queries -= 1;
       leases.take(taken ?? [], askedAt);
       trustHeld();
       for (const { index } of taken ?? []) {
         if (isAside()) giveBack(index);
         else if (index !== relayLease) serve(index);
       }
-      relay();
-      onLeft();
+      setRelayMode();
+      onReleased();
       onTaken();
     });
   }
@@ -70,11 +70,11 @@ export function createShards({
     trustHeld();
   }
 
-  function relay(): void {
+  function setRelayMode(): void {
     const epoch = leases.epochOf(relayLease);
     const leads = epoch !== undefined && !leases.isReleasing(relayLease);
-    if (!isSound()) ports.relay('rests');
-    else ports.relay(leads && leases.trusts({ index: relayLease, epoch }, ports.now()) ? 'leads' : 'stands by');
+    if (!isVerified()) ports.setRelayMode('rests');
+    else ports.setRelayMode(leads && leases.trusts({ index: relayLease, epoch }, ports.now()) ? 'leads' : 'stands by');
   }
 
   function serve(shard: number): void {
@@ -95,80 +95,80 @@ export function createShards({
   function drop(lease: number): void {
     ports.trust({ index: lease, epoch: 0 }, -Infinity);
     for (const { endpoint } of actorsOf(lease)) dispatcher().remove(endpoint.id);
-    onLeft();
+    onReleased();
   }
 
-  /** When the last request of its endpoints has ended and their places are written. */
+  /** Gives the lease back once the turns of its endpoints have ended and their cursors are written. */
   function giveBack(index: number): void {
     const epoch = leases.epochOf(index)!;
     leases.release(index);
-    if (index === relayLease) relay();
+    if (index === relayLease) setRelayMode();
     const actors = actorsOf(index);
-    const gone = [...dispatcher().draining()].filter((endpointId) => shardOf(endpointId) === index);
-    const endpointIds = new Set([...actors.map(({ endpoint }) => endpoint.id), ...gone]);
-    let out = endpointIds.size;
+    const draining = [...dispatcher().draining()].filter((endpointId) => shardOf(endpointId) === index);
+    const endpointIds = new Set([...actors.map(({ endpoint }) => endpoint.id), ...draining]);
+    let inFlight = endpointIds.size;
     const end = () => {
       if (leases.epochOf(index) !== epoch) return;
       leases.drop(index);
-      underWay += 1;
+      queries += 1;
       ports.release({ index, epoch }, () => {
-        underWay -= 1;
-        onLeft();
+        queries -= 1;
+        onReleased();
       });
       drop(index);
     };
-    if (out === 0) return end();
+    if (inFlight === 0) return end();
     for (const endpointId of endpointIds) {
       dispatcher().retire(endpointId, () => {
-        out -= 1;
-        if (out === 0) writeLast(actors, end);
+        inFlight -= 1;
+        if (inFlight === 0) writeLast(actors, end);
       });
     }
   }
 
   return {
-    /** What a beat asks for. */
+    /** This part of a heartbeat's question. */
     question: () => ({ renew: leases.held(), aside: isAside(), forget: dead }),
 
-    hear(answer: BeatAnswer, { asked, askedAt }: { asked: readonly Lease[]; askedAt: number }): void {
+    onHeartbeat(answer: HeartbeatAnswer, { asked, askedAt }: { asked: readonly Lease[]; askedAt: number }): void {
       const now = ports.now();
       const wereTrusted = leases.held().every((lease) => leases.trusts(lease, now));
       const { instances: others, leases: rows, renewed } = answer;
-      const changes = leases.hear({ asked, renewed, rows, others }, { askedAt, now, aside: isAside() });
+      const changes = leases.onHeartbeat({ asked, renewed, rows, others }, { askedAt, now, aside: isAside() });
       dead = leases.dead(others, now);
       for (const lease of changes.lost) drop(lease);
       trustHeld();
-      if (!wereTrusted) dispatcher().stir();
+      if (!wereTrusted) dispatcher().wake();
       for (const lease of changes.excess) giveBack(lease);
-      relay();
+      setRelayMode();
       if (changes.wanted.length > 0) take(changes.wanted);
       else onTaken();
     },
 
-    /** Nobody knows what the database has now, and it may have lost what is being sent: all waits for its next answer. */
+    /** A heartbeat failed. The database may have lost what is being sent: everything waits for its next answer. */
     missed(): void {
       doubt();
-      ports.relay('rests');
+      ports.setRelayMode('rests');
     },
 
-    /** Relies on nothing before the next renewal. */
+    /** Trusts no lease before its next renewal. */
     doubt,
 
     trusts: (lease: Lease): boolean => leases.trusts(lease, ports.now()),
     held: leases.held,
-    /** Nothing is held, and nothing is being taken or given back. */
-    isOut: (): boolean => leases.held().length === 0 && underWay === 0,
+    /** No lease is held, and none is being taken or given back. */
+    holdsNothing: (): boolean => leases.held().length === 0 && queries === 0,
     start,
 
-    /** Another history of the log begins: the actors of what is being given back do not begin again. */
+    /** Another history of the log begins: the actors of leases that are being given back do not start again. */
     dropReleasing(): void {
       for (const { endpoint, lease } of [...dispatcher().actors()]) {
         if (leases.isReleasing(lease.index)) dispatcher().remove(endpoint.id);
       }
     },
 
-    /** Gives everything back. */
-    leave(): void {
+    /** Gives all leases back. */
+    releaseAll(): void {
       for (const { index } of leases.held()) if (!leases.isReleasing(index)) giveBack(index);
     },
   };

@@ -1,4 +1,4 @@
-// Counts the events that wait for endpoints, where no running count is to be had.
+// Counts the events that wait for endpoints, where the actor has no running count.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { compilePatterns, likePattern } from '../policy/routing.ts';
@@ -7,14 +7,14 @@ import { type Count, exactTo } from '../dispatch/cursor-state.ts';
 
 const countTo = 2 * exactTo;
 
-/** How far ahead Postgres looks: an endpoint that wants little of a long log would have it read for minutes. */
-const lookedAt = 1_000_000;
+/** How many events ahead Postgres looks: for an endpoint that matches few, it would read a long log for minutes. */
+const lookAhead = 1_000_000;
 
 type Asked = { endpoint: Pick<Endpoint, 'events'>; after: number };
 
 /**
- * For each endpoint the events after `after` up to `head` that are for it. Reads what lies near the head, once for all
- * endpoints; of one that stands further back nothing is known.
+ * For each endpoint, the number of events after `after` and up to `head` that match its filter. Reads the events near the
+ * head, once for all endpoints. An endpoint farther back gets 0 as its lower bound.
  */
 export async function countNear(orm: MikroORM, asked: readonly Asked[], head: number): Promise<Count[]> {
   const near = head - countTo;
@@ -28,17 +28,20 @@ export async function countNear(orm: MikroORM, asked: readonly Asked[], head: nu
         )
       : [];
   return asked.map(({ endpoint, after }) => {
-    if (after < near) return { count: 0, isFloor: true };
+    if (after < near) return { count: 0, isLowerBound: true };
     const matches = compilePatterns(endpoint.events);
-    return { count: recent.filter(({ position, type }) => position > after && matches(type)).length, isFloor: false };
+    return {
+      count: recent.filter(({ position, type }) => position > after && matches(type)).length,
+      isLowerBound: false,
+    };
   });
 }
 
-/** The same of one endpoint, wherever it stands: counted in Postgres, up to 20,000 and a million events ahead. */
+/** The same for one endpoint, also far from the head. Postgres counts up to 20,000, within the next million events. */
 export async function countMatches(orm: MikroORM, asked: Asked, head: number): Promise<Count> {
   const { endpoint, after } = asked;
   const [near] = await countNear(orm, [asked], head);
-  return near!.isFloor ? await countInPostgres(orm, endpoint, after, head) : near!;
+  return near!.isLowerBound ? await countInPostgres(orm, endpoint, after, head) : near!;
 }
 
 async function countInPostgres(
@@ -52,7 +55,7 @@ async function countInPostgres(
        select 1 from webhook_events
         where position > ? and position <= ? and addressed_to is null
           and type like any (select json_array_elements_text(?::json)) limit ?) counted`,
-    [after, Math.min(head, after + lookedAt), JSON.stringify(events.map(likePattern)), countTo],
+    [after, Math.min(head, after + lookAhead), JSON.stringify(events.map(likePattern)), countTo],
   );
-  return { count: row.count, isFloor: row.count === countTo || after + lookedAt < head };
+  return { count: row.count, isLowerBound: row.count === countTo || after + lookAhead < head };
 }

@@ -1,29 +1,35 @@
-// Reads where endpoints stand, as a start and the loss of a turn need it: their cursors, and what came after them.
+// Loads cursors, and the rows above them, for actors that start or have lost a turn.
 
 import { type EntityManager, IsolationLevel, type MikroORM } from '@mikro-orm/postgresql';
 import { pastGapSql } from '../log/gaps.ts';
 import { countNear } from './count-backlog.ts';
-import type { PlaceQuestion } from '../dispatch/cursor-loader.ts';
-import { type Place, type LineRow, type StoredCursor, countedUpTo, placeOf } from '../dispatch/cursor-state.ts';
+import type { CursorQuestion } from '../dispatch/cursor-loader.ts';
+import {
+  type CursorState,
+  type LineRow,
+  type StoredCursor,
+  countedUpTo,
+  cursorStateOf,
+} from '../dispatch/cursor-state.ts';
 
-/** What is left of the wait stored in a row `d`, by the database's clock, and never more than was stored. */
+/** The rest of the wait that a row `d` stores, by the database's clock, and never more than was stored. */
 export const waitLeft = `greatest(0, least(d.wait_ms, d.wait_ms -
   extract(epoch from clock_timestamp() - d.recorded_at) * 1000))::float8 as "waitMs"`;
 
 /**
- * The places of those endpoints that have one and whose lease `owner` holds, as of a log that ends at `head`. Whoever
- * reads a place is its owner from then on, and the only one who writes it.
+ * The cursors of those endpoints that have one and whose lease `owner` holds, for a log that ends at `head`. Who loads a
+ * cursor owns it from then on, and is the only one who writes it.
  */
-export async function loadPlaces(
+export async function loadCursors(
   orm: MikroORM,
   owner: string,
-  questions: readonly PlaceQuestion[],
+  questions: readonly CursorQuestion[],
   head: number,
-): Promise<Map<string, Place>> {
+): Promise<Map<string, CursorState>> {
   const asked = JSON.stringify(
     questions.map(({ endpoint, lease: { index, epoch } }) => ({ id: endpoint.id, lease: index, epoch })),
   );
-  // One snapshot: a cursor that is written between the reads would not belong to the rows above it.
+  // One snapshot: a cursor that is written between the two reads would not match the rows above it.
   const { cursors, lines } = await orm.em.fork().transactional(
     async (em) => {
       await own(em, owner, asked);
@@ -32,17 +38,17 @@ export async function loadPlaces(
     { isolationLevel: IsolationLevel.REPEATABLE_READ },
   );
   const byId = new Map(questions.map(({ endpoint }) => [endpoint.id, endpoint]));
-  const unseen = cursors.map((cursor) => {
+  const uncounted = cursors.map((cursor) => {
     const endpoint = byId.get(cursor.endpointId)!;
     return { endpoint, after: countedUpTo(cursor, endpoint.events) };
   });
-  // Of one that is far behind it is counted later: none of the others waits for that.
-  const counts = await countNear(orm, unseen, head);
+  // An endpoint that is far behind is counted later: the others do not wait for that.
+  const counts = await countNear(orm, uncounted, head);
   return new Map(
     cursors.map((cursor, index) => {
       const { endpointId } = cursor;
       const { events } = byId.get(endpointId)!;
-      return [endpointId, placeOf(cursor, lines.get(endpointId) ?? [], events, counts[index]!, head)];
+      return [endpointId, cursorStateOf(cursor, lines.get(endpointId) ?? [], events, counts[index]!, head)];
     }),
   );
 }
@@ -64,12 +70,12 @@ async function readStored(em: EntityManager, owner: string, asked: string) {
     `select c.endpoint_id as "endpointId", c.generation::float8 as generation, c.resumes,
             c.pause_reason as "pauseReason", ${pastGapSql('c.position')}::float8 as position,
             c.previous::float8 as previous, ${pastGapSql('c.examined')}::float8 as examined, c.filter, c.backlog, c.last_error as "lastError",
-            exists (select 1 from webhook_side_items s where s.endpoint_id = c.endpoint_id) as "sideWaits"
+            exists (select 1 from webhook_side_items s where s.endpoint_id = c.endpoint_id) as "hasReplays"
        from ${askedEndpoints} join webhook_cursors c on c.endpoint_id = a.id
       where c.position is not null and c.owner = ? and c.owner_epoch = a.epoch`,
     [asked, owner],
   );
-  // A row may tell of an event that the database has lost, and its position may be another event's by now.
+  // A row may belong to an event that the database has lost, and another event may have its position by now.
   const lines = groupByEndpoint(
     await em.execute<LineRow[]>(
       `select d.endpoint_id as "endpointId", d.position::float8 as position, d.event_type as type, d.status,

@@ -1,20 +1,20 @@
-// Reads the stored tests and replays of an endpoint, each with the attempts that were made of it.
+// Reads an endpoint's stored replays (a test is a replay, too), each with its attempts so far.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { waitLeft } from './load-cursors.ts';
-import type { SideQuestion, StoredSideItem } from '../dispatch/replay-window.ts';
+import type { ReplayQuestion, StoredReplay } from '../dispatch/replay-window.ts';
 
-type Row = Omit<StoredSideItem, 'event'> & Omit<StoredSideItem['event'], 'id' | 'previous'> & { eventId: string };
+type Row = Omit<StoredReplay, 'event'> & Omit<StoredReplay['event'], 'id' | 'previous'> & { eventId: string };
 
 /**
- * The next items in the order of their ids; the payloads together exceed the bytes asked for by less than the last one's.
- * An item whose event has no position yet is left out: the log will tell of it.
+ * The next replays in the order of their ids. Their payloads are as many bytes as were asked for, or more by less than the
+ * last one. A replay whose event has no position yet is left out: the dispatcher wakes its actor when it reads that event.
  */
-export async function readSideItems(
+export async function readReplays(
   orm: MikroORM,
   endpointId: string,
-  { known, most }: SideQuestion,
-): Promise<StoredSideItem[]> {
+  { known, most }: ReplayQuestion,
+): Promise<StoredReplay[]> {
   const rows = await orm.em.fork().execute<Row[]>(
     `select s.id, s.origin, s.event_id as "eventId", s.position::float8 as position, s.type, s.payload,
             coalesce(d.attempt_count, 0) as attempts, coalesce(d."waitMs", 0) as "waitMs"
@@ -29,7 +29,7 @@ export async function readSideItems(
                            where d.event_id = s.event_id and d.side_item_id = s.id and d.resumes = c.resumes
                            order by d.attempt_count desc limit 1) d on true
       where s.bytes_before < ? order by s.id`,
-    [endpointId, JSON.stringify(known), most.items, endpointId, most.bytes],
+    [endpointId, JSON.stringify(known), most.replays, endpointId, most.bytes],
   );
   return rows.map(({ id, origin, eventId, type, payload, position, attempts, waitMs }) => {
     return { id, origin, attempts, waitMs, event: { id: eventId, type, payload, position, previous: null } };

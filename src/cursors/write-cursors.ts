@@ -1,11 +1,11 @@
-// Where the endpoints stand, in Postgres: many places in one statement, each written by nobody but its owner.
+// Writes cursors: many in one statement, each only if it is still its writer's.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { CursorRow } from '../dispatch/cursor-writer.ts';
 
 /**
- * Writes places, but none of another generation or owner, and none on another database server than `server`: that one
- * may have lost what the places tell of. Gives the endpoints whose place it did not write.
+ * Writes cursors, but none of another generation or owner. On another database server than `server` it writes none, because
+ * that server may have lost the rows that a cursor claims to be settled. Returns the endpoints whose cursor was not written.
  */
 export async function writeCursors(
   orm: MikroORM,

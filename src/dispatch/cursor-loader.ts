@@ -1,32 +1,32 @@
-// Reads the places of actors that load, all that are asked for at one time in one go, and again after a while when it fails. Pure.
+// Loads the cursors of actors: all that are asked for at one time with one query, and again later when it fails. Pure.
 
 import type { Lease } from '../policy/shards.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Actor } from './actor.ts';
 import type { Dispatcher } from './dispatcher.ts';
-import type { Place } from './cursor-state.ts';
+import type { CursorState } from './cursor-state.ts';
 
 const readAgainMs = 500;
 
-/** Whose place is read, and under which lease: reading it makes its reader the only one who writes it. */
-export type PlaceQuestion = { endpoint: Endpoint; lease: Lease };
+/** Whose cursor to load, and under which lease. Who loads a cursor is from then on the only one who writes it. */
+export type CursorQuestion = { endpoint: Endpoint; lease: Lease };
 
-export type LoadPorts = {
+export type CursorLoaderPorts = {
   schedule(delayMs: number, callback: () => void): () => void;
-  /** The places of endpoints, as of a log that ends at `head`; one without a place is left out; null: the read failed. */
-  readPlaces(
-    questions: readonly PlaceQuestion[],
+  /** Reads cursors, for a log that ends at `head`. An endpoint without a cursor is left out. Null: the read failed. */
+  loadCursors(
+    questions: readonly CursorQuestion[],
     head: number,
-    done: (places: ReadonlyMap<string, Place> | null) => void,
+    done: (cursors: ReadonlyMap<string, CursorState> | null) => void,
   ): void;
 };
 
 export type Loads = {
-  /** Reads an endpoint's place soon. */
+  /** Loads an endpoint's cursor soon. */
   ask(endpointId: string): void;
 };
 
-export function createLoads(ports: LoadPorts, dispatcher: () => Dispatcher): Loads {
+export function createCursorLoader(ports: CursorLoaderPorts, dispatcher: () => Dispatcher): Loads {
   const asked = new Set<string>();
   let scheduled = false;
 
@@ -53,15 +53,15 @@ export function createLoads(ports: LoadPorts, dispatcher: () => Dispatcher): Loa
     if (actors.length === 0) return;
     const before = actors.map(({ backlog }) => backlog);
     const questions = actors.map(({ endpoint, lease }) => ({ endpoint, lease }));
-    ports.readPlaces(questions, head, (places) => {
+    ports.loadCursors(questions, head, (cursors) => {
       const missing: Actor[] = [];
       actors.forEach((actor, index) => {
         const { id } = actor.endpoint;
-        // A place that was read for one that is gone is not its successor's.
+        // The cursor was read for an actor that is gone: its successor loads its own.
         if (!dispatcher().serves(actor)) return;
-        const place = places?.get(id);
-        // What came meanwhile was added to the old number.
-        if (place) dispatcher().load(id, { ...place, backlog: place.backlog + actor.backlog - before[index]! });
+        const cursor = cursors?.get(id);
+        // Events that came meanwhile were added to the actor's old backlog.
+        if (cursor) dispatcher().load(id, { ...cursor, backlog: cursor.backlog + actor.backlog - before[index]! });
         else missing.push(actor);
       });
       if (missing.length > 0) askAgain(missing);

@@ -1,37 +1,37 @@
-// What is stored of an endpoint's place, and the place that follows from it.
+// An endpoint's cursor as it is stored, and the state that an actor starts from, which follows from it.
 
 import type { PauseReason } from '../model/webhook-cursor.ts';
 import { compilePatterns, filterText } from '../policy/routing.ts';
 
-/** What is stored of an endpoint's place. */
-export type Place = {
-  /** Rows of another generation say nothing of this place. */
+/** What an actor needs to continue an endpoint's line. */
+export type CursorState = {
+  /** Rows of another generation say nothing about this line. */
   generation: number;
   resumes: number;
   pauseReason: PauseReason | null;
   /** Everything up to here is settled. */
-  cursor: number;
-  /** Position of the last event for this endpoint at or below the cursor; 0 when there is none. */
+  position: number;
+  /** Position of the last event for this endpoint at or below `position`; 0 when there is none. */
   previous: number;
-  /** Positions above the cursor that are settled too. */
+  /** Positions above `position` that are settled, too. */
   settled: ReadonlySet<number>;
   /**
-   * The attempts so far of unsettled events, and how long to wait before the next: of the first one, and of one behind it
-   * whose thread was lost with it on the wire, and with the rows of those before it.
+   * Of unsettled events, the attempts so far and the wait before the next one: of the line's first event, and of an event
+   * behind it, which a lost thread had on the wire while the rows of those before it were not written yet.
    */
   retries: readonly { position: number; attempts: number; waitMs: number }[];
-  /** There are tests or replays to read and send. */
-  sideWaits: boolean;
+  /** There are replays to read and send. */
+  hasReplays: boolean;
   backlog: number;
-  /** The backlog could not be counted yet, or was too long: it is at least this. */
-  backlogIsFloor: boolean;
+  /** The backlog was too long to count, or was not counted yet: it is at least this. */
+  backlogIsLowerBound: boolean;
   lastError: string | null;
 };
 
-/** A backlog is exact to 10,000; counting stops at twice that, so that it is not begun again at once. */
+/** A backlog is exact up to here. Counting stops at twice that, so that it is not repeated at once. */
 export const exactTo = 10_000;
 
-export type Count = { count: number; isFloor: boolean };
+export type Count = { count: number; isLowerBound: boolean };
 
 export type StoredCursor = {
   endpointId: string;
@@ -44,11 +44,11 @@ export type StoredCursor = {
   filter: string;
   backlog: number;
   lastError: string | null;
-  sideWaits: boolean;
+  hasReplays: boolean;
 };
 
-/** What of it is changed by requests, on whichever instance they are made. */
-export type EndpointState = Pick<StoredCursor, 'endpointId' | 'generation' | 'resumes' | 'pauseReason' | 'sideWaits'>;
+/** What a request may change, on whichever instance it is made. */
+export type EndpointState = Pick<StoredCursor, 'endpointId' | 'generation' | 'resumes' | 'pauseReason' | 'hasReplays'>;
 
 /** An attempt in the endpoint's line, above its cursor and of its generation. */
 export type LineRow = {
@@ -61,25 +61,25 @@ export type LineRow = {
   waitMs: number;
 };
 
-/** After which position the backlog has yet to be counted: what is stored was counted up to there, by this filter. */
+/** The stored backlog counts the events up to here, with this filter. Those that follow must still be counted. */
 export function countedUpTo(cursor: StoredCursor, events: readonly string[]): number {
   return isCountedBy(cursor, events) ? cursor.examined : cursor.position;
 }
 
 /**
- * The place, given the rows in the order in which they were made, the endpoint's filter, and how many events after
- * `countedUpTo` and up to `head` are for it.
+ * The state that follows from the stored cursor, the rows of the line in the order in which they were made, the endpoint's
+ * filter, and the number of events after `countedUpTo` and up to `head` that match it.
  */
-export function placeOf(
+export function cursorStateOf(
   cursor: StoredCursor,
   rows: readonly LineRow[],
   events: readonly string[],
-  { count, isFloor }: Count,
+  { count, isLowerBound }: Count,
   head: number,
-): Place {
+): CursorState {
   const final = rows.filter(({ status }) => status !== 'retrying');
   const settled = new Set(final.map(({ position }) => position));
-  // An event of another filter was counted by none of the numbers here.
+  // Only events that match the filter were counted.
   const matches = compilePatterns(events);
   const counted = new Set(
     final.filter(({ position, type }) => position <= head && matches(type)).map(({ position }) => position),
@@ -89,21 +89,21 @@ export function placeOf(
     generation: cursor.generation,
     resumes: cursor.resumes,
     pauseReason: cursor.pauseReason,
-    cursor: cursor.position,
+    position: cursor.position,
     previous: cursor.previous,
     settled,
     retries: retriesOf(rows, settled, cursor.resumes),
-    sideWaits: cursor.sideWaits,
+    hasReplays: cursor.hasReplays,
     backlog: Math.max(0, stored + count - counted),
-    backlogIsFloor: isFloor || stored >= exactTo,
+    backlogIsLowerBound: isLowerBound || stored >= exactTo,
     lastError: cursor.lastError,
   };
 }
 
-/** The last failed attempt of each event that is not settled, as far as it counts: a resume starts the count anew. */
-function retriesOf(rows: readonly LineRow[], settled: ReadonlySet<number>, resumes: number): Place['retries'] {
+/** The last failed attempt of each unsettled event. A resume starts the count again, so older attempts do not count. */
+function retriesOf(rows: readonly LineRow[], settled: ReadonlySet<number>, resumes: number): CursorState['retries'] {
   const counted = rows.filter((row) => row.resumes === resumes && !settled.has(row.position));
-  // Ids follow the clock of whoever made them; attempts are numbered.
+  // Not in the order of ids, which follow the clocks of several machines.
   const inOrder = counted.toSorted((one, other) => one.attempts - other.attempts);
   const last = new Map(inOrder.map(({ position, attempts, waitMs }) => [position, { position, attempts, waitMs }]));
   return [...last.values()];

@@ -1,20 +1,20 @@
-// The tests and replays of one endpoint: a bounded window of what is stored, read on as it is worked off.
+// The next replays of one endpoint (a test is a replay, too): a part of the stored queue, in memory.
 //
-// An item leaves the stored list with its last attempt's row, before its turn is reported. So whatever is stored and
-// not in the window has yet to be read, and a read asks for just that: nothing hangs on the order in which items are
-// committed.
+// A replay is deleted from the stored queue together with the write of its last attempt, before its turn is reported. So
+// what is stored and not in the window must still be read, and a read asks for exactly that. The order in which replays
+// are committed does not matter.
 
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
 import type { TurnEvent } from '../worker/turn.ts';
 
-/** Full at either, but one item of any size has room. Items that wait for their retry stand in it, too. */
-const window = { items: 256, bytes: 256 * 1024 };
+/** It is full when it reaches one of these; an empty one takes a replay of any size. Replays that wait for a retry count. */
+const window = { replays: 256, bytes: 256 * 1024 };
 
-/** More is read when no more than this is left. */
+/** More replays are read when it holds no more than this. */
 const lowWater = 64;
 
-/** An item as it is read: its attempts so far, and what is left of the wait for the next. */
-export type StoredSideItem = {
+/** A replay as it is read: its attempts so far, and what is left of the wait before the next one. */
+export type StoredReplay = {
   id: string;
   origin: Exclude<DeliveryOrigin, 'line'>;
   event: TurnEvent;
@@ -22,71 +22,71 @@ export type StoredSideItem = {
   waitMs: number;
 };
 
-export type SideItem = Omit<StoredSideItem, 'waitMs'> & { notBefore: number };
+export type Replay = Omit<StoredReplay, 'waitMs'> & { notBefore: number };
 
-/** Which items to read: at most so many, with payloads of about so many bytes, and none of those that are known. */
-export type SideQuestion = { known: readonly string[]; most: { items: number; bytes: number } };
+/** Which replays to read: none that is `known`, and at most so many, with payloads of about so many bytes. */
+export type ReplayQuestion = { known: readonly string[]; most: { replays: number; bytes: number } };
 
-/** Takes the answer to a question; null when the read failed. */
-type TakeItems = (items: readonly StoredSideItem[] | null, now: number) => void;
+/** Takes the answer. Null: the read failed. */
+type TakeReplays = (stored: readonly StoredReplay[] | null, now: number) => void;
 
-export type SideList = {
-  /** Starts over with an empty window; `waits`: there was something to read. */
-  reset(waits: boolean): void;
-  /** Something was added to what is stored. */
-  stir(): void;
-  readonly wantsItems: boolean;
-  /** Asks for the next items; there is one question at a time, and what comes after a `reset` is not taken. */
-  ask(): { question: SideQuestion; take: TakeItems };
-  /** The item that is due first, of two the one that was read first. */
-  next(): SideItem | undefined;
-  remove(item: SideItem): void;
+export type ReplayWindow = {
+  /** Starts again, empty. `hasReplays`: there is something to read. */
+  reset(hasReplays: boolean): void;
+  /** Something was added to the stored queue. */
+  wake(): void;
+  readonly wantsMore: boolean;
+  /** What to read next. There is one question at a time; an answer that comes after a `reset` is ignored. */
+  ask(): { question: ReplayQuestion; take: TakeReplays };
+  /** The replay that is due first; of two that are due at once, the one that was read first. */
+  next(): Replay | undefined;
+  remove(replay: Replay): void;
 };
 
-export function createSideList(): SideList {
-  let items: SideItem[] = [];
+export function createReplayWindow(): ReplayWindow {
+  let replays: Replay[] = [];
   let more = false;
   let asked: object | null = null;
 
-  const bytes = () => items.reduce((sum, { event }) => sum + event.payload.length, 0);
+  const bytes = () => replays.reduce((sum, { event }) => sum + event.payload.length, 0);
 
   return {
-    reset(waits) {
-      items = [];
-      // What came since the place was read is told by a stir alone.
-      more ||= waits;
+    reset(hasReplays) {
+      replays = [];
+      // Only a wake told of a replay that was stored after the cursor was read.
+      more ||= hasReplays;
       asked = null;
     },
-    stir() {
+    wake() {
       more = true;
     },
-    get wantsItems() {
-      return more && asked === null && items.length <= lowWater && bytes() < window.bytes;
+    get wantsMore() {
+      return more && asked === null && replays.length <= lowWater && bytes() < window.bytes;
     },
     ask() {
       const current = {};
       asked = current;
       more = false;
       const question = {
-        known: items.map(({ id }) => id),
-        most: { items: window.items - items.length, bytes: window.bytes - bytes() },
+        known: replays.map(({ id }) => id),
+        most: { replays: window.replays - replays.length, bytes: window.bytes - bytes() },
       };
-      const take: TakeItems = (stored, now) => {
+      const take: TakeReplays = (stored, now) => {
         if (asked !== current) return;
         asked = null;
-        // Only an empty answer is the end: what was read may be less than what there is.
+        // Only an empty answer is the end: a read may give less than there is.
         if (stored === null || stored.length > 0) more = true;
-        for (const { waitMs, ...item } of stored ?? []) items.push({ ...item, notBefore: now + waitMs });
+        for (const { waitMs, ...replay } of stored ?? []) replays.push({ ...replay, notBefore: now + waitMs });
       };
       return { question, take };
     },
     next() {
-      let next: SideItem | undefined;
-      for (const item of items) if (next === undefined || item.notBefore < next.notBefore) next = item;
+      let next: Replay | undefined;
+      for (const replay of replays) if (next === undefined || replay.notBefore < next.notBefore) next = replay;
       return next;
     },
-    remove(item) {
-      items = items.filter((other) => other !== item);
+    remove(replay) {
+      replays = replays.filter((other) => other !== replay);
     },
   };
 }

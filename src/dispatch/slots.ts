@@ -1,18 +1,18 @@
-// The slots in which turns run, in two shares, so that slow endpoints never take the places of quick ones.
+// The slots in which turns run: some for fast endpoints and some for slow ones, so that slow ones never take all of them.
 
 import { maxSlots } from '../worker/turn.ts';
 
-export type Shares = {
-  /** Takes a slot, or null when that share is full. */
+export type Slots = {
+  /** Takes a slot, or null when none of that kind is free. */
   acquire(slow: boolean): number | null;
-  /** Moves a running turn over to the slow share and frees its fast place; the slow share may overflow by it. */
+  /** Counts a running turn as slow from now on: its fast slot is free. There may be more slow turns than the limit by it. */
   moveToSlow(slot: number): void;
   release(slot: number): void;
   readonly running: number;
 };
 
-/** `fast` and `slow` are the places of the two shares. */
-export function createShares({ fast, slow }: { fast: number; slow: number }): Shares {
+/** `fast` and `slow`: how many turns of each kind may run. */
+export function createSlots({ fast, slow }: { fast: number; slow: number }): Slots {
   const free: number[] = [];
   const taken = new Map<number, 'fast' | 'slow'>();
   const used = { fast: 0, slow: 0 };
@@ -21,11 +21,11 @@ export function createShares({ fast, slow }: { fast: number; slow: number }): Sh
 
   return {
     acquire(isSlow) {
-      const share = isSlow ? 'slow' : 'fast';
-      if (used[share] >= limit[share] || taken.size >= maxSlots) return null;
+      const kind = isSlow ? 'slow' : 'fast';
+      if (used[kind] >= limit[kind] || taken.size >= maxSlots) return null;
       const slot = free.pop() ?? made++;
-      taken.set(slot, share);
-      used[share] += 1;
+      taken.set(slot, kind);
+      used[kind] += 1;
       return slot;
     },
     moveToSlow(slot) {
@@ -35,10 +35,10 @@ export function createShares({ fast, slow }: { fast: number; slow: number }): Sh
       used.slow += 1;
     },
     release(slot) {
-      const share = taken.get(slot);
-      if (share === undefined) return;
+      const kind = taken.get(slot);
+      if (kind === undefined) return;
       taken.delete(slot);
-      used[share] -= 1;
+      used[kind] -= 1;
       free.push(slot);
     },
     get running() {

@@ -1,33 +1,33 @@
-// One alarm an actor: the earliest moment at which it has something to decide.
+// One timer for each actor: the earliest moment at which it has something to decide.
 
 import type { Actor } from './actor.ts';
 
-export type Alarms = {
-  /** Calls back at `at`, unless that actor's alarm is set for earlier already. */
+export type Wakeups = {
+  /** Calls back at `at`, unless that actor is woken earlier already. */
   set(actor: Actor, at: number): void;
   forget(actor: Actor): void;
 };
 
-export function createAlarms(
+export function createWakeups(
   clock: { now(): number; schedule(delayMs: number, callback: () => void): () => void },
-  ring: (actor: Actor) => void,
-): Alarms {
-  const alarms = new Map<Actor, { at: number; cancel: () => void }>();
+  wake: (actor: Actor) => void,
+): Wakeups {
+  const wakeups = new Map<Actor, { at: number; cancel: () => void }>();
 
   return {
     set(actor, at) {
-      const alarm = alarms.get(actor);
-      if (alarm && alarm.at <= at) return;
-      alarm?.cancel();
+      const wakeup = wakeups.get(actor);
+      if (wakeup && wakeup.at <= at) return;
+      wakeup?.cancel();
       const cancel = clock.schedule(Math.max(0, at - clock.now()), () => {
-        alarms.delete(actor);
-        ring(actor);
+        wakeups.delete(actor);
+        wake(actor);
       });
-      alarms.set(actor, { at, cancel });
+      wakeups.set(actor, { at, cancel });
     },
     forget(actor) {
-      alarms.get(actor)?.cancel();
-      alarms.delete(actor);
+      wakeups.get(actor)?.cancel();
+      wakeups.delete(actor);
     },
   };
 }

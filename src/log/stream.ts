@@ -1,7 +1,7 @@
-// The log's hot tail: a Valkey stream whose entry ids are the positions.
+// The log's newest events in Valkey: a stream whose entry ids are the positions.
 //
-// It may lag, lie, hang or be wiped: whoever reads it must check that positions follow each other, and read what is
-// missing from Postgres. Nothing here blocks its caller for longer than a time-out.
+// It may lag, be wrong, hang or be wiped. Its readers must check that positions follow each other, and read what is missing
+// from the table in Postgres. No call here waits longer than a time-out.
 
 import type { Redis } from 'ioredis';
 import type { LogEntry } from './entry.ts';
@@ -11,33 +11,33 @@ const keptEntries = 50_000;
 const commandTimeoutMs = 1_000;
 const blockMs = 1_000;
 const probeEveryMs = 500;
-/** Entries that may be on their way to Valkey at once; beyond that they are left for the cold readers. */
+/** Entries that may be in flight to Valkey at once. More are not appended: readers find them in the table. */
 const maxInFlight = 10_000;
 
-export type HotLog = AsyncDisposable & {
-  /** Appends entries without waiting; what cannot be appended is found in Postgres by its gap. */
+export type LogStream = AsyncDisposable & {
+  /** Appends entries without waiting. What cannot be appended leaves a gap, and readers find it in the table. */
   append(entries: readonly LogEntry[]): void;
   /** Whether reading here makes sense now. */
   readonly ready: boolean;
   /**
-   * The next entries after a position: waits up to a second for the first; null when Valkey did not answer. What comes
-   * from a stream that was left meanwhile is dropped.
+   * The next entries after a position. Waits up to a second for the first one. Null: Valkey did not answer. Entries of a
+   * stream that is not in use any more are dropped.
    */
   read(after: number): Promise<LogEntry[] | null>;
-  /** The stream's last entry; null when it has none, or Valkey did not answer. */
+  /** The stream's last entry. Null: it has none, or Valkey did not answer. */
   last(): Promise<LogEntry | null>;
-  /** Goes over to the stream under another key, and removes the one that it leaves. */
+  /** Changes to the stream under another key, and removes the old one. */
   use(key: string): void;
   /** Null when Valkey answers, else what is the matter with it. */
   check(): Promise<string | null>;
 };
 
 /**
- * Opens the stream under `key`; resolves when Valkey answered, or after a second, and goes on trying. `onChange` hears
- * whenever it becomes ready or stops being so, and what to say of it to the operator. `onContradiction` hears of an entry that stands where another event was
- * to be appended: the log and its stream do not belong together.
+ * Opens the stream under `key`. Resolves when Valkey has answered, or after a second, and then goes on trying. Calls
+ * `onChange` when the stream becomes ready or stops being ready, with a remark for the operator. Calls `onContradiction`
+ * with an entry that has the position of another event that was to be appended: stream and log do not belong together.
  */
-export async function openHotLog({
+export async function openStream({
   url,
   key: firstKey,
   onChange,
@@ -47,13 +47,13 @@ export async function openHotLog({
   key: string;
   onChange: (ready: boolean, remark: string | null) => void;
   onContradiction: (found: LogEntry) => void;
-}): Promise<HotLog> {
+}): Promise<LogStream> {
   const producer = openValkey({ url, commandTimeoutMs, onProblem: away });
-  // Blocking reads have a connection of their own: any other command would wait behind them.
+  // Blocking reads have a connection of their own, as other commands would wait behind them.
   const consumer = openValkey({ url, commandTimeoutMs: blockMs + commandTimeoutMs, onProblem: away });
   let key = firstKey;
-  /** Streams that were left and are still to be removed. */
-  const left = new Set<string>();
+  /** Streams that are not in use any more, and not removed yet. */
+  const unused = new Set<string>();
   let problem: string | null = null;
   let ready = false;
   let inFlight = 0;
@@ -76,10 +76,10 @@ export async function openHotLog({
 
   async function probeOnce(): Promise<void> {
     try {
-      // One that is full, or a replica, answers and takes nothing.
+      // A server that is full, or a replica, answers and accepts no writes.
       await Promise.all([producer.set(`${key}:probe`, '', 'PX', probeEveryMs), consumer.ping()]);
       if (closed || ready) return;
-      await removeLeft();
+      await removeUnused();
       const advice = await adviceFor(producer);
       if (closed) return;
       problem = null;
@@ -90,15 +90,15 @@ export async function openHotLog({
     }
   }
 
-  async function removeLeft(): Promise<void> {
-    for (const old of left) {
+  async function removeUnused(): Promise<void> {
+    for (const old of unused) {
       await producer.unlink(old);
-      left.delete(old);
+      unused.delete(old);
     }
   }
 
-  /** An entry is refused for standing there already, which a repeat does, and for coming after one that stands behind it. */
-  async function lookAt({ position, id }: LogEntry, stream: string): Promise<void> {
+  /** An entry is refused when its position is taken, as by a repeat, or when the stream has a higher one already. */
+  async function checkRefused({ position, id }: LogEntry, stream: string): Promise<void> {
     const [found] = await producer.xrange(stream, `${position}-0`, `${position}-0`);
     if (!found || stream !== key) return;
     const entry = toEntry(found[0], found[1]);
@@ -128,7 +128,7 @@ export async function openHotLog({
           if (refused === -1) return;
           const [error] = results![refused]!;
           if (!/equal or smaller/.test(error!.message)) throw error!;
-          await lookAt(entries[refused]!, stream);
+          await checkRefused(entries[refused]!, stream);
         })
         .catch((error: unknown) => away(problemOf(error)))
         .finally(() => {
@@ -145,7 +145,7 @@ export async function openHotLog({
         return answer === null || stream !== key ? [] : answer[0]![1].map(([id, fields]) => toEntry(id, fields));
       } catch (error) {
         away(problemOf(error));
-        // A hung connection would keep the next reads waiting behind this one.
+        // On a connection that hangs, the next reads would wait behind this one.
         if (!closed) consumer.disconnect(true);
         return null;
       }
@@ -162,14 +162,14 @@ export async function openHotLog({
     },
     use(next) {
       if (next === key) return;
-      left.add(key);
-      left.delete(next);
+      unused.add(key);
+      unused.delete(next);
       key = next;
-      // By everyone who leaves it: one that has not left it yet would make it anew.
-      removeLeft().catch((error: unknown) => away(problemOf(error)));
+      // Every instance removes it: one that still uses it would create it again.
+      removeUnused().catch((error: unknown) => away(problemOf(error)));
     },
     async check() {
-      // Not on the connection for blocking reads, which answers when they do.
+      // Not on the connection for blocking reads, which answers only after them.
       if (ready) await producer.ping().catch((error: unknown) => away(problemOf(error)));
       else await probe();
       return problem;
@@ -201,10 +201,13 @@ async function firstAnswer(clients: readonly Redis[]): Promise<void> {
   });
 }
 
-/** Two fields, as each further one costs: `event` is id, type, addressee and configuration as JSON, `payload` the body as it is. */
+/**
+ * Two fields, because each further one costs time: `event` holds id, type, addressee and configuration as JSON; `payload`
+ * is the body as it is.
+ */
 function toEntry(streamId: string, [, event = '', , payload = '']: string[]): LogEntry {
   const [id, type, addressedTo, configuration] = JSON.parse(event) as [string, string, string | null, number?];
   const position = Number(streamId.slice(0, streamId.indexOf('-')));
-  // A stream of the version before this one has three.
+  // An entry of an older version of the service has no configuration.
   return { position, id, type, addressedTo, configuration: configuration ?? 0, payload };
 }

@@ -1,4 +1,4 @@
-// The log as Postgres has it: whole pages of consecutive positions, shared by all who read them.
+// The log in Postgres: pages of consecutive positions, which all readers share.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { MikroORM } from '@mikro-orm/postgresql';
@@ -10,28 +10,28 @@ export const pageSize = 500;
 const maxPages = 64;
 const maxBytes = 32 * 1024 * 1024;
 
-export type ColdLog = {
+export type LogTable = {
   /**
-   * The page that follows a position: at most 500 events of consecutive positions, of which the first is the one after
-   * `pastGap(after)`; empty at the log's end.
+   * The page after a position: at most 500 events of consecutive positions, from the one after `pastGap(after)` on. Empty
+   * at the log's end.
    */
   page(after: number): Promise<readonly LogEntry[]>;
-  /** Drops all that was read: the database is not the one it was read from. */
+  /** Drops all pages: they were read from another database. */
   forget(): void;
 };
 
 type Page = { entries: readonly LogEntry[]; bytes: number };
 
 /**
- * Reads pages through `orm`. Full pages are kept in a cache of at most 64 pages and 32 MiB, and readers who ask for
- * the same one at once share the query.
+ * Reads pages through `orm`. It keeps full pages in a cache of at most 64 pages and 32 MiB. Readers who ask for the same
+ * page at one time share the query.
  */
-export function createColdLog(orm: MikroORM): ColdLog {
+export function createLogTable(orm: MikroORM): LogTable {
   const cached = new Map<number, Page>();
-  const underWay = new Map<number, Promise<readonly LogEntry[]>>();
+  const inFlight = new Map<number, Promise<readonly LogEntry[]>>();
   let cachedBytes = 0;
   let gaps: readonly Gap[] = [];
-  /** Raised when all is forgotten: what was asked before is not to be believed. */
+  /** Raised by `forget`: answers to older queries are dropped. */
   let era = 0;
 
   async function load(first: number): Promise<readonly LogEntry[]> {
@@ -47,8 +47,8 @@ export function createColdLog(orm: MikroORM): ColdLog {
   }
 
   /**
-   * Retention takes the log's beginning, in the middle of a page too, and a recorded gap may begin or end there. No
-   * other hole can be, but if it were, nothing behind it may be taken for what follows.
+   * A page may lack its first events, which retention has deleted, and a recorded gap may begin or end in it. There is no
+   * other hole; but if there were one, what is behind it must not be taken for what follows.
    */
   function following(after: number, rows: readonly LogEntry[]): readonly LogEntry[] {
     const hole = rows.findIndex(({ position }, index) => {
@@ -74,22 +74,22 @@ export function createColdLog(orm: MikroORM): ColdLog {
     const first = after - (after % pageSize);
     const page = cached.get(first);
     if (page) {
-      // Asked for again: the youngest now.
+      // Used just now, so the last one to be dropped.
       cached.delete(first);
       cached.set(first, page);
       return page.entries.slice(after - first);
     }
-    let loading = underWay.get(first);
+    let loading = inFlight.get(first);
     if (!loading) {
       loading = load(first).finally(() => {
-        if (underWay.get(first) === loading) underWay.delete(first);
+        if (inFlight.get(first) === loading) inFlight.delete(first);
       });
-      underWay.set(first, loading);
+      inFlight.set(first, loading);
     }
     return following(after, await loading);
   }
 
-  /** Whether there are others than were known. */
+  /** Reads the gaps. Returns whether they have changed. */
   async function learnGaps(): Promise<boolean> {
     const asked = era;
     const found = await readGaps(orm);
@@ -102,7 +102,7 @@ export function createColdLog(orm: MikroORM): ColdLog {
     async page(after) {
       const asked = era;
       let page = await read(pastGap(gaps, after));
-      // The log's end, or a gap that is not known here yet.
+      // This is the log's end, or a gap that is not known here yet.
       if (page.length === 0 && (await learnGaps())) page = await read(pastGap(gaps, after));
       return asked === era ? page : [];
     },
@@ -110,7 +110,7 @@ export function createColdLog(orm: MikroORM): ColdLog {
       era += 1;
       cached.clear();
       cachedBytes = 0;
-      underWay.clear();
+      inFlight.clear();
       gaps = [];
     },
   };

@@ -1,11 +1,11 @@
-// Opens the log's hot tail, and tells the operator whether Valkey answers.
+// Opens the log's stream, and tells the operator whether Valkey answers.
 
 import type { LogEntry } from '../log/entry.ts';
-import { type HotLog, openHotLog } from '../log/stream.ts';
+import { type LogStream, openStream } from '../log/stream.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 /** Null without a Valkey. Resolves when Valkey answered, or after a second, and goes on trying. */
-export async function openLogTail({
+export async function openLogStream({
   url,
   key,
   onContradiction,
@@ -14,13 +14,13 @@ export async function openLogTail({
   url: string | null;
   /** Of the stream. */
   key: string;
-  /** Hears of an entry that stands where another event was to be appended. */
+  /** Gets an entry that has the position of another event that was to be appended. */
   onContradiction(found: LogEntry): void;
   log: Logger;
-}): Promise<HotLog | null> {
+}): Promise<LogStream | null> {
   if (url === null) return null;
   let advice: string | null = null;
-  const hot = await openHotLog({
+  const stream = await openStream({
     url,
     key,
     onChange(ready, remark) {
@@ -32,6 +32,6 @@ export async function openLogTail({
     },
     onContradiction,
   });
-  if (!hot.ready) log.warn('Valkey cannot be reached: events flow through Postgres until it can');
-  return hot;
+  if (!stream.ready) log.warn('Valkey cannot be reached: events flow through Postgres until it can');
+  return stream;
 }

@@ -1,7 +1,7 @@
 // Tells whether the service can do its work: its servers, its part of the endpoints, and whether it is about to end.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
-import type { HotLog } from '../log/stream.ts';
+import type { LogStream } from '../log/stream.ts';
 import type { ConfigurationInForce } from './configurations.ts';
 import { missingMigrations } from '../model/migrations.ts';
 import { relayLease, shardCount } from '../policy/shards.ts';
@@ -16,7 +16,7 @@ export type Readiness = {
 
 export type ReadinessParts = {
   orm: MikroORM;
-  hot: Pick<HotLog, 'check'> | null;
+  stream: Pick<LogStream, 'check'> | null;
   /** The leases that this instance holds now. */
   held(): readonly { index: number }[];
   configuration(): Pick<ConfigurationInForce, 'version' | 'standsAside'>;
@@ -29,7 +29,7 @@ export type ReadinessParts = {
  */
 export function createReadiness({
   orm,
-  hot,
+  stream,
   held,
   configuration,
   isDraining,
@@ -38,7 +38,7 @@ export function createReadiness({
     let missing: string[] = [];
     const [postgres, valkey] = await Promise.all([
       problemOf(async () => void (missing = await missingMigrations(orm))),
-      hot ? problemOf(async () => await hot.check()) : 'there is none; events flow through Postgres alone',
+      stream ? problemOf(async () => await stream.check()) : 'there is none; events flow through Postgres alone',
     ]);
     const { version, standsAside } = configuration();
     const lacksConfiguration = standsAside !== null && version > 0;

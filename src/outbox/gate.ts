@@ -1,11 +1,11 @@
-// Lets a bounded number of transactions through at once, so that a burst waits here and not for a connection.
+// Lets a limited number of transactions through at once, so that a burst waits here and not for a connection.
 
 import { Refusal } from '../policy/refusal.ts';
 
 export type Gate = {
-  /** Runs `work` when there is room, in the order of the calls. Refusal UNAVAILABLE when that takes too long. */
+  /** Runs `work` when there is room, in the order of the calls. Throws Refusal UNAVAILABLE when that takes too long. */
   pass<T>(work: () => Promise<T>): Promise<T>;
-  /** Turns away everybody who waits. */
+  /** Refuses everybody who waits. */
   turnAway(error: Error): void;
 };
 
@@ -48,7 +48,7 @@ export function createGate({ most, mostWaiting, waitMs }: GateOptions): Gate {
       inside -= 1;
       return;
     }
-    // It takes the place of the one who leaves.
+    // The next one gets the room of the one who leaves.
     waiting.delete(next);
     next.enter();
   }

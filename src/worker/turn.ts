@@ -27,7 +27,7 @@ export type Turn = {
   resumes: number;
   origin: DeliveryOrigin;
   /** Id of the side item that is sent; null in the line. */
-  sideItem: string | null;
+  replayId: string | null;
   /** Attempts already made of the first event. */
   attemptsBefore: number;
   events: readonly TurnEvent[];

@@ -2,9 +2,9 @@
 
 import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
 import { type Configuration, createInstance } from '../../src/cluster/instance.ts';
-import type { BeatQuestion } from '../../src/cluster/instance-ports.ts';
-import type { StoredSideItem } from '../../src/dispatch/replay-window.ts';
-import type { Place } from '../../src/dispatch/cursor-state.ts';
+import type { HeartbeatQuestion } from '../../src/cluster/instance-ports.ts';
+import type { StoredReplay } from '../../src/dispatch/replay-window.ts';
+import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { Gap } from '../../src/log/gaps.ts';
 import type { Known } from '../../src/cluster/log-check.ts';
@@ -16,7 +16,7 @@ import { entryAt } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { createSimulatedTime } from '../support/simulated-time.ts';
 import { createLeaseTable } from './lease-table.ts';
-import { emptyPlace } from '../dispatch/made-up-actors.ts';
+import { emptyCursor } from '../dispatch/made-up-actors.ts';
 
 export const ttlMs = 3_000;
 
@@ -36,11 +36,11 @@ export function driveInstance(...endpoints: Endpoint[]) {
     server: 'one',
     /** It answers nothing: every question fails. */
     isAway: false,
-    places: new Map<string, Place>(),
-    /** Tests and replays, of any endpoint. */
-    side: [] as StoredSideItem[],
+    cursors: new Map<string, CursorState>(),
+    /** Replays, of any endpoint. */
+    replays: [] as StoredReplay[],
   };
-  const hot = {
+  const stream = {
     ready: false,
     last: null as Known | null,
     asked: [] as number[],
@@ -51,7 +51,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
   const out: { turn: Turn; end(report: TurnReport | null): void }[] = [];
   const interrupted: number[] = [];
   const trusted = new Map<number, { epoch: number; until: number }>();
-  const told = {
+  const seen = {
     relay: 'rests' as RelayMode,
     epochs: [] as string[],
     begun: [] as { from: string; past: number }[],
@@ -59,7 +59,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
     /** What was changed in the database, in order. */
     changes: [] as string[],
     written: [] as CursorRow[],
-    placesRead: 0,
+    cursorsLoaded: 0,
   };
   /** Questions of these names wait for the test. */
   const holding = new Set<string>();
@@ -75,8 +75,8 @@ export function driveInstance(...endpoints: Endpoint[]) {
     else time.at(1, arrive);
   }
 
-  function beat({ renew, aside, known }: BeatQuestion) {
-    const { renewed, rows, others } = table.beat('me', { renew, aside });
+  function heartbeat({ renew, aside, known }: HeartbeatQuestion) {
+    const { renewed, rows, others } = table.heartbeat('me', { renew, aside });
     const idAt = (position: number) => database.log.find((entry) => entry.position === position)?.id ?? null;
     return {
       renewed,
@@ -96,60 +96,60 @@ export function driveInstance(...endpoints: Endpoint[]) {
   const instance = createInstance({
     id: 'me',
     leaseTtlMs: ttlMs,
-    shares: { fast: 9, slow: 9 },
+    slots: { fast: 9, slow: 9 },
     ports: {
       now: time.now,
       wall: time.now,
       schedule: (delayMs, callback) => time.at(delayMs, callback),
-      beat: (question, done) => answer('beat', () => beat(question), done),
+      heartbeat: (question, done) => answer('heartbeat', () => heartbeat(question), done),
       take: (rows, done) => answer('take', () => table.take('me', rows), done),
       release(lease, done) {
         const release = () => {
-          told.changes.push(`release ${lease.index}`);
+          seen.changes.push(`release ${lease.index}`);
           table.release('me', lease);
         };
         answer('release', release, () => done());
       },
       trust: ({ index, epoch }, until) => void trusted.set(index, { epoch, until }),
-      relay(mode) {
-        told.relay = mode;
+      setRelayMode(mode) {
+        seen.relay = mode;
       },
-      hotReady: () => hot.ready,
-      readHot(after, done) {
-        hot.asked.push(after);
-        hot.answer = () => done([]);
+      streamReady: () => stream.ready,
+      readStream(after, done) {
+        stream.asked.push(after);
+        stream.answer = () => done([]);
       },
-      append: (entries) => void hot.appended.push(...entries.map(({ position }) => position)),
-      readLast: (done) => answer('last', () => ({ last: hot.last }), done),
+      append: (entries) => void stream.appended.push(...entries.map(({ position }) => position)),
+      readLast: (done) => answer('last', () => ({ last: stream.last }), done),
       beginEpoch(change, done) {
-        told.begun.push(change);
+        seen.begun.push(change);
         answer(
           'beginEpoch',
           () => {},
           () => done(),
         );
       },
-      useEpoch: (epoch) => void told.epochs.push(epoch),
+      useEpoch: (epoch) => void seen.epochs.push(epoch),
       checkConfiguration: (done) =>
         answer(
           'check',
           () => {},
           () => done(),
         ),
-      reachConfiguration: (version) => void told.configurations.push(version),
-      readPlaces(questions, _head, done) {
-        told.placesRead += questions.length;
+      reachConfiguration: (version) => void seen.configurations.push(version),
+      loadCursors(questions, _head, done) {
+        seen.cursorsLoaded += questions.length;
         const read = () =>
-          new Map(questions.map(({ endpoint: { id } }) => [id, database.places.get(id) ?? emptyPlace]));
-        answer('places', read, done);
+          new Map(questions.map(({ endpoint: { id } }) => [id, database.cursors.get(id) ?? emptyCursor]));
+        answer('load', read, done);
       },
       readEndpointStates: (ids, done) =>
         answer(
-          'standings',
+          'states',
           () =>
             ids.map((endpointId) => {
-              const { generation, resumes, pauseReason, sideWaits } = database.places.get(endpointId) ?? emptyPlace;
-              return { endpointId, generation, resumes, pauseReason, sideWaits };
+              const { generation, resumes, pauseReason, hasReplays } = database.cursors.get(endpointId) ?? emptyCursor;
+              return { endpointId, generation, resumes, pauseReason, hasReplays };
             }),
           done,
         ),
@@ -159,11 +159,11 @@ export function driveInstance(...endpoints: Endpoint[]) {
           () => database.log.filter(({ position }) => position > after).slice(0, 500),
           (page) => done(page ?? []),
         ),
-      readSide: (_id, _question, done) => answer('side', () => database.side, done),
+      readReplays: (_id, _question, done) => answer('replay', () => database.replays, done),
       writeCursors(rows, done) {
         const write = () => {
-          told.written.push(...rows);
-          for (const { endpoint_id: id, position } of rows) told.changes.push(`write ${id} at ${position}`);
+          seen.written.push(...rows);
+          for (const { endpoint_id: id, position } of rows) seen.changes.push(`write ${id} at ${position}`);
           return new Set<string>();
         };
         answer('cursors', write, done);
@@ -190,10 +190,10 @@ export function driveInstance(...endpoints: Endpoint[]) {
   return {
     instance,
     database,
-    hot,
+    stream,
     out,
     interrupted,
-    told,
+    seen,
     put,
     holding,
     held,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLeaseRows, freeLeases } from '../../src/cluster/heartbeat-sql.ts';
-import type { BeatAnswer, BeatQuestion } from '../../src/cluster/instance-ports.ts';
+import type { HeartbeatAnswer, HeartbeatQuestion } from '../../src/cluster/instance-ports.ts';
 import type { LeaseRow } from '../../src/cluster/leases.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { type Lease, leaseCount, relayLease, shardCount } from '../../src/policy/shards.ts';
@@ -30,9 +30,9 @@ const all = Array.from({ length: leaseCount }, (_, lease) => lease);
 
 function start(name = 'an instance') {
   const id = randomUUID();
-  const { beat, ...rest } = createLeaseRows(orm, { id, name });
-  const ask = (given: Partial<BeatQuestion> = {}): Promise<BeatAnswer> =>
-    beat({ renew: [], known: null, aside: false, forget: [], ...given });
+  const { heartbeat, ...rest } = createLeaseRows(orm, { id, name });
+  const ask = (given: Partial<HeartbeatQuestion> = {}): Promise<HeartbeatAnswer> =>
+    heartbeat({ renew: [], known: null, aside: false, forget: [], ...given });
   return { id, ask, ...rest, takeAll: async () => await rest.take((await ask()).leases) };
 }
 
@@ -53,7 +53,7 @@ const someoneWaits = () =>
     return count > 0;
   });
 
-test('a beat tells of the log, its head, history and gaps, and of every lease and shard', async () => {
+test('a heartbeat tells of the log, its head, history and gaps, and of every lease and shard', async () => {
   const [, second, third] = await storeLog(orm, ['a.a', 'a.a', 'a.a']);
   await orm.em.fork().execute('update webhook_controls set version = 7 where shard = 5');
   await orm.em.fork().execute(`update webhook_log_head set epoch = 'e', configuration = 4`);
@@ -73,7 +73,7 @@ test('a beat tells of the log, its head, history and gaps, and of every lease an
   expect(answer.controls).toEqual(Array.from({ length: shardCount }, (_, shard) => (shard === 5 ? 7 : 0)));
 });
 
-test('where the log has no event, a beat says so: at its head in a gap, and at what is known above its end', async () => {
+test('where the log has no event, a heartbeat says so: at its head in a gap, and at what is known above its end', async () => {
   await storeLog(orm, ['a.a']);
   await storeGap(orm, 2, 1_000);
   const answer = await start().ask({ known: { position: 5_000, id: 'ghost' } });
@@ -87,11 +87,11 @@ test('instances see each other’s beats, and who stands aside; whoever leaves i
   const row = { id: other.id, beat: 2, standsAside: true };
   expect((await me.ask()).instances).toEqual([row]);
   expect((await me.ask()).instances).toContainEqual(row);
-  await other.leave();
+  await other.removeInstance();
   expect((await me.ask()).instances.map(({ id }) => id)).toEqual([me.id]);
 });
 
-test('the row of a dead instance is forgotten, and that of one that beat since is not', async () => {
+test('the row of a dead instance is forgotten, and that of one with a later heartbeat is not', async () => {
   const [me, dead, alive] = [start(), start(), start()];
   for (const { ask } of [dead, alive]) await ask();
   const forget = [dead, alive].map(({ id }) => ({ id, beat: 1, standsAside: false }));

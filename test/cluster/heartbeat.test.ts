@@ -1,45 +1,45 @@
 import { expect, test } from 'vitest';
-import { createBeats } from '../../src/cluster/heartbeat.ts';
-import type { BeatAnswer, BeatQuestion } from '../../src/cluster/instance-ports.ts';
+import { createHeartbeat } from '../../src/cluster/heartbeat.ts';
+import type { HeartbeatAnswer, HeartbeatQuestion } from '../../src/cluster/instance-ports.ts';
 import type { Known } from '../../src/cluster/log-check.ts';
 import { createSimulatedTime } from '../support/simulated-time.ts';
 
 const everyMs = 1_000;
-const anAnswer = { head: 7 } as BeatAnswer;
+const anAnswer = { head: 7 } as HeartbeatAnswer;
 
 type Last = { last: Known | null } | null;
 
-/** Beats whose questions wait until the test answers them; `heard` tells what came of it all, in order. */
-function start({ hotReady = false } = {}) {
+/** Heartbeat whose questions wait until the test answers them; `heard` tells what came of it all, in order. */
+function start({ streamReady = false } = {}) {
   const time = createSimulatedTime();
-  const world = { hotReady, wallAhead: 0 };
+  const world = { streamReady, wallAhead: 0 };
   const heard: string[] = [];
-  const questions: { at: number; known: Known | null; answer(given: BeatAnswer | null): void }[] = [];
+  const questions: { at: number; known: Known | null; answer(given: HeartbeatAnswer | null): void }[] = [];
   const lasts: ((found: Last) => void)[] = [];
   let known: Known | null = null;
 
-  const beats = createBeats({
+  const heartbeat = createHeartbeat({
     ports: {
       now: time.now,
       wall: () => 1_700_000_000_000 + time.now() + world.wallAhead,
       schedule: (delayMs, callback) => time.at(delayMs, callback),
-      beat({ known: asked }, done) {
+      heartbeat({ known: asked }, done) {
         const question = {
           at: time.now(),
           known: asked,
-          answer(given: BeatAnswer | null) {
+          answer(given: HeartbeatAnswer | null) {
             questions.splice(questions.indexOf(question), 1);
             done(given);
           },
         };
         questions.push(question);
       },
-      hotReady: () => world.hotReady,
+      streamReady: () => world.streamReady,
       readLast: (done) => lasts.push(done),
     },
     everyMs,
-    apartMs: 1_000,
-    question: (): BeatQuestion => ({ renew: [], known, aside: false, forget: [] }),
+    maxClockGapMs: 1_000,
+    question: (): HeartbeatQuestion => ({ renew: [], known, aside: false, forget: [] }),
     onLast(last) {
       known = last;
     },
@@ -47,16 +47,16 @@ function start({ hotReady = false } = {}) {
     onMissed: () => heard.push('missed'),
     onDoubt: () => heard.push('doubt'),
   });
-  beats.beat();
+  heartbeat.ask();
   return {
-    beats,
+    heartbeat,
     world,
     heard,
     questions,
     lasts,
     pass: time.pass,
-    answer: (given: BeatAnswer | null = anAnswer) => questions[0]!.answer(given),
-    /** Tells the hot tail's last entry. */
+    answer: (given: HeartbeatAnswer | null = anAnswer) => questions[0]!.answer(given),
+    /** Tells the stream's last entry. */
     tell: (found: Last) => lasts.shift()!(found),
   };
 }
@@ -80,8 +80,8 @@ test('it asks again in time, counted from when it asked, and at once when the an
 
 test('one question at a time; told meanwhile, it asks once more when that one is answered', () => {
   const world = start();
-  world.beats.beat();
-  world.beats.beat();
+  world.heartbeat.ask();
+  world.heartbeat.ask();
   world.pass(10_000);
   expect(asked(world)).toEqual([0]);
   world.answer();
@@ -96,7 +96,7 @@ test('told between two questions it asks at once, and the next comes in time aft
   const world = start();
   world.answer();
   world.pass(300);
-  world.beats.beat();
+  world.heartbeat.ask();
   expect(asked(world)).toEqual([300]);
   world.answer();
   world.pass(999);
@@ -114,64 +114,64 @@ test('a question that fails is told, and the next comes in time', () => {
   expect(world.heard).toEqual(['missed', 'answer to 1000']);
 });
 
-test('the hot tail is read before the question, which names what was found', () => {
-  const world = start({ hotReady: true });
+test('the stream is read before the question, which names what was found', () => {
+  const world = start({ streamReady: true });
   expect(asked(world)).toEqual([]);
   world.tell({ last: { position: 7, id: 'seven' } });
   expect(world.questions[0]!.known).toEqual({ position: 7, id: 'seven' });
-  expect(world.beats.hotIsChecked).toBe(false);
+  expect(world.heartbeat.streamIsChecked).toBe(false);
   world.answer();
-  expect(world.beats.hotIsChecked).toBe(true);
+  expect(world.heartbeat.streamIsChecked).toBe(true);
 });
 
-test('a hot tail that is compared is not read again, before something speaks against it', () => {
-  const world = start({ hotReady: true });
+test('a stream that is compared is not read again, before something speaks against it', () => {
+  const world = start({ streamReady: true });
   world.tell({ last: null });
   world.answer();
   world.pass(1_000);
   expect([world.lasts.length, world.questions.length]).toEqual([0, 1]);
   world.answer(null);
-  expect(world.beats.hotIsChecked).toBe(false);
+  expect(world.heartbeat.streamIsChecked).toBe(false);
   world.pass(1_000);
   world.tell({ last: null });
   world.answer();
-  world.beats.distrustHot();
-  expect(world.beats.hotIsChecked).toBe(false);
+  world.heartbeat.distrustStream();
+  expect(world.heartbeat.streamIsChecked).toBe(false);
   world.pass(1_000);
   expect(world.lasts).toHaveLength(1);
 });
 
-test('a hot tail that does not answer holds up no question, and is not taken for compared', () => {
-  const world = start({ hotReady: true });
+test('a stream that does not answer holds up no question, and is not taken for compared', () => {
+  const world = start({ streamReady: true });
   world.tell(null);
   world.answer();
-  expect([world.heard, world.beats.hotIsChecked]).toEqual([['answer to 0'], false]);
+  expect([world.heard, world.heartbeat.streamIsChecked]).toEqual([['answer to 0'], false]);
   world.pass(1_000);
   expect(world.lasts).toHaveLength(1);
 });
 
 test.each(['while it is read', 'while the database is asked'] as const)(
-  'a hot tail that became doubtful %s is not taken for compared by that beat, and is read again',
+  'a stream that became doubtful %s is not taken for compared by that heartbeat, and is read again',
   (when) => {
-    const world = start({ hotReady: true });
-    if (when === 'while it is read') world.beats.distrustHot();
+    const world = start({ streamReady: true });
+    if (when === 'while it is read') world.heartbeat.distrustStream();
     world.tell({ last: { position: 7, id: 'seven' } });
-    if (when === 'while the database is asked') world.beats.distrustHot();
+    if (when === 'while the database is asked') world.heartbeat.distrustStream();
     world.answer();
-    expect(world.beats.hotIsChecked).toBe(false);
+    expect(world.heartbeat.streamIsChecked).toBe(false);
     world.pass(1_000);
     expect(world.lasts).toHaveLength(1);
   },
 );
 
 test.each([1_500, -1_500, 3_600_000])('an answer over whose wait the wall clock went %i ms apart is void', (apart) => {
-  const world = start({ hotReady: true });
+  const world = start({ streamReady: true });
   world.tell({ last: null });
   world.pass(100);
   world.world.wallAhead = apart;
   world.answer();
   expect(world.heard).toEqual(['doubt', 'missed']);
-  expect(world.beats.hotIsChecked).toBe(false);
+  expect(world.heartbeat.streamIsChecked).toBe(false);
   // Asked again at once.
   world.pass(0);
   world.tell({ last: null });
@@ -202,9 +202,9 @@ test('clocks that go apart by less, as wall clocks do, say nothing', () => {
 
 test('once stopped it asks nothing, and hears no answer', () => {
   const world = start();
-  world.beats.stop();
+  world.heartbeat.stop();
   world.answer();
-  world.beats.beat();
+  world.heartbeat.ask();
   world.pass(10_000);
   expect([world.heard, world.questions]).toEqual([[], []]);
 });

@@ -3,7 +3,7 @@ import { relayLease, shardCount } from '../../src/policy/shards.ts';
 import { entriesFrom } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { type World, driveInstance, startAfter, ttlMs } from './hand-driven-instance.ts';
-import { emptyPlace } from '../dispatch/made-up-actors.ts';
+import { emptyCursor } from '../dispatch/made-up-actors.ts';
 
 const crm = makeEndpoint({ id: 'crm', events: ['*'] });
 const erp = makeEndpoint({ id: 'erp', events: ['*'] });
@@ -16,9 +16,9 @@ test('it begins at the end of the log that its first beat tells of, with what it
   const world = driveInstance(crm);
   world.database.log = entriesFrom(1, 5);
   world.database.head = 5;
-  world.database.places.set('crm', { ...emptyPlace, cursor: 3, previous: 3, backlog: 2 });
+  world.database.cursors.set('crm', { ...emptyCursor, position: 3, previous: 3, backlog: 2 });
   world.pass(100);
-  expect(world.told.epochs).toEqual(['first']);
+  expect(world.seen.epochs).toEqual(['first']);
   expect(sent(world)).toEqual({ crm: [4, 5] });
 });
 
@@ -27,7 +27,7 @@ test('an event of a newer configuration is matched by that one, which is asked f
   world.publish('order.paid', { configuration: 3 });
   world.publish('order.sent', { configuration: 3 });
   world.pass(1_100);
-  expect(world.told.configurations).toContain(3);
+  expect(world.seen.configurations).toContain(3);
   expect(sent(world)).toEqual({});
   world.put(3, { endpoints: [crm, erp] });
   world.pass(100);
@@ -52,25 +52,25 @@ test('an endpoint that reads on by itself waits for a newer configuration, too',
   world.database.head = 5;
   world.pass(1_000);
   expect(sent(world)).toEqual({});
-  expect(world.told.configurations).toContain(2);
+  expect(world.seen.configurations).toContain(2);
   world.put(2, { endpoints: [{ ...crm, url: 'https://new.example.com/' }] });
   world.pass(500);
   expect(world.out[0]!.turn.receiver.url).toBe('https://new.example.com/');
   expect(sent(world)).toEqual({ crm: [1, 2, 3, 4, 5] });
 });
 
-test('a configuration that a beat tells of is asked for, though no event is of it', () => {
+test('a configuration that a heartbeat tells of is asked for, though no event is of it', () => {
   const world = startAfter(0);
   world.database.configuration = 2;
   world.pass(1_100);
-  expect(world.told.configurations).toContain(2);
+  expect(world.seen.configurations).toContain(2);
 });
 
 test('of a configuration that follows, what is not in it ends, what is new begins, and what is changed goes on changed', () => {
   const world = startAfter(1);
   world.put(2, { endpoints: [{ ...crm, url: 'https://new.example.com/' }, erp] });
   world.pass(100);
-  expect(world.told.placesRead).toBe(2);
+  expect(world.seen.cursorsLoaded).toBe(2);
   world.publish('order.paid');
   world.pass(100);
   expect(Object.fromEntries(world.out.map(({ turn }) => [turn.receiver.id, turn.receiver.url]))).toEqual({
@@ -82,10 +82,10 @@ test('of a configuration that follows, what is not in it ends, what is new begin
   expect([...world.instance.dispatcher.actors()].map(({ endpoint }) => endpoint.id)).toEqual(['erp']);
 });
 
-test('of a configuration that follows later ones, which were not seen, every place is read again', () => {
+test('of a configuration that follows later ones, which were not seen, every cursor is read again', () => {
   const world = startAfter(1);
   // Removed by the second and added again by the third.
-  world.database.places.set('crm', { ...emptyPlace, generation: 2, cursor: 1 });
+  world.database.cursors.set('crm', { ...emptyCursor, generation: 2, position: 1 });
   world.put(3);
   world.pass(100);
   expect(world.actor('crm')!.generation).toBe(2);
@@ -105,28 +105,28 @@ test('one that stands aside serves nothing, takes nothing and says so; once it c
   expect(sent(world)).toEqual({ crm: [1] });
 });
 
-test('what was changed of an endpoint is read again: at once when it was changed here, else with the next beat', () => {
+test('what was changed of an endpoint is read again: at once when it was changed here, else with the next heartbeat', () => {
   const world = startAfter(1);
-  world.database.places.set('crm', { ...emptyPlace, cursor: 1, previous: 1, pauseReason: 'admin' });
-  world.instance.heed(['crm']);
+  world.database.cursors.set('crm', { ...emptyCursor, position: 1, previous: 1, pauseReason: 'admin' });
+  world.instance.reloadCursors(['crm']);
   world.pass(10);
   expect(world.actor('crm')!.pauseReason).toBe('admin');
-  world.database.places.set('crm', { ...emptyPlace, cursor: 1, previous: 1, resumes: 1 });
+  world.database.cursors.set('crm', { ...emptyCursor, position: 1, previous: 1, resumes: 1 });
   world.database.controls = world.database.controls.map((version) => version + 1);
   world.pass(1_100);
   expect(world.actor('crm')!.resumes).toBe(1);
 });
 
-test('who waits for a beat is told when what was to be had is taken', () => {
+test('who waits for a heartbeat is told when what was to be had is taken', () => {
   const world = driveInstance(crm);
   const told: number[] = [];
   world.holding.add('take');
-  world.instance.afterBeat(() => told.push(world.instance.held().length));
+  world.instance.afterHeartbeat(() => told.push(world.instance.held().length));
   world.pass(100);
   expect(told).toEqual([]);
   world.answer('take');
   expect(told).toEqual([shardCount + 1]);
-  world.instance.afterBeat(() => told.push(world.instance.held().length));
+  world.instance.afterHeartbeat(() => told.push(world.instance.held().length));
   world.pass(ttlMs);
   expect(told).toEqual([shardCount + 1, shardCount + 1]);
 });

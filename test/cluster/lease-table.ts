@@ -17,7 +17,7 @@ export function createLeaseTable() {
   return {
     rows,
     instances,
-    beat(id: string, { renew, aside = false }: { renew: readonly Lease[]; aside?: boolean }) {
+    heartbeat(id: string, { renew, aside = false }: { renew: readonly Lease[]; aside?: boolean }) {
       instances.set(id, { id, beat: (instances.get(id)?.beat ?? 0) + 1, standsAside: aside });
       const renewed: number[] = [];
       for (const { index, epoch } of renew) {

@@ -95,15 +95,15 @@ function startWorld() {
       });
     }
 
-    function beat(): void {
+    function heartbeat(): void {
       const askedAt = clock();
       const asked = leases.held();
       ask(
-        () => table.beat(id, { renew: asked }),
+        () => table.heartbeat(id, { renew: asked }),
         (answer) => {
-          later(ttlMs / 3 / rate, beat);
+          later(ttlMs / 3 / rate, heartbeat);
           if (answer === null) return leases.doubt();
-          const changes = leases.hear({ asked, ...answer }, { askedAt, now: clock(), aside: false });
+          const changes = leases.onHeartbeat({ asked, ...answer }, { askedAt, now: clock(), aside: false });
           for (const index of changes.excess) release(index);
           if (changes.wanted.length === 0) return;
           const takenAt = clock();
@@ -129,13 +129,13 @@ function startWorld() {
     }
 
     all.push(me);
-    later(startAt, beat);
+    later(startAt, heartbeat);
   }
 
   return { start, pass: time.pass, all, holders };
 }
 
-test('no two ever trust a lease at one time, and once beats go well all are held, by each at most its share', () => {
+test('no two ever trust a lease at one time, and once heartbeats go well all are held, by each at most its share', () => {
   fc.assert(
     fc.property(fc.array(instance, { minLength: 2, maxLength: 3 }), (instances) => {
       const world = startWorld();

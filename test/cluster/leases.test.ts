@@ -12,14 +12,14 @@ function start(table: LeaseTable, id: string) {
   return {
     ...leases,
     aside,
-    /** A beat that is asked and answered at these times. */
-    hearAt(askedAt: number, now = askedAt) {
+    /** A heartbeat that is asked and answered at these times. */
+    answerAt(askedAt: number, now = askedAt) {
       const asked = leases.held();
-      const answer = table.beat(id, { renew: asked, aside: aside.wanted });
-      return leases.hear({ asked, ...answer }, { askedAt, now, aside: aside.wanted });
+      const answer = table.heartbeat(id, { renew: asked, aside: aside.wanted });
+      return leases.onHeartbeat({ asked, ...answer }, { askedAt, now, aside: aside.wanted });
     },
-    beat(at: number) {
-      const changes = this.hearAt(at);
+    heartbeat(at: number) {
+      const changes = this.answerAt(at);
       leases.take(table.take(id, changes.wanted), at);
       for (const index of changes.excess) {
         const epoch = leases.epochOf(index)!;
@@ -41,7 +41,7 @@ function start(table: LeaseTable, id: string) {
 function startOwned() {
   const table = createLeaseTable();
   const owner = start(table, 'owner');
-  owner.beat(0);
+  owner.heartbeat(0);
   return { table, owner };
 }
 
@@ -50,56 +50,56 @@ test('what nobody has is taken at once, by one alone all of it, and each lease i
   expect(owner.held()).toHaveLength(shardCount + 1);
   expect(new Set(owner.held().map(({ epoch }) => epoch))).toEqual(new Set([1]));
   table.rows[7] = { ...table.rows[7]!, epoch: 40, owner: null };
-  owner.hearAt(100);
+  owner.answerAt(100);
   const other = start(table, 'other');
   table.instances.clear();
-  other.beat(0);
+  other.heartbeat(0);
   expect(other.held().find(({ index }) => index === 7)).toEqual({ index: 7, epoch: 41 });
 });
 
 test('a challenger takes what somebody has only after it saw the same beat for a whole time to live', () => {
   const { table, owner } = startOwned();
   const other = start(table, 'other');
-  for (const at of [0, 1_000, 2_000, 2_999]) expect(other.hearAt(at).wanted).toEqual([]);
-  expect(other.hearAt(3_000).wanted).toHaveLength(shardCount + 1);
-  owner.hearAt(3_001);
-  // Alive again: its beat is another one.
-  for (const at of [3_002, 4_000, 5_000, 6_001]) expect(other.hearAt(at).wanted).toEqual([]);
-  expect(other.hearAt(6_002).wanted).toHaveLength(shardCount + 1);
+  for (const at of [0, 1_000, 2_000, 2_999]) expect(other.answerAt(at).wanted).toEqual([]);
+  expect(other.answerAt(3_000).wanted).toHaveLength(shardCount + 1);
+  owner.answerAt(3_001);
+  // Alive again: its heartbeat is another one.
+  for (const at of [3_002, 4_000, 5_000, 6_001]) expect(other.answerAt(at).wanted).toEqual([]);
+  expect(other.answerAt(6_002).wanted).toHaveLength(shardCount + 1);
 });
 
 test('what it sees first is seen when the answer came, however long the answer took', () => {
   const { table } = startOwned();
   const other = start(table, 'other');
-  other.hearAt(0, 2_000);
-  expect(other.hearAt(3_500).wanted).toEqual([]);
-  expect(other.hearAt(4_999).wanted).toEqual([]);
-  expect(other.hearAt(5_000).wanted).toHaveLength(shardCount + 1);
+  other.answerAt(0, 2_000);
+  expect(other.answerAt(3_500).wanted).toEqual([]);
+  expect(other.answerAt(4_999).wanted).toEqual([]);
+  expect(other.answerAt(5_000).wanted).toHaveLength(shardCount + 1);
 });
 
-test('a beat that fails, or comes after the machine stood still, makes it watch anew: nobody could renew then, either', () => {
+test('a heartbeat that fails, or comes after the machine stood still, makes it watch anew: nobody could renew then, either', () => {
   const { table } = startOwned();
   const other = start(table, 'other');
-  for (const at of [0, 1_000, 2_000]) other.hearAt(at);
+  for (const at of [0, 1_000, 2_000]) other.answerAt(at);
   other.doubt();
-  for (const at of [3_000, 4_000, 5_999]) expect(other.hearAt(at).wanted).toEqual([]);
-  expect(other.hearAt(6_000).wanted).toHaveLength(shardCount + 1);
+  for (const at of [3_000, 4_000, 5_999]) expect(other.answerAt(at).wanted).toEqual([]);
+  expect(other.answerAt(6_000).wanted).toHaveLength(shardCount + 1);
 });
 
-test('after a time to live without an answer it watches anew, though no beat is said to have failed', () => {
+test('after a time to live without an answer it watches anew, though no heartbeat is said to have failed', () => {
   const { table } = startOwned();
   const other = start(table, 'other');
-  other.hearAt(0);
-  expect(other.hearAt(10_000).wanted).toEqual([]);
-  expect(other.hearAt(12_999).wanted).toEqual([]);
-  expect(other.hearAt(13_000).wanted).toHaveLength(shardCount + 1);
+  other.answerAt(0);
+  expect(other.answerAt(10_000).wanted).toEqual([]);
+  expect(other.answerAt(12_999).wanted).toEqual([]);
+  expect(other.answerAt(13_000).wanted).toHaveLength(shardCount + 1);
 });
 
 test('an owner trusts a lease until 0.9 of the time to live after it asked, and never after the answer', () => {
   const { owner } = startOwned();
   const lease = { index: 5, epoch: 1 };
   expect([0, 2_699, 2_700].map((at) => owner.trusts(lease, at))).toEqual([true, true, false]);
-  owner.hearAt(1_000, 3_500);
+  owner.answerAt(1_000, 3_500);
   expect(owner.until(5)).toBe(3_700);
   expect([3_699, 3_700].map((at) => owner.trusts(lease, at))).toEqual([true, false]);
 });
@@ -125,7 +125,7 @@ test('when the machine may have stood still it trusts nothing until the next ren
   owner.doubt();
   expect(owner.trusts({ index: 5, epoch: 1 }, 1)).toBe(false);
   expect(owner.held()).toHaveLength(shardCount + 1);
-  owner.hearAt(100);
+  owner.answerAt(100);
   expect(owner.trusts({ index: 5, epoch: 1 }, 101)).toBe(true);
 });
 
@@ -134,12 +134,12 @@ test('a lease that was not renewed is lost; one that was given back meanwhile, o
   const asked = owner.held();
   table.rows[3] = { ...table.rows[3]!, owner: 'other', epoch: 2 };
   table.rows[4] = { ...table.rows[4]!, owner: 'other', epoch: 2 };
-  const answer = table.beat('owner', { renew: asked });
+  const answer = table.heartbeat('owner', { renew: asked });
   // While the answer is under way.
   owner.drop(4);
   owner.drop(5);
   owner.take([{ index: 5, epoch: 7 }], 50);
-  const { lost } = owner.hear({ asked, ...answer }, { askedAt: 0, now: 100, aside: false });
+  const { lost } = owner.onHeartbeat({ asked, ...answer }, { askedAt: 0, now: 100, aside: false });
   expect(lost).toEqual([3]);
   expect(owner.epochOf(3)).toBeUndefined();
   expect(owner.epochOf(5)).toBe(7);
@@ -150,16 +150,16 @@ test('two come to have half each, the relay stays with one, and nothing changes 
   const table = createLeaseTable();
   const [one, two] = [start(table, 'one'), start(table, 'two')];
   for (let at = 0; at < 9_000; at += 1_000) {
-    one.beat(at);
-    two.beat(at + 500);
+    one.heartbeat(at);
+    two.heartbeat(at + 500);
   }
   expect([one.shards().length, two.shards().length]).toEqual([32, 32]);
   expect([...one.shards(), ...two.shards()].toSorted((a, b) => a - b)).toEqual([...Array(shardCount).keys()]);
   expect([one, two].filter((leases) => leases.epochOf(relayLease) !== undefined)).toHaveLength(1);
   const before = table.rows.map(({ owner, epoch }) => ({ owner, epoch }));
   for (let at = 9_000; at < 19_000; at += 1_000) {
-    expect(one.beat(at)).toEqual({ lost: [], wanted: [], excess: [] });
-    expect(two.beat(at + 500)).toEqual({ lost: [], wanted: [], excess: [] });
+    expect(one.heartbeat(at)).toEqual({ lost: [], wanted: [], excess: [] });
+    expect(two.heartbeat(at + 500)).toEqual({ lost: [], wanted: [], excess: [] });
   }
   expect(table.rows.map(({ owner, epoch }) => ({ owner, epoch }))).toEqual(before);
 });
@@ -167,21 +167,21 @@ test('two come to have half each, the relay stays with one, and nothing changes 
 test.each([3, 5, 7, 64, 70])('of %d instances each comes to have at most its share, and all is held', (count) => {
   const table = createLeaseTable();
   const all = Array.from({ length: count }, (_, n) => start(table, `instance-${n}`));
-  for (let at = 0; at < 15_000; at += 1_000) all.forEach((leases, n) => leases.beat(at + n));
+  for (let at = 0; at < 15_000; at += 1_000) all.forEach((leases, n) => leases.heartbeat(at + n));
   expect(Math.max(...all.map((leases) => leases.shards().length))).toBeLessThanOrEqual(Math.ceil(shardCount / count));
   expect(all.flatMap((leases) => leases.shards()).toSorted((a, b) => a - b)).toEqual([...Array(shardCount).keys()]);
 });
 
-test('an instance that dies is counted until its beat stood for a time to live, and then the others take its share', () => {
+test('an instance that dies is counted until its heartbeat stood for a time to live, and then the others take its share', () => {
   const table = createLeaseTable();
   const [one, two] = [start(table, 'one'), start(table, 'two')];
   for (let at = 0; at < 6_000; at += 1_000) {
-    one.beat(at);
-    two.beat(at + 500);
+    one.heartbeat(at);
+    two.heartbeat(at + 500);
   }
-  for (let at = 6_000; at < 8_500; at += 1_000) expect(one.beat(at).wanted).toEqual([]);
-  // The last beat of the other was seen at 6,000.
-  one.beat(9_000);
+  for (let at = 6_000; at < 8_500; at += 1_000) expect(one.heartbeat(at).wanted).toEqual([]);
+  // The last heartbeat of the other was seen at 6,000.
+  one.heartbeat(9_000);
   expect(one.shards()).toHaveLength(shardCount);
   expect(one.epochOf(relayLease)).toBeDefined();
 });
@@ -189,25 +189,25 @@ test('an instance that dies is counted until its beat stood for a time to live, 
 test('one that stands aside wants nothing, gives back all it has with the relay, and counts for nobody’s share', () => {
   const table = createLeaseTable();
   const [one, two] = [start(table, 'one'), start(table, 'two')];
-  one.beat(0);
+  one.heartbeat(0);
   one.aside.wanted = true;
-  const { excess, wanted } = one.beat(1_000);
+  const { excess, wanted } = one.heartbeat(1_000);
   expect(wanted).toEqual([]);
   expect(excess.toSorted((a, b) => a - b)).toEqual([...Array(shardCount + 1).keys()]);
-  two.beat(1_500);
+  two.heartbeat(1_500);
   expect(two.held()).toHaveLength(shardCount + 1);
-  expect(one.beat(2_000)).toEqual({ lost: [], wanted: [], excess: [] });
-  expect(two.beat(2_500).excess).toEqual([]);
+  expect(one.heartbeat(2_000)).toEqual({ lost: [], wanted: [], excess: [] });
+  expect(two.heartbeat(2_500).excess).toEqual([]);
 });
 
 test('what is being given back is renewed, is no excess again, and leaves no room for more', () => {
   const { table, owner } = startOwned();
-  start(table, 'other').hearAt(0);
-  const { excess } = owner.hearAt(1_000);
+  start(table, 'other').answerAt(0);
+  const { excess } = owner.answerAt(1_000);
   expect(excess).toHaveLength(32);
   for (const lease of excess) owner.release(lease);
   expect(owner.held()).toHaveLength(shardCount + 1);
-  expect(owner.hearAt(2_000)).toEqual({ lost: [], wanted: [], excess: [] });
+  expect(owner.answerAt(2_000)).toEqual({ lost: [], wanted: [], excess: [] });
   expect(owner.until(excess[0]!)).toBe(2_000 + 2_700);
   expect(owner.isReleasing(excess[0]!)).toBe(true);
 });
@@ -215,32 +215,32 @@ test('what is being given back is renewed, is no excess again, and leaves no roo
 test('challengers that come at one time go for different leases', () => {
   const table = createLeaseTable();
   const all = ['one', 'two', 'three'].map((id) => start(table, id));
-  for (const leases of all) leases.hearAt(0);
-  const wanted = all.map((leases) => new Set(leases.hearAt(500).wanted.map(({ lease }) => lease)));
+  for (const leases of all) leases.answerAt(0);
+  const wanted = all.map((leases) => new Set(leases.answerAt(500).wanted.map(({ lease }) => lease)));
   for (const some of wanted) expect(some.size).toBe(22 + 1);
   const everything = new Set(wanted.flatMap((some) => [...some]));
   // Chance alone leaves a third of them out of one choice, so about 45 of 64 are in one of three.
   expect(everything.size).toBeGreaterThan(35);
 });
 
-test('an instance is said to be dead after four times to live without a beat, and never oneself', () => {
+test('an instance is said to be dead after four times to live without a heartbeat, and never oneself', () => {
   const table = createLeaseTable();
   const [me, other] = [start(table, 'me'), start(table, 'other')];
-  other.hearAt(0);
+  other.answerAt(0);
   for (let at = 0; at <= 11_000; at += 1_000) {
-    me.hearAt(at);
+    me.answerAt(at);
     expect(me.dead([...table.instances.values()], at)).toEqual([]);
   }
-  me.hearAt(12_000);
+  me.answerAt(12_000);
   expect(me.dead([...table.instances.values()], 12_000)).toEqual([{ id: 'other', beat: 1, standsAside: false }]);
 });
 
 test('one that is gone does not count again after a missed beat: no lease is given back that nobody takes', () => {
   const table = createLeaseTable();
   const [me, other] = [start(table, 'me'), start(table, 'other')];
-  other.hearAt(0);
-  for (let at = 0; at <= 9_000; at += 1_000) me.beat(at);
+  other.answerAt(0);
+  for (let at = 0; at <= 9_000; at += 1_000) me.heartbeat(at);
   expect(me.held()).toHaveLength(65);
   me.doubt();
-  expect(me.hearAt(10_000).excess).toEqual([]);
+  expect(me.answerAt(10_000).excess).toEqual([]);
 });

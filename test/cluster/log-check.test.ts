@@ -12,7 +12,7 @@ test('a tail is lost when another event is at a known position, or none can be, 
   expect(isLost(null, { head: 0, idAtKnown: null })).toBe(false);
 });
 
-test('of two known places the later one counts', () => {
+test('of two known events the later one counts', () => {
   const [five, six] = [
     { position: 5, id: 'five' },
     { position: 6, id: 'six' },

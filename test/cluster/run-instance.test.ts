@@ -4,10 +4,10 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLeaseRows, freeLeases } from '../../src/cluster/heartbeat-sql.ts';
 import { writeCursors } from '../../src/cursors/write-cursors.ts';
-import { startDeliveries } from '../../src/cluster/run-instance.ts';
-import { createColdLog } from '../../src/log/table.ts';
+import { runInstance } from '../../src/cluster/run-instance.ts';
+import { createLogTable } from '../../src/log/table.ts';
 import { openOrm } from '../../src/model/orm.ts';
-import { SideItem } from '../../src/model/side-item.ts';
+import { Replay } from '../../src/model/replay.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 import type { Turn, TurnReport } from '../../src/worker/turn.ts';
 import { storeCursor, storeEvent } from '../api/stored-rows.ts';
@@ -37,18 +37,18 @@ beforeEach(async () => {
 
 type Outcome = { report: TurnReport } | { lost: { current: number | null } };
 
-/** Deliveries on a real database, whose turns end when and as the test says, with these endpoints in force. */
+/** RunningInstance on a real database, whose turns end when and as the test says, with these endpoints in force. */
 function start(...endpoints: Endpoint[]) {
   const id = randomUUID();
   const out: { turn: Turn; end(outcome: Outcome): void }[] = [];
-  const { instance, ...deliveries } = startDeliveries({
+  const { instance, ...deliveries } = runInstance({
     id,
     leaseTtlMs: 3_000,
     orm,
     leases: createLeaseRows(orm, { id, name: 'reload-test' }),
     cursors: { write: (rows, server) => writeCursors(orm, rows, server) },
-    cold: createColdLog(orm),
-    hot: null,
+    table: createLogTable(orm),
+    stream: null,
     pool: {
       run: (turn) =>
         new Promise((resolve) => {
@@ -65,8 +65,8 @@ function start(...endpoints: Endpoint[]) {
       trust() {},
     },
     recorder: { record: () => Promise.resolve() },
-    shares: { fast: 4, slow: 4 },
-    onRelay() {},
+    slots: { fast: 4, slow: 4 },
+    onRelayMode() {},
     onConfiguration() {},
     checkConfiguration: () => Promise.resolve(),
     onEpoch() {},
@@ -89,18 +89,18 @@ function start(...endpoints: Endpoint[]) {
       const { id: eventId } = await storeEvent(orm, { position, type, addressedTo });
       if (addressedTo !== null) {
         const item = { id: randomUUIDv7(), endpointId: addressedTo, eventId, origin: 'test' as const };
-        await orm.em.fork().insert(SideItem, item);
+        await orm.em.fork().insert(Replay, item);
       }
       await orm.em.fork().execute('update webhook_log_head set position = ?', [position]);
       await eventually(() => {
-        instance.nudge();
+        instance.wake();
         return instance.dispatcher.position === position;
       });
     },
   };
 }
 
-/** Keeps every place from being read until it is released. */
+/** Keeps every cursor from being read until it is released. */
 async function holdPlaces(): Promise<() => Promise<void>> {
   const em = orm.em.fork();
   await em.begin();
@@ -119,7 +119,7 @@ async function waiters(): Promise<number> {
   return count;
 }
 
-test('what comes while a lost turn’s place is read again is not lost: a test is sent, the backlog has it', async () => {
+test('what comes while a lost turn’s cursor is read again is not lost: a test is sent, the backlog has it', async () => {
   await storeCursor(orm, { endpointId: 'crm', position: 0 });
   await using deliveries = start(makeEndpoint());
   await deliveries.publish('order.paid');
@@ -143,7 +143,7 @@ test('what comes while a lost turn’s place is read again is not lost: a test i
   await eventually(() => deliveries.backlog() === 0);
 });
 
-test('what comes while the place of a started endpoint is read is in its backlog', async () => {
+test('what comes while the cursor of a started endpoint is read is in its backlog', async () => {
   await storeCursor(orm, { endpointId: 'crm', position: 0 });
   const release = await holdPlaces();
   await using deliveries = start(makeEndpoint());
@@ -154,7 +154,7 @@ test('what comes while the place of a started endpoint is read is in its backlog
   await eventually(() => deliveries.backlog() === 2);
 });
 
-test('a place that was read for an endpoint that is no more is not given to its successor', async () => {
+test('a cursor that was read for an endpoint that is no more is not given to its successor', async () => {
   await storeCursor(orm, { endpointId: 'crm', position: 0, generation: 1 });
   await using deliveries = start(makeEndpoint());
   await deliveries.publish('order.paid');
@@ -162,7 +162,7 @@ test('a place that was read for an endpoint that is no more is not given to its 
   const release = await holdPlaces();
   deliveries.out[0]!.end({ lost: { current: null } });
   await waitForTheHeld();
-  // Removed and added again meanwhile: its place is the end of the log.
+  // Removed and added again meanwhile: its cursor is the end of the log.
   const { lease } = deliveries.dispatcher.actor('crm')!;
   await storeCursor(orm, { endpointId: 'crm', position: 1, examined: 1, backlog: 0, generation: 2 });
   deliveries.dispatcher.remove('crm');

@@ -63,7 +63,7 @@ test('near the log’s end, each endpoint’s matches are counted exactly', asyn
               ({ position, type, addressedTo }) =>
                 position > after && position <= head && addressedTo === null && wants(events, type),
             ).length,
-            isFloor: false,
+            isLowerBound: false,
           })),
         );
       },
@@ -82,15 +82,15 @@ test('far from the end Postgres counts, to 20,000 at most, and says when it stop
   );
   const ask = async (events: string[], after: number) => await countMatches(orm, { endpoint: { events }, after }, head);
   // 49,000 to go: every tenth is an order, and of those every hundredth is addressed.
-  expect(await ask(['order_*'], 1_000)).toEqual({ count: 4_900 - 49, isFloor: false });
-  expect(await ask(['orderx*', 'order%'], 1_000)).toEqual({ count: 0, isFloor: false });
-  expect(await ask(['*'], 1_000)).toEqual({ count: 20_000, isFloor: true });
-  expect(await ask(['*'], 30_000)).toEqual({ count: 20_000 - 20, isFloor: false });
-  expect(await ask(['*'], 29_999)).toEqual({ count: 20_001 - 21, isFloor: false });
-  // Whoever loads places does not wait for that.
+  expect(await ask(['order_*'], 1_000)).toEqual({ count: 4_900 - 49, isLowerBound: false });
+  expect(await ask(['orderx*', 'order%'], 1_000)).toEqual({ count: 0, isLowerBound: false });
+  expect(await ask(['*'], 1_000)).toEqual({ count: 20_000, isLowerBound: true });
+  expect(await ask(['*'], 30_000)).toEqual({ count: 20_000 - 20, isLowerBound: false });
+  expect(await ask(['*'], 29_999)).toEqual({ count: 20_001 - 21, isLowerBound: false });
+  // Whoever loads cursors does not wait for that.
   const both = [29_999, 30_000].map((after) => ({ endpoint: { events: ['*'] }, after }));
   expect(await countNear(orm, both, head)).toEqual([
-    { count: 0, isFloor: true },
-    { count: 20_000 - 20, isFloor: false },
+    { count: 0, isLowerBound: true },
+    { count: 20_000 - 20, isLowerBound: false },
   ]);
 });

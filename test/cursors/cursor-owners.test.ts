@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { loadPlaces } from '../../src/cursors/load-cursors.ts';
+import { loadCursors } from '../../src/cursors/load-cursors.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { shardOf } from '../../src/policy/shards.ts';
@@ -30,10 +30,10 @@ beforeEach(async () => {
   await orm.em.fork().execute('update webhook_leases set owner = ?, epoch = ?', [me, epoch]);
 });
 
-/** Reads the place of `crm` for an owner of its shard's lease. */
+/** Reads the cursor of `crm` for an owner of its shard's lease. */
 async function load(owner = me, under = epoch) {
   const lease = { index: shardOf('crm'), epoch: under };
-  return (await loadPlaces(orm, owner, [{ endpoint: makeEndpoint(), lease }], 0)).get('crm');
+  return (await loadCursors(orm, owner, [{ endpoint: makeEndpoint(), lease }], 0)).get('crm');
 }
 
 const storePlace = (given: Partial<WebhookCursor> = {}) =>
@@ -44,7 +44,7 @@ const ownerOf = async (endpointId: string) => {
   return { owner, ownerEpoch };
 };
 
-test('whoever reads a place under a lease that it holds is its owner from then on', async () => {
+test('whoever reads a cursor under a lease that it holds is its owner from then on', async () => {
   await storePlace();
   await load();
   expect(await ownerOf('crm')).toEqual({ owner: me, ownerEpoch: epoch });
@@ -57,7 +57,7 @@ test.each([
   ['of another', () => orm.em.fork().execute('update webhook_leases set owner = ?', [randomUUID()])],
   ['that nobody has', () => orm.em.fork().execute('update webhook_leases set owner = null')],
   ['of a newer epoch', () => orm.em.fork().execute('update webhook_leases set epoch = epoch + 1')],
-])('under a lease %s no place is read, and its owner stays', async (_, change) => {
+])('under a lease %s no cursor is read, and its owner stays', async (_, change) => {
   const before = { owner: randomUUID(), ownerEpoch: 2 };
   await storePlace(before);
   await change();
@@ -65,7 +65,7 @@ test.each([
   expect(await ownerOf('crm')).toEqual(before);
 });
 
-test('a place that was read for one owner is not for the next one’s predecessor to read again', async () => {
+test('a cursor that was read for one owner is not for the next one’s predecessor to read again', async () => {
   await storePlace();
   await load();
   const next = randomUUID();

@@ -5,12 +5,12 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Actor } from '../../src/dispatch/actor.ts';
 import { createCursorWriter } from '../../src/dispatch/cursor-writer.ts';
 import { writeCursors } from '../../src/cursors/write-cursors.ts';
-import type { PlaceQuestion } from '../../src/dispatch/cursor-loader.ts';
-import type { Place } from '../../src/dispatch/cursor-state.ts';
-import { loadPlaces } from '../../src/cursors/load-cursors.ts';
+import type { CursorQuestion } from '../../src/dispatch/cursor-loader.ts';
+import type { CursorState } from '../../src/dispatch/cursor-state.ts';
+import { loadCursors } from '../../src/cursors/load-cursors.ts';
 import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
-import { SideItem } from '../../src/model/side-item.ts';
+import { Replay } from '../../src/model/replay.ts';
 import type { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { compilePatterns } from '../../src/policy/routing.ts';
 import { shardOf } from '../../src/policy/shards.ts';
@@ -34,7 +34,7 @@ let orm: MikroORM;
 
 beforeAll(async () => {
   database = await openDatabase();
-  orm = openOrm({ url: database.url, connections: 2, name: 'places-test' });
+  orm = openOrm({ url: database.url, connections: 2, name: 'cursors-test' });
 });
 afterAll(async () => {
   await orm.close(true);
@@ -50,16 +50,16 @@ beforeEach(clear);
 const me = randomUUID();
 const epoch = 6;
 
-const asMine = (endpoint: Endpoint): PlaceQuestion => ({
+const asMine = (endpoint: Endpoint): CursorQuestion => ({
   endpoint,
   lease: { index: shardOf(endpoint.id), epoch },
 });
 
-async function load(head: number, endpoint: Endpoint = makeEndpoint()): Promise<Place> {
-  return (await loadPlaces(orm, me, [asMine(endpoint)], head)).get('crm')!;
+async function load(head: number, endpoint: Endpoint = makeEndpoint()): Promise<CursorState> {
+  return (await loadCursors(orm, me, [asMine(endpoint)], head)).get('crm')!;
 }
 
-/** Writes an actor's place, if it is one that may be written. */
+/** Writes an actor's cursor, if it is one that may be written. */
 async function write(actor: Actor, dispatched: number): Promise<void> {
   const server = await serverOf(orm);
   const written = Promise.withResolvers<void>();
@@ -73,7 +73,7 @@ async function write(actor: Actor, dispatched: number): Promise<void> {
     serves: () => true,
     dispatched: () => dispatched,
     mayWrite: () => true,
-    onRefused: (id) => written.reject(new Error(`the place of ${id} was refused`)),
+    onRefused: (id) => written.reject(new Error(`the cursor of ${id} was refused`)),
   });
   writer.writeNow([actor], written.resolve);
   await written.promise;
@@ -82,24 +82,24 @@ async function write(actor: Actor, dispatched: number): Promise<void> {
 const cursorAt = (position: number, given: Partial<WebhookCursor> = {}) =>
   storeCursor(orm, { endpointId: 'crm', position, examined: position, ...given });
 
-test('an endpoint has its place, a disabled one and one that never had any have none', async () => {
+test('an endpoint has its cursor, a disabled one and one that never had any have none', async () => {
   await storeLog(orm, ['a.a', 'a.a', 'a.a']);
   await cursorAt(2, { generation: 7, previous: 1, resumes: 3, pauseReason: 'gone', lastError: 'HTTP 410' });
   await storeCursor(orm, { endpointId: 'disabled', position: null, pauseReason: 'admin' });
   const endpoints = ['crm', 'disabled', 'unknown'].map((id) => makeEndpoint({ id }));
-  const places = await loadPlaces(orm, me, endpoints.map(asMine), 3);
-  expect([...places.keys()]).toEqual(['crm']);
-  expect(places.get('crm')).toEqual({
+  const cursors = await loadCursors(orm, me, endpoints.map(asMine), 3);
+  expect([...cursors.keys()]).toEqual(['crm']);
+  expect(cursors.get('crm')).toEqual({
     generation: 7,
     resumes: 3,
     pauseReason: 'gone',
-    cursor: 2,
+    position: 2,
     previous: 1,
     settled: new Set(),
     retries: [],
-    sideWaits: false,
+    hasReplays: false,
     backlog: 1,
-    backlogIsFloor: false,
+    backlogIsLowerBound: false,
     lastError: 'HTTP 410',
   });
 });
@@ -122,9 +122,9 @@ test('settled is what has a final row above the cursor, of the line and of this 
     orm,
     attempts.map((given, index) => ({ event: events[index]!, ...given })),
   );
-  const place = await load(9);
-  expect(place.settled).toEqual(new Set([3, 4]));
-  expect(place.retries).toEqual([{ position: 5, attempts: 1, waitMs: 0 }]);
+  const cursor = await load(9);
+  expect(cursor.settled).toEqual(new Set([3, 4]));
+  expect(cursor.retries).toEqual([{ position: 5, attempts: 1, waitMs: 0 }]);
 });
 
 test.each([
@@ -176,12 +176,12 @@ test.each([
   [10, 2_000],
   [50, 2_000],
   [2_001, 2_001],
-])('a place at %d counts as one at %d: no event is in the gap between', async (position, cursor) => {
+])('a cursor at %d counts as one at %d: no event is in the gap between', async (stored, position) => {
   await storeLog(orm, Array<string>(10).fill('a.a'));
   await storeGap(orm, 11, 2_000);
   await storeLog(orm, ['a.a', 'a.a'], 2_000);
-  await cursorAt(position, { previous: 9 });
-  expect(await load(2_002)).toMatchObject({ cursor, previous: 9, backlog: position === 9 ? 3 : 2_002 - cursor });
+  await cursorAt(stored, { previous: 9 });
+  expect(await load(2_002)).toMatchObject({ position, previous: 9, backlog: stored === 9 ? 3 : 2_002 - position });
 });
 
 test('rows of a tail that the database has lost settle nothing, also where their positions were given again', async () => {
@@ -195,16 +195,16 @@ test('rows of a tail that the database has lost settle nothing, also where their
   await storeLog(orm, ['a.a', 'a.a'], 1);
   await storeGap(orm, 4, 2_000);
   await storeLog(orm, ['a.a'], 2_000);
-  expect(await load(2_001)).toMatchObject({ cursor: 1, settled: new Set(), retries: [], backlog: 3 });
+  expect(await load(2_001)).toMatchObject({ position: 1, settled: new Set(), retries: [], backlog: 3 });
 });
 
-test('a place tells whether there are tests or replays to read', async () => {
+test('a cursor tells whether there are tests or replays to read', async () => {
   const [event] = await storeLog(orm, ['webhook.test']);
   await cursorAt(1);
   await storeCursor(orm, { endpointId: 'other', position: 1 });
-  await orm.em.fork().insert(SideItem, { id: newId(), endpointId: 'other', eventId: event!.id, origin: 'test' });
-  const places = await loadPlaces(orm, me, [makeEndpoint(), makeEndpoint({ id: 'other' })].map(asMine), 1);
-  expect([...places].map(([id, { sideWaits, backlog }]) => [id, sideWaits, backlog])).toEqual([
+  await orm.em.fork().insert(Replay, { id: newId(), endpointId: 'other', eventId: event!.id, origin: 'test' });
+  const cursors = await loadCursors(orm, me, [makeEndpoint(), makeEndpoint({ id: 'other' })].map(asMine), 1);
+  expect([...cursors].map(([id, { hasReplays, backlog }]) => [id, hasReplays, backlog])).toEqual([
     ['crm', false, 0],
     ['other', true, 0],
   ]);
@@ -257,16 +257,16 @@ test('the backlog after a crash is what waits, counted one by one, also under a 
         orm,
         settled.map((event, index) => ({ event, status: index % 2 === 0 ? 'delivered' : 'failed' })),
       );
-      const place = await load(head, makeEndpoint({ events: given.filter }));
+      const cursor = await load(head, makeEndpoint({ events: given.filter }));
       const done = settled.map((event) => event.position);
-      expect(place.settled).toEqual(new Set(done));
-      expect(place.backlog).toBe(waiting(log, given.filter, position, head, done));
+      expect(cursor.settled).toEqual(new Set(done));
+      expect(cursor.backlog).toBe(waiting(log, given.filter, position, head, done));
     }),
     { numRuns: 60 },
   );
 });
 
-test('a place that is read, written back and read again has the same backlog, paused or not', async () => {
+test('a cursor that is read, written back and read again has the same backlog, paused or not', async () => {
   const events = await storeLog(orm, Array<string>(10).fill('a.a'));
   for (const pauseReason of ['admin', null] as const) {
     await orm.em.fork().execute('truncate webhook_cursors, webhook_deliveries');
@@ -276,9 +276,9 @@ test('a place that is read, written back and read again has the same backlog, pa
       events.slice(2, 5).map((event) => ({ event })),
     );
     for (const start of ['the first', 'the second', 'the third']) {
-      const place = await load(10);
-      expect({ start, backlog: place.backlog }).toEqual({ start, backlog: 5 });
-      const actor = startActor(makeEndpoint(), place, { index: shardOf('crm'), epoch });
+      const cursor = await load(10);
+      expect({ start, backlog: cursor.backlog }).toEqual({ start, backlog: 5 });
+      const actor = startActor(makeEndpoint(), cursor, { index: shardOf('crm'), epoch });
       await write(actor, 10);
     }
   }

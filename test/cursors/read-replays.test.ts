@@ -1,9 +1,9 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { readSideItems } from '../../src/cursors/read-replays.ts';
+import { readReplays } from '../../src/cursors/read-replays.ts';
 import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
-import { SideItem } from '../../src/model/side-item.ts';
+import { Replay } from '../../src/model/replay.ts';
 import { storeCursor } from '../api/stored-rows.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { type StoredEvent, clearTables, storeAttempts, storeLog } from './stored-log.ts';
@@ -13,7 +13,7 @@ let orm: MikroORM;
 
 beforeAll(async () => {
   database = await openDatabase();
-  orm = openOrm({ url: database.url, connections: 2, name: 'side-items-test' });
+  orm = openOrm({ url: database.url, connections: 2, name: 'replays-test' });
 });
 afterAll(async () => {
   await orm.close(true);
@@ -21,12 +21,12 @@ afterAll(async () => {
 });
 beforeEach(() => clearTables(orm));
 
-const all = { known: [], most: { items: 100, bytes: 1_000_000 } };
+const all = { known: [], most: { replays: 100, bytes: 1_000_000 } };
 
 /** Stores one item for each event, in this order; their ids. */
 async function storeItems(events: readonly StoredEvent[], endpointId = 'crm'): Promise<string[]> {
   const items = events.map(({ id }) => ({ id: newId(), endpointId, eventId: id, origin: 'replay' as const }));
-  await orm.em.fork().insertMany(SideItem, items);
+  await orm.em.fork().insertMany(Replay, items);
   return items.map(({ id }) => id);
 }
 
@@ -35,7 +35,7 @@ test('an endpoint’s own items come in the order of their ids, without those th
   await storeCursor(orm, { endpointId: 'crm', position: 3 });
   const [third_, first_, second_] = await storeItems([third!, first!, second!]);
   await storeItems([first!], 'other');
-  expect(await readSideItems(orm, 'crm', { ...all, known: [first_!] })).toEqual([
+  expect(await readReplays(orm, 'crm', { ...all, known: [first_!] })).toEqual([
     {
       id: third_,
       origin: 'replay',
@@ -51,8 +51,8 @@ test('no more is read than was asked for, by number or by bytes, but one item of
   const events = await storeLog(orm, ['a.a', 'a.a', 'a.a', 'a.a']);
   await storeCursor(orm, { endpointId: 'crm', position: 4 });
   const ids = await storeItems(events);
-  const read = async (items: number, bytes: number) =>
-    (await readSideItems(orm, 'crm', { known: [], most: { items, bytes } })).map(({ id }) => id);
+  const read = async (replays: number, bytes: number) =>
+    (await readReplays(orm, 'crm', { known: [], most: { replays, bytes } })).map(({ id }) => id);
   expect(await read(3, 1_000)).toEqual(ids.slice(0, 3));
   // Each payload has two bytes.
   expect(await read(4, 3)).toEqual(ids.slice(0, 2));
@@ -65,14 +65,14 @@ test('an item comes with the attempts made of it, since the last resume, and wha
   const [resumed, tried, earlier] = await storeItems(events);
   const retrying = { origin: 'replay', status: 'retrying', waitMs: 60_000 } as const;
   await storeAttempts(orm, [
-    { event: events[0]!, ...retrying, sideItemId: resumed!, attemptCount: 3, resumes: 1 },
-    { event: events[1]!, ...retrying, sideItemId: tried!, attemptCount: 1, resumes: 2, waitMs: 1 },
-    { event: events[1]!, ...retrying, sideItemId: tried!, attemptCount: 2, resumes: 2, agoMs: 20_000, generation: 8 },
+    { event: events[0]!, ...retrying, replayId: resumed!, attemptCount: 3, resumes: 1 },
+    { event: events[1]!, ...retrying, replayId: tried!, attemptCount: 1, resumes: 2, waitMs: 1 },
+    { event: events[1]!, ...retrying, replayId: tried!, attemptCount: 2, resumes: 2, agoMs: 20_000, generation: 8 },
     // Of an item before it, and of the line.
-    { event: events[2]!, ...retrying, sideItemId: newId(), attemptCount: 4, resumes: 2 },
+    { event: events[2]!, ...retrying, replayId: newId(), attemptCount: 4, resumes: 2 },
     { event: events[2]!, status: 'failed', attemptCount: 6, resumes: 2 },
   ]);
-  const read = new Map((await readSideItems(orm, 'crm', all)).map((item) => [item.id, item]));
+  const read = new Map((await readReplays(orm, 'crm', all)).map((item) => [item.id, item]));
   expect(read.get(resumed!)).toMatchObject({ attempts: 0, waitMs: 0 });
   expect(read.get(earlier!)).toMatchObject({ attempts: 0, waitMs: 0 });
   expect(read.get(tried!)).toMatchObject({ attempts: 2 });
@@ -85,5 +85,5 @@ test('an item whose event has no position yet is left to the log’s telling of 
   await storeCursor(orm, { endpointId: 'crm', position: 0 });
   await storeItems([event!]);
   await orm.em.fork().execute('update webhook_events set position = null');
-  expect(await readSideItems(orm, 'crm', all)).toEqual([]);
+  expect(await readReplays(orm, 'crm', all)).toEqual([]);
 });

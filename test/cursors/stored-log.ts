@@ -27,7 +27,7 @@ export async function storeLog(orm: MikroORM, types: readonly string[], after = 
 export type Attempted = Partial<
   Pick<
     WebhookDelivery,
-    'endpointId' | 'status' | 'attemptCount' | 'generation' | 'resumes' | 'origin' | 'sideItemId' | 'waitMs'
+    'endpointId' | 'status' | 'attemptCount' | 'generation' | 'resumes' | 'origin' | 'replayId' | 'waitMs'
   >
 > & {
   event: StoredEvent;
@@ -58,7 +58,7 @@ export async function storeAttempts(orm: MikroORM, attempts: readonly Attempted[
     generation: 1,
     resumes: 0,
     origin: 'line' as const,
-    sideItemId: null,
+    replayId: null,
     waitMs: null,
     recordedAt: new Date(now - agoMs),
     ...given,
@@ -82,7 +82,7 @@ export async function clearTables(orm: MikroORM): Promise<void> {
   );
 }
 
-/** The database server, as a beat tells of it. */
+/** The database server, as a heartbeat tells of it. */
 export async function serverOf(orm: MikroORM): Promise<string> {
   const [row] = await orm.em.fork().execute<[{ server: string }]>('select pg_postmaster_start_time()::text as server');
   return row.server;

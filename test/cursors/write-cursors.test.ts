@@ -2,10 +2,10 @@ import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
-import { placeEndpoints } from '../../src/cursors/place-endpoints.ts';
+import { assignCursors } from '../../src/cursors/assign-cursors.ts';
 import { writeCursors } from '../../src/cursors/write-cursors.ts';
 import { openOrm } from '../../src/model/orm.ts';
-import { SideItem } from '../../src/model/side-item.ts';
+import { Replay } from '../../src/model/replay.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { numberAll } from '../../src/outbox/relay.ts';
 import { storeCursor, storeEvent } from '../api/stored-rows.ts';
@@ -32,7 +32,7 @@ const cursorOf = (endpointId: string) => orm.em.fork().findOneOrFail(WebhookCurs
 
 const me = randomUUID();
 
-/** A place as its owner writes it. */
+/** A cursor as its owner writes it. */
 function rowOf(id: string, given: Partial<CursorRow> = {}): CursorRow {
   return {
     endpoint_id: id,
@@ -55,7 +55,7 @@ const write = async (rows: readonly CursorRow[], server?: string) =>
 const storeMine = (endpointId: string, given: Partial<WebhookCursor> = {}) =>
   storeCursor(orm, { endpointId, position: 0, owner: me, ownerEpoch: 6, ...given });
 
-test('many places are written at a time, and nothing but the place', async () => {
+test('many cursors are written at a time, and nothing but the cursor', async () => {
   await storeMine('one', { pauseReason: 'admin', resumes: 4, since: 2 });
   await storeMine('two');
   await storeMine('three', { position: 1 });
@@ -85,7 +85,7 @@ test.each([
   ['that another instance serves', { owner: randomUUID() }],
   ['that nobody has read', { owner: null, ownerEpoch: null }],
   ['that was read again under a newer lease', { ownerEpoch: 7 }],
-])('a place %s is not written, and that is told', async (_, stored) => {
+])('a cursor %s is not written, and that is told', async (_, stored) => {
   await storeMine('crm', { position: 2, ...stored });
   await storeMine('mine');
   const before = await cursorOf('crm');
@@ -96,17 +96,17 @@ test.each([
   expect(await cursors()).toHaveLength(2);
 });
 
-test('nothing is written on another server than the one that was compared: it may have lost what the places tell of', async () => {
+test('nothing is written on another server than the one that was compared: it may have lost what the cursors tell of', async () => {
   await storeMine('crm', { position: 2 });
   expect(await write([rowOf('crm')], '2026-01-02 03:04:05+00')).toEqual(new Set(['crm']));
   expect(await writeCursors(orm, [rowOf('crm')], null)).toEqual(new Set(['crm']));
   expect(await cursorOf('crm')).toMatchObject({ position: 2 });
 });
 
-const put = (...endpoints: Parameters<typeof placeEndpoints>[1]) =>
-  orm.em.fork().transactional((em) => placeEndpoints(em, endpoints));
+const put = (...endpoints: Parameters<typeof assignCursors>[1]) =>
+  orm.em.fork().transactional((em) => assignCursors(em, endpoints));
 
-test('a new endpoint begins at the log’s end, a disabled one has no place, a removed one is forgotten', async () => {
+test('a new endpoint begins at the log’s end, a disabled one has no cursor, a removed one is forgotten', async () => {
   await storeLog(orm, ['a.a', 'a.a', 'a.a']);
   expect(await put(makeEndpoint({ id: 'on', events: ['a.*'] }), makeEndpoint({ id: 'off', enabled: false }))).toBe(3);
   expect(await cursors()).toMatchObject([
@@ -117,7 +117,7 @@ test('a new endpoint begins at the log’s end, a disabled one has no place, a r
   expect((await cursors()).map(({ endpointId }) => endpointId)).toEqual(['on']);
 });
 
-test('one that has a place keeps it, with its generation and its pause', async () => {
+test('one that has a cursor keeps it, with its generation and its pause', async () => {
   await storeLog(orm, ['a.a', 'a.a', 'a.a']);
   const kept = { endpointId: 'crm', generation: 12, position: 1, examined: 2, backlog: 1, previous: 1, filter: 'a.*' };
   await storeCursor(orm, { ...kept, pauseReason: 'gone', lastError: 'HTTP 410', resumes: 2 });
@@ -125,7 +125,7 @@ test('one that has a place keeps it, with its generation and its pause', async (
   expect(await cursorOf('crm')).toMatchObject({ ...kept, pauseReason: 'gone', lastError: 'HTTP 410', resumes: 2 });
 });
 
-test('disabled, it keeps its pause and loses its place; enabled again, it begins at the end in a new generation', async () => {
+test('disabled, it keeps its pause and loses its cursor; enabled again, it begins at the end in a new generation', async () => {
   await put(makeEndpoint());
   const { generation } = await cursorOf('crm');
   await orm.em.fork().nativeUpdate(WebhookCursor, 'crm', { pauseReason: 'admin', lastError: 'HTTP 500', backlog: 9 });
@@ -160,10 +160,10 @@ test('removed and added again, it has a generation that was never used, and no p
   expect(used.size).toBe(4);
 });
 
-test('what stands beside the line of an endpoint goes with its place', async () => {
+test('what stands beside the line of an endpoint goes with its cursor', async () => {
   await put(...['kept', 'disabled', 'removed'].map((id) => makeEndpoint({ id })));
   await orm.em.fork().insertMany(
-    SideItem,
+    Replay,
     ['kept', 'disabled', 'removed'].map((endpointId) => ({
       id: randomUUIDv7(),
       endpointId,
@@ -172,15 +172,15 @@ test('what stands beside the line of an endpoint goes with its place', async () 
     })),
   );
   await put(makeEndpoint({ id: 'kept' }), makeEndpoint({ id: 'disabled', enabled: false }));
-  expect((await orm.em.fork().find(SideItem, {})).map(({ endpointId }) => endpointId)).toEqual(['kept']);
+  expect((await orm.em.fork().find(Replay, {})).map(({ endpointId }) => endpointId)).toEqual(['kept']);
 });
 
-test('no event is numbered between the place of a new endpoint and its commit', async () => {
+test('no event is numbered between the cursor of a new endpoint and its commit', async () => {
   await storeLog(orm, ['a.a']);
   await storeEvent(orm);
   const em = orm.em.fork();
   await em.begin();
-  expect(await placeEndpoints(em, [makeEndpoint()])).toBe(1);
+  expect(await assignCursors(em, [makeEndpoint()])).toBe(1);
   const numbering = numberAll(orm);
   await eventually(async () => {
     const [{ count }] = await orm.em

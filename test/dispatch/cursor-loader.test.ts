@@ -1,28 +1,30 @@
 import { expect, test } from 'vitest';
-import { type PlaceQuestion, createLoads } from '../../src/dispatch/cursor-loader.ts';
-import type { Place } from '../../src/dispatch/cursor-state.ts';
+import { type CursorQuestion, createCursorLoader } from '../../src/dispatch/cursor-loader.ts';
+import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { createSimulatedTime } from '../support/simulated-time.ts';
 import { driveDispatcher } from './hand-driven-dispatcher.ts';
-import { aLease, emptyPlace } from './made-up-actors.ts';
+import { aLease, emptyCursor } from './made-up-actors.ts';
 
-type Places = Record<string, Partial<Place>>;
+type Places = Record<string, Partial<CursorState>>;
 
-/** A dispatcher whose places are read by loads; readings wait until the test answers them. */
+/** A dispatcher whose cursors are read by loads; readings wait until the test answers them. */
 function start() {
   const time = createSimulatedTime();
-  const world = driveDispatcher({ shares: { fast: 9, slow: 9 } });
-  const readings: { questions: readonly PlaceQuestion[]; head: number; answer(places: Places | null): void }[] = [];
-  const loads = createLoads(
+  const world = driveDispatcher({ slots: { fast: 9, slow: 9 } });
+  const readings: { questions: readonly CursorQuestion[]; head: number; answer(cursors: Places | null): void }[] = [];
+  const loads = createCursorLoader(
     {
       schedule: (delayMs, callback) => time.at(delayMs, callback),
-      readPlaces(questions, head, done) {
+      loadCursors(questions, head, done) {
         const reading = {
           questions,
           head,
-          answer(places: Places | null) {
+          answer(cursors: Places | null) {
             readings.splice(readings.indexOf(reading), 1);
-            done(places && new Map(Object.entries(places).map(([id, place]) => [id, { ...emptyPlace, ...place }])));
+            done(
+              cursors && new Map(Object.entries(cursors).map(([id, cursor]) => [id, { ...emptyCursor, ...cursor }])),
+            );
           },
         };
         readings.push(reading);
@@ -37,7 +39,7 @@ function start() {
     loads,
     actor,
     pass(ms: number) {
-      for (const id of world.reloading.splice(0)) loads.ask(id);
+      for (const id of world.loadingCursors.splice(0)) loads.ask(id);
       time.pass(ms);
     },
     add: (id: string) => world.dispatcher.add(makeEndpoint({ id }), aLease),
@@ -52,7 +54,7 @@ test('all that are asked for at one time are read in one go, each under its leas
   pass(0);
   expect(ids()).toEqual([['one', 'two', 'three']]);
   expect(readings[0]).toMatchObject({ head: 1, questions: [{ lease: aLease }, { lease: aLease }, { lease: aLease }] });
-  readings[0]!.answer({ one: { cursor: 1 }, two: {}, three: { pauseReason: 'admin' } });
+  readings[0]!.answer({ one: { position: 1 }, two: {}, three: { pauseReason: 'admin' } });
   expect(['one', 'two', 'three'].map((id) => actor(id).loading)).toEqual([false, false, false]);
 });
 
@@ -69,7 +71,7 @@ test('a reading that fails is made again after a while, not at once', () => {
   expect(actor('crm').loading).toBe(false);
 });
 
-test('one without a place is asked for again, and the others go on', () => {
+test('one without a cursor is asked for again, and the others go on', () => {
   const { add, pass, ids, readings, actor } = start();
   for (const id of ['one', 'two']) add(id);
   pass(0);
@@ -79,7 +81,7 @@ test('one without a place is asked for again, and the others go on', () => {
   expect(ids()).toEqual([['two']]);
 });
 
-test('one that is asked for waits for no other’s place to be there', () => {
+test('one that is asked for waits for no other’s cursor to be there', () => {
   const { add, pass, ids, readings } = start();
   add('without');
   pass(0);
@@ -89,7 +91,7 @@ test('one that is asked for waits for no other’s place to be there', () => {
   expect(ids().flat()).toContain('crm');
 });
 
-test('what comes while its place is read is in its backlog', () => {
+test('what comes while its cursor is read is in its backlog', () => {
   const { world, add, pass, readings, actor } = start();
   add('crm');
   pass(0);
@@ -124,7 +126,7 @@ test('one that was changed while it was read is read once more', () => {
   const { world, add, pass, ids, readings, actor } = start();
   add('crm');
   pass(0);
-  world.dispatcher.refresh('crm');
+  world.dispatcher.reloadCursor('crm');
   readings[0]!.answer({ crm: {} });
   pass(0);
   expect(ids()).toEqual([['crm']]);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { entryAt } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { driveDispatcher } from './hand-driven-dispatcher.ts';
-import { aLease, emptyPlace } from './made-up-actors.ts';
+import { aLease, emptyCursor } from './made-up-actors.ts';
 
 test('an endpoint that lags behind large events reads on when it has room for one, and not before', () => {
   const behind = 200;
@@ -20,19 +20,19 @@ test('an endpoint that lags behind large events reads on when it has room for on
   expect(world.dispatcher.actor('crm')!.live).toBe(true);
 });
 
-test('one that is added again without a known place waits for the turn of its former self', () => {
+test('one that is added again without a known cursor waits for the turn of its former self', () => {
   const world = driveDispatcher();
   const crm = makeEndpoint({ id: 'crm', events: ['*'] });
   world.serve(crm);
   world.publish('order.paid');
   world.dispatcher.remove('crm');
   world.dispatcher.add(crm, aLease);
-  world.dispatcher.load('crm', { ...emptyPlace, generation: 2, cursor: 1 });
+  world.dispatcher.load('crm', { ...emptyCursor, generation: 2, position: 1 });
   world.publish('order.sent');
   expect(world.out).toHaveLength(1);
   world.deliver('crm');
-  expect(world.reloading).toEqual(['crm']);
-  world.dispatcher.load('crm', { ...emptyPlace, generation: 2, cursor: 1 });
+  expect(world.loadingCursors).toEqual(['crm']);
+  world.dispatcher.load('crm', { ...emptyCursor, generation: 2, position: 1 });
   world.reading.shift()!.done(world.log.slice(1));
   expect(world.turnOf('crm').turn).toMatchObject({ generation: 2, events: [{ position: 2 }] });
 });

@@ -2,13 +2,13 @@
 
 import { expect, test } from 'vitest';
 import type { Actor } from '../../src/dispatch/actor.ts';
-import type { Place } from '../../src/dispatch/cursor-state.ts';
+import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import { entriesFrom } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
-import { emptyPlace, noGap, startActor } from './made-up-actors.ts';
+import { emptyCursor, noGap, startActor } from './made-up-actors.ts';
 
-function start(place: Partial<Place>, events: number): Actor {
-  const actor = startActor(makeEndpoint({}), place);
+function start(cursor: Partial<CursorState>, events: number): Actor {
+  const actor = startActor(makeEndpoint({}), cursor);
   actor.takePage(entriesFrom(1, events), events, noGap);
   return actor;
 }
@@ -26,7 +26,7 @@ test('a lost turn leaves nothing to begin until the rows were read again', () =>
   actor.lose();
   expect(actor.choose(1_000_000)).toBeNull();
   expect(actor.wantsPage()).toBe(false);
-  actor.load({ ...emptyPlace, settled: new Set([1]), retries: [{ position: 2, attempts: 1, waitMs: 30 }] }, 100);
+  actor.load({ ...emptyCursor, settled: new Set([1]), retries: [{ position: 2, attempts: 1, waitMs: 30 }] }, 100);
   expect(actor.wantsPage()).toBe(true);
   actor.takePage(entriesFrom(1, 3), 3, noGap);
   expect(actor.choose(100)).toEqual({ kind: 'wait', at: 130 });

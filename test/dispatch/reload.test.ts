@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { driveDispatcher } from './hand-driven-dispatcher.ts';
-import { aLease, emptyPlace } from './made-up-actors.ts';
+import { aLease, emptyCursor } from './made-up-actors.ts';
 
 const crm = makeEndpoint({ id: 'crm', events: ['*'] });
 
@@ -14,106 +14,106 @@ function startBusy() {
   return world;
 }
 
-const rewound = { ...emptyPlace, generation: 2 };
+const rewound = { ...emptyCursor, generation: 2 };
 
-test('what was changed tells the turn to stop; nothing is begun before the place was read, after the turn’s end', () => {
+test('what was changed tells the turn to stop; nothing is begun before the cursor was read, after the turn’s end', () => {
   const world = startBusy();
-  world.dispatcher.refresh('crm');
+  world.dispatcher.reloadCursor('crm');
   expect(world.interrupted).toEqual([world.turnOf('crm').turn.slot]);
-  expect(world.reloading).toEqual([]);
+  expect(world.loadingCursors).toEqual([]);
   world.deliver('crm');
   world.publish('order.paid');
   expect(world.out).toEqual([]);
-  expect(world.reloading).toEqual(['crm']);
-  world.reloadAs(rewound);
+  expect(world.loadingCursors).toEqual(['crm']);
+  world.loadAs(rewound);
   expect(world.turnOf('crm').turn).toMatchObject({ generation: 2, attemptsBefore: 0 });
   expect(world.turnOf('crm').turn.events.map(({ position }) => position)).toEqual([1, 2, 3]);
 });
 
-test('of one that sends nothing the place is read at once, and of one that nobody serves none', () => {
+test('of one that sends nothing the cursor is read at once, and of one that nobody serves none', () => {
   const world = startBusy();
   world.deliver('crm');
   world.deliver('crm');
-  world.dispatcher.refresh('crm');
-  world.dispatcher.refresh('nobody');
-  expect(world.reloading).toEqual(['crm']);
+  world.dispatcher.reloadCursor('crm');
+  world.dispatcher.reloadCursor('nobody');
+  expect(world.loadingCursors).toEqual(['crm']);
 });
 
 test('one that waits for a slot when it is changed does not begin when there is one', () => {
-  const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
+  const world = driveDispatcher({ slots: { fast: 1, slow: 1 } });
   const other = makeEndpoint({ id: 'other', events: ['*'] });
   for (const endpoint of [other, crm]) world.serve(endpoint);
   world.publish('order.paid');
-  world.dispatcher.refresh('crm');
+  world.dispatcher.reloadCursor('crm');
   world.deliver('other');
   expect(world.out).toEqual([]);
-  world.reloadAs(rewound);
+  world.loadAs(rewound);
   expect(world.turnOf('crm').turn.generation).toBe(2);
 });
 
 test('of two changes at a time, what is read then is newer than both', () => {
   const world = startBusy();
-  world.dispatcher.refresh('crm');
-  world.dispatcher.refresh('crm');
+  world.dispatcher.reloadCursor('crm');
+  world.dispatcher.reloadCursor('crm');
   world.deliver('crm');
-  world.reloadAs(rewound);
-  expect({ out: world.out, reloading: world.reloading }).toEqual({ out: [], reloading: ['crm'] });
-  world.reloadAs({ ...rewound, generation: 3 });
+  world.loadAs(rewound);
+  expect({ out: world.out, loadingCursors: world.loadingCursors }).toEqual({ out: [], loadingCursors: ['crm'] });
+  world.loadAs({ ...rewound, generation: 3 });
   expect(world.turnOf('crm').turn.generation).toBe(3);
 });
 
-test('a place that was being read when the change was heard of is not taken: it may be from before it', () => {
+test('a cursor that was being read when the change was heard of is not taken: it may be from before it', () => {
   const world = startBusy();
   world.turnOf('crm').end(null);
-  expect(world.reloading).toEqual(['crm']);
-  world.dispatcher.refresh('crm');
-  world.reloadAs(emptyPlace);
-  expect({ out: world.out, reloading: world.reloading }).toEqual({ out: [], reloading: ['crm'] });
-  world.reloadAs(rewound);
+  expect(world.loadingCursors).toEqual(['crm']);
+  world.dispatcher.reloadCursor('crm');
+  world.loadAs(emptyCursor);
+  expect({ out: world.out, loadingCursors: world.loadingCursors }).toEqual({ out: [], loadingCursors: ['crm'] });
+  world.loadAs(rewound);
   expect(world.turnOf('crm').turn.generation).toBe(2);
 });
 
-test('a filter that is changed while the place is read makes it be read again: the backlog was counted by the old one', () => {
+test('a filter that is changed while the cursor is read makes it be read again: the backlog was counted by the old one', () => {
   const world = startBusy();
   world.turnOf('crm').end(null);
   world.dispatcher.configure({ ...crm, events: ['order.sent'] });
-  world.reloadAs({ ...emptyPlace, backlog: 2 });
-  expect({ out: world.out, reloading: world.reloading }).toEqual({ out: [], reloading: ['crm'] });
-  world.reloadAs({ ...emptyPlace, backlog: 1 });
+  world.loadAs({ ...emptyCursor, backlog: 2 });
+  expect({ out: world.out, loadingCursors: world.loadingCursors }).toEqual({ out: [], loadingCursors: ['crm'] });
+  world.loadAs({ ...emptyCursor, backlog: 1 });
   expect(world.dispatcher.actor('crm')!.backlog).toBe(1);
   expect(world.deliver('crm')).toEqual([2]);
 });
 
 test('a turn that is lost after the change counts as over', () => {
   const world = startBusy();
-  world.dispatcher.refresh('crm');
+  world.dispatcher.reloadCursor('crm');
   world.turnOf('crm').end(null);
-  expect(world.reloading).toEqual(['crm']);
+  expect(world.loadingCursors).toEqual(['crm']);
 });
 
 test('one that is changed, removed and added again is read when its former self’s turn is over, and again for the change', () => {
   const world = startBusy();
   world.dispatcher.remove('crm');
   world.dispatcher.add(crm, aLease);
-  world.dispatcher.refresh('crm');
-  expect(world.reloading).toEqual([]);
+  world.dispatcher.reloadCursor('crm');
+  expect(world.loadingCursors).toEqual([]);
   world.deliver('crm');
-  expect(world.reloading).toEqual(['crm']);
-  world.reloadAs({ ...emptyPlace, cursor: 2 });
-  expect(world.reloading).toEqual(['crm']);
-  world.reloadAs({ ...rewound, cursor: 2 });
+  expect(world.loadingCursors).toEqual(['crm']);
+  world.loadAs({ ...emptyCursor, position: 2 });
+  expect(world.loadingCursors).toEqual(['crm']);
+  world.loadAs({ ...rewound, position: 2 });
   world.publish('order.paid');
   expect(world.turnOf('crm').turn).toMatchObject({ generation: 2, events: [{ position: 3 }] });
 });
 
 test('what a turn of before the change reports is not counted on: the rows say what it did', () => {
   const world = startBusy();
-  world.dispatcher.refresh('crm');
+  world.dispatcher.reloadCursor('crm');
   world.turnOf('crm').end({
     settled: 1,
     failure: { status: 'retrying', attempt: 3, waitMs: 60_000, message: 'HTTP 503', gone: false },
   });
-  world.reloadAs({ ...rewound, backlog: 2 });
+  world.loadAs({ ...rewound, backlog: 2 });
   expect(world.turnOf('crm').turn).toMatchObject({ generation: 2, attemptsBefore: 0 });
   expect(world.dispatcher.actor('crm')!.backlog).toBe(2);
 });
@@ -121,11 +121,11 @@ test('what a turn of before the change reports is not counted on: the rows say w
 test('a replay is read and sent as soon as it is told of, and again after a while when the read failed', () => {
   const world = driveDispatcher();
   world.serve(crm);
-  world.dispatcher.stirSide('crm');
-  world.readingSide.shift()!.done(null);
-  expect(world.readingSide).toEqual([]);
+  world.dispatcher.wakeReplays('crm');
+  world.readingReplays.shift()!.done(null);
+  expect(world.readingReplays).toEqual([]);
   world.pass(1_000);
-  expect(world.readingSide).toHaveLength(1);
+  expect(world.readingReplays).toHaveLength(1);
 });
 
 test('a pause that comes while the rows are read again holds, though they were read before it', () => {
@@ -133,13 +133,13 @@ test('a pause that comes while the rows are read again holds, though they were r
   world.serve(crm);
   world.publish('a.a');
   world.turnOf('crm').end(null);
-  world.dispatcher.refresh('crm');
-  world.reloadAs({ ...emptyPlace, backlog: 1 });
-  expect({ out: world.out, reloading: world.reloading }).toEqual({ out: [], reloading: ['crm'] });
-  world.reloadAs({ ...emptyPlace, backlog: 1, pauseReason: 'admin' });
+  world.dispatcher.reloadCursor('crm');
+  world.loadAs({ ...emptyCursor, backlog: 1 });
+  expect({ out: world.out, loadingCursors: world.loadingCursors }).toEqual({ out: [], loadingCursors: ['crm'] });
+  world.loadAs({ ...emptyCursor, backlog: 1, pauseReason: 'admin' });
   expect(world.out).toEqual([]);
-  world.dispatcher.refresh('crm');
-  world.reloadAs({ ...emptyPlace, backlog: 1, resumes: 1 });
+  world.dispatcher.reloadCursor('crm');
+  world.loadAs({ ...emptyCursor, backlog: 1, resumes: 1 });
   expect(world.deliver('crm')).toEqual([1]);
 });
 
@@ -147,10 +147,10 @@ test('a resume that comes while the rows are read again holds, though they were 
   const world = driveDispatcher();
   world.serve(crm);
   world.publish('a.a');
-  world.dispatcher.refresh('crm');
+  world.dispatcher.reloadCursor('crm');
   world.turnOf('crm').end(null);
-  world.dispatcher.refresh('crm');
-  world.reloadAs({ ...emptyPlace, pauseReason: 'admin', backlog: 1 });
-  world.reloadAs({ ...emptyPlace, resumes: 1, backlog: 1 });
+  world.dispatcher.reloadCursor('crm');
+  world.loadAs({ ...emptyCursor, pauseReason: 'admin', backlog: 1 });
+  world.loadAs({ ...emptyCursor, resumes: 1, backlog: 1 });
   expect(world.turnOf('crm').turn).toMatchObject({ resumes: 1, events: [{ position: 1 }] });
 });

@@ -1,29 +1,29 @@
 import { expect, test } from 'vitest';
-import { createSideList } from '../../src/dispatch/replay-window.ts';
-import { itemAt } from './made-up-replays.ts';
+import { createReplayWindow } from '../../src/dispatch/replay-window.ts';
+import { replayAt } from './made-up-replays.ts';
 
-const items = (first: number, count: number) => Array.from({ length: count }, (_, index) => itemAt(first + index));
+const items = (first: number, count: number) => Array.from({ length: count }, (_, index) => replayAt(first + index));
 
 /** A list that knows that something is stored. */
 function startList() {
-  const list = createSideList();
+  const list = createReplayWindow();
   list.reset(true);
   return list;
 }
 
 test('nothing is read as long as nothing is stored, and one question is asked at a time', () => {
-  const list = createSideList();
-  expect(list.wantsItems).toBe(false);
-  list.stir();
-  expect(list.wantsItems).toBe(true);
+  const list = createReplayWindow();
+  expect(list.wantsMore).toBe(false);
+  list.wake();
+  expect(list.wantsMore).toBe(true);
   const { take } = list.ask();
-  list.stir();
-  expect(list.wantsItems).toBe(false);
+  list.wake();
+  expect(list.wantsMore).toBe(false);
   take([], 0);
   // What was added during the read may have come after its look.
-  expect(list.wantsItems).toBe(true);
+  expect(list.wantsMore).toBe(true);
   list.ask().take([], 0);
-  expect(list.wantsItems).toBe(false);
+  expect(list.wantsMore).toBe(false);
 });
 
 test('however many are stored, at most 256 are held, and all are worked off in their order', () => {
@@ -32,11 +32,11 @@ test('however many are stored, at most 256 are held, and all are worked off in t
   const sent: number[] = [];
   let most = 0;
   for (let step = 0; step < 2_000 && sent.length < 1_000; step += 1) {
-    if (list.wantsItems) {
+    if (list.wantsMore) {
       const { question, take } = list.ask();
       const unknown = stored.filter(({ id }) => !question.known.includes(id));
-      most = Math.max(most, question.known.length + question.most.items);
-      take(unknown.slice(0, question.most.items), 0);
+      most = Math.max(most, question.known.length + question.most.replays);
+      take(unknown.slice(0, question.most.replays), 0);
     }
     const next = list.next()!;
     sent.push(next.event.position);
@@ -52,27 +52,27 @@ test('however many are stored, at most 256 are held, and all are worked off in t
 
 test('large payloads fill it: it reads on when there is room for one again', () => {
   const list = startList();
-  const large = itemAt(1, { event: { ...itemAt(1).event, payload: 'x'.repeat(256 * 1024) } });
+  const large = replayAt(1, { event: { ...replayAt(1).event, payload: 'x'.repeat(256 * 1024) } });
   list.ask().take([large], 0);
-  expect(list.wantsItems).toBe(false);
+  expect(list.wantsMore).toBe(false);
   list.remove(list.next()!);
-  expect(list.wantsItems).toBe(true);
+  expect(list.wantsMore).toBe(true);
   expect(list.ask().question.most.bytes).toBe(256 * 1024);
 });
 
 test('a read that failed is wanted again', () => {
   const list = startList();
   list.ask().take(null, 0);
-  expect(list.wantsItems).toBe(true);
+  expect(list.wantsMore).toBe(true);
 });
 
 test('the item that is due first is next, whatever the order of the others', () => {
   const list = startList();
-  list.ask().take([itemAt(1, { waitMs: 50 }), itemAt(2, { waitMs: 20 }), itemAt(3, { waitMs: 20 })], 1_000);
-  expect(list.next()).toMatchObject({ id: 'item-2', notBefore: 1_020 });
+  list.ask().take([replayAt(1, { waitMs: 50 }), replayAt(2, { waitMs: 20 }), replayAt(3, { waitMs: 20 })], 1_000);
+  expect(list.next()).toMatchObject({ id: 'replay-2', notBefore: 1_020 });
   list.remove(list.next()!);
   list.remove(list.next()!);
-  expect(list.next()).toMatchObject({ id: 'item-1', notBefore: 1_050 });
+  expect(list.next()).toMatchObject({ id: 'replay-1', notBefore: 1_050 });
 });
 
 test('an answer to a question from before a reset is not taken: its items may be over by now', () => {
@@ -80,15 +80,15 @@ test('an answer to a question from before a reset is not taken: its items may be
   const before = list.ask();
   list.reset(true);
   const after = list.ask();
-  after.take([itemAt(1)], 0);
+  after.take([replayAt(1)], 0);
   list.remove(list.next()!);
-  before.take([itemAt(1)], 0);
+  before.take([replayAt(1)], 0);
   expect(list.next()).toBeUndefined();
 });
 
-test('what was added while the place was read is read, though the place knows nothing of it', () => {
-  const list = createSideList();
-  list.stir();
+test('what was added while the cursor was read is read, though the cursor knows nothing of it', () => {
+  const list = createReplayWindow();
+  list.wake();
   list.reset(false);
-  expect(list.wantsItems).toBe(true);
+  expect(list.wantsMore).toBe(true);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { driveDispatcher } from './hand-driven-dispatcher.ts';
-import { aLease, emptyPlace } from './made-up-actors.ts';
+import { aLease, emptyCursor } from './made-up-actors.ts';
 
 const crm = makeEndpoint({ id: 'crm', events: ['*'] });
 
@@ -13,22 +13,22 @@ test('no turn begins under a lease that is not trusted, and what waits begins on
   world.pass(100_000);
   expect(world.out).toEqual([]);
   world.trust(() => true);
-  world.dispatcher.stir();
+  world.dispatcher.wake();
   expect(world.deliver('crm')).toEqual([1]);
 });
 
 test('one that waits for a slot while its lease is lost does not begin when there is one, and others do', () => {
-  const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
+  const world = driveDispatcher({ slots: { fast: 1, slow: 1 } });
   world.serve(makeEndpoint({ id: 'first', events: ['a.*'] }));
-  world.serve(makeEndpoint({ id: 'lost', events: ['b.*'] }), emptyPlace, { index: 1, epoch: 8 });
-  world.serve(makeEndpoint({ id: 'kept', events: ['c.*'] }), emptyPlace, { index: 2, epoch: 8 });
+  world.serve(makeEndpoint({ id: 'lost', events: ['b.*'] }), emptyCursor, { index: 1, epoch: 8 });
+  world.serve(makeEndpoint({ id: 'kept', events: ['c.*'] }), emptyCursor, { index: 2, epoch: 8 });
   for (const type of ['a.a', 'b.b', 'c.c']) world.publish(type);
   world.trust(({ index }) => index !== 1);
   world.deliver('first');
   expect(world.out.map(({ turn }) => [turn.receiver.id, turn.lease])).toEqual([['kept', { index: 2, epoch: 8 }]]);
   world.deliver('kept');
   world.trust(() => true);
-  world.dispatcher.stir();
+  world.dispatcher.wake();
   expect(world.deliver('lost')).toEqual([2]);
 });
 
@@ -42,7 +42,7 @@ test('a retry that becomes due while its lease is not trusted is sent once it is
   world.pass(5_000);
   expect(world.out).toEqual([]);
   world.trust(() => true);
-  world.dispatcher.stir();
+  world.dispatcher.wake();
   expect(world.turnOf('crm').turn.attemptsBefore).toBe(1);
 });
 
@@ -57,10 +57,10 @@ test('one that retires begins nothing more, and is still when its turn is over',
   world.deliver('crm');
   expect(still).toBe(1);
   world.publish('d.d');
-  world.dispatcher.stirSide('crm');
-  world.dispatcher.stir();
+  world.dispatcher.wakeReplays('crm');
+  world.dispatcher.wake();
   world.pass(100_000);
-  expect({ out: world.out, side: world.readingSide, still }).toEqual({ out: [], side: [], still: 1 });
+  expect({ out: world.out, side: world.readingReplays, still }).toEqual({ out: [], side: [], still: 1 });
 });
 
 test('one that sends nothing is still at once, and so is one that nobody serves', () => {
@@ -96,7 +96,7 @@ test('it says that no turn is out any more, whosever the last one was', () => {
   expect(world.seen.idle).toBe(1);
 });
 
-test('another history drops every actor and reads its place again, after the turn that was out', () => {
+test('another history drops every actor and reads its cursor again, after the turn that was out', () => {
   const world = driveDispatcher();
   for (const id of ['busy', 'idle']) world.serve(makeEndpoint({ id, events: [`${id}.*`] }));
   world.publish('busy.a');
@@ -106,7 +106,7 @@ test('another history drops every actor and reads its place again, after the tur
   expect(world.interrupted).toEqual([world.turnOf('busy').turn.slot]);
   expect(world.dispatcher.actor('idle')).not.toBe(before);
   expect(world.dispatcher.actor('idle')!.lease).toEqual(before!.lease);
-  expect(world.reloading).toEqual(['idle']);
+  expect(world.loadingCursors).toEqual(['idle']);
   world.turnOf('busy').end({ settled: 1, failure: null });
-  expect(world.reloading).toEqual(['idle', 'busy']);
+  expect(world.loadingCursors).toEqual(['idle', 'busy']);
 });

@@ -5,7 +5,7 @@ import { expect, inject, onTestFinished, test } from 'vitest';
 import { openEmbeddedValkey } from '../../src/embedded/valkey.ts';
 import { findFreePort } from '../../src/embedded/free-port.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
-import { type HotLog, openHotLog } from '../../src/log/stream.ts';
+import { type LogStream, openStream } from '../../src/log/stream.ts';
 import { makeEmbeddedDirectory } from '../support/embedded-directory.ts';
 import { eventually } from '../support/eventually.ts';
 import { entriesFrom, entryAt } from './made-up-entries.ts';
@@ -16,13 +16,13 @@ const newKey = () => `tidings:test:${randomUUID()}:events`;
 async function open({ url = inject('valkeyUrl'), key = newKey() }: { url?: string; key?: string } = {}) {
   const changes: boolean[] = [];
   const contradictions: LogEntry[] = [];
-  const hot = await openHotLog({
+  const stream = await openStream({
     url,
     key,
     onChange: (ready) => changes.push(ready),
     onContradiction: (found) => contradictions.push(found),
   });
-  return { hot, key, changes, contradictions, [Symbol.asyncDispose]: () => hot[Symbol.asyncDispose]() };
+  return { stream, key, changes, contradictions, [Symbol.asyncDispose]: () => stream[Symbol.asyncDispose]() };
 }
 
 function connect(url: string = inject('valkeyUrl')): Redis {
@@ -33,10 +33,10 @@ function connect(url: string = inject('valkeyUrl')): Redis {
 }
 
 /** Reads on until there are `count` entries after a position. */
-async function readAll(hot: HotLog, after: number, count: number): Promise<LogEntry[]> {
+async function readAll(stream: LogStream, after: number, count: number): Promise<LogEntry[]> {
   const found: LogEntry[] = [];
   await eventually(async () => {
-    found.push(...((await hot.read(found.at(-1)?.position ?? after)) ?? []));
+    found.push(...((await stream.read(found.at(-1)?.position ?? after)) ?? []));
     return found.length >= count;
   });
   return found;
@@ -57,8 +57,8 @@ test('an entry reads back as it was appended: any text, addressed or not', async
       async (made, first) => {
         await using log = await open();
         const entries = made.map((fields, index) => ({ position: first + index, id: randomUUIDv7(), ...fields }));
-        log.hot.append(entries);
-        expect(await readAll(log.hot, first - 1, entries.length)).toEqual(entries);
+        log.stream.append(entries);
+        expect(await readAll(log.stream, first - 1, entries.length)).toEqual(entries);
       },
     ),
     { numRuns: 50 },
@@ -67,65 +67,65 @@ test('an entry reads back as it was appended: any text, addressed or not', async
 
 test('the position of an entry is its id in the stream', async () => {
   await using log = await open();
-  log.hot.append(entriesFrom(41, 2));
-  await readAll(log.hot, 40, 2);
+  log.stream.append(entriesFrom(41, 2));
+  await readAll(log.stream, 40, 2);
   const stored = await connect().xrange(log.key, '-', '+');
   expect(stored.map(([id]) => id)).toEqual(['41-0', '42-0']);
 });
 
 test('a position that is taken keeps its first entry, and what stands there is told if it is another one', async () => {
   await using log = await open();
-  log.hot.append(entriesFrom(1, 3));
-  await readAll(log.hot, 0, 3);
-  log.hot.append(entriesFrom(2, 2));
-  log.hot.append([entryAt(3, { id: 'another', payload: 'another' }), entryAt(4)]);
-  expect(await readAll(log.hot, 0, 4)).toEqual(entriesFrom(1, 4));
+  log.stream.append(entriesFrom(1, 3));
+  await readAll(log.stream, 0, 3);
+  log.stream.append(entriesFrom(2, 2));
+  log.stream.append([entryAt(3, { id: 'another', payload: 'another' }), entryAt(4)]);
+  expect(await readAll(log.stream, 0, 4)).toEqual(entriesFrom(1, 4));
   await eventually(() => log.contradictions.length === 1);
   expect(log.contradictions).toEqual([entryAt(3)]);
-  expect(log.hot.ready).toBe(true);
+  expect(log.stream.ready).toBe(true);
 });
 
 test('an entry that comes after one behind it contradicts nothing', async () => {
   await using log = await open();
-  log.hot.append([entryAt(1), entryAt(3)]);
-  log.hot.append([entryAt(2)]);
-  log.hot.append([entryAt(3, { id: 'another' })]);
+  log.stream.append([entryAt(1), entryAt(3)]);
+  log.stream.append([entryAt(2)]);
+  log.stream.append([entryAt(3, { id: 'another' })]);
   await eventually(() => log.contradictions.length === 1);
   expect(log.contradictions).toEqual([entryAt(3)]);
-  expect(await readAll(log.hot, 0, 2)).toEqual([entryAt(1), entryAt(3)]);
+  expect(await readAll(log.stream, 0, 2)).toEqual([entryAt(1), entryAt(3)]);
 });
 
 test('two logs on one Valkey do not mix', async () => {
   await using one = await open();
   await using other = await open();
-  one.hot.append(entriesFrom(1, 2));
-  other.hot.append([entryAt(1, { id: 'other' })]);
-  expect(await readAll(one.hot, 0, 2)).toEqual(entriesFrom(1, 2));
-  expect((await readAll(other.hot, 0, 1)).map(({ id }) => id)).toEqual(['other']);
+  one.stream.append(entriesFrom(1, 2));
+  other.stream.append([entryAt(1, { id: 'other' })]);
+  expect(await readAll(one.stream, 0, 2)).toEqual(entriesFrom(1, 2));
+  expect((await readAll(other.stream, 0, 1)).map(({ id }) => id)).toEqual(['other']);
 });
 
 test('the last entry is that of the stream, of an earlier process too, and null where there is none', async () => {
   await using log = await open();
-  expect(await log.hot.last()).toBeNull();
-  log.hot.append(entriesFrom(1, 3));
-  await readAll(log.hot, 0, 3);
+  expect(await log.stream.last()).toBeNull();
+  log.stream.append(entriesFrom(1, 3));
+  await readAll(log.stream, 0, 3);
   await using later = await open({ key: log.key });
-  expect(await later.hot.last()).toEqual(entryAt(3));
+  expect(await later.stream.last()).toEqual(entryAt(3));
 });
 
 test('after a change of streams nothing of the old one is read, also by a read under way, and it is removed', async () => {
   await using log = await open();
   await using other = await open({ key: log.key });
-  log.hot.append(entriesFrom(1, 3));
-  await readAll(log.hot, 0, 3);
-  const [read, last] = [log.hot.read(0), log.hot.last()];
-  const waiting = other.hot.read(3);
+  log.stream.append(entriesFrom(1, 3));
+  await readAll(log.stream, 0, 3);
+  const [read, last] = [log.stream.read(0), log.stream.last()];
+  const waiting = other.stream.read(3);
   const next = newKey();
-  for (const { hot } of [log, other]) hot.use(next);
+  for (const { stream } of [log, other]) stream.use(next);
   expect([await read, await last, await waiting]).toEqual([[], null, []]);
-  log.hot.append([entryAt(1_001, { id: 'another' })]);
-  expect((await readAll(other.hot, 0, 1)).map(({ id }) => id)).toEqual(['another']);
-  expect((await other.hot.last())?.id).toBe('another');
+  log.stream.append([entryAt(1_001, { id: 'another' })]);
+  expect((await readAll(other.stream, 0, 1)).map(({ id }) => id)).toEqual(['another']);
+  expect((await other.stream.last())?.id).toBe('another');
   expect(await connect().exists(log.key)).toBe(0);
   expect(log.contradictions).toEqual([]);
 });
@@ -134,28 +134,28 @@ test('a stream that is left while Valkey is away is removed when it is back', as
   await using place = await makeEmbeddedDirectory();
   await using valkey = await openEmbeddedValkey({ directory: place.path, log: { info() {}, warn() {} } });
   await using log = await open({ url: valkey!.url });
-  log.hot.append([entryAt(1)]);
-  await readAll(log.hot, 0, 1);
+  log.stream.append([entryAt(1)]);
+  await readAll(log.stream, 0, 1);
   const pid = Number(/process_id:(\d+)/.exec(await connect(valkey!.url).info('server'))?.[1]);
   process.kill(pid, 'SIGSTOP');
-  log.hot.use(newKey());
-  expect(await log.hot.check()).not.toBeNull();
+  log.stream.use(newKey());
+  expect(await log.stream.check()).not.toBeNull();
   process.kill(pid, 'SIGCONT');
-  await eventually(() => log.hot.ready);
+  await eventually(() => log.stream.ready);
   expect(await connect(valkey!.url).exists(log.key)).toBe(0);
 });
 
-test('more than can be on its way at once is left for the cold readers, and the next entries go', async () => {
+test('more than can be on its way at once is left for the table readers, and the next entries go', async () => {
   await using log = await open();
-  log.hot.append(entriesFrom(1, 10_001));
-  log.hot.append([entryAt(10_002)]);
-  expect(await readAll(log.hot, 0, 1)).toEqual([entryAt(10_002)]);
+  log.stream.append(entriesFrom(1, 10_001));
+  log.stream.append([entryAt(10_002)]);
+  expect(await readAll(log.stream, 0, 1)).toEqual([entryAt(10_002)]);
 });
 
 test('whoever asks how it is does not wait for a blocked read', async () => {
   await using log = await open();
-  const reading = log.hot.read(0).then(() => 'the read');
-  const asked = log.hot.check().then((problem) => problem ?? 'the answer');
+  const reading = log.stream.read(0).then(() => 'the read');
+  const asked = log.stream.check().then((problem) => problem ?? 'the answer');
   expect(await Promise.race([reading, asked])).toBe('the answer');
   await reading;
 });
@@ -165,14 +165,14 @@ test('a FLUSHALL under a blocked read shows as a gap, not as silence', async () 
   await using valkey = await openEmbeddedValkey({ directory: place.path, log: { info() {}, warn() {} } });
   await using log = await open({ url: valkey!.url });
   const admin = connect(valkey!.url);
-  log.hot.append(entriesFrom(1, 3));
-  await readAll(log.hot, 0, 3);
-  const read = log.hot.read(3);
+  log.stream.append(entriesFrom(1, 3));
+  await readAll(log.stream, 0, 3);
+  const read = log.stream.read(3);
   await eventually(async () => /blocked_clients:1/.test(await admin.info('clients')));
   await admin.flushall();
-  log.hot.append([entryAt(5)]);
+  log.stream.append([entryAt(5)]);
   expect(await read).toEqual([entryAt(5)]);
-  expect(await log.hot.read(0)).toEqual([entryAt(5)]);
+  expect(await log.stream.read(0)).toEqual([entryAt(5)]);
 });
 
 test('with Valkey stopped a read is null and says so once; appending waits for nothing; with it back both work', async () => {
@@ -180,36 +180,36 @@ test('with Valkey stopped a read is null and says so once; appending waits for n
   await using valkey = await openEmbeddedValkey({ directory: place.path, log: { info() {}, warn() {} } });
   await using log = await open({ url: valkey!.url });
   const pid = Number(/process_id:(\d+)/.exec(await connect(valkey!.url).info('server'))?.[1]);
-  log.hot.append([entryAt(1)]);
-  await readAll(log.hot, 0, 1);
+  log.stream.append([entryAt(1)]);
+  await readAll(log.stream, 0, 1);
   process.kill(pid, 'SIGSTOP');
   try {
-    log.hot.append([entryAt(2)]);
-    expect(await log.hot.read(1)).toBeNull();
-    expect(log.hot.ready).toBe(false);
-    expect(await log.hot.check()).not.toBeNull();
-    log.hot.append([entryAt(3)]);
-    expect(await log.hot.read(1)).toBeNull();
+    log.stream.append([entryAt(2)]);
+    expect(await log.stream.read(1)).toBeNull();
+    expect(log.stream.ready).toBe(false);
+    expect(await log.stream.check()).not.toBeNull();
+    log.stream.append([entryAt(3)]);
+    expect(await log.stream.read(1)).toBeNull();
     expect(log.changes).toEqual([true, false]);
   } finally {
     process.kill(pid, 'SIGCONT');
   }
-  await eventually(() => log.hot.ready);
+  await eventually(() => log.stream.ready);
   expect(log.changes).toEqual([true, false, true]);
-  log.hot.append([entryAt(4)]);
+  log.stream.append([entryAt(4)]);
   // Entry 2 was on its way and may have come; entry 3 was never sent.
-  const found = await readAll(log.hot, 2, 1);
+  const found = await readAll(log.stream, 2, 1);
   expect(found).toEqual([entryAt(4)]);
-  expect(await log.hot.check()).toBeNull();
+  expect(await log.stream.check()).toBeNull();
 });
 
 test('one that cannot be reached opens all the same, reads null, and is ready once it is there', async () => {
   const port = await findFreePort();
   await using log = await open({ url: `redis://127.0.0.1:${port}` });
-  expect(log.hot.ready).toBe(false);
-  log.hot.append([entryAt(1)]);
-  expect(await log.hot.read(0)).toBeNull();
-  expect(await log.hot.check()).not.toBeNull();
+  expect(log.stream.ready).toBe(false);
+  log.stream.append([entryAt(1)]);
+  expect(await log.stream.read(0)).toBeNull();
+  expect(await log.stream.check()).not.toBeNull();
   expect(log.changes).toEqual([]);
 });
 
@@ -218,10 +218,10 @@ test('one that dies and comes back is ready again', async () => {
   await using valkey = await openEmbeddedValkey({ directory: place.path, log: { info() {}, warn() {} } });
   await using log = await open({ url: valkey!.url });
   const pid = Number(/process_id:(\d+)/.exec(await connect(valkey!.url).info('server'))?.[1]);
-  const read = log.hot.read(0);
+  const read = log.stream.read(0);
   process.kill(pid, 'SIGKILL');
   expect(await read).toBeNull();
-  await eventually(() => log.changes.length >= 3 && log.hot.ready);
-  log.hot.append([entryAt(1)]);
-  expect(await readAll(log.hot, 0, 1)).toEqual([entryAt(1)]);
+  await eventually(() => log.changes.length >= 3 && log.stream.ready);
+  log.stream.append([entryAt(1)]);
+  expect(await readAll(log.stream, 0, 1)).toEqual([entryAt(1)]);
 });

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { placeEndpoints } from '../../src/cursors/place-endpoints.ts';
+import { assignCursors } from '../../src/cursors/assign-cursors.ts';
 import { writeCursors } from '../../src/cursors/write-cursors.ts';
-import { loadPlaces } from '../../src/cursors/load-cursors.ts';
+import { loadCursors } from '../../src/cursors/load-cursors.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { type RewindTo, findPlace, rewindCursor } from '../../src/operations/rewind.ts';
@@ -37,7 +37,7 @@ const lease = { index: shardOf('crm'), epoch: 1 };
 /** Reads the place of `crm`, as the instance that serves it does. */
 async function loadPlace() {
   await orm.em.fork().execute('update webhook_leases set owner = ?, epoch = ?', [me, lease.epoch]);
-  return (await loadPlaces(orm, me, [{ endpoint: crm, lease }], 10)).get('crm');
+  return (await loadCursors(orm, me, [{ endpoint: crm, lease }], 10)).get('crm');
 }
 const cursor = () => orm.em.fork().findOneOrFail(WebhookCursor, 'crm');
 
@@ -163,7 +163,7 @@ test('nothing was before what is sent first since the endpoint was added, also a
 
 test('a new place begins a new line', async () => {
   await storeLog(orm, ['a.a', 'a.a']);
-  await orm.em.fork().transactional((em) => placeEndpoints(em, [crm]));
+  await orm.em.fork().transactional((em) => assignCursors(em, [crm]));
   expect(await cursor()).toMatchObject({ position: 2, since: 2 });
 });
 

@@ -34,7 +34,7 @@ function open(onNumbered: (types: string[]) => void) {
     onNumbered: (entries) => onNumbered(entries.map(({ type }) => type)),
     onError: () => {},
   });
-  relay.be('leads');
+  relay.setMode('leads');
   return {
     ...relay,
     async [Symbol.asyncDispose]() {

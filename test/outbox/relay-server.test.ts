@@ -27,7 +27,7 @@ test('on a database server that nobody has compared the log with nothing is numb
   const relay = startRelay({ orm, server: () => server, onNumbered() {}, onError: (error) => errors.push(error) });
   try {
     await storeEvent(orm, { position: null });
-    relay.be('leads');
+    relay.setMode('leads');
     await eventually(() => errors.length > 0);
     await expect(relay.catchUp()).rejects.toThrow('another database server');
     server = present;

@@ -10,7 +10,7 @@ import type { World } from './world.ts';
 export function checkHistory(world: World): void {
   checkLog(world);
   checkSettled(world);
-  checkSideItems(world);
+  checkReplays(world);
   checkRecords(world);
   checkOrder(world);
 }
@@ -87,7 +87,7 @@ function* linePlaces({ postgres: { tables }, history, endpoints }: World) {
 }
 
 /** A test or a replay, too, is settled once, but for what excuses more. */
-function checkSideItems({ postgres: { tables }, history }: World): void {
+function checkReplays({ postgres: { tables }, history }: World): void {
   const settled = tables.rows.filter(({ item, status }) => item !== null && status !== 'retrying');
   for (const rows of Map.groupBy(settled, ({ item }) => item).values()) {
     checkRepeats(rows, history.excuses, history.restoredAt.length > 0);

@@ -38,14 +38,14 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a challenger takes a lease before its time is over',
     'src/cluster/leases.ts',
-    'owner === null || stood >= ttlMs',
-    'owner === null || stood >= ttlMs / 3',
+    'owner === null || unchangedMs >= ttlMs',
+    'owner === null || unchangedMs >= ttlMs / 3',
   ),
   one(
     'a lease is given back before its turns have ended',
     'src/cluster/shard-ownership.ts',
-    'if (out === 0) return end();',
-    'if (out >= 0) return end();',
+    'if (inFlight === 0) return end();',
+    'if (inFlight >= 0) return end();',
   ),
   {
     name: 'a gap of the stream is ignored',
@@ -70,11 +70,11 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a gap at the log’s tail is not looked for',
     'src/log/reader.ts',
-    'else if (knownHead > position) readCold(knownHead, step);',
-    'else if (knownHead > position + 100) readCold(knownHead, step);',
+    'else if (knownHead > position) readTable(knownHead, step);',
+    'else if (knownHead > position + 100) readTable(knownHead, step);',
   ),
   one(
-    'an event passes while an endpoint changes from cold to hot',
+    'an event is skipped while an actor changes from lagging to live',
     'src/dispatch/actor.ts',
     'this.live = this.examined >= dispatched;',
     'this.live = this.examined >= dispatched - 1;',
@@ -94,7 +94,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'what is settled above the cursor is sent again',
     'src/dispatch/actor.ts',
-    'this.#settled = createSettled(place.settled);',
+    'this.#settled = createSettled(cursor.settled);',
     'this.#settled = createSettled([]);',
   ),
   {
@@ -111,18 +111,18 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a turn that was lost is sent again from memory',
     'src/dispatch/dispatcher.ts',
-    'actor.lose();\n        ports.reload(id);',
+    'actor.lose();\n        ports.loadCursor(id);',
     'actor.running = null;',
   ),
   {
-    name: 'a turn of a former actor does not keep the next one waiting',
+    name: 'a draining turn does not keep the next actor waiting',
     edits: [
       { file: 'src/dispatch/dispatcher.ts', find: 'if (actor.running) inFlight.drain(endpointId);', replace: '' },
     ],
     kinds: ['reload', 'thread hangs'],
   },
   one(
-    'a side list that was read in part is taken for read',
+    'replays that were read in part are taken for all',
     'src/dispatch/replay-window.ts',
     'if (stored === null || stored.length > 0) more = true;',
     'if (stored === null) more = true;',
@@ -142,7 +142,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a test or replay that was sent is sent again',
     'src/dispatch/actor.ts',
-    'else if (report.settled > 0) this.side.remove(choice.item);',
+    'else if (report.settled > 0) this.replays.remove(choice.replay);',
     '',
   ),
   one(
@@ -156,7 +156,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'src/cluster/instance.ts',
-        find: 'if (isOtherLog || isOtherServer) gate.check();',
+        find: 'if (isOtherLog || isOtherServer) barrier.check();',
         replace: '',
       },
     ],
@@ -171,7 +171,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a database that lost the log’s end is not noticed',
     'src/cluster/instance.ts',
-    'if (knowledge.misses(question.known, answer, isOther)) {',
+    'if (logCheck.misses(question.known, answer, isOther)) {',
     'if (answer.head < -1) {',
   ),
   {
@@ -191,9 +191,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     kinds: ['thread hangs', 'stop', 'leave'],
   },
   one(
-    'what came while a turn was out is not looked at when it is back',
+    'what came while a turn was in flight is not looked at when it ends',
     'src/dispatch/dispatcher.ts',
-    'inFlight.turnEnded(id);\n      consider(actor);',
+    'inFlight.turnEnded(id);\n      scheduleTurn(actor);',
     'inFlight.turnEnded(id);',
   ),
   one(

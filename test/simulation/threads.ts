@@ -63,7 +63,7 @@ export function createThreads(parts: ThreadsParts) {
     given: Pick<Row, 'id' | 'status' | 'waitMs' | 'gone'>,
   ): Row {
     const { id: eventId, type, position } = turn.events[index]!;
-    const { generation, resumes, origin, sideItem: item, receiver } = turn;
+    const { generation, resumes, origin, replayId: item, receiver } = turn;
     const what = { endpoint: receiver.id, eventId, type, position, generation, resumes, origin, item, attempt };
     return { ...what, ...given, recordedAt: 0, by: process.id };
   }
@@ -111,7 +111,7 @@ export function createThreads(parts: ThreadsParts) {
 
     function send(index: number, attempt: number): void {
       const { id: eventId, position, previous } = turn.events[index]!;
-      const { generation, resumes, sideItem: item, receiver, lease } = turn;
+      const { generation, resumes, replayId: item, receiver, lease } = turn;
       const id = nextRow();
       const request = {
         ...{ row: id, endpoint: receiver.id, eventId, position, previous, generation, resumes, item, attempt, lease },

@@ -1,9 +1,9 @@
-// A test or a replay, delivered beside an endpoint's line and kept until its last attempt is recorded.
+// A replay, or a test: delivered beside an endpoint's line, and kept until its last attempt is recorded.
 
 import { type InferEntity, defineEntity, p } from '@mikro-orm/core';
 
-export const SideItem = defineEntity({
-  name: 'SideItem',
+export const Replay = defineEntity({
+  name: 'Replay',
   tableName: 'webhook_side_items',
   properties: {
     /** Those of one endpoint are sent in the order of their ids. */
@@ -14,4 +14,4 @@ export const SideItem = defineEntity({
   },
 });
 
-export type SideItem = InferEntity<typeof SideItem>;
+export type Replay = InferEntity<typeof Replay>;

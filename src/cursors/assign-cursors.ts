@@ -1,15 +1,15 @@
-// Gives the endpoints of a new configuration their cursors, and takes away those of the endpoints that are gone.
+// Gives the endpoints of a new configuration their cursors, and removes those of endpoints that are gone.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { filterText } from '../policy/routing.ts';
 import type { EndpointSettings } from '../settings/endpoint.ts';
 
 /**
- * Gives each enabled endpoint without a place one at the log's end, and takes the places of the others away: a disabled
- * endpoint's pause stays, a removed one's row goes. Run it in a transaction; it locks the log's head, so that whatever
- * is committed later is for the new endpoints too. Returns the head.
+ * Sets the cursor of each enabled endpoint that has none to the log's end. A disabled endpoint loses its position and keeps
+ * its pause; a removed one loses its row. Run it in a transaction: it locks the log's head, so that the new endpoints get
+ * whatever is committed later. Returns the head.
  */
-export async function placeEndpoints(em: EntityManager, endpoints: readonly EndpointSettings[]): Promise<number> {
+export async function assignCursors(em: EntityManager, endpoints: readonly EndpointSettings[]): Promise<number> {
   const [head] = await em.execute<[{ position: number }]>(
     'select position::float8 as position from webhook_log_head for update',
   );

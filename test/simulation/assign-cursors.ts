@@ -1,11 +1,11 @@
-// Gives the endpoints of a configuration their places in the simulated Postgres.
+// Gives the endpoints of a configuration their cursors in the simulated Postgres.
 
 import { filterText } from '../../src/policy/routing.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 import type { Tables } from './tables.ts';
 
-/** A place at the log's end for each endpoint that has none; what is no longer there loses its own. */
-export function placeEndpoints(tables: Tables, endpoints: readonly Endpoint[]): void {
+/** A cursor at the log's end for each endpoint that has none; what is no longer there loses its own. */
+export function assignCursors(tables: Tables, endpoints: readonly Endpoint[]): void {
   const ids = new Set(endpoints.map(({ id }) => id));
   for (const id of tables.cursors.keys()) if (!ids.has(id)) tables.cursors.delete(id);
   tables.items = tables.items.filter(({ endpoint }) => ids.has(endpoint));
