@@ -3,7 +3,7 @@
 # Not for set-up, which replaces that Node: everything else runs on it.
 on_node_24 = PATH="$(CURDIR)/node_modules/.bin:$$PATH" exec
 
-.PHONY: setup demo test bench check
+.PHONY: setup demo test test-long bench check
 
 setup:
 	@bin/setup
@@ -13,7 +13,11 @@ demo: setup
 
 test:
 	@bin/setup --test
-	@$(on_node_24) vitest run
+	@$(on_node_24) vitest run --project 'short*'
+
+test-long:
+	@bin/setup --test
+	@$(on_node_24) vitest run --project long
 
 bench: setup
 	@$(on_node_24) node bench/main.ts

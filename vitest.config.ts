@@ -1,18 +1,44 @@
-// How the tests run: real servers started once, one worker a core, nothing retried.
+// How the tests run: one worker a core, nothing retried, real servers only for those that need them.
 
 import { defineConfig } from 'vitest/config';
+import { compileCache } from './test/support/compile-cache.ts';
+import { sortByNeeds } from './test/support/server-needs.ts';
+import { SlowestFirst } from './test/support/slowest-first.ts';
+
+const root = import.meta.dirname;
+const long = 'test/**/*.long.test.ts';
+const { withServers, withoutServers } = sortByNeeds(root);
+
+// What Node has compiled once serves every worker, and every process that the tests start.
+Object.assign(process.env, compileCache);
 
 export default defineConfig({
   // Vite would load GraphQL a second time, as another format than Pothos and Yoga do, and its types must be one.
   resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
-    include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/servers.ts'],
     reporters: ['default', './test/support/count-reporter.ts'],
+    sequence: { sequencer: SlowestFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     retry: 0,
     // The default leaves one core to nobody.
     maxWorkers: '100%',
+    // A worker runs many files: none finds what another has set.
+    isolate: false,
+    restoreMocks: true,
+    unstubEnvs: true,
+    projects: [
+      { extends: true, test: { name: 'short-without-servers', include: withoutServers, exclude: [long] } },
+      {
+        extends: true,
+        test: {
+          name: 'short-with-servers',
+          include: withServers,
+          exclude: [long],
+          globalSetup: ['test/support/servers.ts'],
+        },
+      },
+      { extends: true, test: { name: 'long', include: [long], globalSetup: ['test/support/servers.ts'] } },
+    ],
   },
 });

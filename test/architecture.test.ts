@@ -107,7 +107,7 @@ const mostLines = 300;
 const longFiles = ['dispatch/dispatcher'];
 const mostLongFiles = 6;
 const mostLinesOfLong = 400;
-const goodName = /^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.config)?\.ts$/;
+const goodName = /^[a-z0-9]+(-[a-z0-9]+)*((\.long)?\.test|\.config)?\.ts$/;
 const emptyName = /^(index|utils?|helpers?|common|shared|misc|types?|interfaces?)(\.ts)?$/;
 
 /** Each rule answers with one line for every place that breaks it. */

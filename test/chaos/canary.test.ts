@@ -28,7 +28,7 @@ test('it finds secrets in tables, keys, values, command lines and output, in wha
   await orm.em.fork().execute(`create table leak as select decode('${key.toString('hex')}', 'hex') as bytes`);
   await valkey.admin.xadd('log', '2-0', 'event', `{"token":"${Buffer.from(adminToken).toString('base64')}"}`);
   canary.look('the log', 'redis://:a-password@127.0.0.1:1');
-  const careless = spawn('tail', ['-f', '/dev/null', '--', secrets.first_secret], { stdio: 'ignore' });
+  const careless = spawn('tail', ['-f', '/dev/null', '--', secrets.first_secret], { cwd: place.path, stdio: 'ignore' });
   opened.defer(() => void careless.kill());
   await canary.lookAround({ orm, valkeyUrl: valkey.url, pids: [careless.pid!] });
   const places = ['the log', 'a command line', 'Valkey', 'leak'];

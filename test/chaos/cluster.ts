@@ -53,10 +53,12 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const environment = {
     DELIVERY_THREADS: '1',
     NODE_EXTRA_CA_CERTS: certificateFile,
-    CHAOS_LEASE_TTL_MS: String(options.leaseTtlMs),
   };
   const canary = await createCanary(place, [databaseUrl, valkeyUrl]);
-  const program = { ...instanceProgram, heard: (text: string) => canary.look('the output of an instance', text) };
+  const program = {
+    ...instanceProgram(options.leaseTtlMs),
+    heard: (text: string) => canary.look('the output of an instance', text),
+  };
   const members: Member[] = [];
   for (let index = 0; index < options.instances; index += 1) {
     const ways = {

@@ -4,13 +4,15 @@ import { fileURLToPath } from 'node:url';
 import type { Program, RunningService } from '../support/service.ts';
 import type { Arming, Failpoint } from './failpoints.ts';
 
-/** With the heap of bin/tidings, but that a thread runs out of it soon. */
-export const instanceProgram: Program = {
-  file: process.execPath,
-  args: ['--max-semi-space-size=8', '--max-old-space-size=160', fileURLToPath(new URL('instance.ts', import.meta.url))],
-  takesMessages: true,
-  keepsCompiled: true,
-};
+/** With leases of so long, and the heap of bin/tidings, but that a thread runs out of it soon. */
+export function instanceProgram(leaseTtlMs: number): Program {
+  const heap = ['--max-semi-space-size=8', '--max-old-space-size=160'];
+  return {
+    file: process.execPath,
+    args: [...heap, fileURLToPath(new URL('instance.ts', import.meta.url)), String(leaseTtlMs)],
+    takesMessages: true,
+  };
+}
 
 /** Arms this point alone: the `at`-th arrival from now on acts. Resolves when it is armed, or with the end of the process. */
 export async function arm(

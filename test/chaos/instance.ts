@@ -34,11 +34,11 @@ process.on('worker', (thread) => {
 
 const stopped = new Promise<void>((resolve) => process.on('SIGTERM', () => resolve()));
 const service = await startService({
-  leaseTtlMs: Number(process.env['CHAOS_LEASE_TTL_MS']),
+  leaseTtlMs: Number(process.argv[2]),
   arrange: failpoints.arrange,
   threadFile: new URL('./thread.ts', import.meta.url).href,
 });
-// Node itself writes it at an orderly end, which most of these never come to.
+// Node itself writes it at an orderly end, which many of these never come to.
 flushCompileCache();
 await stopped;
 await service.drain();

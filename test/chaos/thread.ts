@@ -1,5 +1,6 @@
 // The program of a delivery thread with failpoints; every request says which instance sent it.
 
+import { flushCompileCache } from 'node:module';
 import { workerData } from 'node:worker_threads';
 import { type ThreadData, openThread } from '../../src/worker/open-thread.ts';
 import type { TurnParts } from '../../src/worker/run-turn.ts';
@@ -19,6 +20,9 @@ const thread = await openThread(workerData as ThreadData, (name, part) => {
   };
   return around(name, { ...turn, deliver: signed, recorder: around('recorder', recorder) }) as typeof part;
 });
+
+// A thread has a part of its own, which Node writes at an orderly end.
+flushCompileCache();
 
 export default thread.run;
 export const close = thread.close;

@@ -114,7 +114,8 @@ test('a pid file of a dead server whose number is another process by now does no
   await eventually(async () => !(await hasPostmaster(await dataIn(place.path))));
   // Of the same user: Postgres overlooks the processes of others by itself.
   const { uid, gid } = await stat(await dataIn(place.path));
-  const stranger = spawn('/bin/sleep', ['60'], { uid, gid, cwd: '/' });
+  // It reads until we are gone.
+  const stranger = spawn('cat', { uid, gid, cwd: '/' });
   const file = join(await dataIn(place.path), 'postmaster.pid');
   await writeFile(file, (await readFile(file, 'utf8')).replace(/^\d+/, String(stranger.pid)));
   try {

@@ -3,6 +3,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
+import { instanceProgram } from '../chaos/instance-program.ts';
 import { actAsAdmin } from '../support/admin.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -22,11 +23,13 @@ let there: RunningService;
 const environment = { VALKEY_URL: inject('valkeyUrl'), DELIVERY_THREADS: '1' };
 const first = () => stage.endpoint('first');
 const second = () => stage.endpoint('second', { secret: 'second_secret' });
-const startThere = () => startService(elsewhere.path, { DATABASE_URL: database.url, ...environment });
+// They share anew again and again, and that takes leases.
+const program = instanceProgram(1_000);
+const startThere = () => startService(elsewhere.path, { DATABASE_URL: database.url, ...environment }, program);
 
 beforeAll(async () => {
   database = await openDatabase();
-  stage = await openStage({ database, environment });
+  stage = await openStage({ database, environment, program });
   elsewhere = await openWorkplace();
   await rm(join(elsewhere.path, 'secrets', 'second_secret'));
   for (const place of [stage.place, elsewhere]) await place.configure([first()]);

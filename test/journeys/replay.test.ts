@@ -1,6 +1,7 @@
 // Replays under a running service: beside a busy line, by ids and by window, through a pause and through a kill.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { instanceProgram } from '../chaos/instance-program.ts';
 import { actAsAdmin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
@@ -11,7 +12,8 @@ let stage: Stage;
 let admin: ReturnType<typeof actAsAdmin>;
 
 beforeAll(async () => {
-  stage = await openStage();
+  // One is killed, and the next waits for its leases.
+  stage = await openStage({ program: instanceProgram(1_000) });
   await configure(ids);
   await stage.start();
   admin = actAsAdmin(stage);

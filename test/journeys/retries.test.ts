@@ -1,6 +1,7 @@
 // Failed attempts, pauses and tests in the running service: who waits, for how long, and what comes next.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { instanceProgram } from '../chaos/instance-program.ts';
 import { actAsAdmin, createGate } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
@@ -12,7 +13,8 @@ let admin: ReturnType<typeof actAsAdmin>;
 
 /** Each test has endpoints of its own, for its own type of event. */
 beforeAll(async () => {
-  stage = await openStage();
+  // One is killed, and the next waits for its leases.
+  stage = await openStage({ program: instanceProgram(1_000) });
   await stage.place.configure(
     [
       stage.endpoint('gone'),

@@ -1,6 +1,7 @@
 // Rewinds under a running service: what is sent again, in which order, and what a slow answer or a kill leaves of it.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { instanceProgram } from '../chaos/instance-program.ts';
 import { actAsAdmin, createGate } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
@@ -10,7 +11,8 @@ let stage: Stage;
 let admin: ReturnType<typeof actAsAdmin>;
 
 beforeAll(async () => {
-  stage = await openStage();
+  // One is killed, and the next waits for its leases.
+  stage = await openStage({ program: instanceProgram(1_000) });
   await stage.place.configure(
     ['delivered', 'slow', 'killed', 'paused', 'retrying'].map((id) =>
       stage.endpoint(id, { events: [`${id}.*`], base_delay: '1h', max_delay: '1h' }),

@@ -76,7 +76,7 @@ test('a rewind goes on with the position it names, in a new generation, with not
   // What is not about its place stays.
   expect(row).toMatchObject({ resumes: 3, pauseReason: 'admin', lastError: 'HTTP 503' });
   const place = (await loadPlace())!;
-  expect(place).toMatchObject({ generation, cursor: 3, previous: 3, settled: new Set(), retries: [], backlog: 7 });
+  expect(place).toMatchObject({ generation, position: 3, previous: 3, settled: new Set(), retries: [], backlog: 7 });
 });
 
 test.each(['0', '1', '01'])('"%s" is the beginning of the log', async (position) => {

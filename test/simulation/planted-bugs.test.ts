@@ -1,29 +1,19 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Field, openField } from './plant.ts';
+import { readFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { openField } from './plant.ts';
 import { plantedBugs } from './planted-bugs.ts';
 
-let field: Field;
-
-beforeAll(async () => {
-  field = await openField();
+test('each bug of the list can still be planted: its texts stand exactly once in the code', async () => {
+  for (const { name, edits } of plantedBugs) {
+    for (const { file, find } of edits) {
+      const text = await readFile(new URL(`../../${file}`, import.meta.url), 'utf8');
+      expect(text.split(find), `${name}: ${file}`).toHaveLength(2);
+    }
+  }
 });
-afterAll(() => field[Symbol.asyncDispose]());
 
-test.each(plantedBugs.map((bug) => [bug.name, bug] as const))(
-  'the simulation finds within 5,000 schedules that %s',
-  async (_, bug) => {
-    const { found, output } = await field.run(bug, { schedules: 5_000, seed: 1 });
-    expect(found, output).toBe(true);
-  },
-  180_000,
-);
-
-test('what is found is seen again by the line that is printed with it', async () => {
-  const bug = plantedBugs.find(({ kinds }) => kinds?.includes('thread hangs'))!;
-  const { output } = await field.run(bug, { schedules: 5_000, seed: 1 });
-  const [, path, kinds] = /--seed 1 --path (\S+) --kinds '(.+)'$/m.exec(output)!;
-  expect(kinds).toBe(bug.kinds!.join());
-  const again = await field.run(bug, { schedules: 5_000, seed: 1, path: path! });
-  const said = (text: string) => /^Schedule \d+: (.*)$/m.exec(text)![1];
-  expect(said(again.output)).toBe(said(output));
-}, 180_000);
+test('the simulation finds a bug that was planted', async () => {
+  await using field = await openField();
+  const { found, output } = await field.run(plantedBugs[0]!, { schedules: 5_000, seed: 1 });
+  expect(found, output).toBe(true);
+}, 60_000);

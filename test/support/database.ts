@@ -8,7 +8,9 @@ export type TestDatabase = AsyncDisposable & { url: string };
 
 export async function openDatabase({ empty = false } = {}): Promise<TestDatabase> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
-  await administer(`create database ${name} template ${empty ? 'template0' : inject('templateDatabase')}`);
+  const template = empty ? 'template0' : inject('templateDatabase');
+  // By the log, which waits for no checkpoint, as a copy of files would.
+  await administer(`create database ${name} template ${template} strategy wal_log`);
   const url = new URL(inject('postgresUrl'));
   url.pathname = `/${name}`;
   return {

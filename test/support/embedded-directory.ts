@@ -1,28 +1,52 @@
 // A directory for local servers that is gone afterwards, with every server that ran in it.
 
-import { readFile, readdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removePostgresPlace } from '../../src/embedded/postgres-place.ts';
 import { endServerProcess } from '../../src/embedded/server-process.ts';
+import { endProcessesIn, isAlive } from './processes-in.ts';
 
 const prefix = 'tidings-test-';
+/** The number says whose it is. */
+export const ourPrefix = `${prefix}${process.pid}-`;
+
+/** Where a root's Postgres has its data, each place with a file that names the directory it belongs to. */
+const rootsPlaces = '/var/lib/tidings';
 
 export type EmbeddedDirectory = AsyncDisposable & { path: string };
 
 /** A new directory that nobody but its owner may enter. */
-export async function makeEmbeddedDirectory(): Promise<EmbeddedDirectory> {
-  const path = await mkdtemp(join(await realpath(tmpdir()), `${prefix}${process.pid}-`));
+export async function makeEmbeddedDirectory(parent = tmpdir()): Promise<EmbeddedDirectory> {
+  const path = await mkdtemp(join(await realpath(parent), ourPrefix));
   return { path, [Symbol.asyncDispose]: () => remove(path) };
 }
 
-/** Removes what test runs left behind that were killed: local servers outlive the process that started them. */
+/** Removes what processes left behind that were killed: local servers outlive the process that started them. */
 export async function removeAbandonedDirectories(): Promise<void> {
-  const names = (await readdir(tmpdir())).filter((name) => name.startsWith(prefix));
+  const parent = await realpath(tmpdir());
+  const names = (await readdir(parent)).filter((name) => name.startsWith(prefix));
   for (const name of names) {
     const pid = Number.parseInt(name.slice(prefix.length), 10);
-    if (!isAlive(pid)) await remove(join(await realpath(tmpdir()), name));
+    if (!(await isAlive(pid))) await removeWithProcesses(join(parent, name));
   }
+  for (const { place, directory } of await placesOfRoot()) {
+    const isOfTests = directory.split('/').some((name) => name.startsWith(prefix));
+    if (isOfTests && !(await realpath(directory).catch(() => null))) await removePostgresPlace(place);
+  }
+}
+
+/** Removes a directory and those of servers in it, with every process that works there, and comes again while there are any. */
+export async function removeWithProcesses(path: string): Promise<void> {
+  do {
+    // Before the servers, which a running service would start again.
+    await endProcessesIn(path);
+    for (const name of await readdir(path).catch(() => [])) await remove(join(path, name));
+    await remove(path);
+    for (const { place, directory } of await placesOfRoot()) {
+      if (directory === path || directory.startsWith(`${path}/`)) await removePostgresPlace(place);
+    }
+  } while (await endProcessesIn(path));
 }
 
 async function remove(path: string): Promise<void> {
@@ -31,13 +55,16 @@ async function remove(path: string): Promise<void> {
   await endServerProcess(pid, join(valkey, 'valkey.conf'), { signal: 'SIGKILL', withinMs: 5_000 });
   const postgres = await realpath(join(path, 'postgres')).catch(() => null);
   if (postgres) await removePostgresPlace(postgres);
-  await rm(path, { recursive: true, force: true });
+  // Somebody who is about to end may write there still.
+  await rm(path, { recursive: true, force: true, maxRetries: 5 });
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+async function placesOfRoot(): Promise<{ place: string; directory: string }[]> {
+  const places = (await readdir(rootsPlaces).catch(() => [])).map((name) => join(rootsPlaces, name));
+  return await Promise.all(
+    places.map(async (place) => ({
+      place,
+      directory: await readFile(join(place, 'directory'), 'utf8').catch(() => ''),
+    })),
+  );
 }

@@ -5,7 +5,7 @@ import { openEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { openEmbeddedValkey } from '../../src/embedded/valkey.ts';
 import { migrate } from '../../src/model/migrations.ts';
 import { openOrm } from '../../src/model/orm.ts';
-import { makeEmbeddedDirectory, removeAbandonedDirectories } from './embedded-directory.ts';
+import { openRunDirectory } from './run-directory.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -19,12 +19,12 @@ const templateDatabase = 'template_tidings';
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await using opened = new AsyncDisposableStack();
-  await removeAbandonedDirectories();
-  const { path: directory } = opened.use(await makeEmbeddedDirectory());
+  const { path: directory } = opened.use(await openRunDirectory());
   const log = { info: console.log, warn: console.warn };
   const postgres = opened.use(await openEmbeddedPostgres({ directory, log }));
   const valkey = opened.use(await openEmbeddedValkey({ directory, log }));
   if (!valkey) throw new Error('The tests need a real Valkey: run make setup.');
+  await hurry(postgres.url);
   await makeTemplate(postgres.url);
   project.provide('postgresUrl', postgres.url);
   project.provide('templateDatabase', templateDatabase);
@@ -33,14 +33,24 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return () => running.disposeAsync();
 }
 
+/** No test's promise is that this server survives a loss of power: those have one of their own. */
+async function hurry(postgresUrl: string): Promise<void> {
+  const settings = ['fsync = off', 'full_page_writes = off', 'synchronous_commit = off', `checkpoint_timeout = '1h'`];
+  await administer(postgresUrl, ...settings.map((one) => `alter system set ${one}`), 'select pg_reload_conf()');
+}
+
 async function makeTemplate(postgresUrl: string): Promise<void> {
-  const admin = openOrm({ url: postgresUrl, connections: 1, name: 'test-setup' });
-  try {
-    await admin.em.getConnection().execute(`create database ${templateDatabase}`);
-  } finally {
-    await admin.close(true);
-  }
+  await administer(postgresUrl, `create database ${templateDatabase}`);
   const template = new URL(postgresUrl);
   template.pathname = `/${templateDatabase}`;
   await migrate(template.href);
+}
+
+async function administer(postgresUrl: string, ...statements: string[]): Promise<void> {
+  const orm = openOrm({ url: postgresUrl, connections: 1, name: 'test-setup' });
+  try {
+    for (const statement of statements) await orm.em.getConnection().execute(statement);
+  } finally {
+    await orm.close(true);
+  }
 }

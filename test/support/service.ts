@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { compileCache } from './compile-cache.ts';
 import { executable } from './run-tidings.ts';
 import { adminToken } from './workplace.ts';
 
@@ -35,19 +36,17 @@ export type Program = {
   file: string;
   args: readonly string[];
   takesMessages: boolean;
-  /** What Node compiled is kept in the directory: the next start costs half. */
-  keepsCompiled: boolean;
   /** Hears every line of its output. */
   heard?(text: string): void;
 };
 
-const asOperatorsDo: Program = { file: executable, args: ['start'], takesMessages: false, keepsCompiled: false };
+const asOperatorsDo: Program = { file: executable, args: ['start'], takesMessages: false };
 
 /** Resolves with the ready line; disposing is a clean stop, which kills it if it does not come. */
 export async function startService(
   path: string,
   environment: Record<string, string> = {},
-  { file, args, takesMessages, keepsCompiled, heard = () => {} } = asOperatorsDo,
+  { file, args, takesMessages, heard = () => {} } = asOperatorsDo,
 ): Promise<RunningService> {
   const child = spawn(file, args, {
     cwd: path,
@@ -58,7 +57,7 @@ export async function startService(
       LOG_FORMAT: 'json',
       WEBHOOK_ALLOW_HTTP: 'true',
       WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8',
-      ...(keepsCompiled ? { NODE_COMPILE_CACHE: join(path, 'compiled') } : {}),
+      ...compileCache,
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe', ...(takesMessages ? ['ipc' as const] : [])],

@@ -106,7 +106,8 @@ test('of what nobody reads 16 MiB wait; then lines are dropped, and how many is 
     const begunAt = performance.now();
     await flush();
     process.stderr.write(String(performance.now() - begunAt));
-    setInterval(() => {}, 1_000);
+    // Until its parent is gone.
+    process.stdin.resume();
   `;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', source]);
   const [waited] = (await once(child.stderr, 'data')) as [Buffer];

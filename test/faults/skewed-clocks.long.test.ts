@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
+import { instanceProgram } from '../chaos/instance-program.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
@@ -28,13 +29,14 @@ const running = new Map<Clock, RunningService>();
 async function start(clock: Clock): Promise<void> {
   const file = join(stage.place.path, clock);
   await writeFile(file, String(offsets[clock]));
-  const service = await startService(stage.place.path, {
+  const environment = {
     DATABASE_URL: database.url,
     VALKEY_URL: inject('valkeyUrl'),
     DELIVERY_THREADS: '1',
     NODE_OPTIONS: `--import=${new URL('jumping-clock.ts', import.meta.url).href}`,
     JUMPING_CLOCK: file,
-  });
+  };
+  const service = await startService(stage.place.path, environment, instanceProgram(1_000));
   running.set(clock, service);
 }
 

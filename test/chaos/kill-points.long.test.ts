@@ -23,8 +23,8 @@ let admin: ReturnType<typeof actAsAdmin>;
 
 beforeAll(async () => {
   stage = await openStage({
-    program: instanceProgram,
-    environment: { VALKEY_URL: inject('valkeyUrl'), CHAOS_LEASE_TTL_MS: '1000' },
+    program: instanceProgram(1_000),
+    environment: { VALKEY_URL: inject('valkeyUrl') },
   });
   admin = actAsAdmin(stage);
   await stage.place.configure([crm()]);

@@ -25,12 +25,8 @@ let pair: Pair;
 
 beforeAll(async () => {
   database = await openDatabase();
-  const environment = {
-    VALKEY_URL: inject('valkeyUrl'),
-    DELIVERY_THREADS: '1',
-    CHAOS_LEASE_TTL_MS: String(leaseTtlMs),
-  };
-  const program = instanceProgram;
+  const environment = { VALKEY_URL: inject('valkeyUrl'), DELIVERY_THREADS: '1' };
+  const program = instanceProgram(leaseTtlMs);
   stage = await openStage({ database, environment: { ...environment, CHAOS_SENDER: 'other' }, program });
   await stage.place.configure(endpoints.map((id) => stage.endpoint(id)));
   const theirs = { DATABASE_URL: database.url, ...environment, CHAOS_SENDER: 'stalled' };

@@ -1,0 +1,8 @@
+import { expect, test } from 'vitest';
+import { describeFound, explore } from './explore.ts';
+
+test('properties 6 and 7: nothing is lost, disordered, sent at once or unrecorded, whatever fails, and all replays exactly', () => {
+  const seed = Date.now() % 2 ** 31;
+  const { found } = explore({ schedules: 10_000, seed });
+  expect(found && describeFound(found, seed)).toBeNull();
+}, 600_000);
