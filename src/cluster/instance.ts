@@ -26,10 +26,7 @@ export type Configuration = { version: number; endpoints: readonly Endpoint[]; s
 
 /** Heartbeat within a lease's time to live. */
 const heartbeatsPerTtl = 3;
-/**
- * The longest suspension of the machine that may go unnoticed, as a part of the time to live. Two of them must fit into the
- * part for which an owner does not trust its lease (0.1).
- */
+/** The longest suspension that may go unnoticed, by the time to live. Two must fit into the 0.1 that no owner trusts. */
 const mostUnnoticed = 0.04;
 const askAgainMs = 100;
 
