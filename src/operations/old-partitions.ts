@@ -93,7 +93,8 @@ export async function oldestEventDay(em: EntityManager): Promise<number> {
 
 /**
  * The ids and endpoints of a table's delivery rows from which cursors are loaded: what a start skips or counts as
- * tried. A pause gives its event a new budget of attempts, so the failed attempts before it are not needed.
+ * tried. See cursors/load-cursors.ts. A pause gives its event a new budget of attempts, so the failed attempts before
+ * it are not needed.
  */
 export const neededDeliveries = (table: string) => `
   select d.id, d.endpoint_id from webhook_cursors c

@@ -1,17 +1,22 @@
 // Checks whether the service can do its work: its servers, its leases, and whether it is draining.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
-import type { Readiness } from '../api/health.ts';
-import type { HotLog } from '../log/hot.ts';
+import type { LogStream } from '../log/stream.ts';
 import type { ConfigurationInForce } from './configurations.ts';
 import { missingMigrations } from '../model/migrations.ts';
 import { relayLease, shardCount } from '../policy/shards.ts';
 
 const answerWithinMs = 2_000;
 
+export type Readiness = {
+  status: 'ready' | 'degraded' | 'unavailable';
+  /** By the name of what was looked at; `detail` says what is wrong, or what it has, and holds no secret. */
+  checks: Record<string, { ok: boolean; detail?: string }>;
+};
+
 export type ReadinessParts = {
   orm: MikroORM;
-  hot: Pick<HotLog, 'check'> | null;
+  stream: Pick<LogStream, 'check'> | null;
   /** The leases that this instance holds now. */
   held(): readonly { index: number }[];
   configuration(): Pick<ConfigurationInForce, 'version' | 'standsAside'>;
@@ -24,7 +29,7 @@ export type ReadinessParts = {
  */
 export function createReadiness({
   orm,
-  hot,
+  stream,
   held,
   configuration,
   isDraining,
@@ -33,7 +38,7 @@ export function createReadiness({
     let missing: string[] = [];
     const [postgres, valkey] = await Promise.all([
       problemWith(async () => void (missing = await missingMigrations(orm))),
-      hot ? problemWith(async () => await hot.check()) : 'there is none; events flow through Postgres alone',
+      stream ? problemWith(async () => await stream.check()) : 'there is none; events flow through Postgres alone',
     ]);
     const { version, standsAside } = configuration();
     const lacksConfiguration = standsAside !== null && version > 0;

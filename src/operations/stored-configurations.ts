@@ -1,7 +1,7 @@
 // The accepted versions of the configuration in Postgres; the log's head names the one in force.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { placeEndpoints } from '../dispatch/cursors.ts';
+import { assignCursors } from '../cursors/assign-cursors.ts';
 import type { EndpointSettings } from '../settings/endpoint.ts';
 import { digestOf, readEndpoints, writeEndpoints } from '../settings/stored-endpoints.ts';
 import { raiseControlVersions } from './control-versions.ts';
@@ -55,7 +55,7 @@ export async function acceptConfiguration(
   if (!insists && equal.length > 0) return { outcome: 'stale', version: head.version, digest: '', repositioned: [] };
 
   const before = await positionedEndpoints(em);
-  await placeEndpoints(em, endpoints);
+  await assignCursors(em, endpoints);
   const after = await positionedEndpoints(em);
   const version = head.version + 1;
   await em.execute('insert into webhook_configurations (version, digest, content, since) values (?, ?, ?, ?)', [

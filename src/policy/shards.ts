@@ -12,5 +12,8 @@ export function shardOf(endpointId: string): number {
   return hash(endpointId) % shardCount;
 }
 
+/** A lease as it is held: its index, and which of its owners holds it. */
+export type Lease = { index: number; epoch: number };
+
 /** All leases: 0 to 64. */
 export const leaseCount = shardCount + 1;

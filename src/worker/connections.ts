@@ -1,8 +1,8 @@
 // Keeps one connection per endpoint open between attempts.
 
 import { Client } from 'undici';
+import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { EgressGuard } from './egress.ts';
-import type { Receiver } from './turn.ts';
 
 export type Connection = {
   client: Client;
@@ -14,7 +14,7 @@ export type Connection = {
 
 export type Connections = AsyncDisposable & {
   /** The endpoint's connection, opened by its first request. Throws a TypeError for an invalid URL. */
-  of(receiver: Pick<Receiver, 'id' | 'url'>): Connection;
+  of(receiver: Pick<EndpointDelivery, 'id' | 'url'>): Connection;
 };
 
 type Entry = Connection & { url: string; origin: string };

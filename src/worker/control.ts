@@ -1,7 +1,7 @@
 // Shared memory between the main thread and the delivery threads: for each turn a stop flag and the event on the wire,
 // for each lease its epoch and the deadline until which requests may begin under it.
 
-import { leaseCount } from '../policy/shards.ts';
+import { type Lease, leaseCount } from '../policy/shards.ts';
 import { maxSlots } from './turn.ts';
 
 const wordsPerSlot = 2;
@@ -14,9 +14,6 @@ const deadlineWord = 1;
 
 const slotBytes = maxSlots * wordsPerSlot * Int32Array.BYTES_PER_ELEMENT;
 const leaseBytes = leaseCount * wordsPerLease * BigInt64Array.BYTES_PER_ELEMENT;
-
-/** A lease as a turn carries it. */
-type Lease = { index: number; epoch: number };
 
 export type Control = {
   readonly memory: SharedArrayBuffer;

@@ -5,13 +5,14 @@ import { mayDefer, verdictOf, type Verdict } from '../policy/verdict.ts';
 import { parseRetryAfter } from '../policy/retry.ts';
 import type { SigningKey } from '../signing/secret.ts';
 import { signatureHeaders } from '../signing/sign.ts';
+import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { Connections } from './connections.ts';
 import { errorMessage } from './error-message.ts';
 import { type Exchanged, exchange } from './exchange.ts';
-import type { Receiver, TurnEvent } from './turn.ts';
+import type { TurnEvent } from './turn.ts';
 
 export type Attempt = {
-  receiver: Receiver;
+  receiver: EndpointDelivery;
   event: TurnEvent;
   origin: DeliveryOrigin;
   /** This attempt's number, from 1. */

@@ -5,7 +5,7 @@ import type { Turn, TurnEvent, TurnFailure } from './turn.ts';
 
 export type FinishedAttempt = {
   id: string;
-  turn: Pick<Turn, 'receiver' | 'generation' | 'resumes' | 'origin' | 'sideItem'>;
+  turn: Pick<Turn, 'receiver' | 'generation' | 'resumes' | 'origin' | 'replayId'>;
   event: Pick<TurnEvent, 'id' | 'type' | 'position'>;
   /** This attempt's number, from 1. */
   attempt: number;
@@ -38,7 +38,7 @@ export function deliveryRow({ id, turn, event, attempt, result, failure }: Finis
     generation: turn.generation,
     resumes: turn.resumes,
     origin: turn.origin,
-    sideItemId: turn.sideItem,
+    replayId: turn.replayId,
     waitMs: failure?.status === 'retrying' ? failure.waitMs : null,
   };
 }

@@ -6,7 +6,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { SideItem } from '../model/side-item.ts';
+import { Replay } from '../model/replay.ts';
 import { WebhookCursor } from '../model/webhook-cursor.ts';
 import { backoffMs } from '../policy/retry.ts';
 import { recorderDelaysMs } from '../policy/retry-delays.ts';
@@ -100,21 +100,21 @@ async function write(em: EntityManager, deliveries: Delivery[]): Promise<void> {
     deliveries.map(({ row }) => row),
   );
   for (const { row, gone } of deliveries) {
-    const { endpointId, generation, resumes, sideItemId } = row;
+    const { endpointId, generation, resumes, replayId } = row;
     if (gone) {
       const cursor = { endpointId, generation, resumes, pauseReason: null };
       await em.nativeUpdate(WebhookCursor, cursor, { pauseReason: 'gone' });
     }
-    if (endsSideItem(row)) await em.nativeDelete(SideItem, { id: sideItemId! });
+    if (endsReplay(row)) await em.nativeDelete(Replay, { id: replayId! });
   }
 }
 
 function isMoreThanItsRow({ row, gone }: Delivery): boolean {
-  return gone || endsSideItem(row);
+  return gone || endsReplay(row);
 }
 
-function endsSideItem(row: DeliveryRow): boolean {
-  return row.sideItemId !== null && row.status !== 'retrying';
+function endsReplay(row: DeliveryRow): boolean {
+  return row.replayId !== null && row.status !== 'retrying';
 }
 
 /** SQLSTATE classes 22 (data exception) and 23 (integrity constraint violation). */

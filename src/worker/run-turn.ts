@@ -9,11 +9,12 @@
 import { newId } from '../model/new-id.ts';
 import type { SigningKey } from '../signing/secret.ts';
 import { prepareKeys } from '../signing/sign.ts';
+import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { Control } from './control.ts';
 import type { Attempt, AttemptResult } from './deliver.ts';
 import type { Recorder } from './recorder.ts';
 import { type DeliveryRow, deliveryRow } from './delivery-row.ts';
-import type { Receiver, Turn, TurnReport } from './turn.ts';
+import type { Turn, TurnReport } from './turn.ts';
 import { createTurnSteps } from './turn-steps.ts';
 
 export type TurnParts = {
@@ -69,7 +70,7 @@ const maxKeptKeys = 10_000;
 const keptKeys = new Map<string, readonly SigningKey[]>();
 
 /** Preparing a key costs more than signing with it, so prepared keys are kept by their secrets. */
-function keysOf({ secrets }: Receiver): readonly SigningKey[] {
+function keysOf({ secrets }: EndpointDelivery): readonly SigningKey[] {
   const name = secrets.join('\n');
   let keys = keptKeys.get(name);
   if (!keys) {

@@ -3,9 +3,10 @@
 // Pure: it asks for the time and the control memory, and is given the result of each attempt.
 
 import { decideAfterFailure } from '../policy/retry.ts';
+import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { Control } from './control.ts';
 import type { AttemptResult } from './deliver.ts';
-import type { Receiver, Turn, TurnFailure, TurnReport } from './turn.ts';
+import type { Turn, TurnFailure, TurnReport } from './turn.ts';
 
 /** A turn ends after this long, so that its endpoint's cursor moves and other endpoints get the slot. */
 const turnMs = 150;
@@ -35,7 +36,7 @@ export type TurnSteps = {
 
 export function createTurnSteps(
   turn: Pick<Turn, 'slot' | 'lease' | 'attemptsBefore'> & {
-    receiver: Pick<Receiver, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>;
+    receiver: Pick<EndpointDelivery, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>;
     events: { readonly length: number };
   },
   { now, control }: { now(): number; control: Pick<Control, 'stopped' | 'trusts'> },
@@ -85,7 +86,7 @@ export function createTurnSteps(
 function failureOf(
   { verdict, retryAfterMs, errorMessage }: Result,
   attempt: number,
-  { maxRetries, baseDelayMs, maxDelayMs }: Pick<Receiver, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>,
+  { maxRetries, baseDelayMs, maxDelayMs }: Pick<EndpointDelivery, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>,
 ): TurnFailure | null {
   if (verdict === 'delivered') return null;
   const gone = verdict === 'gone';

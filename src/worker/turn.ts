@@ -1,21 +1,8 @@
 // What crosses the thread boundary: a turn goes to the thread, a report comes back. Plain values only.
 
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
-import type { SigningScheme } from '../signing/sign.ts';
-
-/** What a thread needs to know of an endpoint, from the configuration in force. */
-export type Receiver = {
-  id: string;
-  url: string;
-  headers: Record<string, string>;
-  signing: readonly SigningScheme[];
-  /** Secret values: the current one first, then the previous ones. */
-  secrets: readonly string[];
-  timeoutMs: number;
-  maxRetries: number;
-  baseDelayMs: number;
-  maxDelayMs: number;
-};
+import type { Lease } from '../policy/shards.ts';
+import type { EndpointDelivery } from '../settings/endpoint.ts';
 
 /** Most turns that run at once: a bound on the shared control memory. */
 export const maxSlots = 16_384;
@@ -32,15 +19,15 @@ export type TurnEvent = {
 export type Turn = {
   /** Index of this turn's words in the shared control memory. */
   slot: number;
-  /** Requests begin only while this lease epoch is valid. */
-  lease: { index: number; epoch: number };
-  receiver: Receiver;
+  /** The lease under which it is sent: only while the epochs are equal and the lease is trusted. */
+  lease: Lease;
+  receiver: EndpointDelivery;
   generation: number;
   /** How often the endpoint had been resumed when the turn began. */
   resumes: number;
   origin: DeliveryOrigin;
   /** Id of the side item that is sent; null in the line. */
-  sideItem: string | null;
+  replayId: string | null;
   /** Attempts already made of the first event. */
   attemptsBefore: number;
   events: readonly TurnEvent[];

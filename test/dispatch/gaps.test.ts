@@ -2,11 +2,11 @@ import { expect, test } from 'vitest';
 import { entriesFrom, entryAt } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { driveDispatcher } from './hand-driven-dispatcher.ts';
-import { emptyPlace } from './made-up-actors.ts';
+import { emptyCursor } from './made-up-actors.ts';
 
 test('an endpoint that lags behind a gap of the log reads on after it, and x-webhook-previous reaches over it', () => {
   const world = driveDispatcher({ position: 2_002, gaps: [{ first: 11, last: 2_000 }] });
-  world.serve(makeEndpoint({ id: 'crm', events: ['*'] }), { ...emptyPlace, cursor: 8, previous: 8 });
+  world.serve(makeEndpoint({ id: 'crm', events: ['*'] }), { ...emptyCursor, position: 8, previous: 8 });
   // A page ends where the gap begins, and the next one begins where it ends.
   world.reading.shift()!.done(entriesFrom(9, 2));
   expect(world.reading.map(({ after }) => after)).toEqual([2_000]);
@@ -26,7 +26,7 @@ test('an endpoint that lags behind a gap of the log reads on after it, and x-web
 
 test('at the end of a log that ends with a gap an endpoint is live, and takes what comes next', () => {
   const world = driveDispatcher({ position: 2_000, gaps: [{ first: 11, last: 2_000 }] });
-  world.serve(makeEndpoint({ id: 'crm', events: ['*'] }), { ...emptyPlace, cursor: 9, previous: 9 });
+  world.serve(makeEndpoint({ id: 'crm', events: ['*'] }), { ...emptyCursor, position: 9, previous: 9 });
   world.reading.shift()!.done([entryAt(10)]);
   expect(world.dispatcher.actor('crm')!.live).toBe(true);
   expect(world.deliver('crm')).toEqual([10]);
@@ -34,9 +34,9 @@ test('at the end of a log that ends with a gap an endpoint is live, and takes wh
   expect(world.turnOf('crm').turn.events).toMatchObject([{ position: 2_001, previous: 10 }]);
 });
 
-test('a place inside a gap is live where the log goes on behind it', () => {
+test('a cursor inside a gap is live where the log goes on behind it', () => {
   const world = driveDispatcher({ position: 100, gaps: [{ first: 51, last: 100 }] });
-  world.serve(makeEndpoint(), { ...emptyPlace, cursor: 50, previous: 50 });
+  world.serve(makeEndpoint(), { ...emptyCursor, position: 50, previous: 50 });
   expect(world.dispatcher.actor('crm')!.live).toBe(true);
   expect(world.reading).toEqual([]);
   world.publish('order.paid');

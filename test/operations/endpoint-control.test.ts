@@ -9,7 +9,7 @@ import { shardOf } from '../../src/policy/shards.ts';
 import { raiseControlVersions } from '../../src/operations/control-versions.ts';
 import { acceptConfiguration, lockVersion } from '../../src/operations/stored-configurations.ts';
 import { storeEvent } from '../api/stored-rows.ts';
-import { clearTables } from '../dispatch/stored-log.ts';
+import { clearTables } from '../cursors/stored-log.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Read, file, missing, named, startControl } from './started-control.ts';

@@ -1,7 +1,7 @@
 // What is old goes, a day at a time, and nothing that anybody still needs, whatever the clock says.
 
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
-import { createColdLog } from '../../src/log/cold.ts';
+import { createLogTable } from '../../src/log/table.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { runRetention, startRetention } from '../../src/operations/retention.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
@@ -202,7 +202,7 @@ test('an endpoint goes on in the middle of a page whose beginning was dropped', 
   await stored.cursor('crm', 1);
   await run();
   expect((await stored.days('webhook_events'))[0]).toBe('20240302');
-  const page = await createColdLog(orm).page(1);
+  const page = await createLogTable(orm).page(1);
   expect(page.map(({ position }) => position)).toEqual([2, 3]);
 });
 

@@ -35,7 +35,7 @@ function open(onNumbered: (types: string[]) => void) {
     onNumbered: (entries) => onNumbered(entries.map(({ type }) => type)),
     onError: () => {},
   });
-  relay.be('leads');
+  relay.setMode('leads');
   return {
     ...relay,
     async [Symbol.asyncDispose]() {
@@ -96,7 +96,7 @@ test('on a database server that nobody has compared the log with nothing is numb
   try {
     const before = await numberAll(orm);
     await storeEvent(orm, { position: null });
-    relay.be('leads');
+    relay.setMode('leads');
     await eventually(() => errors.length > 0);
     await expect(relay.catchUp()).rejects.toThrow('another database server');
     server = present;

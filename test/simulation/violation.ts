@@ -16,7 +16,7 @@ export type Line = {
 
 /** What is known of one run of a process. */
 export type Knowledge = {
-  /** How many restores there had been when the last beat that it heard of was made. */
+  /** How many restores there had been when the last heartbeat that it heard of was made. */
   restores: number;
   /** The farthest position that it has sent. */
   position: number;
@@ -26,14 +26,14 @@ export type Knowledge = {
   threadDied: boolean;
   /** When a thread died with a turn of an endpoint. */
   lostAt: Map<string, number>;
-  sleptSinceBeat: boolean;
-  /** When the places of endpoints were last read for it. */
+  sleptSinceHeartbeat: boolean;
+  /** When the cursors of endpoints were last read for it. */
   loadedAt: Map<string, number>;
 };
 
 export function knowNothing(restores: number): Knowledge {
   return {
-    ...{ restores, position: 0, version: 0, versionOf: restores, threadDied: false, sleptSinceBeat: false },
+    ...{ restores, position: 0, version: 0, versionOf: restores, threadDied: false, sleptSinceHeartbeat: false },
     lostAt: new Map(),
     loadedAt: new Map(),
   };

@@ -1,6 +1,6 @@
 // One attempt's worth of values, and the parts that send it, guarded as strictly as a test allows.
 
-import type { Receiver } from '../../src/worker/turn.ts';
+import type { EndpointDelivery } from '../../src/settings/endpoint.ts';
 import { prepareKeys } from '../../src/signing/sign.ts';
 import { type Connections, createConnections } from '../../src/worker/connections.ts';
 import { type Attempt, type AttemptResult, type Clock, deliver as deliverIfAllowed } from '../../src/worker/deliver.ts';
@@ -9,7 +9,7 @@ import { type EgressOptions, createEgressGuard } from '../../src/worker/egress.t
 const secret = 'the secret of the receiver in tests';
 
 /** Attempt 1 of event 7, the third for its endpoint. */
-export function attemptAt(url: string, receiver: Partial<Receiver> = {}, payload = '{"data":{}}'): Attempt {
+export function attemptAt(url: string, receiver: Partial<EndpointDelivery> = {}, payload = '{"data":{}}'): Attempt {
   return {
     receiver: {
       id: 'crm',

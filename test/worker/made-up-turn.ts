@@ -42,7 +42,7 @@ export function makeTurn(
     generation: 1,
     resumes: 0,
     origin: 'line',
-    sideItem: null,
+    replayId: null,
     attemptsBefore: 0,
     events: Array.from({ length: events }, (_, index) => {
       return { id: randomUUIDv7(), type: 'order.paid', payload: '{}', position: index + 1, previous: index };

@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
-import { SideItem } from '../../src/model/side-item.ts';
+import { Replay } from '../../src/model/replay.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { deliveryRow } from '../../src/worker/delivery-row.ts';
@@ -262,17 +262,17 @@ test.each([
   const [, origin, status, failure, left] = given;
   const id = randomUUIDv7();
   const made = attempt({ origin, status, failure });
-  const each = { ...made, row: { ...made.row, sideItemId: origin === 'line' ? null : id } };
+  const each = { ...made, row: { ...made.row, replayId: origin === 'line' ? null : id } };
   const item = { id, endpointId: 'crm', eventId: each.row.eventId, origin: 'test' as const };
   const others = [
     { ...item, id: randomUUIDv7(), endpointId: 'other' },
     { ...item, id: randomUUIDv7(), eventId: randomUUIDv7() },
   ];
-  await orm.em.fork().insertMany(SideItem, [item, ...others]);
+  await orm.em.fork().insertMany(Replay, [item, ...others]);
   await using recorder = open();
   await recorder.record(each);
-  expect(await orm.em.fork().count(SideItem, { id: item.id })).toBe(left);
-  expect(await orm.em.fork().count(SideItem, {})).toBe(2 + left);
+  expect(await orm.em.fork().count(Replay, { id: item.id })).toBe(left);
+  expect(await orm.em.fork().count(Replay, {})).toBe(2 + left);
 });
 
 test('it ends only when all that it was given is durable', async () => {

@@ -99,7 +99,7 @@ function expectedRow(turn: Turn, index: number, answer: AttemptResult) {
     generation: turn.generation,
     resumes: turn.resumes,
     origin: turn.origin,
-    sideItemId: turn.sideItem,
+    replayId: turn.replayId,
     waitMs: accepted || last ? null : gone ? 0 : waitMs,
   };
 }
@@ -112,8 +112,8 @@ test('property 9: exactly one row per attempt, with every column right for its o
       const ran = given.map(({ outcomes, maxRetries, baseDelayMs, maxDelayMs, ...rest }) => {
         const receiver = { id: `endpoint-${(made += 1)}`, maxRetries, baseDelayMs, maxDelayMs };
         const count = rest.origin === 'line' ? outcomes.length : 1;
-        const sideItem = rest.origin === 'line' ? null : newId();
-        return { turn: makeTurn(count, { ...rest, sideItem, receiver }), outcomes };
+        const replayId = rest.origin === 'line' ? null : newId();
+        return { turn: makeTurn(count, { ...rest, replayId, receiver }), outcomes };
       });
       const before = new Date(Date.now() - 1_000);
       const recorded = new Set<string>();

@@ -73,7 +73,7 @@ function subscriptions(endpoints: readonly Endpoint[]): string {
     endpoints.map(({ id, events }) => ({
       endpoint_id: id,
       patterns: events.map(likePattern),
-      // As the cursor's row has it.
+      // As cursors/assign-cursors.ts stores it.
       filter: filterText(events),
     })),
   );
