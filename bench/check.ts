@@ -1,75 +1,74 @@
 // Checks what a run delivered, against what it was to deliver: one that is not right has no figure.
 
+import { createHash } from 'node:crypto';
 import { Webhook } from 'standardwebhooks';
+import type { SeenRequest } from '../test/support/judge/history.ts';
+import { judge } from '../test/support/judge/judge.ts';
 import type { Expected } from './backlog.ts';
 import type { BenchEndpoint } from './endpoints.ts';
 import type { Received } from './received.ts';
 import { NoFigure } from './row.ts';
 
-export type Verdict = {
-  lost: number;
-  outOfOrder: number;
-  duplicated: number;
-  wronglySigned: number;
-  /** What was never to come there. */
-  stray: number;
+type Run = {
+  endpoints: readonly BenchEndpoint[];
+  /** What the endpoints were to get, in the order of the log. */
+  expected: readonly Expected[];
+  /** In the order in which they came. */
+  received: readonly Received[];
 };
 
 /**
- * Judges the requests in the order in which they came. A signature counts as wrong, too, when the body that came has
- * another length than the event's: the receiver keeps no bodies, and signatures are verified over the stored ones.
+ * Throws a NoFigure that says what was wrong with the run of `whose`. The receiver keeps no bodies, so signatures are
+ * verified over the stored ones, and a body that came is another one when it has another length.
  */
-export function judge(
-  endpoints: readonly BenchEndpoint[],
-  expected: readonly Expected[],
-  received: readonly Received[],
-): Verdict {
-  const verdict: Verdict = { lost: 0, outOfOrder: 0, duplicated: 0, wronglySigned: 0, stray: 0 };
+export function demandRight(whose: string, { endpoints, expected, received }: Run): void {
+  const events = expected.map((event) => ({ ...event, bodySha: shaOf(event.payload) }));
+  const byId = new Map(events.map((event) => [event.id, event]));
+  const byType = Map.groupBy(events, ({ type }) => type);
   const verifiers = new Map(endpoints.map(({ path, secret }) => [path, new Webhook(secret)]));
-  const pathOf = new Map(endpoints.map(({ type, path }) => [type, path]));
-  const missing = new Map(expected.map((event) => [event.id, event]));
-  const byId = new Map(missing);
-  const lastOf = new Map<string, number>();
-  // What came before the first of this run belongs to an earlier one.
-  for (const { type, previous } of expected) {
-    const path = pathOf.get(type)!;
-    if (!lastOf.has(path)) lastOf.set(path, previous);
-  }
 
-  for (const request of received) {
-    const event = byId.get(request.id);
-    if (!event || pathOf.get(event.type) !== request.path) {
-      verdict.stray += 1;
-      continue;
-    }
-    if (!missing.delete(event.id)) verdict.duplicated += 1;
-    const isNext = event.previous === lastOf.get(request.path);
-    const saysSo = request.position === event.position && request.previous === event.previous;
-    if (!isNext || !saysSo) verdict.outOfOrder += 1;
-    lastOf.set(request.path, event.position);
-    if (!isSigned(verifiers.get(request.path)!, event, request)) verdict.wronglySigned += 1;
-  }
-  verdict.lost = missing.size;
-  return verdict;
+  /** In the place of times, which nobody wrote down, each has one of its own. */
+  const seen = (request: Received, begunAt: number): SeenRequest => {
+    const { path, id, position, previous, bodyBytes } = request;
+    const event = byId.get(id);
+    const isWhole = event !== undefined && bodyBytes === Buffer.byteLength(event.payload);
+    const verifier = verifiers.get(path);
+    return {
+      ...{ endpoint: path, eventId: id, position, previous, attempt: 1, sender: null },
+      bodySha: isWhole ? event.bodySha : `${bodyBytes} bytes`,
+      signed: event !== undefined && verifier !== undefined && verifies(verifier, event.payload, request),
+      ...{ begunAt, endedAt: begunAt, status: 204 },
+    };
+  };
+
+  const { counts } = judge({
+    events,
+    after: (events[0]?.position ?? 1) - 1,
+    lines: endpoints.map(({ type, path }) => {
+      const line = byType.get(type) ?? [];
+      // What came before the first of this run belongs to an earlier one.
+      return { endpoint: path, events: line, before: line[0]?.previous ?? null, isWhole: true };
+    }),
+    requests: received.map(seen),
+    attempts: null,
+    acknowledged: new Map(),
+    causes: { crashes: 0 },
+  });
+  const faults = Object.entries(counts).filter(([, count]) => count > 0);
+  if (faults.length === 0) return;
+  throw new NoFigure(`${whose}: no figure, since ${faults.map(([kind, count]) => `${kind} = ${count}`).join(', ')}`);
 }
 
-function isSigned(
-  verifier: Webhook,
-  { payload }: Expected,
-  { id, timestamp, signature, bodyBytes }: Received,
-): boolean {
+function verifies(verifier: Webhook, payload: string, { id, timestamp, signature }: Received): boolean {
   const headers = { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': signature };
   try {
     verifier.verify(payload, headers, { jsonParse: false });
-    return bodyBytes === Buffer.byteLength(payload);
+    return true;
   } catch {
     return false;
   }
 }
 
-/** Throws a NoFigure that says what was wrong. */
-export function demandRight(whose: string, verdict: Verdict): void {
-  const faults = Object.entries(verdict).filter(([, count]) => count > 0);
-  if (faults.length === 0) return;
-  throw new NoFigure(`${whose}: no figure, since ${faults.map(([name, count]) => `${name} = ${count}`).join(', ')}`);
+function shaOf(payload: string): string {
+  return createHash('sha256').update(payload).digest('hex');
 }

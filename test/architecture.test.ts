@@ -14,6 +14,7 @@ const mayImport: Record<string, readonly string[]> = {
   policy: [],
   signing: [],
   telemetry: [],
+  'cursors/predicates': [],
   'log/entry': [],
   'log/hot': ['log/entry', 'log/valkey'],
   'log/valkey': [],
@@ -29,6 +30,7 @@ const mayImport: Record<string, readonly string[]> = {
   log: ['policy', 'model', 'telemetry'],
   dispatch: [
     'outbox/relay-steps',
+    'cursors/predicates',
     'policy',
     'model',
     'telemetry',
@@ -42,8 +44,18 @@ const mayImport: Record<string, readonly string[]> = {
   worker: ['policy', 'model', 'telemetry', 'signing'],
 
   // Around it.
-  api: ['policy', 'model', 'telemetry', 'settings', 'users', 'outbox', 'log/valkey'],
-  operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'log', 'dispatch', 'api/health'],
+  api: ['policy', 'model', 'telemetry', 'settings', 'users', 'outbox', 'cursors/predicates', 'log/valkey'],
+  operations: [
+    'policy',
+    'model',
+    'telemetry',
+    'settings',
+    'outbox',
+    'cursors/predicates',
+    'log',
+    'dispatch',
+    'api/health',
+  ],
   embedded: ['telemetry', 'settings'],
 
   // The whole, and the ways to start it.

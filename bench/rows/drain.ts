@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { insertEvents, readExpected } from '../backlog.ts';
 import { openCeiling } from '../ceiling.ts';
-import { demandRight, judge } from '../check.ts';
+import { demandRight } from '../check.ts';
 import { drain, headOf, untilSettled } from '../drained.ts';
 import { makeEndpoints, writeConfiguration } from '../endpoints.ts';
 import type { Ground } from '../ground.ts';
@@ -42,9 +42,9 @@ async function measure(events: number, ground: Ground, { pairs, profileDirectory
     const insert = () => insertEvents(orm, endpoints, count);
     const drained = await drain({ orm, tidings, processes }, count, insert);
     const expected = await readExpected(orm, after);
-    demandRight('Tidings', judge(endpoints, expected, await receiver.take()));
+    demandRight('Tidings', { endpoints, expected, received: await receiver.take() });
     const bare = await ceiling.send(expected);
-    demandRight('The ceiling', judge(endpoints, expected, await receiver.take()));
+    demandRight('The ceiling', { endpoints, expected, received: await receiver.take() });
     const ours = Math.round(count / drained.seconds);
     const theirs = Math.round(count / bare.seconds);
     const fromCommit = Math.round(count / drained.secondsFromCommit);
@@ -94,7 +94,8 @@ async function measure(events: number, ground: Ground, { pairs, profileDirectory
     const again = await startTidings(ground, { ...options, profileDirectory: null });
     await Promise.race([untilSettled(orm, after + events), again.ended]);
     const { lastAtMs } = await again.attemptsSince(0);
-    demandRight('Tidings after a restart', judge(endpoints, await readExpected(orm, after), await receiver.take()));
+    const expected = await readExpected(orm, after);
+    demandRight('Tidings after a restart', { endpoints, expected, received: await receiver.take() });
     return { readySeconds: again.readyMs / 1_000, seconds: (lastAtMs - startedAtMs) / 1_000 };
   }
 }

@@ -1,4 +1,4 @@
-// Tells supervisors whether the process lives and whether it can do its work.
+// Health checks: whether the process runs, and whether it can do its work.
 
 import { OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
 

@@ -1,6 +1,7 @@
 // Counts the events that wait for endpoints, where no running count is to be had.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { boundPatterns, isFor } from '../cursors/predicates.ts';
 import { compilePatterns, likePattern } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import { type Count, exactTo } from './stored-place.ts';
@@ -49,9 +50,8 @@ async function countInPostgres(
 ): Promise<Count> {
   const [row] = await orm.em.fork().execute<[{ count: number }]>(
     `select count(*)::int as count from (
-       select 1 from webhook_events
-        where position > ? and position <= ? and addressed_to is null
-          and type like any (select json_array_elements_text(?::json)) limit ?) counted`,
+       select 1 from webhook_events e
+        where e.position > ? and e.position <= ? and ${isFor(boundPatterns)} limit ?) counted`,
     [after, Math.min(head, after + lookedAt), JSON.stringify(events.map(likePattern)), countTo],
   );
   return { count: row.count, isFloor: row.count === countTo || after + lookedAt < head };

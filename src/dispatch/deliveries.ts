@@ -152,7 +152,7 @@ export function startDeliveries(parts: DeliveriesParts): Deliveries {
       responseBody: null,
     };
     const failure = { status: next.status, waitMs: next.status === 'retrying' ? next.waitMs : 0 };
-    const row = deliveryRow({ id: newId(), turn, event, attempt, answer: lost, failure });
+    const row = deliveryRow({ id: newId(), turn, event, attempt, result: lost, failure });
     await recorder.record({ row, gone: false });
   }
 

@@ -1,12 +1,11 @@
 // Reads the places of actors that load, all that are asked for at one time in one go, and again after a while when it fails. Pure.
 
+import { retryDelaysMs } from '../policy/retry-delays.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Actor } from './actor.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { LeaseRef } from './leases.ts';
 import type { Place } from './place.ts';
-
-const readAgainMs = 500;
 
 /** Whose place is read, and under which lease: reading it makes its reader the only one who writes it. */
 export type PlaceQuestion = { endpoint: Endpoint; lease: LeaseRef };
@@ -41,7 +40,7 @@ export function createLoads(ports: LoadPorts, dispatcher: () => Dispatcher): Loa
   }
 
   function askAgain(actors: readonly Actor[]): void {
-    ports.schedule(readAgainMs, () => {
+    ports.schedule(retryDelaysMs.cursorLoader, () => {
       for (const actor of actors) if (dispatcher().serves(actor)) ask(actor.endpoint.id);
     });
   }

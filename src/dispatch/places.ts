@@ -1,7 +1,7 @@
 // Reads where endpoints stand, as a start and the loss of a turn need it: their cursors, and what came after them.
 
 import { type EntityManager, IsolationLevel, type MikroORM } from '@mikro-orm/postgresql';
-import { pastGapSql } from '../log/gaps.ts';
+import { isOfEvent, isOfLine, pastGapSql } from '../cursors/predicates.ts';
 import { countNear } from './backlog.ts';
 import type { PlaceQuestion } from './loads.ts';
 import type { Place } from './place.ts';
@@ -77,9 +77,8 @@ async function readStored(em: EntityManager, owner: string, asked: string) {
               d.attempt_count as attempts, d.resumes, ${waitLeft}
          from ${askedEndpoints} join webhook_cursors c on c.endpoint_id = a.id
          join webhook_deliveries d
-           on d.endpoint_id = c.endpoint_id and d.position > c.position and d.generation = c.generation
-         join webhook_events e on e.id = d.event_id and e.position = d.position
-        where d.origin = 'line' order by d.id`,
+           on ${isOfLine} and d.position > c.position
+         join webhook_events e on ${isOfEvent} order by d.id`,
       [asked],
     ),
   );

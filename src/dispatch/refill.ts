@@ -1,12 +1,10 @@
 // Reads on for actors whose window or side list has room, and again after a while when a read failed.
 
 import type { LogEntry } from '../log/entry.ts';
+import { retryDelaysMs } from '../policy/retry-delays.ts';
 import type { Actor } from './actor.ts';
 import type { Alarms } from './alarms.ts';
 import type { SideQuestion, StoredSideItem } from './side-list.ts';
-
-/** Asking at once after a read that failed would spin. */
-const readAgainMs = 250;
 
 export type RefillPorts = {
   /** Monotonic milliseconds. */
@@ -43,7 +41,7 @@ export function createRefill({
       actor.reading = false;
       actor.takePage(page, position(), ports.pastGap);
       if (page.length > 0) consider(actor);
-      else if (!actor.live) alarms.set(actor, ports.now() + readAgainMs);
+      else if (!actor.live) alarms.set(actor, ports.now() + retryDelaysMs.refill);
     });
   }
 
@@ -52,7 +50,7 @@ export function createRefill({
     ports.readSide(actor.endpoint.id, question, (items) => {
       take(items, ports.now());
       if (items) consider(actor);
-      else alarms.set(actor, ports.now() + readAgainMs);
+      else alarms.set(actor, ports.now() + retryDelaysMs.refill);
     });
   }
 

@@ -10,7 +10,3 @@ export type Gap = { first: number; last: number };
 export function pastGap(gaps: readonly Gap[], position: number): number {
   return gaps.reduce((at, { first, last }) => (at >= first - 1 && at < last ? last : at), position);
 }
-
-/** The same in SQL, of an expression. Gaps never touch each other in the table. */
-export const pastGapSql = (position: string) =>
-  `coalesce((select max(last) from webhook_log_gaps where ${position} between first - 1 and last), ${position})`;

@@ -1,5 +1,6 @@
 // Reads the log as one gapless sequence: from the hot tail while it follows on, from Postgres where it does not. Pure.
 
+import { retryDelaysMs } from '../policy/retry-delays.ts';
 import type { LogEntry } from './entry.ts';
 
 export type LogReaderPorts = {
@@ -21,8 +22,6 @@ export type LogReader = {
   headIs(position: number): void;
   stop(): void;
 };
-
-const readAgainMs = 250;
 
 export function createLogReader(ports: LogReaderPorts): LogReader {
   let position = 0;
@@ -85,7 +84,7 @@ export function createLogReader(ports: LogReaderPorts): LogReader {
   }
 
   function pause(): void {
-    ports.schedule(readAgainMs, inRun<void>(step));
+    ports.schedule(retryDelaysMs.logReader, inRun<void>(step));
   }
 
   return {

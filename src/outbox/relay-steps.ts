@@ -11,6 +11,7 @@
 // Pure: the clock, the timers and the database are given to it as ports.
 
 import type { LogEntry } from '../log/entry.ts';
+import { retryDelaysMs } from '../policy/retry-delays.ts';
 
 /** How often to look for committed events that nobody woke us for. */
 const pollMs = 1_000;
@@ -18,7 +19,6 @@ const pollMs = 1_000;
 const sweepMs = 10_000;
 /** A transaction is over within this time, so what it inserted is not below a bound that trails by as much. */
 const boundTrailsMs = 60_000;
-const retryMs = 500;
 /** Who does not lead numbers what was committed here and has no position after this long. */
 const lateMs = 500;
 
@@ -97,7 +97,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
         else for (const done of served) done(numbered.position);
       } else {
         woken = true;
-        notBefore = ports.now() + retryMs;
+        notBefore = ports.now() + retryDelaysMs.relay;
         for (const done of served) done(null);
       }
       if (stopped) end();

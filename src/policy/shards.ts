@@ -1,4 +1,4 @@
-// How the endpoints are spread over leases: one for each shard of them, and one for the relay.
+// How endpoints are spread over leases: one lease for each shard of endpoints, and one for the relay.
 
 import { hash } from './hash.ts';
 

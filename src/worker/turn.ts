@@ -3,7 +3,7 @@
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
 import type { SigningScheme } from '../signing/sign.ts';
 
-/** All a thread needs to know of an endpoint, as the configuration in force says it. */
+/** What a thread needs to know of an endpoint, from the configuration in force. */
 export type Receiver = {
   id: string;
   url: string;
@@ -25,14 +25,14 @@ export type TurnEvent = {
   type: string;
   payload: string;
   position: number;
-  /** Position of the event before this one for this endpoint; null for what does not stand in the line. */
+  /** Position of this endpoint's event before this one; null for a test or replay. */
   previous: number | null;
 };
 
 export type Turn = {
   /** Index of this turn's words in the shared control memory. */
   slot: number;
-  /** The lease under which it is sent: only while the epochs are equal and the lease is trusted. */
+  /** Requests begin only while this lease epoch is valid. */
   lease: { index: number; epoch: number };
   receiver: Receiver;
   generation: number;
@@ -46,9 +46,9 @@ export type Turn = {
   events: readonly TurnEvent[];
 };
 
-/** What became of a turn, once every attempt it made is durable. */
+/** The result of a turn, once every attempt it made is durable. */
 export type TurnReport = {
-  /** How many events, from the first, are settled: delivered, or failed for good. */
+  /** How many events, from the first, are settled: delivered or given up. */
   settled: number;
   /** The failure that ended the turn, if one did. */
   failure: TurnFailure | null;
@@ -61,6 +61,6 @@ export type TurnFailure = {
   attempt: number;
   waitMs: number;
   message: string;
-  /** The answer was 410 Gone: the endpoint is now paused, durably. */
+  /** The response was 410 Gone: the endpoint is now paused, durably. */
   gone: boolean;
 };

@@ -13,7 +13,7 @@ import { openTcpProxy } from '../support/tcp-proxy.ts';
 import { type Workplace, openWorkplace, secrets } from '../support/workplace.ts';
 import { chaosEndpoints } from './behaviours.ts';
 import { type Canary, createCanary } from './canary.ts';
-import type { Halt } from './check-history.ts';
+import type { Halt } from '../support/judge/history.ts';
 import { instanceProgram } from './instance-program.ts';
 import { type Member, createMember } from './member.ts';
 

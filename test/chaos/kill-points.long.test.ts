@@ -199,10 +199,10 @@ test('K13: killed in a drain before its leases are given back, the next start wa
 test('K14: killed with a failure recorded and its retry not begun, the retry comes, with the next number', async () => {
   stage.receiver.behave('crm', ({ attempt }) => ({ status: attempt === 1 ? 503 : 200 }));
   await arm(stage.service(), 'after recorder.record');
-  const [id] = await admin.publish('k14.event');
+  const published = publishUntilTold('k14.event');
   await died();
   await stage.start();
-  expect(await whatCameOf(id!)).toEqual({
+  expect(await whatCameOf(await published.told())).toEqual({
     requests: [
       [1, 503],
       [2, 200],

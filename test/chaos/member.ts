@@ -1,9 +1,9 @@
 // One instance of a chaos run, which is started again and again, and the ways by which it reaches its servers.
 
 import { eventually } from '../support/eventually.ts';
+import type { Halt } from '../support/judge/history.ts';
 import type { RunningService } from '../support/service.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
-import type { Halt } from './check-history.ts';
 import { monotonicMs } from '../support/monotonic-clock.ts';
 
 export type Ways = { postgres: TcpProxy; valkey: TcpProxy };

@@ -5,9 +5,11 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { openOrm } from '../../src/model/orm.ts';
 import { createChance } from '../support/chance.ts';
 import { eventually } from '../support/eventually.ts';
-import { readLog } from '../support/stored-history.ts';
-import { type RecordedAttempt, type Verdict, checkChaos } from './check-history.ts';
-import { monotonicMs, wallToMonotonic } from '../support/monotonic-clock.ts';
+import { judge } from '../support/judge/judge.ts';
+import type { Verdict } from '../support/judge/verdict.ts';
+import { readAttempts, readLog, toLogged } from '../support/stored-history.ts';
+import { isSteady } from './behaviours.ts';
+import { monotonicMs } from '../support/monotonic-clock.ts';
 import { type Cluster, openCluster } from './cluster.ts';
 import { readJournal } from '../support/receiver/journal-file.ts';
 import { createNemesis } from './nemesis.ts';
@@ -101,7 +103,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   await Promise.all(cluster.members.map(async ({ service }) => await service?.stop()));
   await cluster.receiver.stop();
   const tookMs = monotonicMs() - startedAt;
-  const verdict = await judge(orm.orm, cluster, publishers);
+  const verdict = await judgeRun(orm.orm, cluster, publishers);
   const judgedMs = monotonicMs() - startedAt - tookMs;
   return {
     ...verdict,
@@ -130,36 +132,25 @@ async function settled(orm: MikroORM, { endpoints }: Cluster, events: number): P
   await eventually(isSettled, { withinMs: healsWithinMs, everyMs: 500 }).catch(() => {});
 }
 
-async function judge(orm: MikroORM, cluster: Cluster, { acknowledged }: Publishers) {
-  const requests = await readJournal(cluster.journalFile);
-  const attempts = await readRecorded(orm);
-  const verdict = checkChaos({
-    events: await readLog(orm),
-    endpoints: cluster.endpoints,
-    requests,
+async function judgeRun(orm: MikroORM, { journalFile, endpoints, halts }: Cluster, { acknowledged }: Publishers) {
+  const events = toLogged(await readLog(orm));
+  const attempts = await readAttempts(orm);
+  const verdict = judge({
+    events,
+    // They take every event, since before the first one.
+    lines: endpoints.map((endpoint) => ({ endpoint, events, before: 0, isWhole: true, isSteady: isSteady(endpoint) })),
+    requests: await readJournal(journalFile),
     attempts,
-    knownAt: acknowledged,
-    acknowledged: [...acknowledged.keys()],
-    halts: cluster.halts,
+    acknowledged,
+    causes: { halts },
   });
   const givenUp = attempts.filter(({ status }) => status === 'failed');
   return {
     ...verdict,
     attempts: attempts.length,
-    deliveries: acknowledged.size * cluster.endpoints.length,
+    deliveries: acknowledged.size * endpoints.length,
     givenUp: new Set(givenUp.map(({ eventId, endpoint }) => `${eventId} ${endpoint}`)).size,
   };
-}
-
-async function readRecorded(orm: MikroORM): Promise<RecordedAttempt[]> {
-  const offset = wallToMonotonic();
-  const rows = await orm.em.fork().execute<RecordedAttempt[]>(
-    `select event_id as "eventId", endpoint_id as endpoint, attempt_count as attempt, status,
-            http_status is not null as answered, extract(epoch from recorded_at)::float8 * 1000 as "recordedAt"
-       from webhook_deliveries`,
-  );
-  for (const row of rows) row.recordedAt += offset;
-  return rows;
 }
 
 function opened(url: string) {

@@ -34,10 +34,11 @@ test.each(stops)('stopped for longer than a lease with an event %s', async (_, p
 
 test('stopped for longer than a lease with a request unanswered: it comes again, and each one is recorded', async () => {
   const both = await two.ownerAndOther();
-  const next = two.stage.receiver.journal.length + 1;
-  const release = two.stage.receiver.hold('crm', { which: ({ number }) => number === next });
+  const { receiver } = two.stage;
+  const next = receiver.journal.length + 1;
+  const release = receiver.hold('crm', { which: ({ number }) => number === next });
   const ids = await two.publish(both.other, 'stop.event', 5);
-  await eventually(() => two.stage.receiver.hanging() === 1);
+  await eventually(() => receiver.hanging() === 1);
   both.owner.send('SIGSTOP');
   await two.takenOver(both);
   await two.accepted(ids.slice(1));

@@ -1,6 +1,6 @@
 // The figures of a chaos run as one table, the one that docs/reliability.md shows.
 
-import type { WrongKind } from '../support/line-check.ts';
+import type { WrongKind } from '../support/judge/verdict.ts';
 import type { ChaosOutcome } from './run-chaos.ts';
 
 const kinds: readonly WrongKind[] = [
@@ -25,10 +25,10 @@ export function table(outcome: ChaosOutcome): string {
     ...Object.entries(outcome.faults)
       .sort(([one], [other]) => (one < other ? -1 : 1))
       .map(([what, count]): [string, string] => [`fault: ${what}`, String(count)]),
-    ...kinds.map((kind): [string, string] => [kind, String(outcome.counts[kind] ?? 0)]),
+    ...kinds.map((kind): [string, string] => [kind, String(outcome.counts[kind])]),
     ['in flight at a kill, a stop, a loss of a thread or of Postgres', String(outcome.inFlightAtHalts)],
     ['duplicates of those', String(outcome.repeats)],
-    ['other duplicates', String(outcome.counts.duplicated ?? 0)],
+    ['other duplicates', String(outcome.counts.duplicated)],
     ['late: from a stopped process, after its successor', String(outcome.late)],
     ['longest stall', stall.ms === 0 ? 'none' : `${seconds(stall.ms)}, at ${seconds(stall.at)}`],
     ['all delivered after the last fault within', seconds(outcome.healedMs)],

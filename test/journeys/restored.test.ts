@@ -6,14 +6,12 @@ import { afterAll, beforeAll, beforeEach, expect, inject, onTestFailed, test } f
 import { identifyLog } from '../../src/log/identity.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { eventually } from '../support/eventually.ts';
-import type { StoredEvent } from '../support/line-check.ts';
+import { judge } from '../support/judge/judge.ts';
 import { startLoad } from '../support/load.ts';
 import { type JournalReceiver, openJournalReceiver } from '../support/receiver/journal-receiver.ts';
-import type { JournalEntry } from '../support/receiver/journal.ts';
-import { overlapping } from '../support/receiver/overlaps.ts';
 import { type RestorablePostgres, openRestorablePostgres } from '../support/restorable-postgres.ts';
 import { type RunningService, startService } from '../support/service.ts';
-import { readLog } from '../support/stored-history.ts';
+import { type StoredEvent, readLog, toLogged } from '../support/stored-history.ts';
 import { type Workplace, openWorkplace, secrets } from '../support/workplace.ts';
 
 const endpoints = ['quick', 'behind'];
@@ -81,29 +79,23 @@ function refuse(endpoint: string): () => void {
   return () => receiver.behave(endpoint, () => ({}));
 }
 
-/**
- * What must not be in the requests since the restore: an event that the database does not have, one out of order, one
- * that names a wrong place or a wrong event before it.
- */
-function wrongsOf(requests: readonly JournalEntry[], log: readonly StoredEvent[]): string[] {
-  const overlaps = new Set(overlapping(requests));
-  return endpoints.flatMap((endpoint) => {
-    let last = 0;
-    return requests
-      .filter((request) => request.endpoint === endpoint)
-      .flatMap((request) => {
-        const { eventId, position, previous, signed, status } = request;
-        const index = log.findIndex(({ id }) => id === eventId);
-        const wrongs: string[] = [];
-        if (index === -1) wrongs.push('is a ghost');
-        else if (log[index]!.position !== position) wrongs.push(`is at ${log[index]!.position}`);
-        else if (previous !== (log[index - 1]?.position ?? 0)) wrongs.push(`says that ${previous} was before it`);
-        if (position < last || (position === last && status === 200)) wrongs.push(`comes after ${last}`);
-        if (!signed || overlaps.has(request)) wrongs.push('is not signed, or overlaps another');
-        if (status === 200) last = position;
-        return wrongs.map((wrong) => `${endpoint}: ${position} ${wrong}`);
-      });
-  });
+/** What must not be in the requests since the restore, before which `earlier` had come: those may come again, once. */
+function wrongsOf(earlier: number, log: readonly StoredEvent[], gaps: readonly { first: number; last: number }[]) {
+  const events = toLogged(log);
+  const requests = receiver.journal.map((request, index) => ({ ...request, isLate: index < earlier }));
+  return judge({
+    events,
+    gaps,
+    lines: endpoints.map((endpoint) => ({ endpoint, events, before: 0, isWhole: true })),
+    requests: requests.filter(({ endpoint }) => endpoints.includes(endpoint)),
+    attempts: null,
+    acknowledged: new Map(held.map((id) => [id, 0])),
+    causes: { halts: [] },
+  }).wrongs;
+}
+
+async function readGaps(): Promise<{ first: number; last: number }[]> {
+  return await orm.em.fork().execute('select first::float8 as first, last::float8 as last from webhook_log_gaps');
 }
 
 const highest = (events: readonly { position: number }[]) => Math.max(...events.map(({ position }) => position));
@@ -131,7 +123,7 @@ async function loseTail(lose: (accept: () => void) => Promise<void>): Promise<st
   for (const endpoint of endpoints) await delivered(endpoint, held);
 
   const log = await readLog(orm);
-  const wrongs = wrongsOf(receiver.journal.slice(since), log);
+  const wrongs = wrongsOf(since, log, await readGaps());
   if (log.map(({ id }) => id).join() !== held.join())
     wrongs.push('the log is not what the backup had and what came after it');
   for (const { id, position } of log) {

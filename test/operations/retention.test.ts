@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   lines = [];
-  told.clear();
+  warned.clear();
   await dropDays(orm);
 });
 afterAll(async () => {
@@ -33,8 +33,8 @@ afterAll(async () => {
 const write = (level: string) => (fields: object, msg?: string) =>
   void lines.push({ level, msg: msg ?? '', ...fields });
 const log = { debug: write('debug'), info: write('info'), warn: write('warn') } as never;
-const told = new Set<string>();
-const run = async (retentionMs = 5 * dayMs) => await runRetention({ orm, retentionMs, log }, { told });
+const warned = new Set<string>();
+const run = async (retentionMs = 5 * dayMs) => await runRetention({ orm, retentionMs, log }, { warned });
 const warnings = () => lines.filter(({ level }) => level === 'warn');
 
 /**

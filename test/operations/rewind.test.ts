@@ -5,7 +5,7 @@ import { placeEndpoints, writeCursors } from '../../src/dispatch/cursors.ts';
 import { loadPlaces } from '../../src/dispatch/places.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
-import { type RewindTo, findPlace, rewindCursor } from '../../src/operations/rewind.ts';
+import { type RewindTo, findTarget, rewindCursor } from '../../src/operations/rewind.ts';
 import { Refusal } from '../../src/policy/refusal.ts';
 import { shardOf } from '../../src/policy/shards.ts';
 import { storeCursor } from '../api/stored-rows.ts';
@@ -42,7 +42,7 @@ const cursor = () => orm.em.fork().findOneOrFail(WebhookCursor, 'crm');
 
 async function rewind(to: RewindTo, endpoint = crm): Promise<void> {
   await orm.em.fork().transactional(async (em) => {
-    await rewindCursor(em, endpoint, await findPlace(em, endpoint, to));
+    await rewindCursor(em, endpoint, await findTarget(em, endpoint, to));
   });
 }
 
@@ -223,13 +223,13 @@ test('the oldest position is the one from which on nothing is missing', async ()
   expect(await cursor()).toMatchObject({ position: 6, previous: 5 });
 });
 
-test('an endpoint that has no place cannot be rewound', async () => {
+test('an endpoint that has no position cannot be rewound', async () => {
   await storeLog(orm, ['a.a']);
   await storeCursor(orm, { endpointId: 'crm', position: null });
   expect((await refusal({ position: '1' }))[0]).toBe('CONFLICT');
 });
 
-test('two rewinds at once come one after the other: the second finds the place of the first', async () => {
+test('two rewinds at once come one after the other: the second finds the cursor of the first', async () => {
   await march();
   const results = await Promise.allSettled([rewind({ position: '2' }), rewind({ position: '9' })]);
   const failed = results.filter(({ status }) => status === 'rejected').length;

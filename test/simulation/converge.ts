@@ -1,7 +1,7 @@
 // The second phase of a simulated world: all heals, and everything that was published must arrive within a bound.
 
-import { allIsSettled } from './checker.ts';
 import { Violation } from './violation.ts';
+import { isAlwaysFor } from './wanted.ts';
 import { type World, passUntil } from './world.ts';
 
 /** After everything has healed. */
@@ -61,6 +61,26 @@ function isConverged(world: World): boolean {
     services.every((service) => service !== null && service.process.alive && service.threads.isIdle) &&
     allIsSettled(world)
   );
+}
+
+/** Whether a row settles every event of each endpoint's present line. */
+function allIsSettled({ postgres: { tables }, history, endpoints }: World): boolean {
+  return endpoints.every(({ id: endpoint }) => {
+    const { generation } = tables.cursors.get(endpoint)!;
+    const begin = history.lineBegins.get(`${endpoint} ${generation}`);
+    if (begin === undefined) throw new Violation(`${endpoint} has an unknown generation ${generation}`);
+    const settled = new Set<string>();
+    for (const row of tables.rows) {
+      const isHere = row.endpoint === endpoint && row.generation === generation && row.origin === 'line';
+      if (isHere && row.status !== 'retrying') settled.add(row.eventId);
+    }
+    return tables.log.every((entry) => {
+      if (!entry || entry.position <= begin || entry.addressedTo !== null || settled.has(entry.id)) return true;
+      // What was answered before a restore may be recorded nowhere.
+      const isForgotten = history.restoredAt.length > 0 && history.answered.has(`${endpoint} ${entry.id}`);
+      return isForgotten || !isAlwaysFor(tables, endpoint, entry);
+    });
+  });
 }
 
 function whatIsLeft({ postgres: { tables }, services, endpoints }: World): string {

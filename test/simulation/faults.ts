@@ -116,7 +116,7 @@ function crash(world: World, number: number, ms: number): void {
   const { process } = world.services[number]!;
   if (!process.alive) return;
   process.crash();
-  world.history.excuses.add(process.id);
+  world.history.halts.push({ how: 'killed', sender: process.id, at: world.time.now(), goesOnAt: null });
   startLater(world, number, ms);
 }
 

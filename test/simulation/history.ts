@@ -1,5 +1,6 @@
 // What happened in a simulated world, as the checker judges it, and one number for all of it.
 
+import type { Halt } from '../support/judge/history.ts';
 import type { Request } from './receivers.ts';
 
 export type History = {
@@ -12,8 +13,8 @@ export type History = {
   askedAt: Map<string, number>;
   /** Of each generation of an endpoint, the position after which it began. */
   lineBegins: Map<string, number>;
-  /** Runs of processes that crashed, and `<run> <endpoint>` where a thread died: what they sent may have no row. */
-  excuses: Set<string>;
+  /** Crashes, ends of threads, and leases that another one took. */
+  halts: Halt[];
   /** `<endpoint> <event>` that an answer settled, which a database that lost its tail may know nothing of. */
   answered: Set<string>;
   /** When the database lost its tail. */
@@ -35,7 +36,7 @@ export function createHistory(): History {
     acknowledged: new Map(),
     askedAt: new Map(),
     lineBegins: new Map(),
-    excuses: new Set(),
+    halts: [],
     answered: new Set(),
     restoredAt: [],
     note(one, two, three) {

@@ -2,9 +2,9 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { checkHistory } from './checker.ts';
 import { converge } from './converge.ts';
 import { applyFault } from './faults.ts';
+import { judgeWorld } from './judge-world.ts';
 import { kinds } from './schedule.ts';
 import { Violation } from './violation.ts';
 import { type World, makeWorld, passUntil } from './world.ts';
@@ -58,7 +58,7 @@ function liveAnHour(world: World): void {
     passUntil(time, at + chance() * 2 * publishEveryMs);
   }
   converge(world);
-  checkHistory(world);
+  judgeWorld(world);
   passUntil(time, end);
 }
 
@@ -69,6 +69,7 @@ function drop({ postgres: { tables }, history, watch, valkey }: World): void {
   tables.rows = [];
   tables.configurations.splice(0, tables.configurations.length - 1);
   history.requests.length = 0;
+  history.halts.length = 0;
   for (const part of [history.durableAt, history.acknowledged, history.askedAt, history.answered]) part.clear();
   for (const [id, { generation, position }] of tables.cursors) history.lineBegins.set(`${id} ${generation}`, position);
   watch.forget();

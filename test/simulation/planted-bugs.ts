@@ -31,7 +31,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a turn is over before its rows are durable, so that the cursor moves before the record',
     'src/worker/turn-steps.ts',
-    "return unwritten > 0 ? { do: 'wait' } : ",
+    "return unrecorded > 0 ? { do: 'wait' } : ",
     'return ',
   ),
   one(

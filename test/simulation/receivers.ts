@@ -20,7 +20,13 @@ export type Request = {
   sentAt: number;
   arrivedAt: number | null;
   accepted: boolean;
-  /** It went out though its sender had lost its lease: the process was paused, or the machine slept, in between. */
+  /** Whether the answer came back in time. */
+  answered: boolean;
+  /** When it was over for its sender. */
+  endsAt: number;
+  /** Sent by one that had not heard of the last restore. */
+  isOfOldHistory: boolean;
+  /** It went out, or was on its way, when its sender had lost its lease, or its thread had died. */
   isZombie: boolean;
 };
 

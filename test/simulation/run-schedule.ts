@@ -1,8 +1,8 @@
 // Runs one schedule in a world of its own, and judges what came of it.
 
-import { checkHistory } from './checker.ts';
 import { converge } from './converge.ts';
 import { applyFault } from './faults.ts';
+import { judgeWorld } from './judge-world.ts';
 import { type Schedule, faultyMs } from './schedule.ts';
 import { Violation } from './violation.ts';
 import { makeWorld, passUntil } from './world.ts';
@@ -19,7 +19,7 @@ export function runSchedule(schedule: Schedule): Outcome {
     for (const step of schedule.steps) applyFault(world, step);
     passUntil(time, faultyMs);
     converge(world);
-    checkHistory(world);
+    judgeWorld(world);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     // What the core itself refuses to believe is one, too; all others are mistakes of whoever wrote this.

@@ -82,7 +82,14 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
           },
         );
       },
-      take: (rows, done) => ask((stored) => tables.takeLeases(stored, id, rows), done),
+      take(rows, done) {
+        ask((stored) => {
+          const former = new Map(stored.leases.map(({ lease, owner }) => [lease, owner]));
+          const taken = tables.takeLeases(stored, id, rows);
+          watch.taken(taken, former);
+          return taken;
+        }, done);
+      },
       release(lease, done) {
         ask((stored) => {
           if (tables.releaseLease(stored, id, lease)) watch.released(process, lease);

@@ -99,7 +99,7 @@ export function createThreads(parts: ThreadsParts) {
       if (isLost) return;
       if (!steps.mayBegin()) {
         running.current = null;
-        steps.calledOff();
+        steps.notSent();
         return go();
       }
       watch.decided(process, turn, index);
@@ -115,7 +115,8 @@ export function createThreads(parts: ThreadsParts) {
       const id = nextRow();
       const request = {
         ...{ row: id, endpoint: receiver.id, eventId, position, previous, generation, resumes, item, attempt, lease },
-        ...{ by: process.id, sentAt: 0, arrivedAt: null, accepted: false, isZombie: false },
+        ...{ by: process.id, sentAt: 0, arrivedAt: null, accepted: false, answered: false, endsAt: 0 },
+        ...{ isOfOldHistory: false, isZombie: false },
       };
       const reaction = receivers.react(receiver.id, receiver.timeoutMs);
       watch.sent(process, request, reaction);
@@ -123,12 +124,12 @@ export function createThreads(parts: ThreadsParts) {
         if (isLost) return;
         running.current = null;
         const verdict = verdictOf(reaction.status);
-        const failure = steps.answered({ verdict, retryAfterMs: null, errorMessage: null });
+        const failure = steps.attempted({ verdict, retryAfterMs: null, errorMessage: null });
         watch.answered(request, failure);
         const [status, waitMs] = [failure?.status ?? 'delivered', failure?.waitMs ?? 0] as const;
         const row = rowOf(turn, index, attempt, { id, status, waitMs, gone: verdict === 'gone' });
         thread.recorder.record(row, () => {
-          steps.written();
+          steps.recorded();
           if (waits) go();
         });
         go();

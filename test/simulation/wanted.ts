@@ -16,6 +16,17 @@ export function isAlwaysFor(
   });
 }
 
+/** Whether some configuration from the event's own on gave it to the endpoint. */
+export function isEverFor(
+  { configurations, lostConfigurations }: { configurations: Configurations; lostConfigurations: Configurations },
+  endpoint: string,
+  { configuration, type }: LogEntry,
+): boolean {
+  return [...configurations, ...lostConfigurations].some(({ version, endpoints }) => {
+    return version >= configuration && endpoints.some((one) => one.id === endpoint && isFor(one, type));
+  });
+}
+
 export function isFor({ events }: Pick<Endpoint, 'events'>, type: string): boolean {
   return events.includes('*') || events.includes(type);
 }

@@ -6,6 +6,7 @@ import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
 import type { LeaseRef } from '../../src/dispatch/leases.ts';
 import type { Place } from '../../src/dispatch/place.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
+import { shardOf } from '../../src/policy/shards.ts';
 import type { Turn, TurnEvent, TurnFailure } from '../../src/worker/turn.ts';
 import type { History } from './history.ts';
 import { type Knowledge, type Line, Violation, knowNothing } from './violation.ts';
@@ -135,9 +136,12 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     },
 
     /** The request is on the wire. */
-    sent(process: Process, request: Request, { arrives, accepted, afterMs }: Reaction): void {
+    sent(process: Process, request: Request, { arrives, accepted, status, afterMs }: Reaction): void {
       const { endpoint, lease } = request;
       request.sentAt = time.now();
+      request.endsAt = time.now() + afterMs;
+      request.answered = status !== null;
+      request.isOfOldHistory = !isInformed(process);
       request.isZombie = !holds(process, lease);
       const others = open.get(endpoint) ?? [];
       open.set(endpoint, others);
@@ -148,14 +152,15 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
         if (theirs.epoch === lease.epoch && other.request.by === process.id) fail(name);
         if (givenBack.has(nameOf(other.process, theirs))) fail(`${name}, after a lease was given back`);
       }
-      others.push({ request, process, threadDied: false });
+      const own = { request, process, threadDied: false };
+      others.push(own);
       history.requests.push(request);
       history.note(request.position, request.attempt, request.row);
       if (!arrives) return;
       time.after(afterMs / 2, () => {
         request.arrivedAt = time.now();
         request.accepted = accepted;
-        request.isZombie ||= !holds(process, lease);
+        request.isZombie ||= !holds(process, lease) || own.threadDied;
         history.note(request.position, accepted ? 1 : 0, request.row);
       });
     },
@@ -173,7 +178,8 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     threadDied(process: Process, endpoint: string): void {
       know(process).threadDied = true;
       know(process).lostAt.set(endpoint, time.now());
-      history.excuses.add(`${process.id} ${endpoint}`);
+      const at = time.now();
+      history.halts.push({ how: 'lost a thread', sender: process.id, endpoint, at, goesOnAt: at });
       for (const one of open.get(endpoint) ?? []) if (one.process === process) one.threadDied = true;
     },
 
@@ -248,6 +254,19 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       for (const map of [lines, open, givenBack]) map.clear();
       restores = 0;
       for (const known of knowledge.values()) known.restores = 0;
+    },
+
+    /** Leases that were taken from `former`, the owners of before, of whom some had given theirs back. */
+    taken(leases: readonly LeaseRef[], former: ReadonlyMap<number, string | null>): void {
+      const at = time.now();
+      for (const { index } of leases) {
+        const sender = former.get(index);
+        if (!sender) continue;
+        for (const endpoint of postgres().tables.cursors.keys()) {
+          if (shardOf(endpoint) === index)
+            history.halts.push({ how: 'lost a lease', sender, endpoint, at, goesOnAt: at });
+        }
+      }
     },
 
     released(process: Process, lease: LeaseRef): void {

@@ -3,7 +3,7 @@
 import type { Receiver } from '../../src/worker/turn.ts';
 import { prepareKeys } from '../../src/signing/sign.ts';
 import { type Connections, createConnections } from '../../src/worker/connections.ts';
-import type { Attempt } from '../../src/worker/deliver.ts';
+import { type Attempt, type AttemptResult, type Clock, deliver as deliverIfAllowed } from '../../src/worker/deliver.ts';
 import { type EgressOptions, createEgressGuard } from '../../src/worker/egress.ts';
 
 const secret = 'the secret of the receiver in tests';
@@ -30,6 +30,13 @@ export function attemptAt(url: string, receiver: Partial<Receiver> = {}, payload
     version: '1.2.3',
     mayBegin: () => true,
   };
+}
+
+/** Makes an attempt that may begin, and gives its result. */
+export async function deliver(connections: Connections, attempt: Attempt, clock?: Clock): Promise<AttemptResult> {
+  const result = await deliverIfAllowed(connections, attempt, clock);
+  if (result === null) throw new Error('the attempt did not begin');
+  return result;
 }
 
 /** Connections that may go to 127.0.0.1 and nowhere else that is not public. */

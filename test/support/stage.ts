@@ -4,11 +4,10 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { openOrm } from '../../src/model/orm.ts';
 import { openDatabase } from './database.ts';
 import { eventually } from './eventually.ts';
-import { checkHistory } from './history-check.ts';
+import { judge } from './judge/judge.ts';
 import { type JournalReceiver, openJournalReceiver } from './receiver/journal-receiver.ts';
-import type { StoredEvent } from './line-check.ts';
 import { type Program, type RunningService, startService } from './service.ts';
-import { type StoredRow, readAttempts, readLog } from './stored-history.ts';
+import { type StoredEvent, type StoredRow, readAttempts, readLog, toLogged } from './stored-history.ts';
 import { type EndpointValue, type Workplace, openWorkplace, secrets } from './workplace.ts';
 
 export type Stage = AsyncDisposable & {
@@ -96,14 +95,15 @@ export async function openStage({
         );
         return rows!.count >= accepted;
       });
-      return checkHistory({
-        events: await readLog(await orm()),
-        endpoints: Object.fromEntries(endpoints.map((id) => [id, () => true])),
+      const events = toLogged(await readLog(await orm()));
+      return judge({
+        events,
+        lines: endpoints.map((endpoint) => ({ endpoint, events, before: 0, isWhole: true })),
         requests: receiver.journal,
         attempts: await readAttempts(await orm()),
-        acknowledged,
-        crashes,
-      });
+        acknowledged: new Map(acknowledged.map((id) => [id, 0])),
+        causes: { crashes },
+      }).wrongs;
     },
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };

@@ -1,11 +1,13 @@
-// What the database holds at the end of a journey.
+// What the database holds at the end of a run.
 
+import { createHash } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
-import type { StoredAttempt } from './history-check.ts';
-import type { StoredEvent } from './line-check.ts';
+import type { LoggedEvent, RecordedAttempt } from './judge/history.ts';
+import { wallToMonotonic } from './monotonic-clock.ts';
 
-export type StoredRow = StoredAttempt & {
-  position: number;
+export type StoredEvent = { id: string; position: number; type: string; payload: string };
+
+export type StoredRow = RecordedAttempt & {
   httpStatus: number | null;
   error: string | null;
   origin: string;
@@ -19,11 +21,22 @@ export async function readLog(orm: MikroORM): Promise<StoredEvent[]> {
     .execute('select id, position::float8 as position, type, payload from webhook_events order by position');
 }
 
+/** The events as the judge knows them. */
+export function toLogged(events: readonly StoredEvent[]): LoggedEvent[] {
+  return events.map(({ id, position, payload }) => {
+    return { id, position, bodySha: createHash('sha256').update(payload).digest('hex') };
+  });
+}
+
 /** Every row of every attempt, in the order in which the attempts were recorded. */
 export async function readAttempts(orm: MikroORM): Promise<StoredRow[]> {
-  return await orm.em.fork().execute(
+  const offset = wallToMonotonic();
+  const rows = await orm.em.fork().execute<StoredRow[]>(
     `select event_id as "eventId", endpoint_id as endpoint, endpoint_url as url, attempt_count as attempt, status,
-            http_status as "httpStatus", error_message as error, origin, position::float8 as position
+            http_status as "httpStatus", http_status is not null as answered, error_message as error, origin,
+            position::float8 as position, extract(epoch from recorded_at)::float8 * 1000 as "recordedAt"
        from webhook_deliveries order by id`,
   );
+  for (const row of rows) row.recordedAt += offset;
+  return rows;
 }

@@ -25,26 +25,25 @@ import { endServerProcess } from './server-process.ts';
 
 const run = promisify(execFile);
 
-/** Where a root's servers live: Postgres does not run as root, and its user cannot enter a directory of root's own. */
-const rootsPlaces = '/var/lib/tidings';
+/** Where root's servers live: Postgres does not run as root, and its user cannot enter root's own directories. */
+const rootInstallations = '/var/lib/tidings';
 
 export type User = { uid: number; gid: number };
 
-export type PostgresPlace = {
+export type PostgresInstallation = {
   /** Holds the data, the password, the log and, for root, the copied programs. */
   base: string;
   /** Holds initdb, pg_ctl and postgres. */
   programs: string;
-  /** The user to run as; null for the one we are. */
+  /** The user to run as; null for our own. */
   user: User | null;
 };
 
 /**
- * Prepares `<directory>/postgres`: itself the place or, for root, a link to `/var/lib/tidings/<hash of the directory>`
- * with a copy of the programs. Whoever owns an existing place stays its user. Throws a StartError for what the
- * operator has to mend.
+ * Prepares `<directory>/postgres`: a directory or, for root, a link to `/var/lib/tidings/<hash of the directory>` with a
+ * copy of the programs. The owner of existing data stays its user. Throws a StartError for what the operator can fix.
  */
-export async function preparePostgresPlace(directory: string): Promise<PostgresPlace> {
+export async function preparePostgresInstallation(directory: string): Promise<PostgresInstallation> {
   const packaged = await findPackage();
   const link = join(await realpath(directory), 'postgres');
   const me = process.getuid?.();
@@ -64,7 +63,7 @@ export async function preparePostgresPlace(directory: string): Promise<PostgresP
     }
     return { base: link, programs: packaged.programs, user };
   }
-  const base = await prepareRootsPlace(link);
+  const base = await prepareForRoot(link);
   const user = (await findOwner(join(base, 'data'))) ?? (await findUser());
   return { base, programs: await copyPrograms(packaged, base), user };
 }
@@ -84,37 +83,37 @@ async function findPackage(): Promise<Package> {
   }
 }
 
-async function prepareRootsPlace(link: string): Promise<string> {
+async function prepareForRoot(link: string): Promise<string> {
   const directory = dirname(link);
-  const own = join(rootsPlaces, createHash('sha256').update(directory).digest('hex').slice(0, 16));
+  const own = join(rootInstallations, createHash('sha256').update(directory).digest('hex').slice(0, 16));
   const base = await readlink(link).catch(() => null);
   if (base === null) {
-    // Somebody removed .tidings to begin anew, which must not bring the old data back.
-    await removePostgresPlace(own);
+    // .tidings was removed to begin with an empty database, so the old data must not come back.
+    await removePostgresInstallation(own);
   } else if (base !== own) {
-    await refuseSharedPlace(base, link);
+    await refuseSharedData(base, link);
   }
-  const place = base ?? own;
-  if (!(await stat(place).catch(() => null))) {
-    // Root's own, and root writes only here: below, in the data, Postgres's user could turn its hand by a link.
-    await mkdir(place, { recursive: true });
-    await chmod(rootsPlaces, 0o755);
-    await chmod(place, 0o711);
+  const target = base ?? own;
+  if (!(await stat(target).catch(() => null))) {
+    // Owned by root, and root writes only here: inside the data Postgres's user could redirect root's writes by a link.
+    await mkdir(target, { recursive: true });
+    await chmod(rootInstallations, 0o755);
+    await chmod(target, 0o711);
   }
-  await writeFile(join(place, 'directory'), directory);
-  if (base === null) await symlink(place, link);
-  return place;
+  await writeFile(join(target, 'directory'), directory);
+  if (base === null) await symlink(target, link);
+  return target;
 }
 
-/** A moved directory keeps its database by its link; a copied one would share it with the original. */
-async function refuseSharedPlace(base: string, link: string): Promise<void> {
+/** A moved directory keeps its database through its link; a copied directory would share it with the original. */
+async function refuseSharedData(base: string, link: string): Promise<void> {
   const original = await readFile(join(base, 'directory'), 'utf8').catch(() => '');
   if (original === dirname(link) || (await readlink(join(original, 'postgres')).catch(() => null)) !== base) return;
   throw new StartError(`${link} links to the database of ${original}: remove the link to begin with an empty one.`);
 }
 
-/** Removes a root's place with all its data, after ending the server that may still run on it. */
-export async function removePostgresPlace(base: string): Promise<void> {
+/** Removes root's installation with all its data, after ending the server that may still run on it. */
+export async function removePostgresInstallation(base: string): Promise<void> {
   const data = join(base, 'data');
   const { pid = 0 } = (await readPostmaster(data)) ?? {};
   await endServerProcess(pid, data, { signal: 'SIGQUIT', withinMs: 10_000 });
@@ -132,7 +131,7 @@ async function findUser(): Promise<User> {
       const [uid, gid] = [await run('id', ['-u', name]), await run('id', ['-g', name])];
       return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
     } catch {
-      // No such user: the next one.
+      // There is no such user: try the next one.
     }
   }
   throw new StartError('Postgres does not run as root, and there is no user postgres or nobody: set DATABASE_URL.');

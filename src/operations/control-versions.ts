@@ -1,19 +1,19 @@
-// Tells whoever serves an endpoint, on whichever instance, that what is stored of it has changed.
+// Control versions: by them the instance that serves an endpoint sees that its stored state was changed.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { shardOf } from '../policy/shards.ts';
 
 /**
- * Called after each commit that raised control versions or brought another configuration: makes it heard at once where
- * it can be. Those who do not hear it find out with their next heartbeat.
+ * Called after each commit that raised control versions or put another configuration in force, so that instances look
+ * at once. An instance that misses the call finds out with its next heartbeat.
  */
 export type Announce = (what: 'configuration' | 'control', endpointIds: readonly string[]) => void;
 
 /**
- * Raises the control versions of the shards of these endpoints, in one order for all. The last statement of its
- * transaction: the rows are shared by all endpoints of a shard, and stay locked until the commit.
+ * Raises the control versions of these endpoints' shards, always in the same order. Run it last in the transaction: all
+ * endpoints of a shard share the row, which stays locked until the commit.
  */
-export async function raiseControls(em: EntityManager, endpointIds: readonly string[]): Promise<void> {
+export async function raiseControlVersions(em: EntityManager, endpointIds: readonly string[]): Promise<void> {
   await em.flush();
   const shards = [...new Set(endpointIds.map(shardOf))];
   if (shards.length === 0) return;

@@ -1,37 +1,37 @@
-// Lets a bounded number of transactions through at once, so that a burst waits here and not for a connection.
+// A bulkhead: a bounded number of transactions run at once, so that a burst waits here and not for a connection.
 
 import { Refusal } from '../policy/refusal.ts';
 
-export type Gate = {
+export type Bulkhead = {
   /** Runs `work` when there is room, in the order of the calls. Refusal UNAVAILABLE when that takes too long. */
-  pass<T>(work: () => Promise<T>): Promise<T>;
-  /** Turns away everybody who waits. */
-  turnAway(error: Error): void;
+  run<T>(work: () => Promise<T>): Promise<T>;
+  /** Rejects all calls that wait. */
+  rejectWaiting(error: Error): void;
 };
 
-export type GateOptions = {
-  /** Most that are inside at once. */
-  most: number;
+export type BulkheadOptions = {
+  /** Most that run at once. */
+  mostRunning: number;
   /** Most that wait. */
   mostWaiting: number;
   /** The longest wait. */
   waitMs: number;
 };
 
-type Waiting = { enter: () => void; refuse: (error: Error) => void };
+type Waiting = { begin: () => void; reject: (error: Error) => void };
 
-export function createGate({ most, mostWaiting, waitMs }: GateOptions): Gate {
+export function createBulkhead({ mostRunning, mostWaiting, waitMs }: BulkheadOptions): Bulkhead {
   const waiting = new Set<Waiting>();
-  let inside = 0;
+  let running = 0;
 
-  async function enter(): Promise<void> {
-    if (inside < most) {
-      inside += 1;
+  async function begin(): Promise<void> {
+    if (running < mostRunning) {
+      running += 1;
       return;
     }
     if (waiting.size >= mostWaiting) throw busy();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const one: Waiting = { enter: resolve, refuse: reject };
+    const one: Waiting = { begin: resolve, reject };
     const timer = setTimeout(() => reject(busy()), waitMs);
     waiting.add(one);
     try {
@@ -42,28 +42,28 @@ export function createGate({ most, mostWaiting, waitMs }: GateOptions): Gate {
     }
   }
 
-  function leave(): void {
+  function end(): void {
     const [next] = waiting;
     if (!next) {
-      inside -= 1;
+      running -= 1;
       return;
     }
-    // It takes the place of the one who leaves.
+    // The next one takes over this one's room.
     waiting.delete(next);
-    next.enter();
+    next.begin();
   }
 
   return {
-    async pass(work) {
-      await enter();
+    async run(work) {
+      await begin();
       try {
         return await work();
       } finally {
-        leave();
+        end();
       }
     },
-    turnAway(error) {
-      for (const { refuse } of waiting) refuse(error);
+    rejectWaiting(error) {
+      for (const { reject } of waiting) reject(error);
       waiting.clear();
     },
   };

@@ -1,10 +1,11 @@
-// Where endpoints stand, from the database alone, so that every instance says the same.
+// The states of endpoints, from the database alone, so that every instance gives the same.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { isOfLine } from '../../cursors/predicates.ts';
 import type { PauseReason } from '../../model/webhook-cursor.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 
-export type Standing = {
+export type EndpointState = {
   pauseReason: PauseReason | null;
   /** Whether the first unsettled event has a failed attempt. */
   retrying: boolean;
@@ -13,9 +14,9 @@ export type Standing = {
 };
 
 /**
- * The newest attempt in the line above the cursor tells whether the line waits for a retry: nothing follows a failed
- * attempt but its own repeats. `offset 0` has Postgres take the few rows above the cursor by their index first, not walk
- * back through the endpoint's whole history by id in search of them.
+ * The newest attempt in the line above the cursor shows whether the line waits for a retry: after a failed attempt only
+ * its own retries follow. `offset 0` makes Postgres find the few rows above the cursor by their index first, instead of
+ * walking back through the endpoint's history by id.
  */
 const read = `
   select c.endpoint_id, c.pause_reason, c.last_error,
@@ -27,8 +28,7 @@ const read = `
   left join lateral (
     select * from (
       select d.* from webhook_deliveries d
-      where d.endpoint_id = c.endpoint_id and d.position > c.position
-        and d.generation = c.generation and d.origin = 'line'
+      where ${isOfLine} and d.position > c.position
       offset 0
     ) above order by id desc limit 1
   ) last on true`;
@@ -42,8 +42,11 @@ type Row = {
   next_attempt_ms: number | null;
 };
 
-/** Standings by endpoint id; an endpoint that was never given a place has none. */
-export async function standings(em: EntityManager, endpoints: readonly Endpoint[]): Promise<Map<string, Standing>> {
+/** States by endpoint id; an endpoint that never had a position has none. */
+export async function endpointStates(
+  em: EntityManager,
+  endpoints: readonly Endpoint[],
+): Promise<Map<string, EndpointState>> {
   const rows = await em.execute<Row[]>(read, [JSON.stringify(endpoints.map(({ id }) => id))]);
   return new Map(
     rows.map((row) => [
