@@ -178,6 +178,19 @@ test('a loss that is found at the start is over once another history began', () 
   expect([world.seen.begun.length, world.seen.epochs, world.seen.relay]).toEqual([1, ['second'], 'leads']);
 });
 
+test('what an endpoint that lags read for itself is known, though the log was not read that far', () => {
+  const world = driveInstance(crm);
+  world.database.log = entriesFrom(1, 7);
+  // Two more than the beat told of were committed when the page was read.
+  world.database.head = 5;
+  world.database.places.set('crm', { ...emptyPlace, cursor: 3, previous: 3, backlog: 2 });
+  world.pass(100);
+  expect(world.out[0]!.turn.events.at(-1)).toMatchObject({ position: 7 });
+  restore(world, 5);
+  world.pass(1_100);
+  expect(world.told.begun[0]).toEqual({ from: 'first', past: 7 });
+});
+
 test('what a test or a replay sent is known, though the log was not read that far', () => {
   const world = startAfter(1);
   world.holding.add('page');
