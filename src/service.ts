@@ -6,13 +6,13 @@ import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './api/app.ts';
 import { openRateLimits } from './api/rate-limits.ts';
 import { openHttp } from './api/server.ts';
-import { createLeaseRows, freeLeases } from './dispatch/beat-rows.ts';
-import { writeCursors } from './dispatch/cursors.ts';
-import { type Deliveries, startDeliveries } from './dispatch/deliveries.ts';
+import { createLeaseRows, freeLeases } from './cluster/heartbeat-sql.ts';
+import { writeCursors } from './cursors/write-cursors.ts';
+import { type RunningInstance, runInstance } from './cluster/run-instance.ts';
 import { lockDirectory } from './embedded/lock.ts';
 import { openEmbeddedPostgres } from './embedded/postgres.ts';
 import { openEmbeddedValkey } from './embedded/valkey.ts';
-import { createColdLog } from './log/cold.ts';
+import { createLogTable } from './log/table.ts';
 import { identifyLog, streamKey } from './log/identity.ts';
 import { type WakeKind, openWakes } from './log/wakes.ts';
 import { openOrm } from './model/orm.ts';
@@ -20,7 +20,7 @@ import { createConfigurations } from './operations/configurations.ts';
 import { prepareDatabase } from './operations/database.ts';
 import { durabilityWarnings } from './operations/durability.ts';
 import { createEndpointControl } from './operations/endpoint-control.ts';
-import { openLogTail } from './operations/hot-log.ts';
+import { openLogStream } from './operations/log-stream.ts';
 import { startPartitions } from './operations/partitions.ts';
 import { createReadiness } from './operations/readiness.ts';
 import { startRetention } from './operations/retention.ts';
@@ -43,8 +43,8 @@ export type Service = {
   drain(): Promise<void>;
 };
 
-/** Turns for quick endpoints and for slow ones, each for one thread. */
-const sharesOfThread = { fast: 64, slow: 256 };
+/** How many turns one thread runs, of fast endpoints and of slow ones. */
+const slotsPerThread = { fast: 64, slow: 256 };
 
 /** What a test may put in the place of the service's own; nothing else does. */
 export type ForTests = {
@@ -106,16 +106,16 @@ export async function startService(forTests: ForTests = {}): Promise<Service> {
   const id = randomUUID();
   const { prefix, epoch: firstEpoch } = await identifyLog(orm);
   let epoch = firstEpoch;
-  const hot = arrange(
-    'hot',
-    await openLogTail({
+  const stream = arrange(
+    'stream',
+    await openLogStream({
       url: valkeyUrl,
       key: streamKey({ prefix, epoch }),
-      onContradiction: (found) => deliveries.instance.contradicted(found),
+      onContradiction: (found) => running.instance.contradicted(found),
       log: logger,
     }),
   );
-  const cold = arrange('cold', createColdLog(orm));
+  const table = arrange('table', createLogTable(orm));
   const relayOrm = arrange(
     'relayOrm',
     openOrm({ url: databaseUrl, connections: 1, name: 'tidings-relay', statementMs: 10_000 }),
@@ -124,8 +124,8 @@ export async function startService(forTests: ForTests = {}): Promise<Service> {
   const relay = open(
     startRelay({
       orm: relayOrm,
-      server: (): string | null => deliveries.server,
-      onNumbered: (entries) => deliveries.instance.numbered(entries),
+      server: (): string | null => running.server,
+      onNumbered: (entries) => running.instance.numbered(entries),
       onError: (error) => logger.warn({ reason: reasonOf(error) }, 'events could not be numbered; trying again'),
     }),
   );
@@ -137,7 +137,7 @@ export async function startService(forTests: ForTests = {}): Promise<Service> {
       orm,
       onCommit() {
         relay.wake();
-        wakes?.tell('relay');
+        wakes?.wakeOthers('relay');
       },
     }),
   );
@@ -148,7 +148,7 @@ export async function startService(forTests: ForTests = {}): Promise<Service> {
       read,
       resolve,
       catchUp: relay.catchUp,
-      onChange: (inForce) => deliveries.instance.configure(inForce),
+      onChange: (inForce) => running.instance.configure(inForce),
       announce,
       log: logger,
     }),
@@ -165,58 +165,58 @@ export async function startService(forTests: ForTests = {}): Promise<Service> {
       version,
     }),
   );
-  const beatOrm = openOrm({
+  const heartbeatOrm = openOrm({
     url: databaseUrl,
     connections: 1,
-    name: 'tidings-beat',
+    name: 'tidings-heartbeat',
     statementMs: leaseTtlMs / 2,
-    onLost: () => deliveries.instance.doubtServer(),
+    onLost: () => running.instance.doubtServer(),
   });
-  opening.defer(() => beatOrm.close(true));
-  const deliveries: Deliveries = open(
-    startDeliveries({
+  opening.defer(() => heartbeatOrm.close(true));
+  const running: RunningInstance = open(
+    runInstance({
       id,
       leaseTtlMs,
       orm,
-      leases: arrange('leases', createLeaseRows(beatOrm, { id, name: `${hostname()}:${process.pid}` })),
+      leases: arrange('leases', createLeaseRows(heartbeatOrm, { id, name: `${hostname()}:${process.pid}` })),
       cursors: arrange('cursors', { write: (rows, server) => writeCursors(orm, rows, server) }),
-      cold,
-      hot,
+      table,
+      stream,
       pool: arrange('pool', openedPool),
       recorder: arrange('recorder', open(createRecorder({ orm, log: logger }))),
-      shares: {
-        fast: sharesOfThread.fast * settings.deliveryThreads,
-        slow: sharesOfThread.slow * settings.deliveryThreads,
+      slots: {
+        fast: slotsPerThread.fast * settings.deliveryThreads,
+        slow: slotsPerThread.slow * settings.deliveryThreads,
       },
-      onRelay: relay.be,
+      onRelayMode: relay.setMode,
       onConfiguration: (newer) => void configurations.reach(newer),
       checkConfiguration: configurations.check,
       onEpoch(next) {
         if (next === epoch) return;
         epoch = next;
-        cold.forget();
-        hot?.use(streamKey({ prefix, epoch }));
+        table.forget();
+        stream?.use(streamKey({ prefix, epoch }));
       },
-      onRelease: () => wakes?.tell('change'),
+      onRelease: () => wakes?.wakeOthers('change'),
       log: logger,
     }),
   );
-  // Closed before the deliveries, whose reader may be in the midst of a blocking read.
-  if (hot) open(hot);
+  // Closed before the instance, whose reader may wait in a blocking read.
+  if (stream) open(stream);
   const wakes = valkeyUrl === null ? null : open(openWakes({ url: valkeyUrl, prefix, from: id, onWake }));
-  await deliveries.afterBeat();
+  await running.afterHeartbeat();
   await configurations.start(webhooks);
-  await deliveries.afterBeat();
+  await running.afterHeartbeat();
   const endpoints = createEndpointControl({ read, configurations, announce });
 
   function announce(what: 'configuration' | 'control', endpointIds: readonly string[]): void {
-    if (what === 'control') deliveries.instance.heed(endpointIds);
-    wakes?.tell('change');
+    if (what === 'control') running.instance.reloadCursors(endpointIds);
+    wakes?.wakeOthers('change');
   }
 
   function onWake(kind: WakeKind): void {
     if (kind === 'relay') relay.wake();
-    else deliveries.instance.nudge();
+    else running.instance.wake();
   }
 
   // Sign-in.
@@ -239,8 +239,8 @@ export async function startService(forTests: ForTests = {}): Promise<Service> {
   const limits = open(await openRateLimits({ url: valkeyUrl, prefix, log: logger }));
   const readiness = createReadiness({
     orm,
-    hot,
-    held: deliveries.instance.held,
+    stream,
+    held: running.instance.held,
     configuration: configurations.current,
     isDraining: () => draining,
   });
@@ -272,8 +272,8 @@ export async function startService(forTests: ForTests = {}): Promise<Service> {
       draining = true;
       log.logger.info('draining');
       const endAt = performance.now() + shutdownGraceMs;
-      await within(shutdownGraceMs, deliveries.drain());
-      // Only now: as long as deliveries end, /readyz says that others must be asked, and everything else says so too.
+      await within(shutdownGraceMs, running.drain());
+      // Only now: until the turns have ended, /readyz and every other answer say that another instance must be asked.
       await http.close(Math.max(0, endAt - performance.now()));
       await parts.disposeAsync();
     },

@@ -79,7 +79,7 @@ export function createApp(api: Api): Hono {
   app.on(['GET', 'POST'], '/graphql', async (c) => {
     if (api.isDraining()) return refuse(c, 503, 'The service is ending: ask again in a moment.');
     if (wantsHtml(c)) return c.redirect(`/graphiql${new URL(c.req.url).search}`);
-    // Forms can be sent from any page without asking first, JSON cannot.
+    // Any page can send a form without a CORS preflight, but not JSON.
     if (c.req.method === 'POST' && mediaType(c) !== 'application/json') {
       return refuse(c, 415, 'The body must be JSON: send content-type: application/json.');
     }
@@ -99,7 +99,7 @@ export function createApp(api: Api): Hono {
   return app;
 }
 
-/** Foreign pages get no CORS header at all: Hono's own would still say that credentials are allowed. */
+/** Foreign pages get no CORS header at all: Hono's middleware would still say that credentials are allowed. */
 function crossOrigin(allowed: readonly string[]): MiddlewareHandler {
   const origins = new Set(allowed);
   const allow = cors({ origin: (origin) => origin, allowMethods: ['GET', 'POST'], credentials: true });
@@ -109,7 +109,7 @@ function crossOrigin(allowed: readonly string[]): MiddlewareHandler {
   };
 }
 
-/** Reads a body of unknown length here: Hono's own limit makes a request of it that the Node server's cannot be made into. */
+/** Reads a body of unknown length here: Hono's own limit makes a new request, which the Node server's cannot become. */
 function limitBody(log: Logger): MiddlewareHandler {
   return async (c, next) => {
     const { raw } = c.req;
@@ -128,7 +128,7 @@ function limitBody(log: Logger): MiddlewareHandler {
         chunks.push(chunk);
       }
     } catch (error) {
-      // The client went away, or does not speak HTTP; hardly anybody is left to hear of it.
+      // The client went away or does not speak HTTP, so mostly nobody reads this answer.
       log.debug({ path: c.req.path, reason: reasonOf(error) }, 'a request broke off before its end');
       return refuse(c, 400, 'The body did not come to its end.');
     }

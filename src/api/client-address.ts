@@ -1,4 +1,4 @@
-// Says from where a request comes, as far as its limits are concerned.
+// The client's address of a request, as the rate limits count it.
 
 import { isIP } from 'node:net';
 import { getConnInfo } from '@hono/node-server/conninfo';
@@ -6,9 +6,9 @@ import type { Context } from 'hono';
 import { Address6 } from 'ip-address';
 
 /**
- * An IPv4 address, or the /64 of an IPv6 address, as one customer has at least that many; `unknown` when a request came
- * by no socket, or by one that is closed already. A trusted proxy adds the address that it saw to the end of
- * X-Forwarded-For; what comes before is whatever the client wrote.
+ * An IPv4 address, or the /64 of an IPv6 address, since one customer has at least that many; `unknown` when a request came
+ * without a socket, or its socket is closed already. A trusted proxy adds the address that it saw to the end of
+ * X-Forwarded-For; everything before it is what the client wrote.
  */
 export function clientOf(c: Context, { trustProxy }: { trustProxy: boolean }): string {
   const forwarded = trustProxy ? withoutPort(c.req.header('x-forwarded-for')?.split(',').at(-1) ?? '') : '';

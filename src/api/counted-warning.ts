@@ -1,13 +1,13 @@
-// Logs what may happen a thousand times a second once a minute, with how often it did.
+// Logs a frequent event at most once a minute, with its count.
 
 const everyMs = 60_000;
 
 export type CountedWarning = Disposable & {
-  /** Happened once more. The first time is written at once; `subject` is what the last one was about. */
+  /** Counts one more. The first is logged at once; `subject` is that of the last one. */
   count(subject: string): void;
 };
 
-/** Writes what was counted since, at most once a minute, and what is left when it is closed. */
+/** Writes the count since the last line, at most once a minute, and the rest at disposal. */
 export function createCountedWarning(write: (count: number, subject: string) => void): CountedWarning {
   let counted = 0;
   let last = '';

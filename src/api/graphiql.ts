@@ -1,4 +1,4 @@
-// Serves GraphiQL with the prepared operations as tabs, whole from this process.
+// Serves GraphiQL from this process, with the prepared operations as tabs.
 
 import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { Hono } from 'hono';
 
 type Page = { etag: string; zipped: Uint8Array<ArrayBuffer> };
 
-/** What the page needs: its script and styles stand in it, its workers are blobs, and it asks this origin alone. */
+/** What the page needs: its scripts and styles are inline, its workers are blobs, and it calls only this origin. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self' 'unsafe-inline'",
@@ -54,7 +54,7 @@ async function makePage(): Promise<Page> {
     headers,
     defaultTabs: (await readOperations()).map((query) => ({ query, headers })),
     defaultEditorToolsVisibility: 'headers',
-    // The browser would keep the admin token.
+    // Else the browser would store the admin token.
     shouldPersistHeaders: false,
   });
   const etag = `"${createHash('sha256').update(html).digest('base64url')}"`;

@@ -1,4 +1,4 @@
-// Stops a client that guesses bearer tokens, before anything is done for it. Every other credential, and none, passes.
+// Refuses a client that guesses bearer tokens. Requests with any other credential, or none, are not counted.
 
 import type { Context, MiddlewareHandler } from 'hono';
 import { Refusal } from '../policy/refusal.ts';
@@ -13,12 +13,11 @@ export type GuessedTokensOptions = {
 };
 
 /**
- * Answers HTTP 429 with Retry-After to what is beyond the limit, each route in its own form; a token of ours is never
- * counted.
+ * Answers HTTP 429 with Retry-After beyond the limit, each route in its own form. A token of ours is never counted.
  */
 export function limitGuesses({ asking, countGuess, publicUrl }: GuessedTokensOptions): MiddlewareHandler {
   return async (c, next) => {
-    // When the database cannot tell who asks, the token is one that we signed.
+    // When the database cannot say who asks, the token is one that we signed.
     const { guessed } = await asking(c.req.raw).catch(() => ({ guessed: false }));
     const waitSeconds = guessed ? await countGuess(c) : null;
     if (waitSeconds === null) return await next();

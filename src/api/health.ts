@@ -1,4 +1,4 @@
-// Tells supervisors whether the process lives and whether it can do its work.
+// Health checks: whether the process runs, and whether it can do its work.
 
 import { OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
 
@@ -12,11 +12,8 @@ const Readiness = z
   })
   .openapi('Readiness');
 
-export type Readiness = {
-  status: 'ready' | 'degraded' | 'unavailable';
-  /** By the name of what was looked at; `detail` says what is wrong, or what it has, and holds no secret. */
-  checks: Record<string, { ok: boolean; detail?: string }>;
-};
+/** What the routes answer; who looks at the service gives it. */
+export type Readiness = z.infer<typeof Readiness>;
 
 export const healthzRoute = createRoute({
   method: 'get',

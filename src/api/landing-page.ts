@@ -5,7 +5,7 @@ import type { Viewer } from './viewer.ts';
 
 export type LandingPageOptions = {
   version: string;
-  /** Null is nobody; undefined when it cannot be known, as while the database is away. */
+  /** Null: nobody is signed in. Undefined: unknown, for example while the database is away. */
   viewer: Viewer | undefined;
   providers: readonly string[];
 };

@@ -1,4 +1,4 @@
-// What the routes of sign-in take and answer: what is validated, and what schema/openapi.json says of it.
+// The routes of sign-in: their parameters and answers, as they are validated and as schema/openapi.json describes them.
 
 import { createRoute, z } from '@hono/zod-openapi';
 import { roles } from '../model/user.ts';

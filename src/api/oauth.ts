@@ -1,4 +1,4 @@
-// The REST shim of sign-in: sends browsers to the provider and back, over the same functions as GraphQL.
+// The REST part of sign-in: sends browsers to the provider and back, with the same functions as GraphQL.
 
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
@@ -16,7 +16,7 @@ export type OAuthRoutesOptions = {
   asking(request: Request): Promise<Asking>;
   cookies: Cookies;
   publicUrl: () => string;
-  /** Of pages that may send a signed-in browser to link an account. */
+  /** Origins whose pages may send a signed-in browser here to link an account. */
   allowedOrigins: readonly string[];
   isDraining(): boolean;
   /** Counts a sign-in begun by this request's client: null while it may go on, else the seconds until it may. */
@@ -28,7 +28,7 @@ export type OAuthRoutesOptions = {
 export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
   const { signIn, cookies } = options;
 
-  /** Of a sign-in that was refused before it reached the provider, or after. */
+  /** Answers a refused sign-in, before or after the provider. */
   function refuse(c: Context, refusal: Refusal, retryAfterSeconds: number | null = null) {
     const home = homeOf(options.publicUrl());
     const provider = signIn.providers.find((id) => id === c.req.param('provider'));
@@ -37,7 +37,7 @@ export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
   }
 
   const onlyGet: MiddlewareHandler = async (c, next) => {
-    // Hono answers HEAD as GET, and a sign-in must not be finished by somebody who only looks.
+    // Hono answers HEAD as GET, but a HEAD must not finish a sign-in.
     if (c.req.raw.method === 'HEAD') return c.body(null, 405, { Allow: 'GET' });
     if (options.isDraining()) {
       return refuse(c, new Refusal('UNAVAILABLE', 'The service is ending: try again in a moment.'));
@@ -105,8 +105,8 @@ export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
 }
 
 /**
- * Any page can send a browser here, and the session's cookie comes along (SameSite=Lax lets navigations pass): a link is
- * begun by our own pages, by allowed ones of the same site, or by the person (Fetch Metadata, section 2.3). Throws
+ * Any page can send a browser here with the session's cookie (SameSite=Lax allows navigations). So a link may be begun
+ * only by our own pages, by allowed pages of the same site, or by the person (Fetch Metadata, section 2.3). Throws
  * Refusal FORBIDDEN.
  */
 function refuseForeignPage({ headers }: Request, allowed: readonly string[]): void {

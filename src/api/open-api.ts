@@ -1,4 +1,4 @@
-// The OpenAPI description of the REST part, made of the very routes that answer it.
+// The OpenAPI description of the REST part, made from its routes.
 
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { healthzRoute, readyzRoute } from './health.ts';

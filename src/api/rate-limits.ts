@@ -1,4 +1,4 @@
-// Limits what one client may try in a minute, counted in Valkey for all instances together.
+// Rate limits for each client, counted in Valkey over all instances.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReplyError } from 'ioredis';
@@ -7,7 +7,7 @@ import { openValkey, problemOf } from '../log/valkey.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createCountedWarning } from './counted-warning.ts';
 
-/** Each counts one more, and says in how many seconds the client may go on; null while it is within its limit. */
+/** Each counts one more; null within the limit, else the seconds until the client may try again. */
 export type RateLimits = {
   signInStart(client: string): Promise<number | null>;
   /** A bearer token that is none of ours. */
@@ -19,8 +19,8 @@ const minuteSeconds = 60;
 const commandTimeoutMs = 250;
 
 /**
- * Resolves when Valkey answered, or after a quarter of a second. Without Valkey nobody is refused: a client would
- * otherwise be locked out by our trouble. How many were let pass and how many refused is logged, at most once a minute.
+ * Resolves when Valkey answered, or after a quarter of a second. Without Valkey no request is refused, so that our failure
+ * locks nobody out. The counts of unlimited and of refused requests are logged, each at most once a minute.
  */
 export async function openRateLimits({
   url,
@@ -38,12 +38,12 @@ export async function openRateLimits({
   );
   const client = url === null ? null : openValkey({ url, commandTimeoutMs, onProblem: (said) => (problem = said) });
 
-  /** What a hung connection was sent stays in memory until it is closed. */
-  let isLeft = true;
-  client?.on('ready', () => (isLeft = false));
-  function leave(): void {
-    if (!isLeft) client?.disconnect(true);
-    isLeft = true;
+  /** Commands on a hung connection stay in memory until it is closed, so it is closed once after it is ready. */
+  let isClosed = true;
+  client?.on('ready', () => (isClosed = false));
+  function reconnect(): void {
+    if (!isClosed) client?.disconnect(true);
+    isClosed = true;
   }
 
   function limit(name: keyof typeof perMinute) {
@@ -58,7 +58,7 @@ export async function openRateLimits({
         keyPrefix: `${prefix}:${name}`,
         points,
         duration: minuteSeconds,
-        // From then on a flood costs Valkey nothing.
+        // Beyond the limit, further requests cost Valkey nothing.
         inMemoryBlockOnConsumed: points,
         rejectIfRedisNotReady: true,
       });
@@ -75,7 +75,7 @@ export async function openRateLimits({
         }
         problem = problemOf(error);
         unlimited.count(from);
-        if (!(error instanceof ReplyError)) leave();
+        if (!(error instanceof ReplyError)) reconnect();
         return null;
       }
     }

@@ -15,11 +15,11 @@ const statuses = {
   UNAVAILABLE: 503,
 } as const satisfies Record<RefusalCode, number>;
 
-/** Pages have neither script nor style nor form, and are framed by nobody. */
+/** Our pages have no script, style or form, and may not be framed. */
 export const pagePolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 export type WayOn = {
-  /** An address where what was refused can be begun anew; null when there is none. */
+  /** The address where to start again; null when there is none. */
   again: string | null;
   home: string;
   /** For RATE_LIMITED. */
@@ -51,12 +51,12 @@ export function answerRefused(c: Context, refusal: Refusal, { again, home, retry
   );
 }
 
-/** The path of the first page, with a slash at its end. */
+/** The path of the first page, with a trailing slash. */
 export function homeOf(publicUrl: string): string {
   return `${new URL(publicUrl).pathname.replace(/\/$/, '')}/`;
 }
 
-/** What a client is told that began too many sign-ins. */
+/** The refusal for a client that began too many sign-ins. */
 export function tooManyStarts(retryAfterSeconds: number): Refusal {
   return new Refusal('RATE_LIMITED', `Too many sign-ins were begun from here. Wait ${retryAfterSeconds} s.`);
 }
@@ -65,7 +65,7 @@ function asksForHtml(c: Context): boolean {
   return /\btext\/html\b/i.test(c.req.header('accept') ?? '');
 }
 
-/** A program; a browser that goes to an address asks for HTML as well. */
+/** True for a program: a browser that opens an address asks for HTML as well. */
 export function asksForJson(c: Context): boolean {
   return /\bapplication\/json\b/i.test(c.req.header('accept') ?? '') && !asksForHtml(c);
 }

@@ -1,4 +1,4 @@
-// Listens for HTTP, and ends without cutting off what is in flight.
+// The HTTP server; closing it waits for requests in flight.
 
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -22,20 +22,20 @@ export type Http = AsyncDisposable & {
   close(graceMs: number): Promise<void>;
 };
 
-/** A request's headers and its whole body must come within these times, so that slow senders hold nothing open. */
+/** A request's headers and its whole body must come within these times, so that slow clients keep no connection open. */
 const headersTimeout = 10_000;
 const requestTimeout = 30_000;
 
-/** A process that has run out of file descriptors reaches no endpoint either. */
+/** Leaves file descriptors for the connections to endpoints. */
 const mostConnections = 4_096;
 
-/** A connection that becomes idle while closing is closed this soon. */
+/** While closing, idle connections are closed this often. */
 const lookForIdleMs = 20;
 
-/** What setTimeout can wait at most. */
+/** The longest that setTimeout can wait. */
 const longestTimerMs = 2 ** 31 - 1;
 
-/** Opens the server, which drops whoever connects beyond `connections`. Rejects with a sentence when the address cannot be listened on. */
+/** Opens the server, which drops whoever connects beyond `connections`. Rejects with a sentence when it cannot listen on the address. */
 export async function openHttp({ host, port, connections = mostConnections, app }: HttpOptions): Promise<Http> {
   const server = createAdaptorServer({
     fetch: async (request, environment) => await app.fetch(request, environment),
@@ -50,7 +50,7 @@ export async function openHttp({ host, port, connections = mostConnections, app 
     const { code } = error as NodeJS.ErrnoException;
     throw new Error(`Cannot listen on ${host}:${port} (${code}): ${advice(code)}`, { cause: error });
   });
-  // From here on an error concerns one connection, and the server goes on.
+  // From here on an error is about one connection, and the server goes on.
   server.off('error', reject).on('error', () => {});
   server.maxConnections = connections;
 
@@ -68,7 +68,7 @@ export async function openHttp({ host, port, connections = mostConnections, app 
 async function drain(server: Server, graceMs: number): Promise<void> {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
-  // Kept-alive connections are idle only after the answer in flight, which is when nobody looks at them any more.
+  // A kept-alive connection becomes idle after its answer, when close() has already looked for idle connections.
   const idle = setInterval(() => server.closeIdleConnections(), lookForIdleMs);
   const cut = setTimeout(() => server.closeAllConnections(), Math.min(graceMs, longestTimerMs));
   await closed;

@@ -7,7 +7,7 @@ import { homeOf } from './refused.ts';
 const sessionName = 'tidings_session';
 const browserName = 'tidings_browser';
 
-/** Browsers let no sibling domain and no plain http set such a name, but want the path / for it (RFC 6265bis, section 4.1.3.2). */
+/** Browsers do not let sibling domains or plain http set such a name, but require the path / (RFC 6265bis, section 4.1.3.2). */
 const hostBrowserName = `__Host-${browserName}`;
 
 /** As long as a sign-in may take. */
@@ -21,11 +21,11 @@ export type Cookies = {
   sessionToken(request: Request): string | undefined;
   /** A Set-Cookie line. */
   session(token: string, expiresAt: Date, now: Date): string;
-  /** A Set-Cookie line that takes the session cookie away. */
+  /** A Set-Cookie line that removes the session cookie. */
   noSession(): string;
   /** The key of the request's browser; null when it has none. */
   browserKey(request: Request): string | null;
-  /** The key that it has, so that two tabs work, or a new one, and the Set-Cookie line that keeps it for ten minutes. */
+  /** The browser's key, so that two tabs work, or a new one, with the Set-Cookie line that keeps it for ten minutes. */
   keepBrowserKey(request: Request): { key: string; setCookie: string };
 };
 

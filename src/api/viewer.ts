@@ -1,4 +1,4 @@
-// Turns a request's credential into who is asking.
+// Finds who asks, from a request's credential.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { User } from '../model/user.ts';
@@ -9,7 +9,7 @@ import type { Cookies } from './session-cookie.ts';
 /** A user who asks with the token or the cookie of a session. */
 export type SignedInViewer = { kind: 'user'; user: User; sessionId: string; expiresAt: Date };
 
-/** Who asks; null when no credential that we know was given. */
+/** Who asks; null without a valid credential. */
 export type Viewer = { kind: 'admin' } | SignedInViewer | null;
 
 export type Asking = {
@@ -26,7 +26,7 @@ export type ViewersOptions = {
   allowedOrigins: readonly string[];
 };
 
-/** A session is found by one short query; a database that takes this long for it is stopped, whatever its socket says. */
+/** A session is found by one short query; a database that takes longer does not answer, even if its socket is open. */
 const findWithinMs = 2_500;
 
 /**
@@ -41,9 +41,9 @@ export function createViewers(options: ViewersOptions): (request: Request) => Pr
   const known = new WeakMap<Request, Promise<Asking>>();
 
   async function find(request: Request): Promise<Asking> {
-    // A scheme that is not Bearer is for somebody before us, such as a proxy with Basic.
+    // Another scheme is for a proxy before us, such as Basic.
     const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.get('authorization') ?? '')?.[1];
-    // Digests have one length whatever was sent, so nothing is learned from the comparison's time.
+    // Digests have a fixed length, so the comparison's time reveals nothing.
     if (bearer !== undefined && timingSafeEqual(digest(bearer), adminDigest)) {
       return { viewer: { kind: 'admin' }, guessed: false };
     }
@@ -64,7 +64,7 @@ export function createViewers(options: ViewersOptions): (request: Request) => Pr
     const before = known.get(request);
     if (before) return before;
     const asking = find(request);
-    // Whoever needs it awaits it; a request that needs nobody must not fail for it.
+    // Awaited by those who need it; a request that does not must not fail.
     asking.catch(() => {});
     known.set(request, asking);
     return asking;

@@ -15,7 +15,7 @@ export type CheckOptions = {
 
 type Findings = { errors: ConfigProblem[]; warnings: ConfigProblem[]; endpoints: number; providers: number };
 
-/** Checks the files of the working directory; answers the exit status: 1 when there is a problem, else 0. */
+/** Checks the files of the working directory; returns the exit status: 1 when there is a problem, else 0. */
 export async function check(options: CheckOptions): Promise<number> {
   const read = readFileSettings();
   const findings = 'settings' in read ? await findingsIn(read.settings, options) : badSettings(read.problems);
@@ -35,7 +35,7 @@ export async function check(options: CheckOptions): Promise<number> {
 
 async function findingsIn({ allowHttp, secretsDirectory }: FileSettings, options: CheckOptions): Promise<Findings> {
   const directory = process.cwd();
-  // That a secret comes from the environment is said by a start, in its log.
+  // The warning about a secret from the environment is only for a start's log.
   const secrets = options.secrets ? createSecrets({ directory: secretsDirectory, warn: () => {} }) : null;
   const webhooks = await readWebhooks({ directory, allowHttp, secrets });
   const oauth = await readOAuth({ directory, secrets });
@@ -47,7 +47,7 @@ async function findingsIn({ allowHttp, secretsDirectory }: FileSettings, options
   };
 }
 
-/** A setting has no place in a file; its line begins with the variable's name. */
+/** A setting is in no file; its problem begins with the variable's name. */
 function badSettings(problems: readonly string[]): Findings {
   const errors = problems.map((problem) => {
     const [path = '', ...words] = problem.split(' ');

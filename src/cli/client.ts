@@ -1,4 +1,4 @@
-// Asks a running server, as the commands do that look at it or change it.
+// Calls the API of a running server, for the commands that show or change it.
 
 import { type ClientOptions, readClientSettings } from '../settings/client-settings.ts';
 import { reasonOf } from '../telemetry/reason.ts';
@@ -12,7 +12,7 @@ type Answer = { data?: unknown; errors?: { message: string; extensions?: { code?
 
 const answerWithinMs = 30_000;
 
-/** Throws a StartError for settings that are wrong or missing; nothing is sent yet. */
+/** Throws a StartError for settings that are wrong or missing. Sends nothing yet. */
 export async function openClient(options: ClientOptions): Promise<Client> {
   const { url, token } = await readClientSettings(options);
 
@@ -43,7 +43,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
   };
 }
 
-/** fetch says why only in the error's cause. */
+/** fetch gives the reason only in the error's cause. */
 function causeOf(error: unknown): string {
   if ((error as Error).name === 'TimeoutError') return `no answer within ${answerWithinMs / 1000} s`;
   return reasonOf((error as Error).cause ?? error);

@@ -1,4 +1,4 @@
-// `tidings endpoints`: how every endpoint of a running service stands, and which instance serves it.
+// `tidings endpoints`: the state of every endpoint of a running service, and which instance serves it.
 
 import type { ClientOptions } from '../settings/client-settings.ts';
 import { openClient } from './client.ts';
@@ -20,7 +20,7 @@ const query = `{
   webhookEndpoints { id url state pauseReason backlog oldestUnsettledAt owner nextAttemptAt lastError }
 }`;
 
-/** The service counts no further, see `WebhookEndpoint.backlog`. */
+/** The service counts up to here, see `WebhookEndpoint.backlog`. */
 const countedTo = 10_000;
 
 /** Prints them as a table, or with `json` as a JSON array and nothing else. */

@@ -1,4 +1,4 @@
-// The command line: every command with its options and help; what a command does is loaded when it runs.
+// The command line: every command with its options and help; a command's code is loaded when it runs.
 
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -47,7 +47,7 @@ export function makeProgram({ catchStop }: ProgramOptions): Command {
     });
 
   aServers(program.command('endpoints'))
-    .description('show how every endpoint stands, and which instance serves it')
+    .description('show the state of every endpoint, and which instance serves it')
     .option('--json', 'print a JSON array to stdout and nothing else')
     .action(async (options: { url?: string; token?: string; json?: boolean }) => {
       const { endpoints } = await import('./endpoints.ts');

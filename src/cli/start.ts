@@ -1,8 +1,8 @@
-// `tidings start`: the service, from its start to the end of its drain.
+// `tidings start`: runs the service until it has drained.
 
 import { startService } from '../service.ts';
 
-/** Resolves when the service has drained after `stop`; a stop during the start waits for the start's end. */
+/** Resolves when the service has drained after `stop`. A stop during the start takes effect when it has started. */
 export async function start(stop: AbortSignal): Promise<void> {
   const service = await startService();
   const stopped = Promise.withResolvers<void>();

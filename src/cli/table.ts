@@ -1,6 +1,6 @@
 // Prints rows in columns, for people.
 
-/** One line for the heads and one a row, each column as wide as its widest cell; what is null is shown as `-`. */
+/** A line of headings and a line for each row, each column as wide as its widest cell; null is shown as `-`. */
 export function table(heads: readonly string[], rows: readonly (string | null)[][]): string {
   const lines = [heads, ...rows.map((row) => row.map((cell) => printable(cell ?? '-')))];
   const widths = heads.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)));
@@ -15,7 +15,7 @@ export function table(heads: readonly string[], rows: readonly (string | null)[]
     .join('');
 }
 
-/** What a receiver said may hold what a terminal obeys. */
+/** A receiver's text may have control sequences for the terminal in it. */
 function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ');
 }

@@ -1,7 +1,7 @@
 // The service's GraphQL API, as a program calls it with a token.
 
 export type Api = {
-  /** Answers `data`. Throws an Error with the service's own sentence. */
+  /** Returns `data`. Throws an Error with the service's own sentence. */
   call<T>(query: string, variables?: Record<string, unknown>): Promise<T>;
 };
 

@@ -1,4 +1,4 @@
-// The demo's own directory: the endpoints it shows, their secrets, and the configuration files of both sides.
+// The demo's directory: its endpoints, their secrets, and the configuration files.
 
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ export type DemoEndpoint = {
 /** In the sign-in's address: `/oauth/demo`. */
 export const demoProvider = 'demo';
 
-/** Where people sign in, and as what the service is known there. */
+/** The provider where people sign in, and the service's client there. */
 export type DemoClient = { issuer: string; clientId: string; clientSecret: string };
 
 export const demoEndpoints: readonly DemoEndpoint[] = [
@@ -31,7 +31,7 @@ export const demoEndpoints: readonly DemoEndpoint[] = [
   },
 ];
 
-/** Makes what is missing: the directory, for its owner alone, and a secret for each endpoint. Answers those by id. */
+/** Makes what is missing: the directory, for its owner alone, and a secret for each endpoint. Returns the secrets by id. */
 export async function prepareDirectory(directory: string): Promise<Map<string, string>> {
   await mkdir(join(directory, 'config'), { recursive: true, mode: 0o700 });
   await mkdir(secretsOf(directory), { recursive: true, mode: 0o700 });
@@ -40,7 +40,7 @@ export async function prepareDirectory(directory: string): Promise<Map<string, s
   return secrets;
 }
 
-/** Where the secrets lie as files. */
+/** The directory of the secret files. */
 export function secretsOf(directory: string): string {
   return join(directory, 'secrets');
 }
@@ -77,8 +77,8 @@ export async function writeProvider(directory: string, { issuer, clientId, clien
 }
 
 /**
- * Throws a StartError when another demo runs in the directory. The receiver that the configuration names is asked,
- * because it lives exactly as long as its demo.
+ * Throws a StartError when another demo runs in the directory. It asks the receiver that the configuration names, which
+ * runs exactly as long as its demo.
  */
 export async function refuseSecondDemo(directory: string): Promise<void> {
   const configuration = await readFile(configurationOf(directory), 'utf8').catch(() => '');

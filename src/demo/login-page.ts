@@ -8,7 +8,7 @@ export type LoginPage = {
   people?: readonly { login: string; name: string; email: string }[];
 };
 
-/** What a server of the page should send with it. The form leads on to other hosts, so there is no rule for that. */
+/** Headers for the page. The form leads to other hosts, so there is no form-action rule. */
 export const loginPageHeaders = {
   'content-type': 'text/html; charset=utf-8',
   'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
@@ -40,7 +40,7 @@ ${choices.length > 0 ? choices.join('\n') : typing}
 `;
 }
 
-/** Where the form of such a page is posted to, as written; null when there is none. */
+/** Where the page's form is posted to, as written; null without a form. */
 export function formAction(page: string): string | null {
   const action = /<form method="post" action="([^"]*)">/.exec(page)?.[1];
   return action?.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&amp;', '&') ?? null;

@@ -5,9 +5,9 @@ import { type IncomingMessage, type RequestListener, createServer } from 'node:h
 import type { AddressInfo } from 'node:net';
 
 export type LoopbackServer = AsyncDisposable & {
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   url: string;
-  /** For one that must know its own address first; until then nothing is answered. */
+  /** Set after opening, for a server that must know its own address first; until then nothing is answered. */
   answerWith(listener: RequestListener): void;
 };
 

@@ -21,7 +21,7 @@ import { startServiceProcess } from './service-process.ts';
 import { callbackUrl, signInUrl } from './sign-in.ts';
 import { keepAlive, tellStory } from './story.ts';
 
-const place = join('.tidings', 'demo');
+const demoDirectory = join('.tidings', 'demo');
 const screen = createScreen();
 const endingKnownWithinMs = 1_000;
 
@@ -33,7 +33,7 @@ function catchStop(): AbortSignal {
     stop.abort();
   };
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, end);
-  // Nobody reads any more, as after `| head`.
+  // The reader has gone, as after `| head`.
   process.stdout.on('error', () => stop.abort());
   return stop.signal;
 }
@@ -47,7 +47,7 @@ async function runDemo(directory: string, stop: AbortSignal): Promise<void> {
   const provider = parts.use(await openOpenIdProvider({ accounts: people }));
   await writeProvider(directory, provider);
 
-  screen.say(`Tidings starts in ${place}, with databases of its own …`);
+  screen.say(`Tidings starts in ${demoDirectory}, with databases of its own …`);
   const service = parts.use(
     startServiceProcess(directory, {
       PORT: '0',
@@ -73,7 +73,7 @@ async function runDemo(directory: string, stop: AbortSignal): Promise<void> {
     await keepAlive(stage);
   };
   const shown = show().catch(async (error: unknown) => {
-    // What fails because the service has ended says less than its ending, which is known a moment later.
+    // When the service has ended, its own reason says more than this error; it is known a moment later.
     await Promise.race([service.ended, sleep(endingKnownWithinMs)]);
     throw error;
   });
@@ -81,7 +81,7 @@ async function runDemo(directory: string, stop: AbortSignal): Promise<void> {
 
   screen.say('Stopping …');
   await parts.disposeAsync();
-  screen.say(`Stopped. The data stays in ${place}, and the next make demo goes on with it.`);
+  screen.say(`Stopped. The data stays in ${demoDirectory}, and the next make demo goes on with it.`);
 }
 
 function introduce(url: string, { receiver, provider }: { receiver: string; provider: string }): void {
@@ -107,8 +107,8 @@ async function showWhatToTry(url: string, tokenFile: string): Promise<void> {
     ['GraphiQL', `${url}/graphiql`],
     ['', `in its Headers put the admin token in place of <admin token>; it is in ${tokenFile}`],
     ['Health', `${url}/readyz (${status})`],
-    ['Endpoints', join(place, 'config', 'webhooks.yaml')],
-    ['Log', join(place, 'service.log')],
+    ['Endpoints', join(demoDirectory, 'config', 'webhooks.yaml')],
+    ['Log', join(demoDirectory, 'service.log')],
   );
   screen.say(
     'A change of your own, from another terminal in this directory:',
@@ -121,7 +121,7 @@ async function showWhatToTry(url: string, tokenFile: string): Promise<void> {
 
 const stop = catchStop();
 try {
-  await runDemo(resolve(place), stop);
+  await runDemo(resolve(demoDirectory), stop);
   process.exit();
 } catch (error) {
   const lines = error instanceof StartError ? error.lines : [`demo: ${(error as Error).message}`];

@@ -1,8 +1,8 @@
-// Keeps what oidc-provider stores in memory, as long as the provider lives.
+// The storage of oidc-provider, in memory.
 
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 
-/** `clients` is looked into anew each time, so that a client may get its redirect URIs after the start. */
+/** `clients` is read each time, so that a client may get its redirect URIs after the start. */
 export function memoryAdapter(clients: ReadonlyMap<string, AdapterPayload>): (model: string) => Adapter {
   const records = new Map<string, AdapterPayload>();
 

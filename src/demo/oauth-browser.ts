@@ -3,14 +3,14 @@
 import { formAction } from './login-page.ts';
 
 export type Browser = {
-  /** One request with the cookies of its host; whatever it answers, nothing is followed. */
+  /** One request with the cookies of its host; redirects are not followed. */
   request(url: string | URL, init?: RequestInit): Promise<Response>;
   /**
-   * Follows redirects, fills `login` into each form on the way, and resolves with the first address that begins with
-   * `stopAt`, which is not asked for. Fails at a page that leads nowhere.
+   * Follows redirects, fills `login` into each form, and resolves with the first address that begins with `stopAt`, without
+   * requesting it. Throws at a page without form or redirect.
    */
   signIn(url: string | URL, { login, stopAt }: { login: string; stopAt: string }): Promise<URL>;
-  /** Value by name, of all that would be sent to this address. */
+  /** The cookies that would be sent to this address, by name. */
   cookies(url: string | URL): ReadonlyMap<string, string>;
 };
 

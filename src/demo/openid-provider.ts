@@ -14,18 +14,18 @@ export type OpenIdProvider = AsyncDisposable & {
   issuer: string;
   clientId: string;
   clientSecret: string;
-  /** Adds an account or replaces it; without `sub`s known, nobody can sign in. */
+  /** Adds or replaces accounts; only known accounts can sign in. */
   define(...accounts: Account[]): void;
-  /** Lets the client be sent back to these as well. */
+  /** Allows these redirect URIs as well. */
   allow(...redirectUris: string[]): void;
-  /** Paths that were asked for, in order, without their queries. */
+  /** Requested paths in order, without queries. */
   requests: string[];
 };
 
 const scopes = 'openid email profile';
 const lifetimeS = 600;
 
-/** Whoever is defined may sign in without a password, and everybody is asked each time who they are. */
+/** Known accounts sign in without a password, and the login page is shown each time. */
 export async function openOpenIdProvider({
   accounts = [],
   redirectUris = [],
@@ -70,7 +70,7 @@ export async function openOpenIdProvider({
   };
 }
 
-/** Whatever has a default that the library warns of is set here. */
+/** Every setting whose default the library warns about is set here. */
 function configuration(
   accounts: ReadonlyMap<string, Account>,
   clients: ReadonlyMap<string, AdapterPayload>,
@@ -88,7 +88,7 @@ function configuration(
     },
     interactions: { url: (_context, { uid }) => `/interaction/${uid}`, policy: alwaysAsking() },
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'RS256' }] },
-    // Nobody is asked for consent: who signs in has given it.
+    // No consent page: signing in is consent.
     loadExistingGrant: async ({ oidc }) => {
       const grant = new oidc.provider.Grant({ clientId: oidc.client!.clientId, accountId: oidc.session!.accountId! });
       grant.addOIDCScope(scopes);
@@ -112,7 +112,7 @@ function configuration(
   };
 }
 
-/** Without it, who was here before would be taken for who is here now. */
+/** Without it the last user of the browser would be signed in again. */
 function alwaysAsking(): interactionPolicy.DefaultPolicy {
   const policy = interactionPolicy.base();
   const ask = ({ oidc }: { oidc: { result?: { login?: unknown } } }) => oidc.result?.login === undefined;
@@ -120,7 +120,7 @@ function alwaysAsking(): interactionPolicy.DefaultPolicy {
   return policy;
 }
 
-/** Whoever is not known is asked again. */
+/** An unknown login is asked again. */
 async function askForLogin(
   provider: Provider,
   accounts: ReadonlyMap<string, Account>,
@@ -142,14 +142,14 @@ async function askForLogin(
   }
 }
 
-/** What a stale address gets, or one that somebody made up. */
+/** The answer to a stale or invalid address. */
 function refuse(response: ServerResponse): (error: unknown) => void {
   return (error) => {
     response.writeHead(400, { 'content-type': 'text/plain' }).end(`${(error as Error).message}\n`);
   };
 }
 
-/** The library has nobody become somebody else without a logout, so it must not remember who was here before. */
+/** The library does not let a session change its user without a logout, so the old session is deleted. */
 async function forgetSession(
   provider: Provider,
   interaction: Awaited<ReturnType<Provider['interactionDetails']>>,

@@ -1,15 +1,15 @@
-// The other side: an HTTP server that verifies each webhook as any receiver would, and answers.
+// The demo's receiver: an HTTP server that verifies each webhook and answers.
 
 import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 
-/** One request, and what became of it. */
+/** One request and its result. */
 export type Arrival = {
   at: Date;
   endpoint: string;
-  /** Null when it could not be verified: then the body may say anything. */
+  /** Null when it could not be verified: then the body is not trusted. */
   eventType: string | null;
   /** As in the headers; null without one. */
   position: string | null;
@@ -30,7 +30,7 @@ export type Receiver = AsyncDisposable & {
 };
 
 export type ReceiverOptions = {
-  /** Told to whoever asks by GET. */
+  /** Part of the answer to a GET. */
   directory: string;
   /** By endpoint. */
   secrets: ReadonlyMap<string, string>;
@@ -75,7 +75,7 @@ export async function openReceiver({ directory, secrets, onArrival }: ReceiverOp
   };
 
   const server = createServer((request, response) => {
-    // A request that breaks off has nobody to answer to.
+    // A request that was aborted cannot be answered.
     receive(request, response).catch(() => response.destroy());
   });
   server.listen(0, '127.0.0.1');

@@ -1,4 +1,4 @@
-// What the terminal shows: what is being done, and one aligned line for each webhook that comes.
+// The demo's terminal output: what is done, and one aligned line for each webhook.
 
 import { styleText } from 'node:util';
 import type { Arrival } from './receiver.ts';
@@ -6,18 +6,18 @@ import type { Arrival } from './receiver.ts';
 export type Screen = {
   /** A paragraph, after an empty line. */
   say(...lines: string[]): void;
-  /** Something that is done through the API, and to whom. */
+  /** An operation of the API, and its object. */
   act(operation: string, what: string): void;
-  /** The heads of the columns that `arrival` fills. */
+  /** The headings of the columns that `arrival` fills. */
   columns(): void;
   arrival(arrival: Arrival): void;
-  /** Something that did not work and does not matter to the rest. */
+  /** A failure that does not stop the demo. */
   trouble(sentence: string): void;
-  /** Pairs of a name and what belongs to it, indented. */
+  /** Indented pairs of a name and a text. */
   list(...rows: [name: string, text: string][]): void;
 };
 
-/** Numbers end, words begin at the same place. */
+/** Numbers are aligned right, words left. */
 const columns = [
   (time: string) => time.padEnd(12),
   (endpoint: string) => endpoint.padEnd(8),

@@ -1,4 +1,4 @@
-// The real service as a process of its own, started in the demo's directory as anybody would start it.
+// Starts the real service as its own process in the demo's directory.
 
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
@@ -12,22 +12,22 @@ const executable = fileURLToPath(new URL('../../bin/tidings', import.meta.url));
 const linesKept = 10;
 
 export type ServiceProcess = AsyncDisposable & {
-  /** Its URL, once it is ready; pending for ever when it ends before. */
+  /** Its URL, once it is ready; never settles when it ends before. */
   ready: Promise<string>;
-  /** Resolves when it has ended: how, and what it said last. */
+  /** Resolves when it has ended: how, and with its last lines. */
   ended: Promise<Ending>;
 };
 
 export type Ending = {
   /** `exit status 1`, or a signal's name. */
   how: string;
-  /** What a person should read about it. */
+  /** The error to show. */
   reason: StartError;
 };
 
 /**
- * Starts it with these settings and no other, whatever the caller's environment holds. Disposing drains it, and throws
- * its ending's reason when that went wrong.
+ * Starts it with only these settings, whatever the caller's environment has. Disposal drains it, and throws the reason when
+ * it did not end well.
  */
 export function startServiceProcess(directory: string, settings: Record<string, string>): ServiceProcess {
   const logFile = join(directory, 'service.log');
@@ -35,11 +35,11 @@ export function startServiceProcess(directory: string, settings: Record<string, 
   const assignments = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   const child = spawn('/bin/sh', ['-c', 'exec env -i PATH="$PATH" "$@"', 'sh', ...assignments, executable, 'start'], {
     cwd: directory,
-    // Ctrl-C goes to the terminal's whole process group; with ours after it the service would not drain but end at once.
+    // Ctrl-C goes to the terminal's whole process group; with our own signal after it the service would end at once.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  // Whatever ends this process, a bug included, ends the service.
+  // The service ends with this process, also after a bug.
   const endWithUs = (): void => void child.kill('SIGTERM');
   process.on('exit', endWithUs);
 
@@ -62,7 +62,7 @@ export function startServiceProcess(directory: string, settings: Record<string, 
   }).then(async (how) => {
     process.off('exit', endWithUs);
     await new Promise<void>((resolve) => log.end(resolve));
-    return { how, reason: await reasonOf(how, lastLines, { logFile, pidFile }) };
+    return { how, reason: await endingOf(how, lastLines, { logFile, pidFile }) };
   });
   return {
     ready: ready.promise,
@@ -70,7 +70,7 @@ export function startServiceProcess(directory: string, settings: Record<string, 
     [Symbol.asyncDispose]: async () => {
       if (!child.kill('SIGTERM')) return;
       const { how, reason } = await ended;
-      // By the signal itself when it had not begun to catch it.
+      // Ended by the signal itself when the service did not catch it yet.
       if (how !== 'exit status 0' && how !== 'SIGTERM') throw reason;
       await rm(pidFile, { force: true });
     },
@@ -86,12 +86,12 @@ function readyUrl(line: string): string | null {
   }
 }
 
-async function reasonOf(
+async function endingOf(
   how: string,
   lastLines: readonly string[],
   { logFile, pidFile }: { logFile: string; pidFile: string },
 ): Promise<StartError> {
-  // No other demo runs here, so this is a service whose demo was killed.
+  // No other demo runs here, so that service belongs to a demo that was killed.
   if (lastLines.some((line) => line.startsWith('Another Tidings service already runs in '))) {
     const pid = (await readFile(pidFile, 'utf8').catch(() => '')).trim();
     return new StartError(`The service of an earlier demo still runs: stop it with kill ${pid}, then start this one.`);

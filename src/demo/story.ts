@@ -1,4 +1,4 @@
-// What happens in the demo: a person signs in, users come, change and go, and other events are published.
+// The demo's story: a person signs in, users are created, changed and deleted, and other events are published.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Api, createApi } from './api.ts';
@@ -18,7 +18,7 @@ export type Stage = {
   signal: AbortSignal;
 };
 
-/** The webhooks of one scene are waited for no longer than this: an endpoint may be paused since an earlier run. */
+/** Longest wait for the webhooks of one scene: an endpoint may be paused since an earlier run. */
 const sceneWithinMs = 10_000;
 const lookEveryMs = 50;
 const changeEveryMs = 15_000;
@@ -44,7 +44,7 @@ export async function tellStory(stage: Stage): Promise<void> {
   await createAndChange(stage);
 }
 
-/** The demo's data outlives it, so it is the first time only once. */
+/** The demo's data stays, so only the first run shows a first sign-in. */
 async function signInAndChange(stage: Stage): Promise<void> {
   const { screen } = stage;
   const isNew = await isUnknown(stage, hedy.email);
@@ -113,17 +113,17 @@ async function later(stage: Stage, webhooks: number, change: () => Promise<void>
   await scene(stage, webhooks, change);
 }
 
-/** Makes the change and waits until this many more webhooks were accepted. What fails is shown, and ends nothing. */
+/** Makes the change and waits until this many more webhooks were accepted. A failure is shown; the demo goes on. */
 async function scene(
   { receiver, screen, signal }: Stage,
   webhooks: number,
   change: () => Promise<void>,
 ): Promise<void> {
   if (signal.aborted) return;
-  const enough = receiver.accepted() + webhooks;
+  const expected = receiver.accepted() + webhooks;
   try {
     await change();
-    for (const giveUpAt = performance.now() + sceneWithinMs; receiver.accepted() < enough;) {
+    for (const giveUpAt = performance.now() + sceneWithinMs; receiver.accepted() < expected;) {
       if (performance.now() > giveUpAt) throw new Error('Not all webhooks of this have come; going on.');
       await sleep(lookEveryMs, undefined, { signal });
     }

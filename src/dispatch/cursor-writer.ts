@@ -1,9 +1,9 @@
-// Writes the places of the actors about once a second, those that moved, and never two writes at a time. Pure.
+// Writes the cursors that have moved, about once a second, and never two writes at a time. Pure.
 
 import { filterText } from '../policy/routing.ts';
 import type { Actor } from './actor.ts';
 
-/** An endpoint's place as it is stored, by whom it may be written, and in which generation. */
+/** A cursor to write. It is written only if its generation, owner and owner's epoch are still those of the stored one. */
 export type CursorRow = {
   endpoint_id: string;
   generation: number;
@@ -19,15 +19,15 @@ export type CursorRow = {
 
 export type CursorPorts = {
   schedule(delayMs: number, callback: () => void): () => void;
-  /** Writes places; gives the endpoints whose row was not this instance's to write. Null: it failed. */
+  /** Writes cursors, and gives the endpoints whose cursor was not this instance's to write. Null: it failed. */
   writeCursors(rows: readonly CursorRow[], done: (refused: ReadonlySet<string> | null) => void): void;
 };
 
 export type CursorWriter = {
   start(): void;
-  /** Writes the places of these actors next, as far as they moved. */
+  /** Writes the cursors of these actors next, if they have moved. */
   writeNow(actors: readonly Actor[], done: () => void): void;
-  /** What was written may be lost. */
+  /** The database may have lost what was written: all is written again. */
   forget(): void;
   stop(): void;
 };
@@ -47,16 +47,16 @@ export function createCursorWriter({
   /** Id of the instance's run. */
   owner: string;
   actors(): Iterable<Actor>;
-  /** Whether it still is its endpoint's actor: one that was dropped knows nothing of its place. */
+  /** Whether it is still its endpoint's actor: the cursor of one that was removed is out of date. */
   serves(actor: Actor): boolean;
-  /** Up to where the dispatcher has read the log. */
+  /** How far the dispatcher has read the log. */
   dispatched(): number;
   mayWrite(): boolean;
-  /** Hears of endpoints that are somebody else's now, or of another generation. */
+  /** Called for an endpoint that has another owner now, or another generation. */
   onRefused(endpointId: string): void;
 }): CursorWriter {
   const texts = new Map<string, string>();
-  /** What is to be written when the write that is under way has ended. */
+  /** What to write when the write in flight has ended. */
   const waiting: (() => void)[] = [];
   let writing = false;
   let stopped = false;
@@ -64,8 +64,8 @@ export function createCursorWriter({
   function moved(some: Iterable<Actor>): CursorRow[] {
     const rows: CursorRow[] = [];
     for (const actor of some) {
-      // The backlog of one that is passing over settled events does not belong to its place.
-      if (actor.loading || actor.isPassing(dispatched()) || !serves(actor)) continue;
+      // While an actor skips settled events its backlog does not match its cursor.
+      if (actor.loading || actor.isSkipping(dispatched()) || !serves(actor)) continue;
       const row = rowOf(actor, dispatched(), owner);
       if (texts.get(row.endpoint_id) !== JSON.stringify(row)) rows.push(row);
     }

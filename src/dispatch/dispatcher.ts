@@ -1,84 +1,118 @@
-// Routes the log's events to the actors of the endpoints that subscribed, and gives their turns slots to run in.
+// Routes the log's events to the actors of the endpoints that ask for them, and gives their turns slots to run in.
 //
-// Pure decisions: the clock, the timers, the threads and the log are given to it as ports.
+// Pure: the clock, the timers, the threads and the log are given to it as ports.
 
+import type { Lease } from '../policy/shards.ts';
 import type { LogEntry } from '../log/entry.ts';
 import { compilePatterns } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { Turn, TurnReport } from '../worker/turn.ts';
 import { Actor } from './actor.ts';
-import { createAlarms } from './alarms.ts';
-import type { LeaseRef } from './leases.ts';
-import { createLeavers } from './leavers.ts';
-import type { Place } from './place.ts';
+import { createWakeups } from './wakeups.ts';
+import type { CursorState } from './cursor-state.ts';
 import { type RefillPorts, createRefill } from './refill.ts';
 import { createRoutes } from './routes.ts';
-import { createShares } from './shares.ts';
+import { createSlots } from './slots.ts';
 
-/** A turn out for longer than this moves over to the slow share, and its endpoint's next one starts there. */
+/** A turn that takes longer than this counts as slow from then on, and so does its endpoint's next turn. */
 const slowAfterMs = 250;
 
 export type DispatcherPorts = RefillPorts & {
   /** Calls back once after `delayMs`; returns what cancels it. */
   schedule(delayMs: number, callback: () => void): () => void;
-  /** Runs a turn on a thread; null when it was lost and nothing is known of it. */
+  /** Runs a turn on a thread. Null: the turn was lost, and nobody knows what it did. */
   run(turn: Turn, done: (report: TurnReport | null) => void): void;
   /** Tells a running turn to stop before its next request. */
   interrupt(slot: number): void;
-  /** Whether a turn may begin under a lease now. */
-  trusts(lease: LeaseRef): boolean;
-  /** Reads an endpoint's place from the database, and hands it to `load`. */
-  reload(endpointId: string): void;
-  /** No turn is out any more. */
+  /** Whether a turn may begin under the lease now. */
+  trusts(lease: Lease): boolean;
+  /** Reads an endpoint's cursor from the database, and hands it to `load`. */
+  loadCursor(endpointId: string): void;
+  /** No turn is in flight any more. */
   idle(): void;
 };
 
 export type Dispatcher = ReturnType<typeof createDispatcher>;
 
-/** `position` is where the log begins for it: everything up to there is left to the actors' own cold reading. */
+/**
+ * Turns in flight, and who waits for their end. An endpoint's actor has at most one. The turn of an actor that is removed
+ * drains: it goes on to its end, and the endpoint's next actor waits for that.
+ */
+function createTurnsInFlight(isRunning: (endpointId: string) => boolean) {
+  const draining = new Map<string, number>();
+  const waiting = new Map<string, (() => void)[]>();
+  const isNone = (endpointId: string) => !isRunning(endpointId) && !draining.has(endpointId);
+
+  return {
+    isDraining: (endpointId: string): boolean => draining.has(endpointId),
+    /** The endpoints with a draining turn. */
+    draining: (): Iterable<string> => draining.keys(),
+    /** Its actor is removed while the turn runs. */
+    drain: (endpointId: string): void => void draining.set(endpointId, (draining.get(endpointId) ?? 0) + 1),
+    /** A draining turn has ended. Returns whether it was the endpoint's last one. */
+    endDraining(endpointId: string): boolean {
+      const left = draining.get(endpointId)! - 1;
+      if (left > 0) draining.set(endpointId, left);
+      else draining.delete(endpointId);
+      return left === 0;
+    },
+    /** Calls back when no turn of the endpoint is in flight: at once when none is. */
+    whenNone(endpointId: string, callback: () => void): void {
+      if (isNone(endpointId)) callback();
+      else waiting.set(endpointId, [...(waiting.get(endpointId) ?? []), callback]);
+    },
+    /** A turn has ended: calls those who wait if it was the endpoint's last one. */
+    turnEnded(endpointId: string): void {
+      if (!waiting.has(endpointId) || !isNone(endpointId)) return;
+      const callbacks = waiting.get(endpointId)!;
+      waiting.delete(endpointId);
+      for (const callback of callbacks) callback();
+    },
+  };
+}
+
+/** It takes the log's events after `position`. What is below, the actors read from the table. */
 export function createDispatcher({
   ports,
   position: start,
-  shares: limits,
+  slots: limits,
 }: {
   ports: DispatcherPorts;
   position: number;
-  shares: { fast: number; slow: number };
+  slots: { fast: number; slow: number };
 }) {
-  const shares = createShares(limits);
+  const slots = createSlots(limits);
   const actors = new Map<string, Actor>();
   const routes = createRoutes(actors);
-  const alarms = createAlarms(ports, consider);
-  const refill = createRefill({ ports, alarms, position: () => position, consider });
-  const leavers = createLeavers();
+  const wakeups = createWakeups(ports, scheduleTurn);
+  const refill = createRefill({ ports, wakeups, position: () => position, onRefilled: scheduleTurn });
+  const inFlight = createTurnsInFlight((endpointId) => Boolean(actors.get(endpointId)?.running));
   const queues = { fast: [] as Actor[], slow: [] as Actor[] };
-  /** Who waits until no turn of an endpoint is out. */
-  const waiting = new Map<string, (() => void)[]>();
   let position = start;
   let stopped = false;
 
-  /** Decides what an actor does next; called after everything that may have changed it. */
-  function consider(actor: Actor): void {
+  /** Queues the actor if it has a turn to begin. To be called after everything that may have changed that. */
+  function scheduleTurn(actor: Actor): void {
     if (stopped || actors.get(actor.endpoint.id) !== actor || actor.retiring) return;
     refill.start(actor);
     if (actor.queued || !ports.trusts(actor.lease)) return;
     const choice = actor.choose(ports.now());
     if (choice?.kind === 'wait') {
-      alarms.set(actor, choice.at);
+      wakeups.set(actor, choice.at);
     } else if (choice) {
       actor.queued = true;
       queues[actor.slow ? 'slow' : 'fast'].push(actor);
-      drain();
+      fillSlots();
     }
   }
 
-  /** Gives free slots to the actors that wait for one, in the order in which they came. */
-  function drain(): void {
-    for (const share of ['fast', 'slow'] as const) {
-      const queue = queues[share];
+  /** Gives the free slots to the actors that wait, in the order in which they came. */
+  function fillSlots(): void {
+    for (const kind of ['fast', 'slow'] as const) {
+      const queue = queues[kind];
       let next = 0;
       while (next < queue.length) {
-        const slot = shares.acquire(share === 'slow');
+        const slot = slots.acquire(kind === 'slow');
         if (slot === null) break;
         begin(queue[next]!, slot);
         next += 1;
@@ -93,48 +127,37 @@ export function createDispatcher({
     const mayBegin = actors.get(id) === actor && !stopped && ports.trusts(actor.lease);
     const choice = mayBegin ? actor.choose(ports.now()) : null;
     if (!choice || choice.kind === 'wait') {
-      shares.release(slot);
-      if (choice?.kind === 'wait') alarms.set(actor, choice.at);
+      slots.release(slot);
+      if (choice?.kind === 'wait') wakeups.set(actor, choice.at);
       return;
     }
     const turn = actor.begin(choice, slot);
-    let out = true;
+    let isRunning = true;
     actor.slow = false;
     const cancel = ports.schedule(slowAfterMs, () => {
       actor.slow = true;
-      shares.moveToSlow(slot);
-      drain();
+      slots.moveToSlow(slot);
+      fillSlots();
     });
     ports.run(turn, (report) => {
-      if (!out) return;
-      out = false;
+      if (!isRunning) return;
+      isRunning = false;
       cancel();
-      shares.release(slot);
+      slots.release(slot);
       if (actors.get(id) !== actor) {
-        // Its successor's place was not to be read before the rows of this turn were there.
-        if (leavers.comeBack(id) && actors.has(id)) ports.reload(id);
+        // Its endpoint may have a new actor. That one's cursor can be loaded now that this turn's rows are durable.
+        if (inFlight.endDraining(id) && actors.has(id)) ports.loadCursor(id);
       } else if (report && !actor.changed) {
         actor.finish(report, ports.now());
       } else {
         actor.lose();
-        ports.reload(id);
+        ports.loadCursor(id);
       }
-      tellStill(id);
-      consider(actor);
-      drain();
-      if (shares.running === 0) ports.idle();
+      inFlight.turnEnded(id);
+      scheduleTurn(actor);
+      fillSlots();
+      if (slots.running === 0) ports.idle();
     });
-  }
-
-  function isStill(id: string): boolean {
-    return !actors.get(id)?.running && !leavers.has(id);
-  }
-
-  function tellStill(id: string): void {
-    if (!waiting.has(id) || !isStill(id)) return;
-    const callbacks = waiting.get(id)!;
-    waiting.delete(id);
-    for (const still of callbacks) still();
   }
 
   function interrupt(actor: Actor): void {
@@ -147,30 +170,30 @@ export function createDispatcher({
     actors.delete(endpointId);
     routes.clear();
     interrupt(actor);
-    if (actor.running) leavers.leave(endpointId);
-    alarms.forget(actor);
+    if (actor.running) inFlight.drain(endpointId);
+    wakeups.forget(actor);
   }
 
-  function add(endpoint: Endpoint, lease: LeaseRef): void {
+  function add(endpoint: Endpoint, lease: Lease): void {
     const actor = new Actor(endpoint, compilePatterns(endpoint.events), lease);
     actors.set(endpoint.id, actor);
     routes.clear();
-    // Else the end of the turn that is out reads it.
-    if (!leavers.has(endpoint.id)) ports.reload(endpoint.id);
+    // Otherwise the end of the draining turn loads it.
+    if (!inFlight.isDraining(endpoint.id)) ports.loadCursor(endpoint.id);
   }
 
   return {
-    /** The log is read up to here. */
+    /** The log was read up to here. */
     get position() {
       return position;
     },
     get running() {
-      return shares.running;
+      return slots.running;
     },
     actor: (endpointId: string): Actor | undefined => actors.get(endpointId),
-    /** Endpoints that were removed, with a turn that is still out. */
-    leaving: leavers.ids,
-    /** Whether it is its endpoint's actor still: of one that was removed, nothing is known any more. */
+    /** The endpoints with a turn of an actor that was removed. */
+    draining: inFlight.draining,
+    /** Whether it is still its endpoint's actor. One that was removed is out of date. */
     serves: (actor: Actor): boolean => actors.get(actor.endpoint.id) === actor,
     actors: (): Iterable<Actor> => actors.values(),
 
@@ -183,26 +206,26 @@ export function createDispatcher({
         if (entry.addressedTo !== null) {
           const actor = actors.get(entry.addressedTo);
           if (!actor) continue;
-          // Its item was committed with it.
-          actor.side.stir();
+          // Its replay was committed together with it.
+          actor.replays.wake();
           touched.add(actor);
           continue;
         }
         for (const actor of routes.to(entry.type)) {
-          // Its place lies ahead of what the dispatcher has read.
+          // The endpoint's cursor is ahead of the dispatcher.
           if (entry.position <= actor.examined) continue;
           actor.backlog += 1;
           if (actor.live) actor.take(entry);
           touched.add(actor);
         }
       }
-      for (const actor of touched) consider(actor);
+      for (const actor of touched) scheduleTurn(actor);
     },
 
-    /** Starts an actor for an endpoint; nothing is sent before its place is read. */
+    /** Starts an actor for an endpoint. It sends nothing before its cursor is loaded. */
     add,
 
-    /** Gives a running endpoint a changed configuration, in force before its next request. */
+    /** Gives an endpoint a changed configuration, which applies to its next request. */
     configure(endpoint: Endpoint): void {
       const actor = actors.get(endpoint.id);
       if (!actor) return;
@@ -210,13 +233,13 @@ export function createDispatcher({
       actor.overtaken = actor.loading;
       routes.clear();
       interrupt(actor);
-      consider(actor);
+      scheduleTurn(actor);
     },
 
-    /** Stops an endpoint for good; what is on the wire ends and is recorded. */
+    /** Removes an endpoint's actor. A request that is on the wire ends and is recorded. */
     remove,
 
-    /** Drops all actors, and begins anew after another position of another history. */
+    /** Replaces all actors, and takes the events after `at`: another history of the log has begun. */
     restart(at: number): void {
       position = at;
       for (const { endpoint, lease } of [...actors.values()]) {
@@ -225,24 +248,24 @@ export function createDispatcher({
       }
     },
 
-    /** Takes an endpoint's stored place after `reload`. */
-    load(endpointId: string, place: Place): void {
+    /** Takes the cursor that `loadCursor` asked for. */
+    load(endpointId: string, cursor: CursorState): void {
       const actor = actors.get(endpointId);
-      // While a turn of its former self is out, that turn's end reads the place again.
-      if (!actor?.loading || leavers.has(endpointId)) return;
+      // The end of a draining turn loads the cursor again.
+      if (!actor?.loading || inFlight.isDraining(endpointId)) return;
       if (actor.overtaken) {
         actor.overtaken = false;
-        ports.reload(endpointId);
+        ports.loadCursor(endpointId);
         return;
       }
-      alarms.forget(actor);
-      actor.load(place, ports.now());
+      wakeups.forget(actor);
+      actor.load(cursor, ports.now());
       actor.takePage([], position, ports.pastGap);
-      consider(actor);
+      scheduleTurn(actor);
     },
 
-    /** What is stored of an endpoint was changed: begins no turn, ends the running one, and reads it again. */
-    refresh(endpointId: string): void {
+    /** The endpoint's stored state was changed: interrupts the running turn, and loads the cursor before the next one. */
+    reloadCursor(endpointId: string): void {
       const actor = actors.get(endpointId);
       if (!actor) return;
       if (actor.loading) {
@@ -254,41 +277,40 @@ export function createDispatcher({
         actor.changed = true;
         interrupt(actor);
       } else {
-        ports.reload(endpointId);
+        ports.loadCursor(endpointId);
       }
     },
 
-    /** Something was added to what is stored beside an endpoint's line. */
-    stirSide(endpointId: string): void {
+    /** A replay was stored for the endpoint. */
+    wakeReplays(endpointId: string): void {
       const actor = actors.get(endpointId);
       if (!actor) return;
-      actor.side.stir();
-      consider(actor);
+      actor.replays.wake();
+      scheduleTurn(actor);
     },
 
-    /** Begins no further turn of an endpoint, ends the running one, and calls `still` when none is out. */
-    retire(endpointId: string, still: () => void): void {
+    /** Begins no further turn of an endpoint, interrupts the running one, and calls back when none is in flight. */
+    retire(endpointId: string, done: () => void): void {
       const actor = actors.get(endpointId);
       if (actor) {
         actor.retiring = true;
         interrupt(actor);
-        alarms.forget(actor);
+        wakeups.forget(actor);
       }
-      if (isStill(endpointId)) still();
-      else waiting.set(endpointId, [...(waiting.get(endpointId) ?? []), still]);
+      inFlight.whenNone(endpointId, done);
     },
 
-    /** Looks at every actor again: a lease is trusted that was not. */
-    stir(): void {
-      for (const actor of actors.values()) consider(actor);
+    /** Looks at every actor: a lease is trusted again. */
+    wake(): void {
+      for (const actor of actors.values()) scheduleTurn(actor);
     },
 
-    /** Starts no more turns and tells the running ones to end. */
+    /** Begins no more turns, and interrupts those that run. */
     stop(): void {
       stopped = true;
       for (const actor of actors.values()) {
         interrupt(actor);
-        alarms.forget(actor);
+        wakeups.forget(actor);
       }
     },
   };

@@ -1,54 +1,54 @@
-// The bounded window of events that wait for one endpoint, in log order.
+// The next events for one endpoint, in log order: a queue with a limit.
 
 import type { LogEntry } from '../log/entry.ts';
 
-/** An entry with the position of the one before it for the same endpoint, fixed when it is fed. */
-export type Letter = { entry: LogEntry; previous: number };
+/** An entry, and the position of the entry before it for the same endpoint, as it was when the entry was queued. */
+export type QueuedEvent = { entry: LogEntry; previous: number };
 
-const maxLetters = 256;
+const maxEvents = 256;
 const maxBytes = 256 * 1024;
 
-/** A first-in, first-out queue that is full after 256 events or 256 KiB of payload, and takes one event of any size. */
+/** First in, first out. It is full with 256 events or 256 KiB of payload; an empty one takes an event of any size. */
 export type Mailbox = {
   readonly size: number;
   readonly full: boolean;
-  first(): Letter | undefined;
-  /** The letters from the front, at most `count` of them. */
-  front(count: number): Letter[];
-  push(letter: Letter): void;
+  first(): QueuedEvent | undefined;
+  /** The first events, at most `count`. */
+  front(count: number): QueuedEvent[];
+  push(event: QueuedEvent): void;
   drop(count: number): void;
   clear(): void;
 };
 
 export function createMailbox(): Mailbox {
-  let letters: Letter[] = [];
+  let events: QueuedEvent[] = [];
   let start = 0;
   let bytes = 0;
 
   return {
     get size() {
-      return letters.length - start;
+      return events.length - start;
     },
     get full() {
-      return letters.length - start >= maxLetters || bytes >= maxBytes;
+      return events.length - start >= maxEvents || bytes >= maxBytes;
     },
-    first: () => letters[start],
-    front: (count) => letters.slice(start, start + count),
-    push(letter) {
-      letters.push(letter);
-      bytes += letter.entry.payload.length;
+    first: () => events[start],
+    front: (count) => events.slice(start, start + count),
+    push(event) {
+      events.push(event);
+      bytes += event.entry.payload.length;
     },
     drop(count) {
-      const end = Math.min(start + count, letters.length);
-      for (let index = start; index < end; index += 1) bytes -= letters[index]!.entry.payload.length;
+      const end = Math.min(start + count, events.length);
+      for (let index = start; index < end; index += 1) bytes -= events[index]!.entry.payload.length;
       start = end;
-      if (start * 2 >= letters.length) {
-        letters = letters.slice(start);
+      if (start * 2 >= events.length) {
+        events = events.slice(start);
         start = 0;
       }
     },
     clear() {
-      letters = [];
+      events = [];
       start = 0;
       bytes = 0;
     },

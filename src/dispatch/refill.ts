@@ -1,65 +1,67 @@
-// Reads on for actors whose window or side list has room, and again after a while when a read failed.
+// Reads more for actors that have room for events or replays, and tries again later when a read fails.
 
 import type { LogEntry } from '../log/entry.ts';
+import { retryDelaysMs } from '../policy/retry-delays.ts';
 import type { Actor } from './actor.ts';
-import type { Alarms } from './alarms.ts';
-import type { SideQuestion, StoredSideItem } from './side-list.ts';
-
-/** Asking at once after a read that failed would spin. */
-const readAgainMs = 250;
+import type { Wakeups } from './wakeups.ts';
+import type { ReplayQuestion, StoredReplay } from './replay-window.ts';
 
 export type RefillPorts = {
   /** Monotonic milliseconds. */
   now(): number;
-  /** Reads consecutive events after a position; an empty page means that the read failed or there are none yet. */
+  /** Reads consecutive events after a position. An empty page: the read failed, or there are none yet. */
   readPage(after: number, done: (page: readonly LogEntry[]) => void): void;
-  /** Reads tests and replays of an endpoint, in the order of their ids; null means that the read failed. */
-  readSide(endpointId: string, question: SideQuestion, done: (items: readonly StoredSideItem[] | null) => void): void;
-  /** The position after which the log goes on: `position` itself but for one at or inside a gap. */
+  /** Reads an endpoint's replays in the order of their ids. Null: the read failed. */
+  readReplays(
+    endpointId: string,
+    question: ReplayQuestion,
+    done: (replays: readonly StoredReplay[] | null) => void,
+  ): void;
+  /** The position after which the log continues: `position` itself, but the last one of a gap at its edge or inside it. */
   pastGap(position: number): number;
 };
 
 export type Refill = {
-  /** Begins the reads that an actor wants now. */
+  /** Begins the reads that the actor needs now. */
   start(actor: Actor): void;
 };
 
 export function createRefill({
   ports,
-  alarms,
+  wakeups,
   position,
-  consider,
+  onRefilled,
 }: {
   ports: RefillPorts;
-  alarms: Alarms;
-  /** Up to where the dispatcher has read the log. */
+  wakeups: Wakeups;
+  /** How far the dispatcher has read the log. */
   position(): number;
-  /** Hears of each actor that has got something. */
-  consider(actor: Actor): void;
+  /** Called for each actor that got something. */
+  onRefilled(actor: Actor): void;
 }): Refill {
   function readPage(actor: Actor): void {
     actor.reading = true;
     ports.readPage(actor.examined, (page) => {
       actor.reading = false;
       actor.takePage(page, position(), ports.pastGap);
-      if (page.length > 0) consider(actor);
-      else if (!actor.live) alarms.set(actor, ports.now() + readAgainMs);
+      if (page.length > 0) onRefilled(actor);
+      else if (!actor.live) wakeups.set(actor, ports.now() + retryDelaysMs.refill);
     });
   }
 
-  function readSide(actor: Actor): void {
-    const { question, take } = actor.side.ask();
-    ports.readSide(actor.endpoint.id, question, (items) => {
-      take(items, ports.now());
-      if (items) consider(actor);
-      else alarms.set(actor, ports.now() + readAgainMs);
+  function readReplays(actor: Actor): void {
+    const { question, take } = actor.replays.ask();
+    ports.readReplays(actor.endpoint.id, question, (replays) => {
+      take(replays, ports.now());
+      if (replays) onRefilled(actor);
+      else wakeups.set(actor, ports.now() + retryDelaysMs.refill);
     });
   }
 
   return {
     start(actor) {
       if (actor.wantsPage()) readPage(actor);
-      if (actor.wantsSideItems()) readSide(actor);
+      if (actor.wantsReplays()) readReplays(actor);
     },
   };
 }

@@ -1,13 +1,13 @@
-// Which actors an event type goes to, found once a type.
+// The actors whose filter matches an event type, found once for each type.
 
 import type { Actor } from './actor.ts';
 
-/** Types come from outside: a bound keeps a flood of new ones from growing the table without end. */
+/** Publishers choose the types. The limit keeps a flood of new ones from filling the memory. */
 const mostTypes = 10_000;
 
 export type Routes = {
   to(type: string): readonly Actor[];
-  /** After a change of the actors or of their filters. */
+  /** To be called when the actors or their filters have changed. */
   clear(): void;
 };
 

@@ -1,11 +1,14 @@
-// What stood settled above an endpoint's place when it was read: each is passed over once, and again after a step back. Pure.
+// The positions above an endpoint's cursor that were settled when it was loaded: the actor skips each of them once. Pure.
 
 export type Settled = {
-  /** Passes a position; whether it is settled. */
-  pass(position: number): boolean;
-  /** Whether some above `position` are yet to be passed; of an event that is not for the endpoint any more nobody tells. */
+  /** Whether the position is settled; the actor skips it then, and it is not ahead any more. */
+  skip(position: number): boolean;
+  /**
+   * True while a settled position above `position` has not been skipped yet. An event that the filter no longer asks for is
+   * never skipped, as the actor does not see it.
+   */
   isAhead(position: number): boolean;
-  /** What follows `position` is read again. */
+  /** What follows `position` is read again, and skipped again. */
   stepBack(position: number): void;
   /** What is below `position` is never read again. */
   forget(position: number): void;
@@ -16,7 +19,7 @@ export function createSettled(positions: Iterable<number>): Settled {
   let ahead = new Set(all);
 
   return {
-    pass: (position) => ahead.delete(position),
+    skip: (position) => ahead.delete(position),
     isAhead: (reached) => [...ahead].some((position) => position > reached),
     stepBack(to) {
       ahead = new Set([...all].filter((position) => position > to));

@@ -1,11 +1,11 @@
-// Finds a loopback port for a server that will come back to it.
+// Finds a free loopback port for a server that keeps it over restarts.
 
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /**
- * A port of 127.0.0.1 that is free now. It lies below the range from which systems take the ports of outgoing
- * connections: there a client that keeps dialling a dead server can connect to itself, and so take the server's port.
+ * A port of 127.0.0.1 that is free now. It is below the range of ports for outgoing connections: in that range a client
+ * that keeps dialling a dead server can connect to itself and so take the server's port.
  */
 export async function findFreePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt += 1) {

@@ -1,4 +1,4 @@
-// Keeps `.tidings` for one service process at a time.
+// Locks `.tidings` for one service process at a time.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,17 +6,17 @@ import { DatabaseSync } from 'node:sqlite';
 import { StartError } from '../settings/start-error.ts';
 
 /**
- * Makes the directory if it is missing and holds it until disposed. Throws a StartError when another process has it.
+ * Makes the directory if it is missing and locks it until disposal. Throws a StartError when another process has it.
  *
- * SQLite is here for its file lock alone: the kernel drops it with the process, kill -9 included. The lock also goes
- * when this process closes any other handle on that file, so nothing else may open it.
+ * SQLite is used only for its file lock, which the kernel releases with the process, also after kill -9. The lock is lost
+ * too when this process closes any other handle on the file, so nothing else may open it.
  */
 export async function lockDirectory(directory: string): Promise<Disposable> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   let file: DatabaseSync | undefined;
   try {
     file = new DatabaseSync(join(directory, 'lock'));
-    // Nothing is written, so nothing needs a journal beside it.
+    // Nothing is written, so no journal file is needed.
     file.exec('pragma journal_mode = memory; begin exclusive');
   } catch (error) {
     file?.close();

@@ -1,4 +1,4 @@
-// A real Postgres of our own for when no DATABASE_URL is given; it outlives a kill -9 of the service.
+// A real Postgres for when no DATABASE_URL is given; it survives a kill -9 of the service.
 
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -7,20 +7,20 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { findFreePort } from './free-port.ts';
-import { type PostgresPlace, preparePostgresPlace } from './postgres-place.ts';
+import { type PostgresInstallation, preparePostgresInstallation } from './postgres-installation.ts';
 import { awaitPostmaster, disownPostmaster, hasPostmaster } from './postmaster.ts';
 import { type EmbeddedServer, type ServerLog, supervise } from './supervisor.ts';
 
 const execute = promisify(execFile);
 
-/** A first start may lose its port to a race, or meet the last processes of a killed server. */
+/** A start may lose its port to another program, or find the last processes of a killed server. */
 const startAttempts = 5;
 const readyWithinMs = 120_000;
 
 /**
- * Takes up the server that runs on `<directory>/postgres`, or starts one there, making its data at first. It listens
- * on 127.0.0.1 alone, at a port that stays the same until it is disposed, and is started again if it dies. Throws a
- * StartError for what the operator has to mend, else an Error with the server's own last line.
+ * Uses the server that runs on `<directory>/postgres`, or starts one there, after making its data if there is none. It
+ * listens on 127.0.0.1 only, at a port that stays the same until disposal, and is restarted if it dies. Throws a
+ * StartError for what the operator can fix, else an Error with the server's own last line.
  */
 export async function openEmbeddedPostgres({
   directory,
@@ -29,27 +29,27 @@ export async function openEmbeddedPostgres({
   directory: string;
   log: ServerLog;
 }): Promise<EmbeddedServer> {
-  const place = await preparePostgresPlace(directory);
-  const data = join(place.base, 'data');
-  const password = await readOrMakePassword(place);
-  if (!(await exists(data))) await initialise(place, data);
-  const port = (await awaitPostmaster(data, readyWithinMs)) ?? (await startSomewhere(place, data));
+  const installation = await preparePostgresInstallation(directory);
+  const data = join(installation.base, 'data');
+  const password = await readOrMakePassword(installation);
+  if (!(await exists(data))) await initialise(installation, data);
+  const port = (await awaitPostmaster(data, readyWithinMs)) ?? (await startOnFreePort(installation, data));
   const supervisor = supervise({
     name: 'The embedded Postgres',
     isRunning: () => hasPostmaster(data),
-    restart: () => start(place, data, port),
+    restart: () => start(installation, data, port),
     log,
   });
   return {
     url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
     [Symbol.asyncDispose]: async () => {
       await supervisor[Symbol.asyncDispose]();
-      if (await hasPostmaster(data)) await run(place, 'pg_ctl', ['stop', '-s', '-w', '-m', 'fast', '-D', data]);
+      if (await hasPostmaster(data)) await run(installation, 'pg_ctl', ['stop', '-s', '-w', '-m', 'fast', '-D', data]);
     },
   };
 }
 
-async function readOrMakePassword({ base }: PostgresPlace): Promise<string> {
+async function readOrMakePassword({ base }: PostgresInstallation): Promise<string> {
   const file = join(base, 'password');
   if (!(await exists(file))) {
     const unfinished = `${file}-unfinished`;
@@ -60,14 +60,14 @@ async function readOrMakePassword({ base }: PostgresPlace): Promise<string> {
   return await readFile(file, 'utf8');
 }
 
-async function initialise(place: PostgresPlace, data: string): Promise<void> {
+async function initialise(installation: PostgresInstallation, data: string): Promise<void> {
   const unfinished = `${data}-unfinished`;
-  const passwordFile = join(place.base, 'password');
+  const passwordFile = join(installation.base, 'password');
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { mode: 0o700 });
-  await giveAway(place, unfinished);
-  await giveAway(place, passwordFile);
-  await run(place, 'initdb', [
+  await chownToUser(installation, unfinished);
+  await chownToUser(installation, passwordFile);
+  await run(installation, 'initdb', [
     '--encoding=UTF8',
     '--locale=C',
     '--username=postgres',
@@ -78,11 +78,11 @@ async function initialise(place: PostgresPlace, data: string): Promise<void> {
   await rename(unfinished, data);
 }
 
-async function startSomewhere(place: PostgresPlace, data: string): Promise<number> {
+async function startOnFreePort(installation: PostgresInstallation, data: string): Promise<number> {
   for (let attempt = 1; ; attempt += 1) {
     const port = await findFreePort();
     try {
-      await start(place, data, port);
+      await start(installation, data, port);
       return port;
     } catch (error) {
       if (attempt === startAttempts) throw error;
@@ -91,16 +91,16 @@ async function startSomewhere(place: PostgresPlace, data: string): Promise<numbe
   }
 }
 
-async function start(place: PostgresPlace, data: string, port: number): Promise<void> {
-  const logFile = join(place.base, 'log');
+async function start(installation: PostgresInstallation, data: string, port: number): Promise<void> {
+  const logFile = join(installation.base, 'log');
   const settings = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections=200`;
   await appendFile(logFile, '', { mode: 0o600 });
-  await giveAway(place, logFile);
+  await chownToUser(installation, logFile);
   await disownPostmaster(data);
   try {
-    // pg_ctl puts the server into a session of its own, out of reach of Ctrl-C and of our end.
+    // pg_ctl puts the server into its own session, so neither Ctrl-C nor the end of this process ends it.
     const seconds = String(readyWithinMs / 1_000);
-    await run(place, 'pg_ctl', ['start', '-s', '-w', '-t', seconds, '-D', data, '-l', logFile, '-o', settings]);
+    await run(installation, 'pg_ctl', ['start', '-s', '-w', '-t', seconds, '-D', data, '-l', logFile, '-o', settings]);
   } catch {
     const lines = (await readFile(logFile, 'utf8').catch(() => '')).trim().split('\n');
     const reason = lines.findLast((line) => line.includes('FATAL')) ?? lines.at(-1);
@@ -108,8 +108,8 @@ async function start(place: PostgresPlace, data: string, port: number): Promise<
   }
 }
 
-async function run({ base, programs, user }: PostgresPlace, program: string, args: string[]): Promise<void> {
-  // An environment of its own, because PGDATA and the like would be obeyed.
+async function run({ base, programs, user }: PostgresInstallation, program: string, args: string[]): Promise<void> {
+  // A clean environment, because Postgres's programs would use PGDATA and the like.
   const env = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' };
   try {
     await execute(join(programs, program), args, { cwd: base, env, ...user });
@@ -120,8 +120,8 @@ async function run({ base, programs, user }: PostgresPlace, program: string, arg
   }
 }
 
-/** Makes Postgres's user the owner of what that user has to read or write. */
-async function giveAway({ user }: PostgresPlace, path: string): Promise<void> {
+/** Gives Postgres's user what it has to read or write. */
+async function chownToUser({ user }: PostgresInstallation, path: string): Promise<void> {
   if (user) await chown(path, user.uid, user.gid);
 }
 

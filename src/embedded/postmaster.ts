@@ -1,4 +1,4 @@
-// Reads what a Postgres server writes about itself into its data directory.
+// Reads and repairs postmaster.pid, which a Postgres server writes into its data directory.
 
 import { constants, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { isServerProcess } from './server-process.ts';
 
 export type Postmaster = { pid: number; port: number; isReady: boolean };
 
-/** postmaster.pid as it is, by a living server or a dead one; null when there is none. */
+/** The content of postmaster.pid, of a running or a dead server; null when there is none. */
 export async function readPostmaster(data: string): Promise<Postmaster | null> {
   try {
     const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n');
@@ -34,9 +34,9 @@ export async function awaitPostmaster(data: string, withinMs: number): Promise<n
 }
 
 /**
- * Lets a start go on over a postmaster.pid whose number belongs to somebody else by now (or to a zombie), which
- * Postgres would take for a running server. The file has to stay: its shared memory key is how Postgres sees that
- * processes of the dead server still write. So it gets our number, which pg_ctl tells Postgres to look past.
+ * Lets a start go on when the pid in postmaster.pid now belongs to another process or a zombie, which Postgres would take
+ * for a running server. The file must stay: by its shared memory key Postgres sees that processes of the dead server
+ * still write. So it gets our own pid, which pg_ctl makes Postgres ignore.
  */
 export async function disownPostmaster(data: string): Promise<void> {
   const file = join(data, 'postmaster.pid');

@@ -1,4 +1,4 @@
-// Tells our server's process from any other that happens to have its number.
+// Recognises our server's process, and ends it.
 
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -9,8 +9,8 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /**
- * Whether `pid` lives and has `path` among its arguments. A pid file outlives its process, and pids come round again;
- * a zombie, which nobody may ever reap in a container, has no arguments.
+ * Whether `pid` runs and has `path` among its arguments. A pid file outlives its process, and pids are used again; a
+ * zombie, which in a container may never be reaped, has no arguments.
  */
 export async function isServerProcess(pid: number, path: string): Promise<boolean> {
   try {
@@ -21,7 +21,7 @@ export async function isServerProcess(pid: number, path: string): Promise<boolea
   }
 }
 
-/** Signals our server and waits for its end; after `withinMs` it is killed. Does nothing when it does not run. */
+/** Signals our server and waits for its end; kills it after `withinMs`. Does nothing when it does not run. */
 export async function endServerProcess(
   pid: number,
   path: string,

@@ -1,4 +1,4 @@
-// A Valkey of our own for when no VALKEY_URL is given; it outlives a kill -9 of the service.
+// A Valkey for when no VALKEY_URL is given; it survives a kill -9 of the service.
 
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -15,13 +15,13 @@ import { type EmbeddedServer, type ServerLog, supervise } from './supervisor.ts'
 const execute = promisify(execFile);
 const readyWithinMs = 30_000;
 
-type Place = { base: string; config: string; pidFile: string; logFile: string };
+type Files = { base: string; config: string; pidFile: string; logFile: string };
 type Access = { port: number; password: string };
 
 /**
- * Takes up the server that runs in `<directory>/valkey`, or starts one there with its append-only file on. It listens
- * on 127.0.0.1 alone, at a port that stays the same until it is disposed, and is started again if it dies. Null, with
- * a warning, where there is no program for it or it does not start: events then go through Postgres alone.
+ * Uses the server that runs in `<directory>/valkey`, or starts one there with its append-only file on. It listens on
+ * 127.0.0.1 only, at a port that stays the same until disposal, and is restarted if it dies. Null, with a warning, when
+ * there is no program for it or it does not start: events then flow through Postgres alone.
  */
 export async function openEmbeddedValkey({
   directory,
@@ -32,14 +32,14 @@ export async function openEmbeddedValkey({
 }): Promise<EmbeddedServer | null> {
   const base = join(await realpath(directory), 'valkey');
   await mkdir(base, { recursive: true, mode: 0o700 });
-  const place = {
+  const files = {
     base,
     config: join(base, 'valkey.conf'),
     pidFile: join(base, 'pid'),
     logFile: join(base, 'log'),
   };
-  let access = await readAccess(place);
-  if (access === null || (await runningPid(place)) === null) {
+  let access = await readAccess(files);
+  if (access === null || (await runningPid(files)) === null) {
     const program = await findProgram();
     if (program === null) {
       log.warn(
@@ -49,8 +49,8 @@ export async function openEmbeddedValkey({
       return null;
     }
     try {
-      access = await configure(place, access);
-      await start(place, program, access);
+      access = await configure(files, access);
+      await start(files, program, access);
     } catch (error) {
       log.warn(`No Valkey: events go through Postgres alone, more slowly. ${(error as Error).message}`);
       return null;
@@ -59,21 +59,21 @@ export async function openEmbeddedValkey({
   const { port, password } = access;
   const supervisor = supervise({
     name: 'The embedded Valkey',
-    isRunning: async () => (await runningPid(place)) !== null,
+    isRunning: async () => (await runningPid(files)) !== null,
     restart: async () => {
       const program = await findProgram();
       if (program === null) throw new Error('Neither valkey-server nor redis-server is on PATH any more.');
-      await start(place, program, { port, password });
+      await start(files, program, { port, password });
     },
     log,
   });
   return {
-    // ioredis takes the scheme valkey: for a host's name.
+    // ioredis would read the scheme valkey: as a host name.
     url: `redis://:${password}@127.0.0.1:${port}`,
     [Symbol.asyncDispose]: async () => {
       await supervisor[Symbol.asyncDispose]();
-      const pid = await runningPid(place);
-      if (pid !== null) await endServerProcess(pid, place.config, { signal: 'SIGTERM', withinMs: 5_000 });
+      const pid = await runningPid(files);
+      if (pid !== null) await endServerProcess(pid, files.config, { signal: 'SIGTERM', withinMs: 5_000 });
     },
   };
 }
@@ -87,19 +87,19 @@ async function findProgram(): Promise<string | null> {
   }
 }
 
-async function runningPid({ pidFile, config }: Place): Promise<number | null> {
+async function runningPid({ pidFile, config }: Files): Promise<number | null> {
   const pid = Number(await readFile(pidFile, 'utf8').catch(() => '0'));
   return (await isServerProcess(pid, config)) ? pid : null;
 }
 
-async function readAccess({ config }: Place): Promise<Access | null> {
+async function readAccess({ config }: Files): Promise<Access | null> {
   const text = await readFile(config, 'utf8').catch(() => '');
   const port = /^port (\d+)$/m.exec(text)?.[1];
   const password = /^requirepass (\w+)$/m.exec(text)?.[1];
   return port && password ? { port: Number(port), password } : null;
 }
 
-async function configure({ base, config }: Place, earlier: Access | null): Promise<Access> {
+async function configure({ base, config }: Files, earlier: Access | null): Promise<Access> {
   const port = earlier && (await isFree(earlier.port)) ? earlier.port : await findFreePort();
   const password = earlier?.password ?? randomBytes(24).toString('hex');
   const lines = [
@@ -109,14 +109,14 @@ async function configure({ base, config }: Place, earlier: Access | null): Promi
     `dir ${JSON.stringify(base)}`,
     'appendonly yes',
     'save ""',
-    // Keeps the path of this file among its arguments, by which we know it again.
+    // Keeps the path of this file among the process's arguments, by which we recognise it.
     'set-proc-title no',
   ];
   await writeFile(config, `${lines.join('\n')}\n`, { mode: 0o600 });
   return { port, password };
 }
 
-async function start({ base, config, pidFile, logFile }: Place, program: string, access: Access): Promise<void> {
+async function start({ base, config, pidFile, logFile }: Files, program: string, access: Access): Promise<void> {
   const output = openSync(logFile, 'a', 0o600);
   const child = spawn(program, [config], {
     cwd: base,
@@ -125,7 +125,7 @@ async function start({ base, config, pidFile, logFile }: Place, program: string,
     stdio: ['ignore', output, output],
   });
   closeSync(output);
-  // In the same breath as the spawn: a kill -9 in between would leave a server that nobody knows of.
+  // Synchronous, right after the spawn: a kill -9 in between would leave a server that nobody knows of.
   if (child.pid) writeFileSync(pidFile, String(child.pid));
   child.unref();
   const failure = new AbortController();
@@ -138,7 +138,7 @@ async function start({ base, config, pidFile, logFile }: Place, program: string,
   }
 }
 
-/** Whether the server takes commands; while it reads its file it answers LOADING. */
+/** Whether the server takes commands; while it loads its file it answers LOADING. */
 async function answers({ port, password }: Access): Promise<boolean> {
   return await new Promise((resolve) => {
     let answer = '';

@@ -1,16 +1,12 @@
-// Gaps of the log: positions that no event has, because the log went on above them when its database had lost its tail.
+// Gaps of the log: positions that no event has, because the database had lost the log's end and the log went on above them.
 
 /** From `first` to `last`, both included. */
 export type Gap = { first: number; last: number };
 
 /**
- * The position after which reading goes on: the last one of a gap, for a position inside it or just before it, and
- * the position itself for all others. `gaps` are in order.
+ * The position after which the log continues: for a position inside a gap or just before it, the gap's last one, and
+ * otherwise the position itself. `gaps` are in order.
  */
 export function pastGap(gaps: readonly Gap[], position: number): number {
   return gaps.reduce((at, { first, last }) => (at >= first - 1 && at < last ? last : at), position);
 }
-
-/** The same in SQL, of an expression. Gaps never touch each other in the table. */
-export const pastGapSql = (position: string) =>
-  `coalesce((select max(last) from webhook_log_gaps where ${position} between first - 1 and last), ${position})`;

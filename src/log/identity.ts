@@ -1,8 +1,8 @@
-// Names the log of a database, and begins a new one when the database has lost the log's tail: it was restored from a
+// Names the log of a database, and begins a new epoch when the database has lost the log's end: it was restored from a
 // backup, or a replica that lagged took over.
 //
-// An epoch is one life of the log. When its tail is lost the log goes on in a new epoch: under another stream's key,
-// and above every position that was ever seen, so that nothing of the lost tail is taken for what follows.
+// An epoch is one history of the log. When the log's end is lost, the log continues in a new epoch: under another stream's
+// key, and above every position that was ever seen, so that no lost event is taken for a new one.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
 
@@ -12,7 +12,7 @@ export type LogIdentity = {
   epoch: string;
 };
 
-/** Positions may have been seen by other instances that are this much above those that one of them knows. */
+/** Other instances may have seen positions that are higher than those this instance knows, by up to this number. */
 const headroom = 100_000;
 
 /** The key of an epoch's stream, `tidings:<log id>:<epoch>:events`. */
@@ -20,7 +20,7 @@ export function streamKey({ prefix, epoch }: LogIdentity): string {
   return `${prefix}:${epoch}:events`;
 }
 
-/** The log's name; the first start on a database gives its log an id. */
+/** The log's name. The first start on a database gives its log an id. */
 export async function identifyLog(orm: MikroORM): Promise<LogIdentity> {
   const [head] = await orm.em
     .fork()
@@ -31,9 +31,9 @@ export async function identifyLog(orm: MikroORM): Promise<LogIdentity> {
 }
 
 /**
- * Begins a new epoch, unless somebody did since `from` was read; returns the one in force. The log goes on above its
- * head and above `past`, the highest position that the caller ever knew of: somebody who knew less may have been first,
- * and then the log is moved once more.
+ * Begins a new epoch, unless another instance has done so since `from` was read. Returns the epoch in force. The log
+ * continues above its head and above `past`, the highest position that the caller knows. If an instance that knew of lower
+ * positions was first, the head is moved once more.
  */
 export async function beginEpoch(orm: MikroORM, { from, past }: { from: string; past: number }): Promise<string> {
   return await orm.em.fork().transactional(async (em) => {
@@ -42,7 +42,7 @@ export async function beginEpoch(orm: MikroORM, { from, past }: { from: string; 
     );
     if (log.epoch !== from && log.head >= past) return log.epoch;
     const head = Math.max(log.head, past) + headroom;
-    // One that begins where another ends is the same gap.
+    // A gap that would begin where another ends extends it.
     const grown = await em.execute<object[]>('update webhook_log_gaps set last = ? where last = ? returning 1', [
       head,
       log.head,

@@ -3,7 +3,7 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Gap } from './gaps.ts';
 
-/** In order; a handful at most: there is one for each time that a database lost its tail. */
+/** In order. They are few: one for each time that a database lost the log's end. */
 export async function readGaps(orm: MikroORM): Promise<Gap[]> {
   return await orm.em
     .fork()

@@ -1,33 +1,32 @@
-// Reads the log as one gapless sequence: from the hot tail while it follows on, from Postgres where it does not. Pure.
+// Reads the log as one sequence without gaps: from the stream, and from the table what the stream does not have. Pure.
 
+import { retryDelaysMs } from '../policy/retry-delays.ts';
 import type { LogEntry } from './entry.ts';
 
 export type LogReaderPorts = {
   schedule(delayMs: number, callback: () => void): () => void;
-  /** The next entries after a position, within about a second: none, or null, when the hot tail tells of none. */
-  readHot(after: number, done: (entries: readonly LogEntry[] | null) => void): void;
-  /** Consecutive entries after a position; none when there are none yet, or Postgres does not answer. */
+  /** The stream's next entries after a position, within about a second. None, or null, when it gives none. */
+  readStream(after: number, done: (entries: readonly LogEntry[] | null) => void): void;
+  /** The table's consecutive entries after a position. None: there are none yet, or Postgres does not answer. */
   readPage(after: number, done: (page: readonly LogEntry[]) => void): void;
-  /** Whether reading the hot tail makes sense now. */
-  hotReady(): boolean;
-  /** Takes entries that follow each other without a gap, and calls back when more may come. */
+  /** Whether the stream can be read now. */
+  streamReady(): boolean;
+  /** Takes the next entries of the sequence, and calls back when it can take more. */
   take(entries: readonly LogEntry[], done: () => void): void;
 };
 
 export type LogReader = {
-  /** Begins, or begins again after another position: what is under way is dropped. */
+  /** Begins after a position, or begins again: the answer to a read in flight is dropped. */
   start(after: number): void;
-  /** Tells that the log reaches to `position` at least. */
+  /** The log reaches to `position` at least. */
   headIs(position: number): void;
   stop(): void;
 };
 
-const readAgainMs = 250;
-
 export function createLogReader(ports: LogReaderPorts): LogReader {
   let position = 0;
   let head = 0;
-  /** Raised by every start and stop: an answer to an older question is not heard. */
+  /** Raised by every start and stop: answers to older reads are dropped. */
   let run = 0;
   let running = false;
   let asleep = false;
@@ -41,40 +40,40 @@ export function createLogReader(ports: LogReaderPorts): LogReader {
   }
 
   function step(): void {
-    if (ports.hotReady()) readHot();
-    else if (head > position) readCold(head, step);
+    if (ports.streamReady()) readStream();
+    else if (head > position) readTable(head, step);
     else asleep = true;
   }
 
-  function readHot(): void {
+  function readStream(): void {
     const knownHead = head;
-    ports.readHot(
+    ports.readStream(
       position,
       inRun((entries) => {
-        if (entries && entries.length > 0) takeHot(entries);
-        // Silence, though the log was longer before the question: a gap at the tail, or Valkey does not answer.
-        else if (knownHead > position) readCold(knownHead, step);
+        if (entries && entries.length > 0) takeFromStream(entries);
+        // It gave nothing, though the log was longer before the read: its end is missing, or Valkey does not answer.
+        else if (knownHead > position) readTable(knownHead, step);
         else step();
       }),
     );
   }
 
-  function takeHot(entries: readonly LogEntry[]): void {
+  function takeFromStream(entries: readonly LogEntry[]): void {
     const next = entries.filter((entry) => entry.position > position);
     const [first] = next;
     if (!first) return step();
-    if (first.position > position + 1) return readCold(first.position - 1, () => takeHot(next));
+    if (first.position > position + 1) return readTable(first.position - 1, () => takeFromStream(next));
     const gap = next.findIndex((entry, index) => entry.position !== position + 1 + index);
-    accept(gap === -1 ? next : next.slice(0, gap), () => takeHot(next));
+    accept(gap === -1 ? next : next.slice(0, gap), () => takeFromStream(next));
   }
 
-  /** Reads from Postgres up to `target`; where that gives nothing, whatever else was read is not to be believed. */
-  function readCold(target: number, then: () => void): void {
+  /** Reads the table up to `target`. If it gives nothing, the stream's entries beyond are not believed either. */
+  function readTable(target: number, then: () => void): void {
     ports.readPage(
       position,
       inRun((page) => {
         if (page.length === 0) return pause();
-        accept(page, () => (position < target ? readCold(target, then) : then()));
+        accept(page, () => (position < target ? readTable(target, then) : then()));
       }),
     );
   }
@@ -85,7 +84,7 @@ export function createLogReader(ports: LogReaderPorts): LogReader {
   }
 
   function pause(): void {
-    ports.schedule(readAgainMs, inRun<void>(step));
+    ports.schedule(retryDelaysMs.logReader, inRun<void>(step));
   }
 
   return {
@@ -99,7 +98,7 @@ export function createLogReader(ports: LogReaderPorts): LogReader {
     },
     headIs(known) {
       head = Math.max(head, known);
-      // The hot tail may have become ready, too.
+      // The stream may have become ready, too.
       if (!running || !asleep) return;
       asleep = false;
       step();

@@ -3,12 +3,12 @@
 import { Redis } from 'ioredis';
 
 const connectTimeoutMs = 1_000;
-/** One that only waits to be told something would never find out that the network forgot its connection. */
+/** A subscriber, which only waits, would never notice that the network dropped its connection. */
 const pingEveryMs = 5_000;
 
 /**
- * Connects at once and again whenever the connection is lost; until then every command is rejected. `onProblem` hears
- * why, in words for the operator.
+ * Connects at once, and again whenever the connection is lost. Without a connection every command is rejected. `onProblem`
+ * gets the reason, in words for the operator.
  */
 export function openValkey({
   url,
@@ -25,7 +25,7 @@ export function openValkey({
     maxRetriesPerRequest: 0,
     connectTimeout: connectTimeoutMs,
     commandTimeout: commandTimeoutMs,
-    // A connection that the network forgot says nothing for ever, and a command's time-out alone would leave it open.
+    // A connection that the network dropped stays silent, and a command's time-out alone would leave it open.
     socketTimeout: commandTimeoutMs,
     retryStrategy: (tries: number) => Math.min(50 * 2 ** Math.min(tries, 5), 1_000),
   });
@@ -38,13 +38,13 @@ export function openValkey({
   return client;
 }
 
-/** What Valkey itself says is for the operator; the client's own messages name the host, or its options. */
+/** Valkey's own message is for the operator. The client's messages would name the host, or its options. */
 export function problemOf(error: unknown): string {
   const { name, message, code } = error as Error & { code?: string };
   return name === 'ReplyError' ? message : (code ?? 'does not answer');
 }
 
-/** What should be set otherwise on the server, in words for the operator; null when nothing is, or it does not tell. */
+/** Which setting of the server should be changed, in words for the operator. Null: none, or the server does not say. */
 export async function adviceFor(client: Redis): Promise<string | null> {
   const memory = await client.info('memory').catch(() => '');
   const [most, policy] = ['maxmemory', 'maxmemory_policy'].map((name) => {

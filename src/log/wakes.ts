@@ -1,21 +1,21 @@
-// Tells the other instances, by way of Valkey, that there is something to look at. Only ever sooner: whoever hears nothing,
-// because Valkey is away or forgot, looks by itself within a second.
+// Wakes the other instances by way of Valkey. This only saves time: without it, as when Valkey is away, each instance looks
+// by itself within a second.
 
 import { openValkey } from './valkey.ts';
 
 const kinds = ['relay', 'change'] as const;
 
-/** `relay`: an event was committed that has no position; `change`: of leases, the configuration, or what is stored of endpoints. */
+/** `relay`: an event without a position was committed. `change`: of leases, the configuration, or endpoints' stored states. */
 export type WakeKind = (typeof kinds)[number];
 
 export type Wakes = AsyncDisposable & {
-  /** Tells everybody else; of many calls at a time some are made one. */
-  tell(kind: WakeKind): void;
+  /** Wakes all others. Of many calls at one time some are sent as one. */
+  wakeOthers(kind: WakeKind): void;
 };
 
 const commandTimeoutMs = 1_000;
 
-/** `from` names this instance, which does not hear itself. */
+/** `from` names this instance, which does not wake itself. */
 export function openWakes({
   url,
   prefix,
@@ -30,7 +30,7 @@ export function openWakes({
   const channel = `${prefix}:wakes`;
   const publisher = openValkey({ url, commandTimeoutMs, onProblem: () => {} });
   const subscriber = openValkey({ url, commandTimeoutMs, onProblem: () => {} });
-  const underWay = new Set<WakeKind>();
+  const inFlight = new Set<WakeKind>();
   const again = new Set<WakeKind>();
   let closed = false;
 
@@ -41,24 +41,24 @@ export function openWakes({
     if (known && sender !== from && !closed) onWake(known);
   });
 
-  function tell(kind: WakeKind): void {
+  function wakeOthers(kind: WakeKind): void {
     if (closed) return;
-    if (underWay.has(kind)) {
+    if (inFlight.has(kind)) {
       again.add(kind);
       return;
     }
-    underWay.add(kind);
+    inFlight.add(kind);
     void publisher
       .publish(channel, `${kind} ${from}`)
       .catch(() => {})
       .finally(() => {
-        underWay.delete(kind);
-        if (again.delete(kind)) tell(kind);
+        inFlight.delete(kind);
+        if (again.delete(kind)) wakeOthers(kind);
       });
   }
 
   return {
-    tell,
+    wakeOthers,
     [Symbol.asyncDispose]() {
       closed = true;
       publisher.disconnect();

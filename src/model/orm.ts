@@ -7,7 +7,7 @@ import { IdempotencyKey } from './idempotency-key.ts';
 import { LogHead } from './log-head.ts';
 import { OAuthAccount } from './oauth-account.ts';
 import { Session } from './session.ts';
-import { SideItem } from './side-item.ts';
+import { Replay } from './replay.ts';
 import { UsedState } from './used-state.ts';
 import { User } from './user.ts';
 import { WebhookCursor } from './webhook-cursor.ts';
@@ -49,7 +49,7 @@ export function openOrm(
       WebhookCursor,
       LogHead,
       IdempotencyKey,
-      SideItem,
+      Replay,
       EndpointStats,
     ],
     forceUtcTimezone: true,

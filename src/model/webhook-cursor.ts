@@ -1,4 +1,4 @@
-// An endpoint's place in the log: everything up to `position` is settled for it.
+// An endpoint's cursor: everything up to `position` is settled for it.
 
 import { type InferEntity, defineEntity, p } from '@mikro-orm/core';
 
@@ -10,9 +10,9 @@ export const WebhookCursor = defineEntity({
   tableName: 'webhook_cursors',
   properties: {
     endpointId: p.text().primary().fieldName('endpoint_id'),
-    /** A new number each time the endpoint is given a place, or is rewound; rows of older ones no longer count. */
+    /** A new number each time the endpoint gets a position anew, or is rewound. Rows of older generations do not count. */
     generation: p.bigint('number').defaultRaw(`nextval('webhook_generations')`),
-    /** Null while the endpoint is disabled: no place is kept. */
+    /** Null while the endpoint is disabled. */
     position: p.bigint('number').nullable(),
     /** The log was examined up to here when `backlog` was counted, with `filter`. */
     examined: p.bigint('number').default(0),
@@ -20,11 +20,11 @@ export const WebhookCursor = defineEntity({
     backlog: p.integer().default(0),
     /** Position of the last event for this endpoint at or below `position`; 0 when there is none after `since`. */
     previous: p.bigint('number').default(0),
-    /** The endpoint's line begins after this position: where it was added, or farther back, where it was rewound to. */
+    /** The endpoint's line begins after this position: where it was added, or where it was rewound to, if that is farther back. */
     since: p.bigint('number').default(0),
     resumes: p.integer().default(0),
     pauseReason: p.enum(pauseReasons).nullable().fieldName('pause_reason'),
-    /** The instance that serves the endpoint, and the epoch of its lease: nobody else writes the place. */
+    /** The instance that serves the endpoint, and the epoch of its lease: nobody else writes the cursor. */
     owner: p.uuid().nullable(),
     ownerEpoch: p.bigint('number').nullable().fieldName('owner_epoch'),
     lastError: p.text().nullable().fieldName('last_error'),

@@ -9,7 +9,7 @@ export const WebhookEvent = defineEntity({
     id: p.uuid().primary(),
     /** Insertion order; the relay turns it into positions. */
     seq: p.bigint('number').generated('identity').hidden(),
-    /** Place in the log, from 1 without gaps; null until the relay has numbered it. */
+    /** From 1, without gaps; null until the relay has numbered it. */
     position: p.bigint('number').nullable(),
     /** Version of the configuration that was in force when it got its position. */
     configuration: p.bigint('number').default(0),

@@ -1,22 +1,23 @@
-// The configuration in force on all instances, as this one serves it: with the secrets that it finds itself, or not at all.
+// The configuration in force, as this instance serves it: with the secrets that it finds itself, or not at all.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { type Transactions, withoutSql } from '../outbox/transactions.ts';
 import { Refusal } from '../policy/refusal.ts';
+import { retryDelaysMs } from '../policy/retry-delays.ts';
 import type { Endpoint, EndpointSettings } from '../settings/endpoint.ts';
 import type { ResolvedEndpoints } from '../settings/stored-endpoints.ts';
 import type { Webhooks } from '../settings/webhooks.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
-import type { Announce } from './controls.ts';
+import type { Announce } from './control-versions.ts';
 import { type StoredVersion, acceptConfiguration, lockVersion, readVersionInForce } from './stored-configurations.ts';
 
 export type ConfigurationInForce = {
   /** 0: no file was ever accepted. */
   version: number;
-  /** In the order of the file; without the values of secrets while this instance lacks one. */
+  /** In the order of the file. While this instance lacks a secret, no endpoint has the values of secrets. */
   endpoints: readonly Endpoint[];
   /** Why this instance serves none of them, in a sentence without any secret; else null. */
   standsAside: string | null;
@@ -26,24 +27,24 @@ export type ReadFile = Extract<Webhooks, { ok: true }>;
 
 export type Configurations = AsyncDisposable & {
   current(): ConfigurationInForce;
-  /** Puts the file, as the start read it, in force unless it is an old one. Refusal UNAVAILABLE. */
+  /** Puts the file that the start read in force, unless it equals an older version. Refusal UNAVAILABLE. */
   start(initial: ReadFile): Promise<void>;
   /**
-   * Resolves once this instance has the version in force, if `version` is not what it has. Tries until Postgres answers.
-   * The one in force is older than what it had only if the database lost its tail.
+   * Loads the version in force unless this instance already has `version`. Tries until Postgres answers. The version in
+   * force can be older than this instance's only when the database lost its last changes.
    */
   reach(version: number): Promise<void>;
-  /** The same for whatever is in force, which may be another one of the same number in a database that was put back. */
+  /** Loads whatever is in force. In a restored database it may be another one with the same number. */
   check(): Promise<void>;
-  /** The same in one try. Refusal UNAVAILABLE. */
+  /** `check` in one try. Refusal UNAVAILABLE. */
   refresh(): Promise<void>;
-  /** `refresh`, and reads the secrets again. */
+  /** `refresh`, and resolves the secrets again. */
   readAgain(): Promise<void>;
-  /** Puts a file that was read in force on every instance; a missing one makes this instance stand aside. Refusal UNAVAILABLE. */
+  /** Puts the file in force on every instance; a missing file makes this instance stand aside. Refusal UNAVAILABLE. */
   put(file: ReadFile): Promise<void>;
   /**
-   * Runs `work` in a transaction that ends before any other version comes into force. Throws as Transactions.run does;
-   * `work` runs again when the version it was given was in force no longer.
+   * Runs `work` in a transaction that ends before another version comes into force. Throws as Transactions.run does;
+   * `work` runs again when its version was no longer in force.
    */
   whileInForce<T>(work: (em: EntityManager, endpoints: readonly Endpoint[]) => Promise<T>): Promise<T>;
 };
@@ -54,16 +55,15 @@ export type ConfigurationParts = {
   /** Reads the configuration file of this instance. */
   read(): Promise<Webhooks>;
   resolve(endpoints: readonly EndpointSettings[]): Promise<ResolvedEndpoints>;
-  /** Numbers what is committed, so that it lies before the places of new endpoints. */
+  /** Gives committed events their positions, so that they lie before the cursors of new endpoints. */
   catchUp(): Promise<unknown>;
-  /** Hears of every change of `current`, in the step in which it changes. */
+  /** Called at every change of `current`, in the same step. */
   onChange(inForce: ConfigurationInForce): void;
   announce: Announce;
   log: Pick<Logger, 'info' | 'warn' | 'error'>;
 };
 
-const retryMs = 500;
-/** As many reloads in a row as a change of an endpoint waits for. */
+/** A change of an endpoint is tried again for this many reloads in a row. */
 const mostVersions = 10;
 const noFile = 'there is no config/webhooks.yaml';
 
@@ -76,7 +76,7 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
   let fileMissing = false;
   let last: Promise<unknown> = Promise.resolve();
 
-  /** One at a time: what was read first must not come into force last. */
+  /** One at a time: what was read first must not take effect last. */
   function inTurn<T>(step: () => Promise<T>): Promise<T> {
     const result = last.then(() => step());
     last = result.catch(() => {});
@@ -102,13 +102,13 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
     onChange(current);
   }
 
-  /** Without `again` only what is newer, or stands aside for it, is read. */
+  /** Without `again` nothing is done when the version in force is the one this instance has. */
   async function load({ again = false } = {}): Promise<void> {
     const found = await readVersionInForce(orm, stored).catch((error: unknown) => {
       throw withoutSql(error);
     });
     if (found.endpoints === null && !again) return;
-    // A file that came back is a wish to serve, whatever it holds: what is served is what is in force.
+    // When the file is back, this instance serves again. Whatever the file holds, it serves what is in force.
     if (fileMissing) fileMissing = isMissing(await read());
     const settings = found.endpoints ?? current.endpoints;
     const resolved = await resolve(settings);
@@ -120,14 +120,14 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
     );
   }
 
-  /** Tries until it went well once, or is no longer due. */
+  /** Tries until it succeeded once, or is no longer due. */
   async function loadWhile(isDue: () => boolean): Promise<void> {
     while (isDue() && !closing.signal.aborted) {
       try {
         return await inTurn(load);
       } catch (error) {
         log.warn({ reason: reasonOf(error) }, 'the configuration in force could not be read; trying again');
-        await sleep(retryMs, undefined, { signal: closing.signal }).catch(() => {});
+        await sleep(retryDelaysMs.configuration, undefined, { signal: closing.signal }).catch(() => {});
       }
     }
   }
@@ -145,7 +145,7 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
       return await load({ again: true });
     }
     set(accepted, { endpoints, problem: null });
-    if (accepted.outcome === 'new') announce('configuration', accepted.placed);
+    if (accepted.outcome === 'new') announce('configuration', accepted.repositioned);
   }
 
   return {
@@ -174,7 +174,7 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
   };
 }
 
-/** Tries again while another version came into force meanwhile, which `step` answers with null. */
+/** Tries again while `step` gives null: another version came into force meanwhile. */
 async function untilStill<T>(step: () => Promise<T | null>): Promise<T> {
   for (let met = 0; met < mostVersions; met += 1) {
     const done = await step();

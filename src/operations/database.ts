@@ -1,15 +1,15 @@
-// Waits for the database at the start, and sees that its tables are those that this version expects.
+// Waits for the database at a start, and checks that it has the tables of this version.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate, pendingMigrations } from '../model/migrations.ts';
+import { retryDelaysMs } from '../policy/retry-delays.ts';
 import { StartError } from '../settings/start-error.ts';
 
 const tryForMs = 30_000;
-const tryEveryMs = 500;
 
 /**
- * Resolves when the tables are as they must be: a database of our own is migrated, one that was given must have been.
- * Throws a StartError when it stays away for 30 s, or lacks a migration.
+ * Resolves when the tables are up to date. A database of our own is migrated; one that was given must be migrated
+ * already. Throws a StartError when it cannot be reached for 30 s, or lacks a migration.
  */
 export async function prepareDatabase({ url, isOurs }: { url: string; isOurs: boolean }): Promise<void> {
   const pending = await untilReachable(() => pendingMigrations(url));
@@ -32,7 +32,7 @@ async function untilReachable<T>(ask: () => Promise<T>): Promise<T> {
           `DATABASE_URL: the database could not be reached for ${tryForMs / 1000} s (${reason}); is it running, and is the URL right?`,
         );
       }
-      await sleep(tryEveryMs);
+      await sleep(retryDelaysMs.database);
     }
   }
 }

@@ -1,16 +1,17 @@
-// The days of the two logs: which tables have a partition a day, how it is called, and which ids it holds.
+// Partitions by day: which tables have them, their names, and the days they hold.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { reasonOf } from '../telemetry/reason.ts';
 
 export const partitionedTables = ['webhook_events', 'webhook_deliveries'] as const;
 export type PartitionedTable = (typeof partitionedTables)[number];
 
 export const dayMs = 24 * 60 * 60 * 1000;
 
-/** Held by whoever adds or drops a partition; any number that nobody else locks: "tidp" in ASCII. */
+/** The lock for adding or dropping a partition: "tidp" in ASCII, a number that nothing else locks. */
 export const advisoryLock = 0x74696470;
 
-/** While a change of a table waits for a long query to end, queries that come later wait behind it: not for long. */
+/** A change of a table that waits for a long query makes later queries wait behind it, so it gives up after this long. */
 export const lockTimeoutMs = 1_000;
 
 /** The names of a table's partitions, the default one among them. */
@@ -37,12 +38,14 @@ export function dayOfPartition(table: PartitionedTable, name: string): number | 
   return Number.isNaN(day) ? null : day;
 }
 
-/** Why the database refused a change of a table, for the log. */
-export function reasonOf(error: unknown): string {
-  if (sqlStateOf(error) === '55P03') return 'long queries were in the way; tried again later';
-  return `the database refused it (${sqlStateOf(error) ?? 'no connection'})`;
+/** Why a partition could not be changed, for the log. */
+export function partitionProblem(error: unknown): string {
+  const reason = reasonOf(error);
+  if (reason === lockNotAvailable) return 'long queries were in the way; tried again later';
+  if (reason === checkViolation) return 'the default partition already holds rows of that day, and keeps them';
+  return `the database refused it (${reason})`;
 }
 
-export function sqlStateOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
-}
+/** SQLSTATEs (PostgreSQL, appendix A). A row of the default partition belongs into a new one: check violation. */
+const lockNotAvailable = '55P03';
+export const checkViolation = '23514';

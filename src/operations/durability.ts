@@ -1,17 +1,17 @@
-// Looks at the start whether Postgres keeps through a loss of power what it has acknowledged.
+// Checks at a start whether Postgres keeps acknowledged commits through a power failure.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
 
-/** As `pg_settings` has them; `source` says which of the places that set a value has set this one. */
+/** A row of `pg_settings`; `source` says where the value was set. */
 type DatabaseSetting = { name: string; setting: string; source: string };
 
 const names = ['fsync', 'full_page_writes', 'synchronous_commit', 'synchronous_standby_names'];
 
-/** Sentences for the log, one for each setting by which acknowledged events can be lost; none of them stops a start. */
+/** One sentence for the log for each setting by which acknowledged events can be lost; none stops a start. */
 export async function durabilityWarnings(orm: MikroORM): Promise<string[]> {
   const listed = names.map((name) => `'${name}'`).join();
   return warningsOf(
-    // On a connection as those that record events: a role and a database may have values of their own.
+    // On the connection pool that records events: a role or a database may have its own values.
     await orm.em
       .fork()
       .execute<DatabaseSetting[]>(

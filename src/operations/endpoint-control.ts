@@ -1,7 +1,7 @@
 // What an admin does to the endpoints in force: reload, pause, resume, rewind, replay and test, from any instance.
 //
-// Each change is a transaction that ends with the control versions of what it changed. Whoever serves an endpoint finds
-// out by them; here nothing is known of that.
+// Each change is a transaction that ends by raising control versions. By them the owner of an endpoint finds out; this
+// file does not know who that is.
 
 import { isDeepStrictEqual } from 'node:util';
 import type { EntityManager } from '@mikro-orm/postgresql';
@@ -12,9 +12,9 @@ import type { Endpoint } from '../settings/endpoint.ts';
 import type { ConfigProblem } from '../settings/problem.ts';
 import type { Webhooks } from '../settings/webhooks.ts';
 import type { Configurations } from './configurations.ts';
-import { type Announce, raiseControls } from './controls.ts';
+import { type Announce, raiseControlVersions } from './control-versions.ts';
 import { type ReplayWish, queueReplays } from './replay.ts';
-import { type RewindTo, findPlace, rewindCursor } from './rewind.ts';
+import { type RewindTo, findTarget, rewindCursor } from './rewind.ts';
 
 export type Reload = {
   applied: boolean;
@@ -27,22 +27,22 @@ export type Reload = {
 };
 
 export type EndpointControl = {
-  /** As this instance knows it: another one's reload is known here a moment later. */
+  /** As this instance knows it: another instance's reload is known here a moment later. */
   inForce(): readonly Endpoint[];
   /** Reads the configuration file again; all or nothing. */
   reload(options: { dryRun: boolean }): Promise<Reload>;
-  /** Durably stops sending to an endpoint; a pause that is there stays as it is. Refusal NOT_FOUND. */
+  /** Durably stops sending to an endpoint; an existing pause keeps its reason. Refusal NOT_FOUND. */
   pause(id: string): Promise<void>;
-  /** Ends a pause; attempts are counted anew. Does nothing for an endpoint that is not paused. Refusal NOT_FOUND. */
+  /** Ends a pause; attempts are counted from 1 again. Does nothing when the endpoint is not paused. Refusal NOT_FOUND. */
   resume(id: string): Promise<void>;
   /**
-   * Moves an endpoint's place back; what is on the wire ends and is recorded. A paused endpoint stays paused. Refusal
-   * NOT_FOUND, CONFLICT for a disabled endpoint, BAD_USER_INPUT for a place that is ahead, gone, or none.
+   * Moves an endpoint's cursor back. A request under way ends and is recorded. A paused endpoint stays paused. Refusal
+   * NOT_FOUND, CONFLICT for a disabled endpoint, BAD_USER_INPUT for a position that is ahead, no longer kept, or invalid.
    */
   rewind(id: string, to: RewindTo): Promise<void>;
   /**
    * Queues failed deliveries to be sent again beside their endpoints' lines; returns how many. Refusal NOT_FOUND for an
-   * id of nothing, CONFLICT for what cannot be sent again, BAD_USER_INPUT for more than 100,000.
+   * unknown id, CONFLICT for what cannot be sent again, BAD_USER_INPUT for more than 100,000.
    */
   replay(wish: ReplayWish): Promise<number>;
   /** Records a webhook.test for an endpoint. Refusal NOT_FOUND, CONFLICT for a disabled or paused endpoint. */
@@ -63,7 +63,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
   async function change<T>(work: (em: EntityManager, endpoints: readonly Endpoint[]) => Promise<Done<T>>): Promise<T> {
     const { result, touched } = await configurations.whileInForce(async (em, endpoints) => {
       const done = await work(em, endpoints);
-      await raiseControls(em, done.touched);
+      await raiseControlVersions(em, done.touched);
       return done;
     });
     if (touched.length > 0) announce('control', touched);
@@ -73,12 +73,12 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
   async function reload({ dryRun }: { dryRun: boolean }): Promise<Reload> {
     const found = await read();
     if (!found.ok) {
-      // The file changes nothing; a secret that this instance lacked may be there by now.
+      // The bad file changes nothing, but a secret that this instance lacked may exist by now.
       if (!dryRun && configurations.current().standsAside !== null) await configurations.readAgain();
       const { endpoints } = configurations.current();
       return { applied: false, endpoints, added: [], changed: [], removed: [], errors: found.problems };
     }
-    // What others put in force meanwhile is no change of this reload.
+    // What other instances put in force meanwhile is not a change of this reload.
     await configurations.refresh();
     const difference = compare(configurations.current().endpoints, found.endpoints);
     if (!dryRun) await configurations.put(found);
@@ -115,7 +115,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
     rewind: (id, to) =>
       change(async (em, endpoints) => {
         const endpoint = findEnabled(endpoints, id);
-        await rewindCursor(em, endpoint, await findPlace(em, endpoint, to));
+        await rewindCursor(em, endpoint, await findTarget(em, endpoint, to));
         return { result: undefined, touched: [id] };
       }),
     replay: (wish) =>

@@ -1,6 +1,7 @@
-// Drops the days of the two logs that nobody needs any more, and tells why an old one is still there.
+// Drops old days of the two logs that nothing needs any more, and says why an old day is kept.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { isOfLine, isSettled } from '../cursors/predicates.ts';
 import { firstIdOf } from '../model/uuid.ts';
 import {
   advisoryLock,
@@ -11,13 +12,13 @@ import {
   partitionsOf,
 } from './day-partitions.ts';
 
-/** An old partition that stays, with what stands in the way. */
+/** An old partition that is kept, and why. */
 export type KeptPartition = {
   partition: string;
   reason: string;
-  /** Ids of the endpoints that hold it back, at most ten. */
+  /** Ids of the endpoints that still need it, at most ten. */
   endpoints: string[];
-  /** Nothing to tell anybody: it goes by itself in a day or so. */
+  /** No reason for a warning: it can be dropped in a day or so. */
   isUsual: boolean;
 };
 
@@ -28,8 +29,8 @@ const nothing: Dropped = { dropped: null, kept: [] };
 type Day = { partition: string; from: string; to: string };
 
 /**
- * Runs `work` in a transaction of its own, or not at all (null) while somebody adds or drops a partition. It waits
- * no longer than a second for each lock.
+ * Runs `work` in a transaction of its own, or not at all (null) while a partition is being added or dropped. It waits at
+ * most a second for each lock.
  */
 export async function alone<T>(orm: MikroORM, work: (em: EntityManager) => Promise<T>): Promise<T | null> {
   return await orm.em.fork().transactional(async (em) => {
@@ -41,8 +42,8 @@ export async function alone<T>(orm: MikroORM, work: (em: EntityManager) => Promi
 }
 
 /**
- * Drops the oldest partition of the delivery log whose whole day is before `cutoff` (Unix ms) and whose rows tell no
- * endpoint what it has still to do. One that must stay does not keep the younger ones.
+ * Drops the oldest partition of the delivery log whose whole day is before `cutoff` (Unix ms) and whose rows no endpoint
+ * needs to know what it has to send. A partition that is kept does not keep younger ones.
  */
 export async function dropOldDeliveries(orm: MikroORM, cutoff: number): Promise<Dropped> {
   const done = await alone(orm, async (em): Promise<Dropped> => {
@@ -50,7 +51,7 @@ export async function dropOldDeliveries(orm: MikroORM, cutoff: number): Promise<
     for (const { partition } of await daysBefore(em, 'webhook_deliveries', cutoff)) {
       const endpoints = await endpointsThatNeed(em, partition);
       if (endpoints.length === 0) {
-        // No second look under the lock: within a generation an endpoint only moves on.
+        // No second check under the lock: within a generation a cursor only moves forward.
         await lock(em, 'webhook_deliveries', partition);
         await em.execute(`drop table ${partition}`);
         return { dropped: partition, kept };
@@ -63,21 +64,21 @@ export async function dropOldDeliveries(orm: MikroORM, cutoff: number): Promise<
 }
 
 /**
- * Drops the oldest partition of the event log if its whole day is before `cutoff` (Unix ms) and nobody needs an event of
- * it. Strictly the oldest: what is left is the log's end.
+ * Drops the oldest partition of the event log if its whole day is before `cutoff` (Unix ms) and nothing needs an event of
+ * it. Only the oldest, so that the events that are left have no hole.
  */
 export async function dropOldEvents(orm: MikroORM, cutoff: number): Promise<Dropped> {
   const done = await alone(orm, async (em): Promise<Dropped> => {
     const [day] = await daysBefore(em, 'webhook_events', cutoff);
     if (!day) return nothing;
-    let standing = await whatStandsInTheWay(em, day);
-    if (!standing) {
+    let kept = await whyKept(em, day);
+    if (!kept) {
       await lock(em, 'webhook_events', day.partition);
-      // Once more, as now nobody can read it: whoever sets an endpoint back or orders a replay looks the event up in
-      // the transaction that stores it, and so comes either before this answer or after the drop.
-      standing = await whatStandsInTheWay(em, day);
+      // Once more under the lock. A rewind or replay reads its event in the transaction that stores it, so it comes
+      // either before this check or after the drop.
+      kept = await whyKept(em, day);
     }
-    if (standing) return { dropped: null, kept: [standing] };
+    if (kept) return { dropped: null, kept: [kept] };
     await em.execute(`drop table ${day.partition}`);
     return { dropped: day.partition, kept: [] };
   });
@@ -91,13 +92,14 @@ export async function oldestEventDay(em: EntityManager): Promise<number> {
 }
 
 /**
- * The ids and endpoints of the delivery rows of a table from which an endpoint's place is read: what a start skips or
- * counts as tried. See dispatch/places.ts. A pause gives its event a new budget, so it needs no failed attempts.
+ * The ids and endpoints of a table's delivery rows from which cursors are loaded: what a start skips or counts as
+ * tried. See cursors/load-cursors.ts. A pause gives its event a new budget of attempts, so the failed attempts before
+ * it are not needed.
  */
 export const neededDeliveries = (table: string) => `
   select d.id, d.endpoint_id from webhook_cursors c
-    join ${table} d on d.endpoint_id = c.endpoint_id and d.position > c.position and d.generation = c.generation
-   where d.origin = 'line' and (d.status <> 'retrying' or (c.pause_reason is null and d.resumes = c.resumes))
+    join ${table} d on ${isOfLine} and d.position > c.position
+   where ${isSettled} or (c.pause_reason is null and d.resumes = c.resumes)
   union all
   select d.id, d.endpoint_id from webhook_side_items s
     join ${table} d on d.event_id = s.event_id and d.side_item_id = s.id`;
@@ -111,7 +113,7 @@ async function daysBefore(em: EntityManager, table: PartitionedTable, cutoff: nu
   });
 }
 
-/** The parent first, as everybody else does; without `only` it would lock the partitions of all other days too. */
+/** The parent first, as all others do; without `only` the partitions of all other days would be locked too. */
 async function lock(em: EntityManager, table: PartitionedTable, partition: string): Promise<void> {
   await em.execute(`lock table only ${table} in access exclusive mode`);
   await em.execute(`lock table ${partition} in access exclusive mode`);
@@ -124,16 +126,16 @@ async function endpointsThatNeed(em: EntityManager, partition: string): Promise<
   return rows.map(({ id }) => id);
 }
 
-/** Each question is answered by an index, so that it may be asked under the lock. */
-async function whatStandsInTheWay(em: EntityManager, { partition, from, to }: Day): Promise<KeptPartition | null> {
-  type Answers = { unnumbered: boolean; behind: string[]; beside: string[]; told: boolean; older: boolean };
+/** Each part is answered by an index, so this may run under the lock. */
+async function whyKept(em: EntityManager, { partition, from, to }: Day): Promise<KeptPartition | null> {
+  type Answers = { unnumbered: boolean; behind: string[]; beside: string[]; attempted: boolean; older: boolean };
   const [found] = await em.execute<[Answers]>(
     `select exists (select 1 from ${partition} where position is null) as unnumbered,
             array(select endpoint_id from webhook_cursors
                    where position < (select max(position) from ${partition}) order by position limit 10) as behind,
             array(select distinct endpoint_id from webhook_side_items
                    where event_id >= ?::uuid and event_id < ?::uuid order by 1 limit 10) as beside,
-            exists (select 1 from webhook_deliveries where event_id >= ?::uuid and event_id < ?::uuid) as told,
+            exists (select 1 from webhook_deliveries where event_id >= ?::uuid and event_id < ?::uuid) as attempted,
             exists (select 1 from webhook_events_default where id < ?::uuid) as older`,
     [from, to, from, to, from],
   );
@@ -144,5 +146,5 @@ async function whatStandsInTheWay(em: EntityManager, { partition, from, to }: Da
   if (found.unnumbered) return kept('it holds events without a position');
   if (found.older) return kept('older events in the default partition are not gone yet');
   // Attempts that came after the day's end are in the next day's partition.
-  return found.told ? { ...kept('the delivery log still tells of its events'), isUsual: true } : null;
+  return found.attempted ? { ...kept('the delivery log still has attempts at its events'), isUsual: true } : null;
 }

@@ -1,25 +1,25 @@
-// Deletes old rows where no whole day can be dropped: batch after batch, each a short transaction.
+// Deletes old rows of tables without a partition a day, in batches, each a short transaction.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { firstIdOf } from '../model/uuid.ts';
 import { alone, neededDeliveries, oldestEventDay } from './old-partitions.ts';
 
-/** What is not deleted in one run is left to the next. */
+/** What one run does not delete is left to the next. */
 const limits = { rows: 5_000, batches: 200 };
 
-/** A key counts for a day; this is how long its row is kept. */
+/** A key is valid for a day; its row is kept this long. */
 const keyIsKept = '2 days';
 /** The longest window of the statistics is a week. */
 const minuteIsKept = '8 days';
-/** A used state is good for ten minutes, and must be known as used for as long as that. */
+/** A sign-in state is valid for ten minutes; for as long it must be known as used. */
 const usedStateIsKept = '1 day';
-/** An expired session is good for nothing; the day is for clocks that differ. */
+/** An expired session is useless; the day is for clocks that differ. */
 const expiredSessionIsKept = '1 day';
 
 type Purge = { table: string; batch(em: EntityManager): Promise<number> };
 
 /**
- * What may be deleted of each table: `cutoff` is for the logs' default partitions, `now` for the rest, both Unix ms.
+ * What may be deleted of each table. `cutoff` is for the logs' default partitions, `now` for the rest, both Unix ms.
  * `batch` deletes at most 5,000 rows and returns how many.
  */
 export function purges({ cutoff, now }: { cutoff: number; now: number }): Purge[] {
@@ -45,7 +45,7 @@ export function purges({ cutoff, now }: { cutoff: number; now: number }): Purge[
   ];
 }
 
-/** Runs one to its end, its limit or the signal; returns the number of rows deleted. */
+/** Runs one until nothing is left, its limit is reached or the signal; returns the number of rows deleted. */
 export async function purge(orm: MikroORM, { batch }: Purge, signal: AbortSignal): Promise<number> {
   let rows = 0;
   for (let round = 0; round < limits.batches && !signal.aborted; round++) {
@@ -67,7 +67,7 @@ async function deleteDeliveries(em: EntityManager, cutoff: number): Promise<numb
   );
 }
 
-/** Only what is older than every partition, so that what is left is the log's end. */
+/** Only events older than every partition, so that the events that are left have no hole. */
 async function deleteEvents(em: EntityManager, cutoff: number): Promise<number> {
   const before = firstIdOf(Math.min(cutoff, await oldestEventDay(em)));
   const old = `
@@ -77,12 +77,12 @@ async function deleteEvents(em: EntityManager, cutoff: number): Promise<number> 
        and not exists (select 1 from webhook_deliveries d where d.event_id = e.id)
      order by e.id limit ${limits.rows}`;
   if ((await em.execute<unknown[]>(old, [before])).length === 0) return 0;
-  // As for a partition: nobody orders a replay of an event between the answer and the delete.
+  // As for a partition: no replay of an event can be stored between the check and the delete.
   await em.execute('lock table webhook_events_default in access exclusive mode');
   return await countDeleted(em, `delete from webhook_events_default where id in (${old})`, [before]);
 }
 
-/** By the physical place of the row: none of these tables has an index on its time, and old rows lie at the front. */
+/** By ctid: none of these tables has an index on its time, and old rows lie at the front. */
 async function deleteOlder(
   em: EntityManager,
   table: string,

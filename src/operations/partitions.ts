@@ -3,28 +3,29 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
 import { firstIdOf } from '../model/uuid.ts';
+import { reasonOf } from '../telemetry/reason.ts';
 import {
   advisoryLock,
+  checkViolation,
   dayMs,
   lockTimeoutMs,
   type PartitionedTable,
   partitionedTables,
   partitionName,
+  partitionProblem,
   partitionsOf,
-  reasonOf,
-  sqlStateOf,
 } from './day-partitions.ts';
 
 export type PartitionsMade = {
   created: string[];
-  /** Partitions that could not be made now, with the reason; their rows go to the default partition. */
+  /** Partitions that could not be made now, with the reason; their rows go into the default partition. */
   failed: { partition: string; reason: string }[];
 };
 
 /**
- * Makes the missing partitions of today (UTC) and the next `daysAhead` days. Each is a transaction of its own under an
- * advisory lock, so that instances may do it at the same time. Writers are not held up: a table is made aside and then
- * attached, which locks neither its parent's writers nor, for longer than a look, the default partition.
+ * Makes the missing partitions of today (UTC) and the next `daysAhead` days. Each has its own transaction under an
+ * advisory lock, so instances may do it at the same time. Writers do not wait: a table is made first and then attached,
+ * which does not lock the parent's writers and locks the default partition only while it is checked for rows.
  * A day of which the default partition already holds rows stays there: moving them would hide them from readers.
  */
 export async function ensurePartitions(
@@ -43,9 +44,9 @@ export async function ensurePartitions(
         const created = await orm.em.fork().transactional((em) => createPartition(em, table, day));
         if (created) made.created.push(partition);
       } catch (error) {
-        made.failed.push({ partition, reason: reasonFor(error) });
-        // What stood in the way of this one stands in the way of the next, and each try waits.
-        if (!holdsRows(error)) break;
+        made.failed.push({ partition, reason: partitionProblem(error) });
+        // Any other problem would stop the next day too, and each try waits.
+        if (reasonOf(error) !== checkViolation) break;
       }
     }
   }
@@ -75,7 +76,7 @@ export async function startPartitions({
         warned.add(partition);
       }
     } catch (error) {
-      log.warn(`no partitions were made: ${reasonOf(error)}; tried again later`);
+      log.warn(`no partitions were made: ${partitionProblem(error)}; tried again later`);
     }
     if (!stopped) {
       timer = setTimeout(() => {
@@ -102,23 +103,14 @@ async function createPartition(em: EntityManager, table: PartitionedTable, day: 
     `select pg_advisory_xact_lock(${advisoryLock}), set_config('lock_timeout', '${lockTimeoutMs}ms', true)`,
   );
   if ((await partitionsOf(em, table)).has(partition)) return false;
-  // The parent's identity numbers the rows of all partitions; from Postgres 17 on an attached table must have none.
+  // The parent's identity column numbers all rows; from Postgres 17 on an attached table must have no identity.
   await em.execute(`create table ${partition} (like ${table} including all excluding identity)`);
   if (table === 'webhook_events') {
-    // Per partition, as the parent could have it only together with the id: a position given twice fails loudly.
+    // Per partition, since on the parent it would have to include the id: a position given twice is an error.
     await em.execute(`create unique index ${partition}_position_once on ${partition} (position)`);
   }
   await em.execute(
     `alter table ${table} attach partition ${partition} for values from ('${firstIdOf(day)}') to ('${firstIdOf(day + dayMs)}')`,
   );
   return true;
-}
-
-function reasonFor(error: unknown): string {
-  return holdsRows(error) ? 'the default partition already holds rows of that day, and keeps them' : reasonOf(error);
-}
-
-/** 23514, check violation: a row of the default partition belongs into the new one. */
-function holdsRows(error: unknown): boolean {
-  return sqlStateOf(error) === '23514';
 }

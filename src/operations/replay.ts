@@ -18,10 +18,10 @@ const batch = 5_000;
 type Failed = { id: string; endpointId: string; eventId: string };
 
 /**
- * Queues what the wish names, once for each endpoint and event, in log order, and returns the ids of the endpoints and
- * how many were queued. What was delivered since its failure, and what is queued already, is left out. `mayReplay` says
- * whether an endpoint may be sent to. Throws Refusal NOT_FOUND for an id of nothing, CONFLICT for a delivery that did not
- * fail or whose endpoint is removed or disabled, BAD_USER_INPUT for too many.
+ * Queues what the wish names, once for each endpoint and event, in log order; returns the ids of the endpoints and how
+ * many were queued. Left out is what was delivered after its failure and what is queued already. `mayReplay` says whether
+ * an endpoint may be sent to. Throws Refusal NOT_FOUND for an unknown id, CONFLICT for a delivery that did not fail or
+ * whose endpoint is removed or disabled, BAD_USER_INPUT for too many.
  */
 export async function queueReplays(
   em: EntityManager,
@@ -32,7 +32,7 @@ export async function queueReplays(
   if (failed.length > mostAtOnce) {
     throw new Refusal('BAD_USER_INPUT', `More than ${mostAtOnce} failed deliveries match: choose a narrower window.`);
   }
-  // Whoever removes an endpoint takes its items away: either before this look, or once they are committed.
+  // Removing an endpoint deletes its queued replays: either before this lock, or after these are committed.
   const endpoints = [...new Set(failed.map(({ endpointId }) => endpointId))].toSorted();
   await em.execute(
     `select 1 from webhook_cursors where endpoint_id in (select json_array_elements_text(?::json))
@@ -69,7 +69,7 @@ async function byIds(
   return newestOfEach(rows);
 }
 
-/** One more than may be, so that too many are noticed. */
+/** One more than the limit, so that too many are noticed. */
 async function byWindow(
   em: EntityManager,
   { endpointId, since, until }: Extract<ReplayWish, { endpointId: string }>,
@@ -100,8 +100,8 @@ function newestOfEach(rows: readonly Failed[]): Failed[] {
 }
 
 /**
- * Those that were not delivered since, by the positions of their events. To read the events here keeps them until the
- * items are committed, and then the items do: see operations/old-partitions.ts.
+ * Those that were not delivered after their failure, by the positions of their events. Reading the events locks them
+ * against retention until the replays are committed; then the replays keep them: see operations/old-partitions.ts.
  */
 async function inLogOrder(em: EntityManager, failed: readonly Failed[]): Promise<Failed[]> {
   const { rows } = await sql<Failed>`

@@ -1,10 +1,10 @@
-// Keeps the logs for DELIVERY_RETENTION and no longer: one old day of each an hour, and never what somebody still needs.
+// Keeps the logs for DELIVERY_RETENTION: drops one old day of each log an hour, but nothing that is still needed.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { leastRetentionMs } from '../settings/relations.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { reasonOf } from './day-partitions.ts';
+import { partitionProblem } from './day-partitions.ts';
 import { type Dropped, dropOldDeliveries, dropOldEvents } from './old-partitions.ts';
 import { purge, purges } from './old-rows.ts';
 
@@ -17,17 +17,17 @@ export type RetentionParts = {
 };
 
 /**
- * Removes what is too old, now and then again `everyMs` after each run, until it is disposed of, which waits for the
- * step under way.
+ * Removes what is too old, now and then `everyMs` after each run, until it is disposed. Disposal waits for the step under
+ * way.
  */
 export function startRetention({ everyMs = 60 * 60 * 1000, ...parts }: RetentionParts): AsyncDisposable {
   const stopping = new AbortController();
   const { signal } = stopping;
-  const told = new Set<string>();
+  const warned = new Set<string>();
 
   async function run(): Promise<void> {
     while (!signal.aborted) {
-      await runRetention(parts, { told, signal });
+      await runRetention(parts, { warned, signal });
       await sleep(everyMs, undefined, { signal }).catch(() => {});
     }
   }
@@ -42,15 +42,15 @@ export function startRetention({ everyMs = 60 * 60 * 1000, ...parts }: Retention
 }
 
 /**
- * One run: at most one day of each log, and some rows. A step that fails is told in the log, and tried again by the next
- * run; a partition in `told` is not told of again.
+ * One run: at most one day of each log, and some rows. A step that fails is logged and tried again by the next run; a
+ * partition in `warned` is not warned of again.
  */
 export async function runRetention(
   { orm, retentionMs, log }: Omit<RetentionParts, 'everyMs'>,
   {
-    told = new Set<string>(),
+    warned = new Set<string>(),
     signal = new AbortController().signal,
-  }: { told?: Set<string>; signal?: AbortSignal } = {},
+  }: { warned?: Set<string>; signal?: AbortSignal } = {},
 ): Promise<void> {
   let now: number | null = null;
   await step('the age of the logs', async () => {
@@ -58,8 +58,8 @@ export async function runRetention(
   });
   if (now === null) return;
   const ages = { now, cutoff: now - Math.max(retentionMs, leastRetentionMs) };
-  await step('webhook_deliveries', async () => tell(await dropOldDeliveries(orm, ages.cutoff)));
-  await step('webhook_events', async () => tell(await dropOldEvents(orm, ages.cutoff)));
+  await step('webhook_deliveries', async () => report(await dropOldDeliveries(orm, ages.cutoff)));
+  await step('webhook_events', async () => report(await dropOldEvents(orm, ages.cutoff)));
   for (const each of purges(ages)) {
     await step(each.table, async () => {
       const rows = await purge(orm, each, signal);
@@ -72,23 +72,23 @@ export async function runRetention(
     try {
       await work();
     } catch (error) {
-      log.warn({ what }, `nothing old was removed here: ${reasonOf(error)}`);
+      log.warn({ what }, `nothing old was removed here: ${partitionProblem(error)}`);
     }
   }
 
-  function tell({ dropped, kept }: Dropped): void {
+  function report({ dropped, kept }: Dropped): void {
     if (dropped) log.info({ partition: dropped }, 'a day older than DELIVERY_RETENTION was dropped');
     for (const { partition, reason, endpoints, isUsual } of kept) {
-      const level = isUsual || told.has(partition) ? 'debug' : 'warn';
+      const level = isUsual || warned.has(partition) ? 'debug' : 'warn';
       log[level]({ partition, endpoints }, `kept beyond DELIVERY_RETENTION: ${reason}`);
-      if (!isUsual) told.add(partition);
+      if (!isUsual) warned.add(partition);
     }
   }
 }
 
 /**
- * The time that ages are counted from, in Unix ms: the database's clock, but no later than the newest row, so that a
- * clock that is far ahead makes nothing old. Null while both logs are empty.
+ * The time from which ages are counted, in Unix ms: the database's clock, but not later than the newest row, so that a
+ * clock that is far ahead does not make rows old. Null while both logs are empty.
  */
 async function justifiedTime(orm: MikroORM): Promise<number | null> {
   const newest = (table: string) => `(select created_at from ${table} order by id desc limit 1)`;

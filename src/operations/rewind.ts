@@ -1,26 +1,26 @@
-// Sets an endpoint's place in the log back, so that everything from there is sent again.
+// Moves an endpoint's cursor back, so that everything from there is sent again.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { pastGapSql } from '../log/gaps.ts';
+import { boundPatterns, isFor, isOfEvent, isOfLine, isSettled, pastGapSql } from '../cursors/predicates.ts';
 import { Refusal } from '../policy/refusal.ts';
 import { filterText, likePattern } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 
-/** Exactly one of both: the first position that is sent again, or the time from which on events are. */
+/** Exactly one of both: the first position to send again, or the time from which on events are sent again. */
 export type RewindTo = { position?: string | null | undefined; at?: Date | null | undefined };
 
-/** Where a line goes on: everything up to `position` counts as settled, `previous` was the last event for it there. */
-export type RewoundPlace = { position: number; previous: number; since: number };
+/** Where the line continues: everything up to `position` counts as settled; `previous` is the endpoint's last event there. */
+export type RewindTarget = { position: number; previous: number; since: number };
 
-/** Retention goes by the ids: the oldest events that are left may have holes between them, as far as this many of them. */
+/** Retention drops events by id, so positions may be missing among the oldest events left: among at most this many. */
 const raggedEdge = 100_000;
 
 /**
- * Finds the place to which an endpoint may be rewound, and locks its cursor and the log's oldest days for the rest of
- * the transaction. Throws Refusal BAD_USER_INPUT for a place that is none, lies ahead, or is no longer kept, and CONFLICT
- * for an endpoint that has no place.
+ * Finds where an endpoint is rewound to, and locks its cursor and the log's oldest days for the rest of the transaction.
+ * Throws Refusal BAD_USER_INPUT for a position that is invalid, lies ahead, or is no longer kept, and CONFLICT for an
+ * endpoint without a position.
  */
-export async function findPlace(em: EntityManager, endpoint: Endpoint, to: RewindTo): Promise<RewoundPlace> {
+export async function findTarget(em: EntityManager, endpoint: Endpoint, to: RewindTo): Promise<RewindTarget> {
   const { position, at } = to;
   if ((typeof position === 'string') === at instanceof Date) {
     throw new Refusal('BAD_USER_INPUT', 'to: give exactly one of position and at.');
@@ -30,37 +30,35 @@ export async function findPlace(em: EntityManager, endpoint: Endpoint, to: Rewin
     [endpoint.id],
   );
   if (typeof cursor?.position !== 'number') {
-    throw new Refusal(
-      'CONFLICT',
-      `${endpoint.id} is disabled and has no place in the log: enable it in the file first.`,
-    );
+    const message = `${endpoint.id} is disabled and has no position in the log: enable it in the file first.`;
+    throw new Refusal('CONFLICT', message);
   }
   const log = await readLog(em);
   const first = at instanceof Date ? await firstSince(em, log, at) : parsePosition(position!);
   if (at instanceof Date && first > log.head) {
     throw new Refusal('BAD_USER_INPUT', 'to.at: no event is that late, and a rewind only goes back.');
   }
-  const target = Math.max(0, first - 1);
-  // NaN is above nothing, and is no place either.
-  if (!(target <= cursor.position)) {
-    const present = await presentPlace(em, endpoint, cursor.position, log.head);
-    if (!(target <= present)) throw notBehind(endpoint, to, first, present);
+  const last = Math.max(0, first - 1);
+  // NaN, which is no position, fails every comparison.
+  if (!(last <= cursor.position)) {
+    const present = await settledUpTo(em, endpoint, cursor.position, log.head);
+    if (!(last <= present)) throw notBehind(endpoint, to, first, present);
   }
-  const place = await pastGap(em, target);
-  if (place < log.oldest - 1) throw notKept('position', log.oldest);
-  const since = Math.min(cursor.since, target);
-  return { position: place, previous: await previousMatch(em, endpoint, since, place), since };
+  const start = await pastGap(em, last);
+  if (start < log.oldest - 1) throw notKept('position', log.oldest);
+  const since = Math.min(cursor.since, last);
+  return { position: start, previous: await previousMatch(em, endpoint, since, start), since };
 }
 
-/** Begins a new generation of the endpoint's line at that place. Run it in the transaction that found the place. */
-export async function rewindCursor(em: EntityManager, endpoint: Endpoint, place: RewoundPlace): Promise<void> {
-  // Nothing of the backlog is counted yet: it is what comes after `examined`.
+/** Begins a new generation of the endpoint's line at the target. Run it in the transaction that found the target. */
+export async function rewindCursor(em: EntityManager, endpoint: Endpoint, target: RewindTarget): Promise<void> {
+  // The backlog is 0 here: all events after `examined` are counted later.
   await em.execute(
     `update webhook_cursors
         set generation = nextval('webhook_generations'), position = ?, examined = ?, previous = ?, since = ?,
             filter = ?, backlog = 0, updated_at = clock_timestamp()
       where endpoint_id = ?`,
-    [place.position, place.position, place.previous, place.since, filterText(endpoint.events), endpoint.id],
+    [target.position, target.position, target.previous, target.since, filterText(endpoint.events), endpoint.id],
   );
 }
 
@@ -74,20 +72,20 @@ function notKept(field: string, oldest: number): Refusal {
 }
 
 function notBehind({ id }: Endpoint, { at }: RewindTo, first: number, present: number): Refusal {
-  const stands = `${id} has come to position ${present}`;
+  const reached = `${id} has come to position ${present}`;
   if (Number.isNaN(first)) {
-    return new Refusal('BAD_USER_INPUT', `to.position: must be a whole number from 0 on; ${stands}.`);
+    return new Refusal('BAD_USER_INPUT', `to.position: must be a whole number from 0 on; ${reached}.`);
   }
   const what = at instanceof Date ? `to.at: position ${first} comes first then, which` : `to.position: ${first}`;
-  return new Refusal('BAD_USER_INPUT', `${what} lies ahead; ${stands}, and a rewind only goes back.`);
+  return new Refusal('BAD_USER_INPUT', `${what} lies ahead; ${reached}, and a rewind only goes back.`);
 }
 
-/** NaN for what is no whole number; one too large to count lies ahead of every log. */
+/** NaN for text that is no whole number. A number too large for JavaScript becomes the largest safe integer. */
 function parsePosition(text: string): number {
   return /^\d+$/.test(text) ? Math.min(Number(text), Number.MAX_SAFE_INTEGER) : NaN;
 }
 
-/** The log's end, and the position from which on nothing of it is missing. Nothing is in a gap, so nothing is missing there. */
+/** The log's end, and the first position from which on no event is missing. Gaps hold no events, so they do not count. */
 async function readLog(em: EntityManager): Promise<Log> {
   const [log] = await em.execute<[Log]>(
     `select head::float8 as head, coalesce(
@@ -103,14 +101,14 @@ async function readLog(em: EntityManager): Promise<Log> {
 }
 
 async function pastGap(em: EntityManager, position: number): Promise<number> {
-  const [place] = await em.execute<[{ position: number }]>(
+  const [row] = await em.execute<[{ position: number }]>(
     `select ${pastGapSql('p.position')}::float8 as position from (select ?::bigint as position) p`,
     [position],
   );
-  return place.position;
+  return row.position;
 }
 
-/** The first position whose time, by the relay's clock that never goes back, is `at` or later; the one after the head when there is none. */
+/** The first position whose `positioned_at`, which never decreases, is `at` or later; head + 1 when there is none. */
 async function firstSince(em: EntityManager, { head, oldest }: Log, at: Date): Promise<number> {
   const [found] = await em.execute<[{ position: number }]>(
     `with recursive search (low, high) as (
@@ -118,7 +116,7 @@ async function firstSince(em: EntityManager, { head, oldest }: Log, at: Date): P
        union all
        select case when is_before then middle + 1 else low end, case when is_before then high else middle end
          from (select low, high, (low + high) / 2 as middle from search where low < high) halves
-         -- No event is in a gap: the next one after it stands for its positions.
+         -- No event is in a gap: there the next event after it is compared.
          cross join lateral (
            select coalesce((select positioned_at from webhook_events where position >= middle order by position limit 1)
                              < ?::timestamptz, true)
@@ -127,37 +125,35 @@ async function firstSince(em: EntityManager, { head, oldest }: Log, at: Date): P
      select (${pastGapSql('(low - 1)')} + 1)::float8 as position from search where low = high`,
     [oldest, head + 1, at.toISOString()],
   );
-  // What was dropped may have been of that time, too.
+  // Dropped events may have been of that time, too.
   if (found.position === oldest && oldest > 1) throw notKept('at', oldest);
   return found.position;
 }
 
-/** Everything up to here is settled, by the rows: the cursor itself is written with a delay. */
-async function presentPlace(em: EntityManager, endpoint: Endpoint, cursor: number, head: number): Promise<number> {
+/** Everything up to here is settled, by the delivery rows: the cursor is written with a delay. */
+async function settledUpTo(em: EntityManager, endpoint: Endpoint, cursor: number, head: number): Promise<number> {
   const [first] = await em.execute<{ position: number }[]>(
     `select e.position::float8 as position
        from webhook_events e join webhook_cursors c on c.endpoint_id = ?
-      where e.position > ? and ${isForIt} and not exists (
-        select 1 from webhook_deliveries d
-         where d.endpoint_id = c.endpoint_id and d.generation = c.generation and d.position = e.position and d.event_id = e.id
-           and d.origin = 'line' and d.status in ('delivered', 'failed'))
+      where e.position > ? and ${isForIt}
+        and not exists (select 1 from webhook_deliveries d where ${isOfLine} and ${isSettled} and ${isOfEvent})
       order by e.position limit 1`,
     [endpoint.id, cursor, patternsOf(endpoint)],
   );
   return first ? first.position - 1 : Math.max(cursor, head);
 }
 
-/** The last event for the endpoint after `since` and up to `target`, by its present filter; 0 when there is none. */
-async function previousMatch(em: EntityManager, endpoint: Endpoint, since: number, target: number): Promise<number> {
+/** Position of the endpoint's last event after `since` and up to `position`, by its present filter; 0 for none. */
+async function previousMatch(em: EntityManager, endpoint: Endpoint, since: number, position: number): Promise<number> {
   const [last] = await em.execute<{ position: number }[]>(
     `select e.position::float8 as position from webhook_events e
       where e.position > ? and e.position <= ? and ${isForIt} order by e.position desc limit 1`,
-    [since, target, patternsOf(endpoint)],
+    [since, position, patternsOf(endpoint)],
   );
   return last?.position ?? 0;
 }
 
-const isForIt = 'e.addressed_to is null and e.type like any (select json_array_elements_text(?::json))';
+const isForIt = isFor(boundPatterns);
 
 function patternsOf({ events }: Endpoint): string {
   return JSON.stringify(events.map(likePattern));

@@ -1,12 +1,12 @@
-// The accepted versions of the configuration in Postgres; the log's head says which one is in force.
+// The accepted versions of the configuration in Postgres; the log's head names the one in force.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { placeEndpoints } from '../dispatch/cursors.ts';
+import { assignCursors } from '../cursors/assign-cursors.ts';
 import type { EndpointSettings } from '../settings/endpoint.ts';
 import { digestOf, readEndpoints, writeEndpoints } from '../settings/stored-endpoints.ts';
-import { raiseControls } from './controls.ts';
+import { raiseControlVersions } from './control-versions.ts';
 
-/** Older versions are forgotten; a file that equals one of them is taken for a new one. */
+/** Older versions are deleted; a file that equals a deleted one counts as new. */
 const keptVersions = 1_000;
 
 export type StoredVersion = {
@@ -19,15 +19,15 @@ export type StoredVersion = {
 export type Acceptance = StoredVersion & {
   /** `stale`: it equals an older version, and `version` is still in force. */
   outcome: 'new' | 'same' | 'stale';
-  /** Ids of endpoints that were given a place in the log, or lost it. */
-  placed: string[];
+  /** Ids of endpoints that were given a position in the log, or lost it. */
+  repositioned: string[];
 };
 
 /**
- * Makes these endpoints the next version, in force from the log's end on. Unless somebody `insists`, not when they are in force
- * already or equal an older version: a reload that changes nothing is a version all the same, as it makes every instance
- * read its secrets again. Run it in a transaction; it locks the log's head. Null: another version came into
- * force meanwhile, and the transaction is to be begun again.
+ * Makes these endpoints the next version, in force from the log's end on; without `insists` only when they differ from
+ * the version in force and from every older one. A reload insists: even when it changes nothing, it is a new version,
+ * so that every instance reads its secrets again. Run it in a transaction; it locks the log's head. Null: another version
+ * came into force meanwhile; begin the transaction again.
  */
 export async function acceptConfiguration(
   em: EntityManager,
@@ -36,27 +36,27 @@ export async function acceptConfiguration(
 ): Promise<Acceptance | null> {
   const content = writeEndpoints(endpoints);
   const digest = digestOf(content);
-  // Waits for the changes that were begun under the version that may end (see lockVersion), as long as a replay takes;
-  // nothing can be numbered while the head is locked, so that comes after.
+  // Waits for changes that began under the present version (see lockVersion), which can take as long as a replay. The
+  // head is locked only afterwards, because while it is locked no event gets a position.
   const under = await versionInForce(em);
   await em.execute('select 1 from webhook_configurations where version = ? for update', [under]);
   const [head] = await em.execute<[{ position: number; version: number }]>(
     'select position::float8 as position, configuration::float8 as version from webhook_log_head for update',
   );
   if (head.version !== under) return null;
-  // A statement of its own, after the lock: the last holder's version is in its snapshot.
+  // A separate statement after the lock, so that its snapshot has the version of the last holder.
   const equal = await em.execute<{ version: number }[]>(
     'select version::float8 as version from webhook_configurations where digest = ?',
     [digest],
   );
   if (!insists && equal.some(({ version }) => version === head.version)) {
-    return { outcome: 'same', version: head.version, digest, placed: [] };
+    return { outcome: 'same', version: head.version, digest, repositioned: [] };
   }
-  if (!insists && equal.length > 0) return { outcome: 'stale', version: head.version, digest: '', placed: [] };
+  if (!insists && equal.length > 0) return { outcome: 'stale', version: head.version, digest: '', repositioned: [] };
 
-  const before = await placedEndpoints(em);
-  await placeEndpoints(em, endpoints);
-  const after = await placedEndpoints(em);
+  const before = await positionedEndpoints(em);
+  await assignCursors(em, endpoints);
+  const after = await positionedEndpoints(em);
   const version = head.version + 1;
   await em.execute('insert into webhook_configurations (version, digest, content, since) values (?, ?, ?, ?)', [
     version,
@@ -66,22 +66,22 @@ export async function acceptConfiguration(
   ]);
   await em.execute('update webhook_log_head set configuration = ?', [version]);
   await em.execute('delete from webhook_configurations where version <= ?', [version - keptVersions]);
-  const placed = [...before.symmetricDifference(after)].toSorted();
-  await raiseControls(em, placed);
-  return { outcome: 'new', version, digest, placed };
+  const repositioned = [...before.symmetricDifference(after)].toSorted();
+  await raiseControlVersions(em, repositioned);
+  return { outcome: 'new', version, digest, repositioned };
 }
 
 /**
- * Keeps a version in force until the transaction ends; false when it is in force no longer. What belongs to an endpoint is
- * changed under it, so that nothing is left behind for one that was removed meanwhile.
+ * Keeps a version in force until the transaction ends; false when it is no longer in force. Rows of an endpoint are
+ * changed under this lock, so that no row is left of an endpoint that was removed meanwhile.
  */
 export async function lockVersion(em: EntityManager, version: number): Promise<boolean> {
   await em.execute('select 1 from webhook_configurations where version = ? for key share', [version]);
-  // A statement of its own, after the lock: whoever held it may have ended the version.
+  // A separate statement after the lock: the last holder may have replaced the version.
   return (await versionInForce(em)) === version;
 }
 
-/** The version in force; `endpoints` is null when it is the one that is known. */
+/** The version in force; `endpoints` is null when it is `known`. */
 export async function readVersionInForce(
   orm: MikroORM,
   known: StoredVersion,
@@ -104,7 +104,7 @@ async function versionInForce(em: EntityManager): Promise<number> {
   return head.version;
 }
 
-async function placedEndpoints(em: EntityManager): Promise<Set<string>> {
+async function positionedEndpoints(em: EntityManager): Promise<Set<string>> {
   const rows = await em.execute<{ id: string }[]>(
     'select endpoint_id as id from webhook_cursors where position is not null',
   );

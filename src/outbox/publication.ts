@@ -20,7 +20,7 @@ const deepestData = 100;
 const mostSubjectCharacters = 512;
 const mostKeyCharacters = 255;
 
-/** Throws Refusal BAD_USER_INPUT that names the place in the list, counted from 0, and the field. */
+/** Throws Refusal BAD_USER_INPUT that names the index in the list, counted from 0, and the field. */
 export function checkPublications(publications: readonly Publication[]): void {
   if (publications.length > mostAtOnce) {
     throw new Refusal('BAD_USER_INPUT', `events: ${publications.length} at once are more than ${mostAtOnce}.`);

@@ -2,7 +2,7 @@
 
 import { newId } from '../model/new-id.ts';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { SideItem } from '../model/side-item.ts';
+import { Replay } from '../model/replay.ts';
 import { WebhookEvent } from '../model/webhook-event.ts';
 import { Refusal } from '../policy/refusal.ts';
 import { emit } from './emitter.ts';
@@ -42,12 +42,12 @@ export async function publishEvents(
 }
 
 /**
- * Adds a webhook.test for this endpoint alone, to be sent beside its line, to the transaction of `em`; both are inserted
- * with the next flush. The caller knows that it may be sent.
+ * Adds a webhook.test for this endpoint alone, which is sent beside its line, to the transaction of `em`. The next flush
+ * inserts the event and its replay. The caller has checked that it may be sent.
  */
 export function recordTestEvent(em: EntityManager, endpointId: string): WebhookEvent {
   const event = emit(em, { type: 'webhook.test', data: { endpoint_id: endpointId }, addressedTo: endpointId });
-  em.persist(em.create(SideItem, { id: newId(), endpointId, eventId: event.id, origin: 'test' }));
+  em.persist(em.create(Replay, { id: newId(), endpointId, eventId: event.id, origin: 'test' }));
   return event;
 }
 

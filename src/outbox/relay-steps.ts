@@ -1,30 +1,30 @@
 // Decides when the relay numbers events: at once where it leads, late where another instance should have done it.
 //
-//   leads       numbers when it is woken, looks by itself once a second, and goes on as long as it finds something
-//   stands by   another instance leads: only what was committed here is looked after, half a second later
-//   rests       numbers nothing: whether the log is still the one we know has yet to be asked
+//   leads       numbers when it is woken, looks by itself once a second, and goes on as long as it finds events
+//   stands by   another instance leads: numbers only what was committed here, half a second later
+//   rests       numbers nothing, because it is not known yet whether the log is still the same
 //
-// One batch is under way at a time, and none begins where the last one ended: a transaction that began before others may
-// commit after them, and its events come first all the same. What was numbered is told only when its commit was
-// confirmed; after an answer that was lost nothing is, and the readers find it in Postgres.
+// One batch is under way at a time. A batch does not begin where the last one ended: a transaction that began early may
+// commit late, and its events still come before those of later transactions. Entries are appended to the stream only when
+// their commit is confirmed. When the answer to a commit is lost, nothing is appended, and readers find them in the table.
 //
 // Pure: the clock, the timers and the database are given to it as ports.
 
 import type { LogEntry } from '../log/entry.ts';
+import { retryDelaysMs } from '../policy/retry-delays.ts';
 
-/** How often to look for committed events that nobody woke us for. */
+/** How often to look for committed events without being woken. */
 const pollMs = 1_000;
 /** How often to look without the lower bound that makes the poll cheap. */
 const sweepMs = 10_000;
-/** A transaction is over within this time, so what it inserted is not below a bound that trails by as much. */
+/** Every transaction ends within this time. So none inserts events below a bound that trails by as much. */
 const boundTrailsMs = 60_000;
-const retryMs = 500;
-/** Who does not lead numbers what was committed here and has no position after this long. */
+/** A relay that stands by numbers what was committed here after this time. */
 const lateMs = 500;
 
 export type RelayMode = 'leads' | 'stands by' | 'rests';
 
-/** `position`: the log's last one; `seq`: the highest that was numbered, 0 for none; `cut`: there may be more behind. */
+/** `position`: the log's last one. `seq`: the highest one that was numbered; 0 for none. `cut`: there may be more. */
 export type Numbered = { entries: readonly LogEntry[]; position: number; seq: number; cut: boolean };
 
 export type RelayPorts = {
@@ -32,17 +32,17 @@ export type RelayPorts = {
   now(): number;
   /** Calls back once after `delayMs`; returns what cancels it. */
   schedule(delayMs: number, callback: () => void): () => void;
-  /** Numbers one batch of what stands above a seq; null when it failed, or when nobody knows. */
+  /** Numbers one batch of the events above a seq. Null: it failed, or nobody knows whether it did. */
   number(aboveSeq: number, done: (numbered: Numbered | null) => void): void;
-  /** Hears of each batch once it is committed. */
+  /** Gets each batch once it is committed. */
   append(entries: readonly LogEntry[]): void;
 };
 
 export type RelaySteps = {
-  /** Tells that a transaction with events may have been committed. */
+  /** A transaction with events may have been committed. */
   wake(): void;
-  be(mode: RelayMode): void;
-  /** Numbers everything committed so far, and gives the log's last position; null when that failed, or it rests. */
+  setMode(mode: RelayMode): void;
+  /** Numbers everything that is committed, and gives the log's last position. Null: that failed, or the relay rests. */
   catchUp(done: (position: number | null) => void): void;
   /** Begins no more batches, and calls back when none is under way. */
   stop(done: () => void): void;
@@ -97,7 +97,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
         else for (const done of served) done(numbered.position);
       } else {
         woken = true;
-        notBefore = ports.now() + retryMs;
+        notBefore = ports.now() + retryDelaysMs.relay;
         for (const done of served) done(null);
       }
       if (stopped) end();
@@ -119,10 +119,10 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
         arm(lateMs);
       }
     },
-    be(next) {
+    setMode(next) {
       if (next === mode) return;
       if (mode === 'rests') {
-        // The database may be one of an earlier day, whose next events lie below what was numbered before.
+        // The database may have been restored: its next events may be below what was numbered before.
         bound = createTrailingBound();
         sweptAt = -Infinity;
       }
@@ -148,7 +148,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
   };
 }
 
-/** The highest numbered seq of a minute ago. */
+/** The highest seq that was numbered a minute ago. */
 function createTrailingBound() {
   let marks: { seq: number; at: number }[] = [];
   let bound = 0;

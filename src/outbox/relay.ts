@@ -1,7 +1,7 @@
-// The relay: gives committed events their positions, in the order of the log, and appends them to its hot tail.
+// The relay: gives committed events their positions, in the order of the log, and hands them to the stream.
 //
-// The lock on the head's row makes numbering one at a time. The select comes as a statement of its own after the lock,
-// so that its snapshot sees what the last holder numbered; in one statement two relays would number an event twice.
+// The lock on the head's row lets one relay number at a time. The select is a statement of its own, after the lock, so that
+// its snapshot shows what the last holder numbered. In one statement, two relays would number an event twice.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
@@ -11,19 +11,19 @@ import { type Numbered, type RelayMode, createRelaySteps } from './relay-steps.t
 const batch = { events: 1_000, bytes: 4 * 1024 * 1024 };
 
 export type Relay = AsyncDisposable & {
-  /** Tells that a transaction with events may have been committed. */
+  /** A transaction with events may have been committed. */
   wake(): void;
-  /** It rests until it is told otherwise. */
-  be(mode: RelayMode): void;
-  /** Numbers everything committed so far; returns the log's last position. */
+  /** It rests until a mode is set. */
+  setMode(mode: RelayMode): void;
+  /** Numbers everything that is committed. Returns the log's last position. */
   catchUp(): Promise<number>;
 };
 
 export type RelayParts = {
   orm: MikroORM;
-  /** The database server whose log is known: another one may have lost the log's end, and nothing is numbered there. */
+  /** The database server whose log was compared. On another one, which may have lost the log's end, nothing is numbered. */
   server?(): string | null;
-  /** Hears of each batch once it is committed. */
+  /** Gets each batch once it is committed. */
   onNumbered(entries: readonly LogEntry[]): void;
   onError(error: unknown): void;
 };
@@ -47,7 +47,7 @@ export function startRelay({ orm, server, onNumbered, onError }: RelayParts): Re
   let problem = new Error('the relay has ended');
 
   async function numberAbove(seq: number): Promise<Numbered | null> {
-    // As it is now: by the time a connection is there, another server may be known, and its log not compared yet.
+    // Read now. By the time there is a connection, another server may be known whose log was not compared yet.
     const known = server?.() ?? null;
     try {
       return await orm.em.fork().transactional((em) => number(em, seq, known));
@@ -60,7 +60,7 @@ export function startRelay({ orm, server, onNumbered, onError }: RelayParts): Re
 
   return {
     wake: steps.wake,
-    be: steps.be,
+    setMode: steps.setMode,
     catchUp: () =>
       new Promise((resolve, reject) => {
         steps.catchUp((position) => {
@@ -74,7 +74,7 @@ export function startRelay({ orm, server, onNumbered, onError }: RelayParts): Re
   };
 }
 
-/** Numbers everything committed so far, before any relay runs; returns the log's last position. */
+/** Numbers everything that is committed, before any relay runs. Returns the log's last position. */
 export async function numberAll(orm: MikroORM): Promise<number> {
   for (;;) {
     const { position, cut } = await orm.em.fork().transactional((em) => number(em, 0, null));

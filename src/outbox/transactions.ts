@@ -2,7 +2,7 @@
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { Refusal } from '../policy/refusal.ts';
-import { createGate } from './gate.ts';
+import { createBulkhead } from './bulkhead.ts';
 
 export type Transactions = {
   /**
@@ -19,10 +19,10 @@ const mostTries = 3;
 const beginWithinMs = 2_500;
 
 /** Fewer at once than the pool has connections: the others are for reading. */
-const gateOptions = { most: 6, mostWaiting: 10_000, waitMs: 10_000 };
+const bulkheadOptions = { mostRunning: 6, mostWaiting: 10_000, waitMs: 10_000 };
 
 export function createTransactions({ orm, onCommit }: { orm: MikroORM; onCommit: () => void }): Transactions {
-  const gate = createGate(gateOptions);
+  const bulkhead = createBulkhead(bulkheadOptions);
 
   /** One try. It never goes on with an EntityManager that met an error: what it holds is not what the database holds. */
   async function once<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
@@ -40,7 +40,7 @@ export function createTransactions({ orm, onCommit }: { orm: MikroORM; onCommit:
     const timer = setTimeout(() => {
       if (stage !== 'begin') return;
       stage = 'given up';
-      gate.turnAway(unavailable());
+      bulkhead.rejectWaiting(unavailable());
       giveUp(unavailable());
     }, beginWithinMs);
     try {
@@ -61,12 +61,12 @@ export function createTransactions({ orm, onCommit }: { orm: MikroORM; onCommit:
     async run(work) {
       for (let attempt = 1; ; attempt += 1) {
         try {
-          const result = await gate.pass(() => once(work));
+          const result = await bulkhead.run(() => once(work));
           onCommit();
           return result;
         } catch (error) {
           // Those who wait would each find out by a time-out of their own.
-          if (isAway(error)) gate.turnAway(unavailable());
+          if (isAway(error)) bulkhead.rejectWaiting(unavailable());
           if (!wasUndone(error)) throw withoutSql(error);
           if (attempt === mostTries) {
             throw new Refusal('UNAVAILABLE', 'Too many changes met at the same place in the database. Try again.');

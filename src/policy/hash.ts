@@ -1,4 +1,4 @@
-// Spreads names evenly over numbers, the same on every machine.
+// A hash that spreads names evenly over numbers, the same on every machine.
 
 /** FNV-1a, 32 bits, over UTF-16 code units: a whole number from 0 on. */
 export function hash(text: string): number {

@@ -11,7 +11,7 @@ const forms = [
   new RegExp(String.raw`^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ${month} (?<day>\d\d| \d) ${time} (?<year>\d{4})$`),
 ];
 
-/** Unix milliseconds, or null for what is no HTTP date. A year of two digits is the one at most 50 years from `nowMs`. */
+/** Unix milliseconds, or null for an invalid HTTP date. A year of two digits is the one at most 50 years from `nowMs`. */
 export function parseHttpDate(text: string, nowMs: number): number | null {
   const parts = forms.map((form) => form.exec(text)?.groups).find((groups) => groups !== undefined);
   if (!parts) return null;

@@ -1,18 +1,18 @@
-// Latencies counted in fixed logarithmic buckets, so that counts of any writers and minutes can be added up.
+// Latencies counted in fixed logarithmic buckets, so that counts of all writers and minutes can be added.
 
-/** Upper bound of the first bucket, in ms; what is faster cannot be told apart. */
+/** Upper bound of the first bucket, in ms; all faster latencies are in it. */
 const firstBoundMs = 0.1;
 
 /** Each bucket's upper bound over the one before: a value read back is at most 4.9 % off (the square root of 1.1). */
 const growth = 1.1;
 
-/** The last bucket's lower bound is above 5 minutes, the longest time-out, and it has no upper one. */
+/** The last bucket begins above 5 minutes, the longest time-out, and has no upper bound. */
 export const bucketCount = 160;
 
 /** The bucket of a latency in ms, from 0 to `bucketCount - 1`. Bucket i > 0 holds (0.1 * 1.1^(i-1), 0.1 * 1.1^i]. */
 export function bucketOf(latencyMs: number): number {
   if (!(latencyMs > firstBoundMs)) return 0;
-  // The small shift puts a bound itself below its bucket's edge, whatever the logarithm rounds to.
+  // The small shift keeps a bound in its own bucket, however the logarithm is rounded.
   const bucket = Math.ceil(Math.log(latencyMs / firstBoundMs) / Math.log(growth) - 1e-9);
   return Math.min(bucket, bucketCount - 1);
 }

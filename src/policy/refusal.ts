@@ -1,4 +1,4 @@
-// The ways in which a request can be refused, with the code its answer carries.
+// An error for a refused request, with the code of its answer.
 
 export type RefusalCode =
   | 'UNAUTHENTICATED'
@@ -9,7 +9,7 @@ export type RefusalCode =
   | 'UNAVAILABLE'
   | 'RATE_LIMITED';
 
-/** Thrown for what the caller can mend; its message is shown to the caller as it is. */
+/** Thrown for what the caller can fix; its message is shown to the caller as it is. */
 export class Refusal extends Error {
   readonly code: RefusalCode;
 

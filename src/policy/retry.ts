@@ -10,21 +10,21 @@ export type Failure = {
   /** Attempts allowed after the first. */
   maxRetries: number;
   baseDelayMs: number;
-  /** Cap of one wait, whoever asks for it. */
+  /** Longest wait, for the backoff and for Retry-After. */
   maxDelayMs: number;
-  /** What the endpoint asked for, or null. */
+  /** The endpoint's Retry-After, or null. */
   retryAfterMs: number | null;
-  /** The endpoint answered 410: it is paused, and the event stays its head. */
+  /** The endpoint answered 410: it is paused, and the event is the first one sent after resume. */
   gone: boolean;
 };
 
 /** Wait before retry `k`, counted from 0: base * 2^k, at most `maxDelayMs`. */
 export function backoffMs(k: number, baseDelayMs: number, maxDelayMs: number): number {
-  // Past 2^1023 the power is Infinity, which the cap brings back.
+  // Above 2^1023 the power is Infinity, which the cap limits.
   return Math.min(baseDelayMs * 2 ** k, maxDelayMs);
 }
 
-/** A 410 waits for its resume alone, so it is `retrying` with no wait, whatever its number. */
+/** After a 410 only a resume is waited for, so it is `retrying` with no wait, also at the last attempt. */
 export function decideAfterFailure(failure: Failure): AfterFailure {
   if (failure.gone) return { status: 'retrying', waitMs: 0 };
   if (failure.attempt > failure.maxRetries) return { status: 'failed' };
@@ -39,7 +39,7 @@ export function decideAfterFailure(failure: Failure): AfterFailure {
 export function parseRetryAfter(value: string | readonly string[] | undefined, nowMs: number): number | null {
   if (typeof value !== 'string') return value?.length === 1 ? parseRetryAfter(value[0], nowMs) : null;
   const text = value.trim();
-  // A number too long to count is as good as the longest wait.
+  // A number too large for JavaScript becomes the largest safe integer, which the cap limits.
   if (/^\d+$/.test(text)) return Math.min(Number(text) * 1000, Number.MAX_SAFE_INTEGER);
   const date = parseHttpDate(text, nowMs);
   return date === null ? null : Math.max(0, date - nowMs);

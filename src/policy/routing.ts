@@ -2,13 +2,13 @@
 
 /** Compiles patterns in which `*` matches any run of characters, dots included, into one test of an event type. */
 export function compilePatterns(patterns: readonly string[]): (type: string) => boolean {
-  // Whoever reads through a long log asks this of every entry.
+  // Called for every entry of a long log, so exact types take one look-up.
   const exact = new Set(patterns.filter((pattern) => !pattern.includes('*')));
   const wild = patterns.filter((pattern) => pattern.includes('*'));
   return (type) => exact.has(type) || wild.some((pattern) => matchesPattern(pattern, type));
 }
 
-/** Looks back only to the last star, so that no pattern costs more than its length times the type's. */
+/** Backtracks only to the last star, so that a match costs at most the pattern's length times the type's. */
 function matchesPattern(pattern: string, type: string): boolean {
   let at = 0;
   let read = 0;
@@ -39,7 +39,7 @@ export function likePattern(pattern: string): string {
   return pattern.replace(/[\\%_]/g, '\\$&').replaceAll('*', '%');
 }
 
-/** How a filter is stored beside what was counted with it. */
+/** The form in which a filter is stored beside the backlog that was counted with it. */
 export function filterText(patterns: readonly string[]): string {
   return patterns.join('\n');
 }

@@ -1,4 +1,4 @@
-// How the endpoints are spread over leases: one for each shard of them, and one for the relay.
+// How endpoints are spread over leases: one lease for each shard of endpoints, and one for the relay.
 
 import { hash } from './hash.ts';
 
@@ -11,6 +11,9 @@ export const relayLease = 64;
 export function shardOf(endpointId: string): number {
   return hash(endpointId) % shardCount;
 }
+
+/** A lease as it is held: its index, and which of its owners holds it. */
+export type Lease = { index: number; epoch: number };
 
 /** All leases: 0 to 64. */
 export const leaseCount = shardCount + 1;

@@ -9,7 +9,7 @@ export function verdictOf(status: number | null): Verdict {
   return status === 410 ? 'gone' : 'failed';
 }
 
-/** Whether a `Retry-After` beside this status is listened to. */
+/** Whether a `Retry-After` header counts with this status. */
 export function mayDefer(status: number): boolean {
   return status === 429 || status === 503;
 }

@@ -1,28 +1,28 @@
-// The URLs and origins among the settings; each function answers null for what is none.
+// Parses the URLs and origins among the settings; each function gives null for an invalid one.
 
 import { isIP } from 'node:net';
 
-/** A Postgres URL, as it is given. */
+/** A Postgres URL, unchanged. */
 export function parsePostgresUrl(text: string): string | null {
   const url = parseUrl(text, ['postgres:', 'postgresql:']);
   return url === null ? null : text;
 }
 
-/** A URL that ioredis understands: it would take `valkey://host` for a host of the name `valkey`. */
+/** A URL that ioredis understands: it would read `valkey://host` as a host named `valkey`. */
 export function parseValkeyUrl(text: string): string | null {
   const redis = text.replace(/^valkey(s?):\/\//i, 'redis$1://');
   const url = parseUrl(redis, ['redis:', 'rediss:']);
   return url !== null && url.hostname !== '' && /^(\/\d{0,5})?$/.test(url.pathname) ? redis : null;
 }
 
-/** The base of our own URLs, without a slash at its end. */
+/** The base of our own URLs, without a trailing slash. */
 export function parsePublicUrl(text: string): string | null {
   const url = parseUrl(text, ['http:', 'https:']);
   if (url === null || /[?#]/.test(text) || url.username !== '' || url.password !== '') return null;
   return url.href.replace(/\/+$/, '');
 }
 
-/** Origins as a browser would send them; `https://app.example.com/` is none. */
+/** Origins in the form that browsers send; `https://app.example.com/` is not one. */
 export function parseOrigins(text: string): string[] | null {
   const origins = text.split(',').map((part) => part.trim());
   return origins.every((origin) => parseUrl(origin, ['http:', 'https:'])?.origin === origin) ? origins : null;
@@ -34,13 +34,13 @@ export function parseHost(text: string): string | null {
 }
 
 function parseUrl(text: string, protocols: readonly string[]): URL | null {
-  // The parser repairs blanks and a missing `//`; what it had to repair was meant differently.
+  // The parser would repair blanks and a missing `//`, perhaps into another URL than was meant.
   if (/[\s\p{Cc}]/u.test(text) || !/^[a-z]+:\/\//i.test(text) || !URL.canParse(text)) return null;
   const url = new URL(text);
   return protocols.includes(url.protocol) && decodes(url.username + url.password + url.pathname) ? url : null;
 }
 
-/** Drivers decode what the URL parser lets pass, and throw. */
+/** Drivers decode what the URL parser accepts, and would throw. */
 function decodes(text: string): boolean {
   try {
     decodeURIComponent(text);

@@ -1,15 +1,15 @@
-// Where the commands that talk to a running server find it, and by which token it knows them.
+// Settings of the commands that talk to a running server: its URL and the token.
 
 import { join } from 'node:path';
 import { parsePublicUrl } from './addresses.ts';
 import { createSecrets } from './secrets.ts';
 import { StartError } from './start-error.ts';
 
-/** As given on the command line; what is absent comes from the environment, the token at last from a local file. */
+/** From the command line; what is absent comes from the environment, the token last from a local file. */
 export type ClientOptions = { url?: string | undefined; token?: string | undefined };
 
 export type ClientSettings = {
-  /** Without a slash at its end. */
+  /** Without a trailing slash. */
   url: string;
   token: string;
 };
@@ -36,7 +36,7 @@ export async function readClientSettings(
       'There is no token: give --token, set TIDINGS_TOKEN, or run this in the directory of a service that keeps .tidings/admin_token.',
     );
   }
-  // Whatever else would travel in no HTTP header, and the error would repeat it.
+  // Anything else cannot be sent in an HTTP header, and the error would show it.
   if (!/^[\x21-\x7e]+$/.test(token))
     throw new StartError(`${where} holds no token: it must be printable ASCII without blanks.`);
   return { url, token };

@@ -1,4 +1,4 @@
-// Reads a configuration file by its form: what it holds, or every problem it has.
+// Reads a configuration file by its form: gives its content, or every problem.
 
 import type { z } from 'zod';
 import { type FileSecrets, type SecretReference, resolveFileSecrets } from './file-secrets.ts';
@@ -12,7 +12,7 @@ import { type YamlFile, readYamlFile } from './yaml-file.ts';
 const mostProblems = 1_000;
 
 export type ConfigForm<Schema extends z.ZodType> = {
-  /** Its path from the working directory; its example stands beside it. */
+  /** Its path from the working directory; its example is in the same directory. */
   file: string;
   schema: Schema;
   /** The key of the list whose items have ids, none given twice. */
@@ -21,7 +21,7 @@ export type ConfigForm<Schema extends z.ZodType> = {
   unknownKeys: Readonly<Record<string, string>>;
   /** What follows when there is no such file: "the file does not exist, so …". */
   without: string;
-  /** Where the names of secrets belong in whatever the file holds. */
+  /** The names of secrets in the file, right or wrong. */
   secretsIn(value: unknown): SecretReference[];
 };
 
@@ -48,7 +48,7 @@ export async function readConfigFile<Schema extends z.ZodType>(
   if (file.missing) return { ok: true, content: null, secrets: new Map(), warnings: [missingWarning(form)] };
   if (file.value === undefined) return { ok: false, problems: inFileOrder(file.problems), warnings: [] };
 
-  // An empty file is a map without keys, and told so.
+  // An empty file is treated as a map without keys, so the problem names the missing key.
   const parsed = form.schema.safeParse(file.value ?? {});
   const resolved: FileSecrets =
     secrets === null
@@ -65,7 +65,7 @@ export async function readConfigFile<Schema extends z.ZodType>(
   return { ok: true, content: parsed.data, secrets: resolved.values, warnings };
 }
 
-/** Looks into whatever the file holds, right or wrong. */
+/** Also in a file that breaks the schema. */
 function duplicateIds(file: YamlFile, list: string): ConfigProblem[] {
   const first = new Map<string, number>();
   return asList(asMap(file.value)[list]).flatMap((item, index) => {

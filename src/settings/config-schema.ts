@@ -1,4 +1,4 @@
-// Rules that both configuration files share, as schemas.
+// Schemas that both configuration files use.
 
 import { z } from 'zod';
 import { secretNamePattern } from './secrets.ts';
@@ -11,8 +11,8 @@ export const configId = z
   .string('must be text; put it in quotes')
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'must be 1 to 63 of a-z, 0-9, "_" and "-", the first a letter or digit');
 
-/** Null is no complaint. */
-export function complain(context: z.RefinementCtx, message: string | null): void {
+/** Adds a problem unless `message` is null. */
+export function addProblem(context: z.RefinementCtx, message: string | null): void {
   if (message !== null) context.addIssue({ code: 'custom', message });
 }
 

@@ -1,4 +1,4 @@
-// What may stand among an endpoint's own headers.
+// Which headers an endpoint may have of its own.
 
 const maxHeaderBytes = 8 * 1024;
 
@@ -23,13 +23,13 @@ export function headerNameProblem(name: string): string | null {
   return refused ? 'this header is set by Tidings or by the connection, and cannot be set here' : null;
 }
 
-/** Why a value cannot be sent, or null. Blanks at its ends would be lost on the way. */
+/** Why a value cannot be sent, or null. Blanks at its ends would be stripped on the way. */
 export function headerValueProblem(value: string): string | null {
   if (!/^[\x20-\x7e]*$/.test(value)) return 'must be printable ASCII';
   return value === value.trim() ? null : 'must not begin or end with a blank';
 }
 
-/** What is wrong with headers that are each right by themselves. */
+/** What is wrong with headers that are each valid. */
 export function headersProblems(headers: Record<string, string>): { name: string | null; message: string }[] {
   const problems: { name: string | null; message: string }[] = [];
   const seen = new Set<string>();

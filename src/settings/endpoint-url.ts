@@ -1,8 +1,8 @@
-// What may stand as an endpoint's URL.
+// Which URLs an endpoint may have.
 
 import { webUrlProblem } from './web-url.ts';
 
-/** Why a text cannot be an endpoint's URL, or null. Never repeats the text. */
+/** Why a text cannot be an endpoint's URL, or null. Never contains the text. */
 export function endpointUrlProblem(text: string, allowHttp: boolean): string | null {
   const problem = webUrlProblem(text);
   if (problem !== null || allowHttp || new URL(text).protocol === 'https:') return problem;

@@ -1,12 +1,26 @@
 // An endpoint as the configuration file gives it, complete: defaults applied; with secrets once they are resolved.
 
-import type { Receiver } from '../worker/turn.ts';
+import type { SigningScheme } from '../signing/sign.ts';
 
 export const orderings = ['endpoint'] as const;
 export const exhaustions = ['skip'] as const;
 
+/** What a thread needs to know of an endpoint, and nothing that would only cost the way there. */
+export type EndpointDelivery = {
+  id: string;
+  url: string;
+  headers: Record<string, string>;
+  signing: readonly SigningScheme[];
+  /** Secret values: the current one first, then the previous ones. */
+  secrets: readonly string[];
+  timeoutMs: number;
+  maxRetries: number;
+  baseDelayMs: number;
+  maxDelayMs: number;
+};
+
 /** Without the value of any secret: this is what is stored. */
-export type EndpointSettings = Omit<Receiver, 'secrets'> & {
+export type EndpointSettings = Omit<EndpointDelivery, 'secrets'> & {
   /** Event type patterns; `*` matches any run of characters. */
   events: readonly string[];
   enabled: boolean;
@@ -18,7 +32,7 @@ export type EndpointSettings = Omit<Receiver, 'secrets'> & {
 };
 
 /** `secrets` holds the values of the names, and is empty while the endpoint is disabled. */
-export type Endpoint = EndpointSettings & Receiver;
+export type Endpoint = EndpointSettings & EndpointDelivery;
 
 /** The names whose values sign: of a disabled endpoint none. */
 export function secretNames({ enabled, secretName, previousSecretNames }: EndpointSettings): readonly string[] {

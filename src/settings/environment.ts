@@ -1,4 +1,4 @@
-// All settings of the environment: read once at the start, every bad one named.
+// All settings from the environment: read once at a start, with one problem for each invalid variable.
 
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
@@ -8,7 +8,7 @@ import { parseHost, parseOrigins, parsePostgresUrl, parsePublicUrl, parseValkeyU
 
 type Environment = Record<string, string | undefined>;
 
-/** What of the machine decides a default. */
+/** What defaults depend on. */
 export type Surroundings = { cores: number; terminal: boolean };
 
 export type EnvironmentReading<T> = { settings: T } | { problems: string[] };
@@ -49,8 +49,8 @@ function variables({ cores, terminal }: Surroundings) {
 }
 
 /**
- * Reads every setting; an empty variable counts as unset, as `NAME=${NAME:-}` in a compose file makes it.
- * Each problem is one line that begins with the variable's name; the values of URLs are not repeated in it.
+ * Reads every setting; an empty variable counts as unset, since a compose file's `NAME=${NAME:-}` gives an empty one.
+ * Each problem is one line that begins with the variable's name; it never shows the value of a URL.
  */
 export function readEnvironment(
   environment: Environment = process.env,
@@ -60,7 +60,7 @@ export function readEnvironment(
   return read.success ? { settings: named(read.data) } : { problems: lines(read.error) };
 }
 
-/** Reads the two settings on which the meaning of the configuration files depends. */
+/** Reads the two settings that decide how the configuration files are read. */
 export function readFileSettings(environment: Environment = process.env): EnvironmentReading<FileSettings> {
   const read = z.object(fileVariables).safeParse(withoutEmpty(environment));
   if (!read.success) return { problems: lines(read.error) };
@@ -76,7 +76,7 @@ function named(read: z.output<ReturnType<typeof variables>>) {
     host: read.HOST,
     /** 0: any free port. */
     port: read.PORT,
-    /** Without a slash at its end; null: where HTTP listens. */
+    /** Without a trailing slash; null: where HTTP listens. */
     publicUrl: read.PUBLIC_URL ?? null,
     allowedOrigins: read.ALLOWED_ORIGINS,
     trustProxy: read.TRUST_PROXY,
@@ -102,7 +102,7 @@ function lines(error: z.ZodError): string[] {
   return error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
 }
 
-/** A variable whose value may be repeated; `parse` answers null for a bad one. */
+/** A variable whose value a problem may show; `parse` gives null for an invalid one. */
 function setting<T>(expected: string, parse: (value: string) => T | null) {
   return z.string().transform((value, context): T => {
     const parsed = parse(value);
@@ -110,7 +110,7 @@ function setting<T>(expected: string, parse: (value: string) => T | null) {
   });
 }
 
-/** A variable whose value may hold a password; there is no default. */
+/** A variable whose value may have a password in it, so no problem shows it. */
 function hidden<T>(expected: string, parse: (value: string) => T | null) {
   return z
     .string()

@@ -4,11 +4,11 @@ import type { ConfigProblem } from './problem.ts';
 import { type ResolvedSecret, type Secrets, secretNamePattern } from './secrets.ts';
 import type { YamlFile } from './yaml-file.ts';
 
-/** A place in the file where the name of a secret belongs, and whatever stands there. */
+/** A path in the file that should name a secret, and the value there. */
 export type SecretReference = {
   name: unknown;
   path: PropertyKey[];
-  /** Whether a value serves at this place; the sentences never hold it. */
+  /** Whether a secret's value can be used here; the sentences never contain it. */
   check(value: string): { problem?: string; warning?: string };
 };
 
@@ -19,7 +19,7 @@ export type FileSecrets = {
   warnings: ConfigProblem[];
 };
 
-/** Resolves every name once; passes over what is no name, of which the schema tells. */
+/** Resolves every name once; skips values that are no names, which the schema reports. */
 export async function resolveFileSecrets(
   file: YamlFile,
   references: readonly SecretReference[],

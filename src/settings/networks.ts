@@ -7,7 +7,7 @@ export type NetworksReading = { networks: string[] } | { problem: string };
 
 /**
  * Reads `10.0.0.0/8, ::1` into canonical CIDRs (`10.0.0.0/8`, `::1/128`), in the order given.
- * A bare address is one host. Host bits that are set are an error: they show that another network was meant.
+ * A bare address is one host. Host bits that are set are an error: probably another network was meant.
  */
 export function parseNetworks(text: string): NetworksReading {
   const networks: string[] = [];

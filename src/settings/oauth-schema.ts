@@ -1,23 +1,23 @@
 // The form of config/oauth.yaml: each key with its rule and its description, for the reader and for editors.
 
 import { z } from 'zod';
-import { complain, configId, printedJsonSchema, secretName } from './config-schema.ts';
+import { addProblem, configId, printedJsonSchema, secretName } from './config-schema.ts';
 import { providerUrlProblem } from './provider-url.ts';
 
-/** What a provider has where it does not say otherwise. */
+/** A provider's defaults. */
 export const builtIn = {
   openid: { scopes: ['openid', 'email', 'profile'] },
   github: { scopes: ['read:user', 'user:email'], url: 'https://github.com' },
 };
 
-/** What is said of keys that could be expected here. */
+/** Sentences for unknown keys that people may expect here. */
 export const unknownKeys = { '<<': '"<<" is no merge here; write each provider in full' };
 
 const clientIdRule = 'must be text that is not empty and holds no control characters';
 
 const providerUrl = z
   .string('must be a URL')
-  .superRefine((url, context) => complain(context, providerUrlProblem(url)))
+  .superRefine((url, context) => addProblem(context, providerUrlProblem(url)))
   .optional();
 
 /** RFC 6749, section 3.3. */
@@ -70,13 +70,13 @@ const provider = z
     when: isMap,
   })
   .refine(({ issuer, preset }) => issuer === undefined || preset === undefined, {
-    message: 'stands beside an issuer; remove one of the two',
+    message: 'cannot be given together with an issuer; remove one of the two',
     path: ['preset'],
     params: { at: 'key' },
     when: isMap,
   })
   .refine(({ url, preset }) => url === undefined || preset !== undefined, {
-    message: 'goes with "preset: github" alone',
+    message: 'is only for "preset: github"',
     path: ['url'],
     params: { at: 'key' },
     when: isMap,
@@ -113,7 +113,7 @@ export function oauthJsonSchema(): string {
 
 export type ProviderYaml = z.output<typeof provider>;
 
-/** What spans several keys is told also where single keys are wrong, so that all is told at once. */
+/** Rules over several keys run also when single keys are wrong, so that all problems come at once. */
 function isMap({ value }: { value: unknown }): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

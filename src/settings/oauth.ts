@@ -1,4 +1,4 @@
-// Reads config/oauth.yaml into providers that are complete, or into every problem it has.
+// Reads config/oauth.yaml: gives complete providers, or every problem.
 
 import { readConfigFile } from './config-file.ts';
 import type { SecretReference } from './file-secrets.ts';
@@ -16,12 +16,12 @@ export type ProviderSettings = {
 } & (
   | {
       protocol: 'openid';
-      /** As it is written: a provider is known by these very characters (OpenID Connect Core 1.0, section 3.1.3.7). */
+      /** Exactly as written: issuers are compared by characters (OpenID Connect Core 1.0, section 3.1.3.7). */
       issuer: string;
     }
   | {
       protocol: 'github';
-      /** Where its pages are, without a slash at the end. */
+      /** Base of its pages, without a trailing slash. */
       url: string;
     }
 );
@@ -69,7 +69,7 @@ function complete(provider: ProviderYaml, secrets: ReadonlyMap<string, string>):
   if (issuer !== undefined) {
     return { ...client, protocol: 'openid', issuer, scopes: scopes ?? builtIn.openid.scopes };
   }
-  // Of a site only the address counts, so any spelling of github.com is github.com.
+  // The URL parser normalises the site, so any spelling of github.com is github.com.
   const site = new URL(url ?? builtIn.github.url).href.replace(/\/+$/, '');
   return { ...client, protocol: 'github', url: site, scopes: scopes ?? builtIn.github.scopes };
 }

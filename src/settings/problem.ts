@@ -1,7 +1,7 @@
-// What is wrong in a configuration file, and where.
+// A problem in a configuration file: where it is, and what to do.
 
 export type ConfigProblem = {
-  /** As the operator knows it, from the working directory. */
+  /** Path from the working directory. */
   file: string;
   /** From 1. */
   line: number;
@@ -18,13 +18,13 @@ export function problemLine({ file, line, column, path, message }: ConfigProblem
   return `${file}:${line}:${column} ${path === '' ? '(root)' : path}: ${message}`;
 }
 
-/** In the order of the file; of equal ones the first alone. */
+/** In the order of the file, without duplicates. */
 export function inFileOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
   const unique = new Map(problems.map((problem) => [problemLine(problem), problem]));
   return [...unique.values()].sort((one, other) => one.line - other.line || one.column - other.column);
 }
 
-/** A path as text. A key that looks like a secret, or that would not stay on its line, is not shown. */
+/** A path as text. A key that looks like a secret is hidden; unprintable characters are replaced. */
 export function dottedPath(path: readonly PropertyKey[]): string {
   return path.map((key) => (typeof key === 'number' ? String(key) : shownKey(String(key)))).join('.');
 }

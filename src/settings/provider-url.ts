@@ -1,8 +1,8 @@
-// What may stand as the issuer, or the site, of an OAuth provider.
+// Which URLs an OAuth provider's issuer or site may have.
 
 import { webUrlProblem } from './web-url.ts';
 
-/** As the URL parser spells them, so that no other spelling is left. */
+/** Matches the form that the URL parser gives, so every spelling is covered. */
 const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** Whether a URL's host is this machine, by its address or by the name localhost. */
@@ -12,7 +12,7 @@ export function isLoopback(hostname: string): boolean {
 
 /**
  * Why a text cannot be a provider's issuer or site, or null. An issuer has neither query nor fragment (OpenID Connect
- * Core 1.0, section 2), and is to be https; http is for a provider on this machine alone. Never repeats the text.
+ * Core 1.0, section 2) and must be https; http is only for a provider on this machine. Never contains the text.
  */
 export function providerUrlProblem(text: string): string | null {
   const problem = webUrlProblem(text);
@@ -22,6 +22,6 @@ export function providerUrlProblem(text: string): string | null {
   if (protocol === 'http:' && !isLoopback(hostname)) {
     return 'must begin with https:// (http:// is for 127.0.0.0/8, [::1] and localhost alone)';
   }
-  // It is the document that is found from the issuer, and never the issuer itself.
+  // The discovery document's URL is derived from the issuer; it is not the issuer.
   return pathname.includes('/.well-known/') ? 'must end before "/.well-known/"' : null;
 }

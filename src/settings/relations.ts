@@ -1,4 +1,4 @@
-// Settings that are each right by themselves and cost something together.
+// Settings that are each valid but cost something together.
 
 import type { Endpoint } from './endpoint.ts';
 
@@ -7,7 +7,7 @@ export type Relations = { shutdownGraceMs: number; deliveryRetentionMs: number; 
 /** Events stay at least this long, because the same idempotency key finds the same event for a day. */
 export const leastRetentionMs = 2 * 24 * 60 * 60 * 1000;
 
-/** Sentences for the log, one a relation; none of them stops a start. */
+/** Sentences for the log, one for each relation; none stops a start. */
 export function relationWarnings({ shutdownGraceMs, deliveryRetentionMs, endpoints }: Relations): string[] {
   const enabled = endpoints.filter(({ enabled: on }) => on);
   const slowest = enabled.toSorted((one, other) => other.timeoutMs - one.timeoutMs)[0];

@@ -1,4 +1,4 @@
-// Turns what the schema found into problems with a place and a sentence.
+// Turns schema issues into problems with a line, a column and a sentence.
 
 import type { z } from 'zod';
 import type { ConfigProblem } from './problem.ts';
@@ -7,8 +7,8 @@ import type { YamlFile } from './yaml-file.ts';
 type Issue = z.core.$ZodIssue;
 
 /**
- * One problem a path, as several rules broken by one value are mostly one mistake; none where reading has told one.
- * `unknownKeys` holds sentences for some of the keys that the schema does not know.
+ * One problem for each path, since several broken rules of one value are mostly one mistake; none where reading the file
+ * already found one. `unknownKeys` holds sentences for some of the keys that the schema does not know.
  */
 export function schemaProblems(
   issues: readonly Issue[],
@@ -16,11 +16,11 @@ export function schemaProblems(
   unknownKeys: Readonly<Record<string, string>>,
 ): ConfigProblem[] {
   const found = issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? ofUnknownKeys(issue) : [one(issue)]));
-  const told = new Set(file.problems.map(spot));
+  const known = new Set(file.problems.map(spot));
   const byPath = new Map<string, ConfigProblem>();
   for (const { path, message, at } of found) {
     const problem = file.problemAt(path, message, at);
-    if (problem !== null && !told.has(spot(problem)) && !byPath.has(problem.path)) byPath.set(problem.path, problem);
+    if (problem !== null && !known.has(spot(problem)) && !byPath.has(problem.path)) byPath.set(problem.path, problem);
   }
   return [...byPath.values()];
 

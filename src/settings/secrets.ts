@@ -6,25 +6,25 @@ import { readSmallFile } from './small-file.ts';
 
 const maxSecretBytes = 64 * 1024;
 
-/** Names that are secrets themselves are refused, so that none is pasted where its name belongs. */
+/** A name may not look like a secret, so that a secret pasted in place of its name is refused. */
 export const secretNamePattern = /^(?!whsec_|whsk_)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
 
 export type ResolvedSecret =
   | { value: string }
-  /** `missing`: no source has it; otherwise a source has it and is wrong. The problem never holds name or value. */
+  /** `missing`: no source has it; otherwise a source has it but is wrong. The problem has neither name nor value in it. */
   | { problem: string; missing: boolean };
 
 export type SecretWarning = { secret: string; msg: string };
 
 export type Secrets = {
-  /** Looks anew at each call, so that a reload sees what changed. */
+  /** Reads again at each call, so that a reload sees changes. */
   resolve(name: string): Promise<ResolvedSecret>;
 };
 
 export type SecretsOptions = {
   /** Where Docker mounts secrets. */
   directory: string;
-  /** Told once for each secret that comes from the environment. */
+  /** Called once for each secret that comes from the environment. */
   warn(warning: SecretWarning): void;
   environment?: Record<string, string | undefined>;
 };
@@ -32,7 +32,7 @@ export type SecretsOptions = {
 /**
  * Takes the first source that exists: the file `directory/NAME`, the variable `NAME`, and `NAME` in upper case with
  * `-` and `.` as `_`. An empty source is an error, not a reason to look further.
- * Make one for the whole process: it remembers which warnings were given.
+ * Make one for the whole process: it remembers which warnings it gave.
  */
 export function createSecrets({ directory, warn, environment = process.env }: SecretsOptions): Secrets {
   const warned = new Set<string>();
@@ -67,7 +67,7 @@ function wrong(problem: string): ResolvedSecret {
   return { problem, missing: false };
 }
 
-/** The variable that is looked up last for a secret. */
+/** The environment variable that is looked up last for a secret. */
 export function upperName(name: string): string {
   return name.toUpperCase().replace(/[-.]/g, '_');
 }

@@ -1,4 +1,4 @@
-// The service's own two secrets: found like every secret, or made for a service that keeps its data beside it.
+// The service's own two secrets: resolved like every secret, or made for a service with its own database.
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { link, mkdir, open, rm } from 'node:fs/promises';
@@ -14,7 +14,7 @@ export type ServiceSecrets = {
 
 export type ServiceSecretsOptions = {
   secrets: Secrets;
-  /** Where missing ones are kept and, on the first start, made; null: a missing one is a problem. */
+  /** Where missing ones are stored and, at the first start, made; null: a missing one is a problem. */
   localDirectory: string | null;
 };
 
@@ -67,7 +67,7 @@ async function keptIn(directory: string, name: string): Promise<KeptSecret | { p
   }
 }
 
-/** A link never replaces: of two processes that start at once one wins, and both read what it wrote. */
+/** A link never replaces a file: of two processes that start at once one wins, and both read what it wrote. */
 async function create(path: string, value: string): Promise<boolean> {
   const draft = `${path}.${randomUUID()}`;
   const file = await open(draft, 'wx', 0o600);

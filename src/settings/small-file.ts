@@ -1,4 +1,4 @@
-// Reads a file that a person wrote, and refuses what would block or fill the memory.
+// Reads a small file, and refuses what would block or fill the memory.
 
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open } from 'node:fs/promises';
@@ -19,7 +19,7 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Sma
     if (code !== 'ENOENT' && code !== 'ENOTDIR') return { problem: `cannot be read (${code})` };
     const found = await lstat(path).catch(() => null);
     if (found === null) return { missing: true };
-    // What is no link has come since the open.
+    // A file that is no link was created after the open failed.
     return found.isSymbolicLink() ? { problem: 'is a link to nothing' } : await readSmallFile(path, maxBytes);
   }
   try {

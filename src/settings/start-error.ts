@@ -1,4 +1,4 @@
-// What stops a start and can be mended by the operator.
+// An error that stops a start and that the operator can fix.
 
 /** Its lines go to stderr as they are, one problem a line, and the process exits with 1. */
 export class StartError extends Error {

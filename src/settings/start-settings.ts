@@ -1,4 +1,4 @@
-// Everything a start reads before it opens anything: the environment, and the configuration files with their secrets.
+// What a start reads before it opens anything: the environment, and the configuration files with their secrets.
 
 import { join } from 'node:path';
 import type { EndpointSettings } from './endpoint.ts';
@@ -23,9 +23,9 @@ export type Configuration = {
   serviceSecrets: ServiceSecrets;
   webhooks: Extract<Webhooks, { ok: true }>;
   oauth: Extract<OAuth, { ok: true }>;
-  /** Reads config/webhooks.yaml and its secrets again; config/oauth.yaml is read by a start alone. */
+  /** Reads config/webhooks.yaml and its secrets again; config/oauth.yaml is read only by a start. */
   read(): Promise<Webhooks>;
-  /** Gives endpoints that were stored without secrets the values that this instance finds now. */
+  /** Adds to stored endpoints the values of secrets that this instance finds now. */
   resolve(endpoints: readonly EndpointSettings[]): Promise<ResolvedEndpoints>;
 };
 

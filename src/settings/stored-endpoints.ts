@@ -1,11 +1,11 @@
-// Endpoints as text that is stored and compared: the names of their secrets, and never a value.
+// Endpoints as text to store and compare: with the names of secrets, never their values.
 
 import { createHash } from 'node:crypto';
 import { type Endpoint, type EndpointSettings, secretNames } from './endpoint.ts';
 import type { Secrets } from './secrets.ts';
 import { checkSigning } from './webhooks-secrets.ts';
 
-/** Whoever lacks a secret of one endpoint cannot serve as it was configured, and says which. */
+/** An instance that lacks a secret of one endpoint serves none; the problem names the secret. */
 export type ResolvedEndpoints = { endpoints: Endpoint[] } | { problem: string };
 
 /** The same text for the same endpoints in the same order, however their file was written. */
@@ -22,7 +22,7 @@ export function digestOf(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Finds the values of the secrets, each name once. The problem names endpoint and secret, and holds no value. */
+/** Resolves the secrets, each name once. The problem names endpoint and secret, never a value. */
 export async function resolveEndpoints(
   endpoints: readonly EndpointSettings[],
   secrets: Secrets,
@@ -48,7 +48,7 @@ export async function resolveEndpoints(
   return { endpoints: resolved };
 }
 
-/** Every field by its name: nothing that an endpoint holds besides is ever stored. */
+/** Every field by its name, so that nothing else of an endpoint is ever stored. */
 function withoutSecrets(endpoint: EndpointSettings): EndpointSettings {
   return {
     id: endpoint.id,

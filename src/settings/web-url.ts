@@ -1,10 +1,10 @@
-// What every URL in a configuration file must be, whatever it is for.
+// Rules for every URL in a configuration file.
 
 const maxUrlCharacters = 2048;
 
 /**
- * Why a text cannot be an http or https URL without credentials and fragment, or null. Everything that the WHATWG parser
- * would silently repair is refused: what is dialled is what was written. Never repeats the text, whose path or query
+ * Why a text cannot be an http or https URL without credentials and fragment, or null. What the WHATWG parser would
+ * silently repair is refused, so that what is dialled is what was written. Never contains the text, whose path or query
  * may be secret.
  */
 export function webUrlProblem(text: string): string | null {
@@ -20,7 +20,7 @@ export function webUrlProblem(text: string): string | null {
       .split(/[/?]/, 1)[0]
       ?.includes('@')
   ) {
-    return 'must hold no credentials; remove what stands before "@"';
+    return 'must hold no credentials; remove what comes before "@"';
   }
   return URL.canParse(text) ? null : 'is no valid URL: its host or port cannot be read';
 }

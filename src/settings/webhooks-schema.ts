@@ -1,7 +1,7 @@
 // The form of config/webhooks.yaml: each key with its rule and its description, for the reader and for editors.
 
 import { z } from 'zod';
-import { complain, configId, printedJsonSchema, secretName } from './config-schema.ts';
+import { addProblem, configId, printedJsonSchema, secretName } from './config-schema.ts';
 import { durationPattern, durations } from './duration.ts';
 import { headerNameProblem, headerValueProblem, headersProblems } from './endpoint-headers.ts';
 import { endpointUrlProblem } from './endpoint-url.ts';
@@ -13,7 +13,7 @@ export const timeouts = durations('1ms', '5m');
 
 const maxPreviousSecrets = 20;
 
-/** What an endpoint has where neither it nor `defaults` says otherwise. */
+/** What applies when neither the endpoint nor `defaults` sets a key. */
 export const builtIn = {
   enabled: true,
   ordering: orderings[0],
@@ -30,16 +30,16 @@ export const builtIn = {
 /** Values that the contract names and this version lacks. */
 const later = { ordering: ['subject', 'none'], on_exhausted: ['hold'] };
 
-/** What is said of keys that could be expected here. */
+/** Sentences for unknown keys that people may expect here. */
 export const unknownKeys = {
   rate_limit: 'the key "rate_limit" is not in this version yet; remove it',
   '<<': '"<<" is no merge here; "defaults" holds what endpoints share',
 };
 
-const headerName = z.string().superRefine((name, context) => complain(context, headerNameProblem(name)));
+const headerName = z.string().superRefine((name, context) => addProblem(context, headerNameProblem(name)));
 const headerValue = z
   .string('must be text; put it in quotes')
-  .superRefine((value, context) => complain(context, headerValueProblem(value)));
+  .superRefine((value, context) => addProblem(context, headerValueProblem(value)));
 
 const policy = {
   ordering: available(orderings, later.ordering).meta({
@@ -101,7 +101,7 @@ export function webhooksSchema({ allowHttp }: { allowHttp: boolean }) {
       id: configId.meta({ description: 'Names the endpoint in logs, metrics and the API. Unique.' }),
       url: z
         .string('must be a URL')
-        .superRefine((url, context) => complain(context, endpointUrlProblem(url, allowHttp)))
+        .superRefine((url, context) => addProblem(context, endpointUrlProblem(url, allowHttp)))
         .meta({ description: 'Where events go: https, no credentials, no fragment.', format: 'uri', maxLength: 2048 }),
       secret: secretName.meta({ description: 'The NAME of the secret that signs, never the secret itself.' }),
       events: z
@@ -119,7 +119,7 @@ export function webhooksSchema({ allowHttp }: { allowHttp: boolean }) {
       enabled: z
         .boolean('must be true or false')
         .optional()
-        .meta({ description: 'false: nothing is sent and no place is kept.', default: builtIn.enabled }),
+        .meta({ description: 'false: nothing is sent and no position is kept.', default: builtIn.enabled }),
       description: z
         .string('must be text; put it in quotes')
         .refine((text) => text.isWellFormed() && !text.includes('\0'), 'must hold no NUL and no half characters')

@@ -1,4 +1,4 @@
-// Where a webhooks file names secrets, and whether a secret can sign there.
+// Which secrets a webhooks file names, and whether a secret can sign.
 
 import { parseSigningSecret } from '../signing/secret.ts';
 import type { SecretReference } from './file-secrets.ts';
@@ -6,8 +6,8 @@ import { asList, asMap } from './plain-value.ts';
 import { builtIn } from './webhooks-schema.ts';
 
 /**
- * Works on whatever the file holds, right or wrong, so that the problems of its secrets come together with all others;
- * endpoints that are disabled are passed over.
+ * Works also on a file that breaks the schema, so that problems with secrets come together with all others. Disabled
+ * endpoints are skipped.
  */
 export function webhooksSecrets(value: unknown): SecretReference[] {
   const root = asMap(value);
@@ -23,12 +23,12 @@ export function webhooksSecrets(value: unknown): SecretReference[] {
     const check = (secret: string) => checkSigning(secret, timestamped);
     return [
       { name: endpoint['secret'], path: [...own, 'secret'], check },
-      ...asList(previous).map((name, place) => ({ name, path: [...path, place], check })),
+      ...asList(previous).map((name, at) => ({ name, path: [...path, at], check })),
     ];
   });
 }
 
-/** What is wrong with a value as a signing secret; the sentence never holds it. */
+/** Why a value cannot be a signing secret, or a warning about it; the sentence never contains the value. */
 export function checkSigning(secret: string, timestamped: boolean): { problem?: string; warning?: string } {
   const parsed = parseSigningSecret(secret);
   if ('problem' in parsed) return { problem: `the secret cannot be used: ${parsed.problem}` };

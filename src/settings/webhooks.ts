@@ -1,4 +1,4 @@
-// Reads config/webhooks.yaml into endpoints that are complete, or into every problem it has.
+// Reads config/webhooks.yaml: gives complete endpoints, or every problem.
 
 import { readConfigFile } from './config-file.ts';
 import { type Endpoint, type EndpointSettings, secretNames } from './endpoint.ts';
@@ -20,7 +20,7 @@ export type Webhooks =
       ok: true;
       /** In the order of the file. */
       endpoints: Endpoint[];
-      /** There is no file: nothing is sent, and nobody loses a place. */
+      /** There is no file: this instance sends nothing, and every cursor stays. */
       missing: boolean;
       warnings: ConfigProblem[];
     }

@@ -1,4 +1,4 @@
-// Reads a YAML file of the operator's into a plain value and the problems found on the way, each with its place.
+// Reads a YAML file into a plain value and the problems found on the way, each with line and column.
 
 import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
@@ -8,17 +8,17 @@ import { parseYaml } from './yaml-syntax.ts';
 import { toPlainValue } from './yaml-value.ts';
 
 const maxFileBytes = 4 * 1024 * 1024;
-/** In larger maps a syntax error is told by line and column alone. */
+/** In larger maps a syntax error has no path, only line and column. */
 const mostKeysSearched = 1_000;
 
 export type YamlFile = {
-  /** Undefined where there is nothing to look into: no such file, or none that can be read. */
+  /** Undefined when there is no such file or it cannot be read. */
   value: unknown;
   missing: boolean;
   problems: ConfigProblem[];
   /**
-   * Makes a problem at the value or key of `path`; null where the text before it is broken, for then the value is not
-   * what the operator wrote.
+   * Makes a problem at the value or key of `path`; null after a syntax error, where the value may not be what the operator
+   * meant.
    */
   problemAt(path: readonly PropertyKey[], message: string, at?: 'value' | 'key'): ConfigProblem | null;
 };
@@ -65,7 +65,7 @@ function readYamlText(file: string, text: string): YamlFile {
   };
 }
 
-/** The path of the innermost key and value that reach over `offset`, to say where text is broken. */
+/** The path of the innermost key and value around `offset`, to say where a syntax error is. */
 function pathAround(
   value: unknown,
   reach: (path: PropertyKey[]) => { offset: number; end: number },
@@ -76,8 +76,8 @@ function pathAround(
     const keys: PropertyKey[] = Array.isArray(inner) ? [...inner.keys()] : Object.keys(inner);
     if (keys.length > mostKeysSearched) break;
     const holder = keys.find((key) => {
-      const place = reach([...path, key]);
-      return place.offset <= offset && offset <= place.end;
+      const span = reach([...path, key]);
+      return span.offset <= offset && offset <= span.end;
     });
     if (holder === undefined) break;
     path.push(holder);

@@ -1,10 +1,10 @@
-// Parses YAML text into a tree with places, within limits, and words what is wrong without repeating the text.
+// Parses YAML text into a tree with offsets, within limits; its error messages never contain the text.
 
 import { Composer, type Document, type ErrorCode, Lexer, LineCounter, Parser, type ParsedNode } from 'yaml';
 
-/** Far below what the library's recursion bears, far above what any file here needs. */
+/** Far below the limit of the library's recursion, far above what any file here needs. */
 const mostOpenNodes = 128;
-/** What follows the first errors of syntax is mostly their echo. */
+/** Later syntax errors mostly follow from the first ones. */
 const mostErrors = 100;
 
 export type SyntaxProblem = { offset: number; message: string };
@@ -12,9 +12,9 @@ export type SyntaxProblem = { offset: number; message: string };
 export type YamlSyntax = {
   /** Null for an empty file, and where nesting was too deep to go on. */
   contents: ParsedNode | null;
-  /** The text could not be read as it was meant, from the offset of the first of these on. */
+  /** Syntax errors; after the first one the value may not be what was meant. */
   errors: SyntaxProblem[];
-  /** What would be read, but not as it was meant: tags, directives. */
+  /** What can be read but would mean something else than expected: tags, directives. */
   doubts: SyntaxProblem[];
   lines: LineCounter;
 };
@@ -22,7 +22,7 @@ export type YamlSyntax = {
 /** Reads one YAML 1.2 document (core schema). Never throws. */
 export function parseYaml(text: string): YamlSyntax {
   const lines = new LineCounter();
-  // The parser's own count misses some line breaks inside of broken text.
+  // The parser's own count misses some line breaks inside broken text.
   for (let start = 0; start >= 0; start = text.indexOf('\n', start) + 1 || -1) lines.addNewLine(start);
   const nul = text.indexOf('\0');
   const tokens = tokenize(text);
@@ -36,12 +36,12 @@ export function parseYaml(text: string): YamlSyntax {
     prettyErrors: false,
     logLevel: 'silent',
     resolveKnownTags: false,
-    // The library compares each key with all before it; they are compared where values are made.
+    // The library compares each key with all before it, which is slow; toPlainValue finds duplicates.
     uniqueKeys: false,
   });
   const [document, second] = composer.compose(tokens.tokens, true, text.length);
   const errors = (document?.errors ?? []).slice(0, mostErrors).map(worded);
-  if (second !== undefined) errors.push({ offset: second.range[0], message: 'only one YAML document may stand here' });
+  if (second !== undefined) errors.push({ offset: second.range[0], message: 'only one YAML document is allowed' });
   if (nul >= 0) errors.push({ offset: nul, message: 'the file holds a NUL character' });
   const doubts = (document?.warnings ?? []).slice(0, mostErrors).map(worded);
   const version = document && declaredVersion(document);
@@ -80,17 +80,17 @@ const sentences: Record<ErrorCode, string> = {
   BAD_DIRECTIVE: 'this % line is not understood; remove it',
   BAD_DQ_ESCAPE: 'unknown escape in a text in double quotes; write \\\\ for a backslash, or use single quotes',
   BAD_INDENT: 'wrong indentation, or a bracket that is not closed',
-  BAD_PROP_ORDER: 'an anchor or tag stands in the wrong place',
+  BAD_PROP_ORDER: 'an anchor or tag is not allowed here',
   BAD_SCALAR_START: 'a text that begins with this character needs quotes',
   BLOCK_AS_IMPLICIT_KEY: 'a second ":" in one line; put a text that holds ": " in quotes',
-  BLOCK_IN_FLOW: 'a list or map of several lines cannot stand between brackets',
+  BLOCK_IN_FLOW: 'a list or map of several lines is not allowed between brackets',
   DUPLICATE_KEY: 'the key is given twice',
   IMPOSSIBLE: 'this is no YAML',
   KEY_OVER_1024_CHARS: 'a key is longer than 1024 characters',
   MISSING_CHAR: 'something is missing here: indentation, a "-", ":" or comma, a blank, or a closing quote',
-  MULTILINE_IMPLICIT_KEY: 'a key must stand on one line, followed by ":"',
+  MULTILINE_IMPLICIT_KEY: 'a key must be on one line, followed by ":"',
   MULTIPLE_ANCHORS: 'a value can have only one anchor',
-  MULTIPLE_DOCS: 'only one YAML document may stand here',
+  MULTIPLE_DOCS: 'only one YAML document is allowed',
   MULTIPLE_TAGS: 'a value can have only one tag',
   NON_STRING_KEY: 'a key must be text',
   RESOURCE_EXHAUSTION: 'nesting is too deep',

@@ -1,24 +1,24 @@
-// Makes plain values of a YAML tree, and remembers where each of them stands.
+// Makes plain values of a YAML tree, and keeps the span of each in the text.
 
 import { type Node, type Pair, type YAMLMap, isAlias, isMap, isScalar, isSeq } from 'yaml';
 
 const mostAliases = 100;
-/** They mean something to JavaScript itself. */
+/** They have a meaning in JavaScript itself. */
 const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype']);
 
 type Path = readonly PropertyKey[];
 
 export type ValueProblem = { offset: number; path: Path; message: string };
 
-/** Offsets into the text: where a thing begins, and where it ends. */
-export type Place = { offset: number; end: number };
+/** Offsets into the text: the start and the end of a value or key. */
+export type Span = { offset: number; end: number };
 
 export type YamlValue = {
-  /** Maps are objects, lists arrays; what an alias stands for is shared. Null for an empty file. */
+  /** Maps are objects, lists arrays; an alias and its target are one value. Null for an empty file. */
   value: unknown;
   problems: ValueProblem[];
-  /** Where the value at `path` stands, or its key; of what is not there, the nearest thing around it. */
-  locate(path: Path, at: 'value' | 'key'): Place;
+  /** The span of the value at `path`, or of its key; for a missing value, of the nearest value around it. */
+  locate(path: Path, at: 'value' | 'key'): Span;
 };
 
 /** Refuses keys that are no text or given twice, and aliases that are unknown, circular or too many. Never merges `<<`. */
@@ -81,25 +81,25 @@ export function toPlainValue(contents: Node | null): YamlValue {
     const target = anchors.get(name);
     if (target === undefined)
       return refuse(alias, path, 'there is no anchor of this name above; put a text with * in quotes');
-    if (unfinished.has(target)) return refuse(alias, path, 'the alias stands inside of what it repeats');
+    if (unfinished.has(target)) return refuse(alias, path, 'the alias is inside of what it repeats');
     targets.set(alias, target);
     return values.get(target);
   }
 
-  function locate(path: Path, at: 'value' | 'key'): Place {
+  function locate(path: Path, at: 'value' | 'key'): Span {
     let node = contents;
-    let place = contents === null ? { offset: 0, end: 0 } : placeOf(contents);
+    let span = contents === null ? { offset: 0, end: 0 } : spanOf(contents);
     for (const [index, key] of path.entries()) {
       const around: Node | undefined = node === null ? undefined : (targets.get(node) ?? node);
       const pair: Pair<Node, Node | null> | undefined = isMap(around) ? pairs.get(around)?.get(String(key)) : undefined;
       const next = pair === undefined ? itemOf(around, key) : pair.value;
-      if (next === undefined) return place;
+      if (next === undefined) return span;
       const last = index === path.length - 1;
-      place = placeOf(last && at === 'key' && pair !== undefined ? pair.key : (next ?? pair?.key ?? contents));
-      if (last && pair !== undefined) place.end = Math.max(place.end, endOf(next));
+      span = spanOf(last && at === 'key' && pair !== undefined ? pair.key : (next ?? pair?.key ?? contents));
+      if (last && pair !== undefined) span.end = Math.max(span.end, endOf(next));
       node = next;
     }
-    return place;
+    return span;
   }
 
   return { value: convert(contents, []), problems, locate };
@@ -109,7 +109,7 @@ function itemOf(node: Node | undefined, key: PropertyKey): Node | undefined {
   return isSeq<Node>(node) && typeof key === 'number' ? node.items[key] : undefined;
 }
 
-function placeOf(node: Node | null): Place {
+function spanOf(node: Node | null): Span {
   return { offset: startOf(node), end: endOf(node) };
 }
 

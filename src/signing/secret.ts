@@ -1,21 +1,21 @@
-// Turns the value of a signing secret into a key, or says what is wrong with it without ever repeating it.
+// Turns the value of a signing secret into a key, or says what is wrong, without ever showing the value.
 
 import { type KeyObject, createPrivateKey, createPublicKey, createSecretKey, timingSafeEqual } from 'node:crypto';
 
-/** Holds key objects instead of bytes: they sign six times as fast, and no log prints what is in them. */
+/** Key objects instead of bytes: they sign six times as fast, and a log cannot print their content. */
 export type SigningKey =
   | { kind: 'hmac'; key: KeyObject }
   | { kind: 'ed25519'; privateKey: KeyObject; publicKey: KeyObject };
 
 const fewestBytes = 24;
 
-/** What comes before the 32 bytes of the seed in an Ed25519 private key, PKCS #8 in DER (RFC 8410, section 7). */
+/** The bytes before the 32-byte seed of an Ed25519 private key, PKCS #8 in DER (RFC 8410, section 7). */
 const pkcs8Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /**
  * `whsec_` is followed by canonical base64 of 24 to 64 bytes, `whsk_` by that of 64: an Ed25519 seed and its public key,
- * as libsodium lays them out (both from the Standard Webhooks specification). Any other value is taken as its UTF-8
- * bytes, with a warning below 24 of them.
+ * in libsodium's layout (both from the Standard Webhooks specification). Of any other value the UTF-8 bytes are the key,
+ * with a warning below 24 bytes.
  */
 export function parseSigningSecret(value: string): { key: SigningKey; warning?: string } | { problem: string } {
   if (value.startsWith('whsec_')) {
@@ -52,7 +52,7 @@ function hmacKey(bytes: Buffer): SigningKey {
   return { kind: 'hmac', key: createSecretKey(bytes) };
 }
 
-/** Buffer.from takes any spelling of base64, so only text that it would write itself counts. */
+/** Buffer.from accepts any spelling of base64; only the spelling that it would write itself is valid here. */
 function decodeCanonical(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64');
   return bytes.toString('base64') === text ? bytes : undefined;

@@ -1,4 +1,4 @@
-// Signs one request by the schemes that its endpoint asks for.
+// Signs one request with the schemes of its endpoint.
 
 import { type KeyObject, createHmac, sign } from 'node:crypto';
 import { type SigningKey, parseSigningSecret } from './secret.ts';
@@ -24,8 +24,8 @@ export function prepareKeys(secrets: readonly string[]): readonly SigningKey[] {
 }
 
 /**
- * The headers that prove who sent a request, with one signature for each key in the order given.
- * Throws when a scheme has no key to sign with, since an unsigned request must never leave.
+ * The signature headers of a request, with one signature for each key in the order given.
+ * Throws when a scheme has no key to sign with, since an unsigned request must never be sent.
  */
 export function signatureHeaders(
   schemes: readonly SigningScheme[],

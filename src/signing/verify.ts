@@ -1,4 +1,4 @@
-// Tells whether a request was signed with one of the given keys, as a receiver has to.
+// Verifies that a request was signed with one of the given keys, as a receiver does.
 
 import { timingSafeEqual, verify as verifySignature } from 'node:crypto';
 import type { SigningKey } from './secret.ts';
@@ -11,7 +11,7 @@ export type ReceivedRequest = {
   keys: readonly SigningKey[];
   /** Header names in lower case, as Node gives them. */
   headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  /** The body as it came; text or a byte more or less makes another body. */
+  /** The body exactly as received. */
   body: string | Uint8Array;
   /** Now, in unix seconds. */
   nowSeconds: number;
@@ -19,7 +19,7 @@ export type ReceivedRequest = {
   toleranceSeconds?: number;
 };
 
-/** More than any rotation needs, so that nobody buys our time with a long list. */
+/** More than any rotation needs; a limit against long lists that cost time. */
 const mostSignatures = 32;
 
 /** Checks one scheme's headers; never throws, whatever they hold. */
@@ -35,7 +35,7 @@ export function verify(request: ReceivedRequest): Verification {
   if (body === undefined) return refuse('the body is not UTF-8');
   let content = timestampedContent(timestamp, body);
   if (scheme === 'standard') {
-    // A dot in the id would let its end be read as a timestamp.
+    // With a dot in the id, the end of the id could be read as the timestamp.
     const id = header(headers, 'webhook-id');
     if (!id || !/^[\w-]{1,128}$/.test(id)) return refuse('webhook-id is not an id');
     content = standardContent(id, timestamp, body);
@@ -65,7 +65,7 @@ function matcher(scheme: SigningScheme, key: SigningKey, content: string): (sign
     scheme === 'standard'
       ? `v1,${hmacSha256(key.key, content, 'base64')}`
       : `sha256=${hmacSha256(key.key, content, 'hex')}`;
-  // The text is compared, so only the canonical spelling of the right bytes counts.
+  // The text is compared, so only the canonical spelling of the right bytes is valid.
   return (signature) => equal(signature, expected);
 }
 
@@ -75,7 +75,7 @@ function equal(one: string, other: string): boolean {
   return left.length === right.length && timingSafeEqual(left, right);
 }
 
-/** Bytes that are no UTF-8 would be signed as something else than they are, so they have no text. */
+/** Undefined for bytes that are not UTF-8: as text they would be other bytes than were signed. */
 function exactText(body: string | Uint8Array): string | undefined {
   if (typeof body === 'string') return body;
   try {

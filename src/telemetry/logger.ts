@@ -21,8 +21,8 @@ export type Log = {
 };
 
 /**
- * Opens the log. Lines are written without blocking, within a tenth of a second; a reader that stops reading costs
- * at most 16 MiB, then lines, and never deliveries.
+ * Opens the log. Lines are written without blocking, within a tenth of a second. When the reader stops reading, up to
+ * 16 MiB are buffered, then lines are dropped; deliveries never wait.
  */
 export async function openLog({ level, format }: LogOptions): Promise<Log> {
   const stream = format === 'pretty' ? await prettyStream() : plainStream();
@@ -42,9 +42,9 @@ export async function openLog({ level, format }: LogOptions): Promise<Log> {
 
 type Stream = { destination: DestinationStream; flush(): Promise<void> };
 
-/** What may wait for the reader, in characters; further lines are dropped. */
+/** Buffered for the reader, in characters; further lines are dropped. */
 const mostWaiting = 16 * 1024 * 1024;
-/** The end does not wait longer for a reader that has stopped reading. */
+/** The end of the process waits at most this long for a reader that stopped reading. */
 const flushWithinMs = 1_000;
 
 function plainStream(): Stream {
@@ -55,7 +55,7 @@ function plainStream(): Stream {
     periodicFlush: 100,
     maxLength: mostWaiting,
   });
-  // A closed pipe (a pager that was quit) is no reason to fail.
+  // A closed pipe, such as a pager that was quit, must not end the service.
   destination.on('error', () => {});
   let dropped = 0;
   destination.on('drop', () => (dropped += 1));

@@ -1,6 +1,6 @@
-// Says in a word why something failed, for the log.
+// Why something failed, in a word for the log.
 
-/** A driver's code (a SQLSTATE, a system error's name) where there is one, else the message: codes name no hosts. */
+/** A driver's code (a SQLSTATE or the name of a system error) if there is one, else the message. Codes contain no hosts. */
 export function reasonOf(error: unknown): string {
   const { code, message } = error as { code?: unknown; message?: unknown };
   return typeof code === 'string' ? code : String(message);

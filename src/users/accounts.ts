@@ -1,4 +1,4 @@
-// A person's accounts at the providers: who owns which, and how one comes and goes.
+// Users' accounts at providers: find the owner, link, unlink.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { OAuthAccount } from '../model/oauth-account.ts';
@@ -20,14 +20,14 @@ export async function accountsOf(em: EntityManager, userIds: readonly string[]):
 }
 
 /**
- * The owner of this identity, locked; when it has none, a new user with user.created. The profile of one who came
- * before stays, and an e-mail joins nobody: identity is (provider, subject).
+ * The owner of this identity, locked; when it has none, a new user with user.created. The profile of a known user stays,
+ * and an e-mail address never identifies a user: identity is (provider, subject).
  */
 export async function ownerOrNewUser(em: EntityManager, identity: Identity, now: Date): Promise<User> {
   await lockIdentity(em, identity);
   const ownerId = await ownerIdOf(em, identity);
   const owner = ownerId === null ? null : await lockUserIfAny(em, ownerId);
-  // Deleted or unlinked while we waited for the lock: nobody owns it now, and nobody else can take it.
+  // Deleted or unlinked while we waited for the lock: it has no owner now, and nobody else can take it.
   if (owner && (await ownerIdOf(em, identity)) === ownerId) return owner;
   const { email, displayName, avatarUrl, provider } = identity;
   const user = addUser(em, { email, displayName, avatarUrl, role: 'USER' }, provider, now);
@@ -62,7 +62,7 @@ export async function linkAccount(em: EntityManager, userId: string, identity: I
 }
 
 /**
- * Takes the user's account at this provider away, with user.oauth_unlinked. At least one at the providers that are
+ * Removes the user's account at this provider, with user.oauth_unlinked. At least one at the providers that are
  * `configured` stays. Throws Refusal NOT_FOUND, CONFLICT.
  */
 export async function unlinkAccount(
@@ -84,14 +84,14 @@ export async function unlinkAccount(
 }
 
 /**
- * Until this transaction ends nobody else signs in with this identity or links it, so that one that nobody owns gets one
- * owner. Always taken before the lock on a user, never after it.
+ * Until this transaction ends nobody else can sign in with this identity or link it, so that a new identity gets one owner.
+ * Always taken before the lock on a user, never after it.
  */
 async function lockIdentity(em: EntityManager, { provider, subject }: Identity): Promise<void> {
   await em.execute('select pg_advisory_xact_lock(hashtextextended(?, 0))', [JSON.stringify([provider, subject])]);
 }
 
-/** Past the identity map, as it is asked again after a lock. */
+/** Not from the identity map, because it is asked again after a lock. */
 async function ownerIdOf(em: EntityManager, { provider, subject }: Identity): Promise<string | null> {
   const rows = await em.execute<{ user_id: string }[]>(
     'select user_id from oauth_accounts where provider = ? and subject = ?',

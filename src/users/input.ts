@@ -1,4 +1,4 @@
-// What may be written into a user's fields, and the sentence that says so when it may not.
+// Validates a user's fields, with a sentence for each invalid one.
 
 import { z } from 'zod';
 import { roles } from '../model/user.ts';
@@ -54,7 +54,7 @@ export function displayNameOrNull(value: unknown): string | null {
   if (typeof value !== 'string') return null;
   const trimmed = value.trim();
   const cut = trimmed.slice(0, longestDisplayName);
-  // Between the halves of a surrogate pair is no place to cut.
+  // Do not cut between the halves of a surrogate pair.
   const whole = cut.length < trimmed.length ? cut.replace(/[\ud800-\udbff]$/, '') : cut;
   return whole === '' ? null : (displayName.safeParse(whole).data ?? null);
 }

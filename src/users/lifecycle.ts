@@ -1,4 +1,4 @@
-// A user comes, changes and goes, each time with its event in the same transaction.
+// Creates, updates and deletes users, each change with its event in one transaction.
 
 import { newId } from '../model/new-id.ts';
 import { type EntityManager, LockMode } from '@mikro-orm/postgresql';
@@ -19,7 +19,7 @@ export async function createUser(transactions: Transactions, input: CreateUserIn
 }
 
 /**
- * Adds a user and user.created to the transaction of `em`; `provider` is where the user came from, null for one that an
+ * Adds a user and user.created to the transaction of `em`; `provider` is where the user signed in, null for a user that an
  * admin makes.
  */
 export function addUser(
@@ -34,7 +34,7 @@ export function addUser(
   return user;
 }
 
-/** What user.created and user.login tell. */
+/** The fields of user.created and user.login besides the id. */
 export function introduction(user: User, provider: string | null): JsonObject {
   return { email: user.email, display_name: user.displayName, provider };
 }
@@ -78,9 +78,9 @@ export async function findUser(em: EntityManager, id: string): Promise<User | nu
 }
 
 /**
- * Reads the user and keeps everybody else from changing it until this transaction ends; null when there is none. This is
- * the first statement of every transaction that changes a user (but for the lock on an identity): a flush inserts the
- * event before it updates the row, so without the lock two changes could be recorded in one order and stored in the other.
+ * Reads the user and locks it until this transaction ends; null when there is none. This is the first statement of every
+ * transaction that changes a user, except the lock on an identity: a flush inserts the event before it updates the row,
+ * so without the lock two changes could be recorded in one order and stored in the other.
  */
 export async function lockUserIfAny(em: EntityManager, id: string): Promise<User | null> {
   const stored = asUuid(id);

@@ -1,14 +1,14 @@
-// Where a browser may be sent after a sign-in: to a page of ours, or of an origin that the operator allowed.
+// Where a browser may be sent after a sign-in: to our own pages, or to an allowed origin.
 
 import { Refusal } from '../policy/refusal.ts';
 
-/** It travels within the sealed state, and that in a URL. */
+/** It is part of the sealed state, which goes into a URL. */
 const mostCharacters = 2_000;
 
-/** What servers, proxies and browsers are known to read differently, raw or, where it ends a header's line, encoded. */
+/** What servers, proxies and browsers read differently: raw, or encoded line breaks. */
 const ambiguous = /[\p{Cc}\p{Cs}\\]|^\s|\s$|%0[0ad]/iu;
 
-/** An absolute URL that says so, or a path: a second slash would make it another host's. */
+/** An absolute URL with its scheme, or a path: a second slash would name another host. */
 const form = /^(https?:\/\/[^/]|\/(?!\/))/i;
 
 /**

@@ -1,4 +1,4 @@
-// Sessions: rows that can be ended, and the signed tokens by which their owners name them.
+// Sessions: their rows, and the signed tokens that name them.
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
@@ -7,12 +7,12 @@ import { Session } from '../model/session.ts';
 import { User } from '../model/user.ts';
 import { withoutSql } from '../outbox/transactions.ts';
 
-/** What its owner is given. */
+/** What the user is given. */
 export type IssuedSession = { token: string; expiresAt: Date; user: User };
 
 export type FoundSession =
   | { kind: 'signed-in'; user: User; sessionId: string; expiresAt: Date }
-  /** The token is ours, and its session was ended, has expired or went with its user. */
+  /** The token is ours, but its session was ended, has expired or was deleted with its user. */
   | { kind: 'ended' }
   | { kind: 'unknown' };
 
@@ -23,7 +23,7 @@ export type Sessions = {
   tokenOf(sessionId: string): string;
   /** Opens a session in the transaction of `em`. */
   open(em: EntityManager, userId: string, now: Date): Session;
-  /** Ends one session, also when it has ended already. Throws Refusal UNAVAILABLE when the database is away. */
+  /** Ends one session; no error when it has ended already. Throws Refusal UNAVAILABLE when the database is away. */
   end(sessionId: string): Promise<void>;
 };
 
@@ -34,7 +34,7 @@ export function createSessions({ orm, secret, ttlMs }: SessionsOptions): Session
     return `${sessionId}.${createHmac('sha256', secret).update(sessionId).digest('base64url')}`;
   }
 
-  /** The id in a token that we signed. Compared as text, as base64url has several spellings of the same bytes. */
+  /** The id in a token that we signed. Compared as text, because base64url has several spellings of the same bytes. */
   function signedId(token: string): string | null {
     const id = token.slice(0, 36);
     if (!/^[0-9a-f-]{36}\.[\w-]{43}$/.test(token)) return null;

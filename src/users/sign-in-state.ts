@@ -1,4 +1,4 @@
-// The half-finished sign-in: all that is needed to finish it, sealed, so that nothing is stored before somebody comes back.
+// The state of a sign-in under way, sealed into a URL, so that nothing is stored before the browser comes back.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { sealData, unsealData } from 'iron-session';
@@ -14,7 +14,7 @@ const purpose = z.discriminatedUnion('kind', [
 ]);
 
 const signInState = z.strictObject({
-  /** Used up once; an invitation keeps it when a browser takes it up. */
+  /** Can be used once. An invitation keeps it when a browser accepts it. */
   id: z.uuid(),
   provider: z.string(),
   nonce: z.string(),
@@ -24,17 +24,17 @@ const signInState = z.strictObject({
   purpose,
   /** What `fingerprint` makes of the browser's key; null: bound to no browser. */
   browser: z.string().nullable(),
-  /** Unix ms; an invitation keeps this too, so that taking it up wins no time. */
+  /** Unix ms. An invitation keeps this too, so that accepting it does not make it last longer. */
   expiresAt: z.int(),
 });
 
 export type Purpose = z.output<typeof purpose>;
 export type SignInState = z.output<typeof signInState>;
 
-/** Of a state, from its beginning. */
+/** How long a state is valid. */
 export const lifeMs = 600_000;
 
-/** The seal's own end would begin anew with each seal. */
+/** No expiry in the seal: it would start again with each seal. */
 const sealTtl = 0;
 
 /** Encrypted and signed under `secret` (at least 32 characters); goes into a URL. */
@@ -43,10 +43,10 @@ export async function sealState(state: SignInState, secret: string): Promise<str
   return sealed.slice(0, sealed.indexOf(versionMark));
 }
 
-/** Its version mark stands outside the signature, and would let one state be spelled in many ways. */
+/** The version mark is outside the signature, so it would let one state have many spellings. */
 const versionMark = '~';
 
-/** Throws Refusal BAD_USER_INPUT for what is altered, too old or none of ours. */
+/** Throws Refusal BAD_USER_INPUT for a state that is altered, too old or not ours. */
 export async function openState(sealed: string, secret: string, now: Date): Promise<SignInState> {
   const unsealed = isCanonical(sealed) ? await unsealData<unknown>(sealed, { password: secret, ttl: sealTtl }) : null;
   const { data: state } = signInState.safeParse(unsealed);
@@ -55,18 +55,18 @@ export async function openState(sealed: string, secret: string, now: Date): Prom
   return state;
 }
 
-/** The sentence goes on after "state:". */
+/** The sentence follows "state:". */
 export function refusedState(sentence: string): Refusal {
   return new Refusal('BAD_USER_INPUT', `state: ${sentence}. Start the sign-in again.`);
 }
 
-/** The signature is compared as bytes, of which the last character of its base64url has several spellings. */
+/** The signature is compared as bytes, but the last character of its base64url has several spellings. */
 function isCanonical(sealed: string): boolean {
   const signature = sealed.slice(sealed.lastIndexOf('*') + 1);
   return !sealed.includes(versionMark) && Buffer.from(signature, 'base64url').toString('base64url') === signature;
 }
 
-/** What a state holds of a browser's key, so that the state does not give the key away. */
+/** What a state contains instead of a browser's key, so that it does not reveal the key. */
 export function fingerprint(browserKey: string): string {
   return createHash('sha256').update(browserKey).digest('base64url');
 }

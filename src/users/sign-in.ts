@@ -1,4 +1,4 @@
-// Signing in: somebody sets out for a provider, comes back with its answer, and gets a session, or another account linked.
+// Sign-in: a browser or program is sent to a provider, comes back with its answer, and gets a session or a linked account.
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
@@ -33,11 +33,11 @@ export type Acceptance = { provider: string; invitation: string; browser: string
 
 export type Completion = {
   provider: string;
-  /** As it came to the redirect URI: `code`, `state`, `iss`, `error` … */
+  /** The parameters of the redirect URI: `code`, `state`, `iss`, `error` … */
   answer: URLSearchParams;
   signedIn: SignedIn | null;
   browser: string | null;
-  /** A state that is bound to no browser is good for a program only. */
+  /** A state that is bound to no browser is valid only for a program. */
   entrance: Entrance;
 };
 
@@ -59,7 +59,7 @@ export type SignIn = {
    * Throws Refusal NOT_FOUND, BAD_USER_INPUT, UNAUTHENTICATED, FORBIDDEN, CONFLICT, UNAVAILABLE.
    */
   complete(request: Completion): Promise<{ session: IssuedSession; redirectTo: string | null }>;
-  /** Never the last way in. Throws Refusal NOT_FOUND, CONFLICT, UNAVAILABLE. */
+  /** Never the last way to sign in. Throws Refusal NOT_FOUND, CONFLICT, UNAVAILABLE. */
   unlink(userId: string, provider: string): Promise<User>;
   /** Ends this session. Throws Refusal UNAVAILABLE. */
   logout(sessionId: string): Promise<void>;
@@ -91,14 +91,14 @@ export function createSignIn(options: SignInOptions): SignIn {
     return { state, nonce, codeVerifier, redirectUri: `${publicUrl()}/oauth/${provider}/callback` };
   }
 
-  /** Seals the state, and asks the provider where to go with it. */
-  async function setOut(provider: Provider, state: SignInState): Promise<Started> {
+  /** Seals the state, and asks the provider for the URL to send the browser to. */
+  async function begin(provider: Provider, state: SignInState): Promise<Started> {
     const sealed = await sealState(state, stateSecret);
     const url = await provider.authorizationUrl(begunWith(state, sealed));
     return { url: url.href, state: sealed };
   }
 
-  /** In a transaction of its own, before the provider is asked: whatever comes then, the state is good no more. */
+  /** In a transaction of its own before the provider is asked: whatever happens then, the state is used up. */
   async function useUp({ id }: SignInState): Promise<void> {
     await transactions.run(async (em) => {
       const used = await em.execute<unknown[]>(
@@ -128,7 +128,7 @@ export function createSignIn(options: SignInOptions): SignIn {
     return { token: sessions.tokenOf(session.id), expiresAt: session.expiresAt, user };
   }
 
-  async function arrive(
+  async function finish(
     em: EntityManager,
     identity: Identity,
     purpose: Purpose,
@@ -161,7 +161,7 @@ export function createSignIn(options: SignInOptions): SignIn {
       if (purpose.kind === 'invitation' && !(await found(orm, purpose.userId))) {
         throw new Refusal('NOT_FOUND', 'There is no user with this id.');
       }
-      return await setOut(provider, state);
+      return await begin(provider, state);
     },
 
     async accept({ provider: id, invitation, browser }) {
@@ -171,18 +171,18 @@ export function createSignIn(options: SignInOptions): SignIn {
         throw new Refusal('BAD_USER_INPUT', 'invitation: is none for this provider. Ask for a new one.');
       }
       if (await isUsed(orm, state)) throw refusedState('was used already');
-      return await setOut(provider, { ...state, ...secrets(), browser: fingerprint(browser) });
+      return await begin(provider, { ...state, ...secrets(), browser: fingerprint(browser) });
     },
 
     async complete({ provider: id, answer, signedIn, browser, entrance }) {
       const provider = providerOf(id);
       const [sealed = '', ...others] = answer.getAll('state');
-      if (others.length > 0) throw refusedState('stands there more than once');
+      if (others.length > 0) throw refusedState('is given more than once');
       const state = await openState(sealed, stateSecret, new Date());
       refuseUnfit(state, { provider: id, signedIn, browser, entrance });
       await useUp(state);
       const identity = await provider.identify(answer, begunWith(state, sealed), entrance);
-      const session = await transactions.run((em) => arrive(em, identity, state.purpose, signedIn));
+      const session = await transactions.run((em) => finish(em, identity, state.purpose, signedIn));
       return { session, redirectTo: state.redirectTo };
     },
 
@@ -194,7 +194,7 @@ export function createSignIn(options: SignInOptions): SignIn {
   };
 }
 
-/** All that can be said without the provider, so that a state in the wrong hands stays good for the right ones. */
+/** Checks that need no provider: a state in the wrong hands stays valid for the right ones. */
 function refuseUnfit(state: SignInState, { provider, signedIn, browser, entrance }: Omit<Completion, 'answer'>): void {
   if (state.provider !== provider) throw refusedState('belongs to another provider');
   if (!isBoundTo(state, browser) || (state.browser === null && entrance === 'shim')) {
@@ -216,7 +216,7 @@ async function found(orm: MikroORM, userId: string): Promise<boolean> {
   return (await read(orm, (em) => findUser(em, userId))) !== null;
 }
 
-/** So that nobody is sent to the provider in vain; `useUp` decides. */
+/** An early check, so that nobody is sent to the provider in vain; `useUp` decides. */
 async function isUsed(orm: MikroORM, { id }: SignInState): Promise<boolean> {
   const rows = await read(orm, (em) => em.execute<unknown[]>('select 1 from oauth_used_states where id = ?', [id]));
   return rows.length > 0;

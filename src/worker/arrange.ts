@@ -1,6 +1,6 @@
-// How a test puts something of its own before a part of the service, or in its place; nothing else does.
+// Lets a test wrap or replace a part of the service; nothing else uses it.
 
-/** Gives the part of this name back, or another in its place. */
+/** Returns the part of this name, or what replaces it. */
 export type Arrange = <Part>(name: string, part: Part) => Part;
 
 export const asItIs: Arrange = (_name, part) => part;

@@ -1,36 +1,36 @@
-// Keeps one connection per endpoint open from delivery to delivery.
+// Keeps one connection per endpoint open between attempts.
 
 import { Client } from 'undici';
+import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { EgressGuard } from './egress.ts';
-import type { Receiver } from './turn.ts';
 
 export type Connection = {
   client: Client;
   /** Path and query of the endpoint's URL. */
   path: string;
-  /** Ends it at once, connecting or connected; the endpoint's next delivery opens another. */
+  /** Closes it at once, also while it connects; the endpoint's next attempt opens another. */
   discard(): void;
 };
 
 export type Connections = AsyncDisposable & {
-  /** The endpoint's connection, opened by its first request. Throws a TypeError for what is no URL. */
-  of(receiver: Pick<Receiver, 'id' | 'url'>): Connection;
+  /** The endpoint's connection, opened by its first request. Throws a TypeError for an invalid URL. */
+  of(receiver: Pick<EndpointDelivery, 'id' | 'url'>): Connection;
 };
 
 type Entry = Connection & { url: string; origin: string };
 
 const mostEndpoints = 10_000;
-/** An idle connection is closed after this long, or as long as the endpoint asks for, within the longest. */
+/** An idle connection is closed after this long, or when the endpoint asks for, up to the longest. */
 const keepAliveMs = 4_000;
 const longestKeepAliveMs = 10_000;
 
 /**
- * The endpoint used least recently is forgotten beyond `most`. One that is forgotten, or moved to another origin, first
- * ends the request it has under way.
+ * Beyond `most` the endpoint used least recently loses its connection. A connection that is dropped, or whose endpoint
+ * moved to another origin, first ends the request under way.
  */
 export function createConnections({ guard, most = mostEndpoints }: { guard: EgressGuard; most?: number }): Connections {
   const current = new Map<string, Entry>();
-  /** Those that end their last request, too. */
+  /** Includes those that still end their last request. */
   const open = new Set<Entry>();
 
   function openEntry(id: string, url: string): Entry {
@@ -42,7 +42,7 @@ export function createConnections({ guard, most = mostEndpoints }: { guard: Egre
       pipelining: 1,
       keepAliveTimeout: keepAliveMs,
       keepAliveMaxTimeout: longestKeepAliveMs,
-      // Both look at single silences only; an attempt has one deadline of its own.
+      // Both limit single silences only; an attempt has one deadline of its own.
       headersTimeout: 0,
       bodyTimeout: 0,
     });
@@ -81,7 +81,7 @@ export function createConnections({ guard, most = mostEndpoints }: { guard: Egre
   return {
     of({ id, url }) {
       const entry = entryFor(id, url);
-      // A map keeps the order of insertion, so what is set anew stands last.
+      // A map keeps insertion order, so the endpoint moves to the end.
       current.delete(id);
       current.set(id, entry);
       if (current.size > most) {

@@ -1,7 +1,7 @@
-// Shared memory through which the main thread governs the turns: two words for each turn, by which it is stopped and says
-// what it sends, and two for each lease, which say how long anything may be sent under it.
+// Shared memory between the main thread and the delivery threads: for each turn a stop flag and the event on the wire,
+// for each lease its epoch and the deadline until which requests may begin under it.
 
-import { leaseCount } from '../policy/shards.ts';
+import { type Lease, leaseCount } from '../policy/shards.ts';
 import { maxSlots } from './turn.ts';
 
 const wordsPerSlot = 2;
@@ -15,22 +15,19 @@ const deadlineWord = 1;
 const slotBytes = maxSlots * wordsPerSlot * Int32Array.BYTES_PER_ELEMENT;
 const leaseBytes = leaseCount * wordsPerLease * BigInt64Array.BYTES_PER_ELEMENT;
 
-/** A lease as a turn carries it. */
-type Lease = { index: number; epoch: number };
-
 export type Control = {
   readonly memory: SharedArrayBuffer;
   /** Clears both words, before a turn takes the slot. */
   begin(slot: number): void;
-  /** Tells the slot's turn to stop before its next request. */
+  /** Stops the slot's turn before its next request. */
   stop(slot: number): void;
   stopped(slot: number): boolean;
-  /** Marks which event of the turn (by index) is on the wire now; null when none is. */
+  /** Sets which event of the turn (by index) is on the wire now; null for none. */
   setCurrent(slot: number, index: number | null): void;
   current(slot: number): number | null;
-  /** Lets turns of this epoch of a lease send for `forMs` more, and those of others not at all. */
+  /** Turns of this lease epoch may begin requests for `forMs` more; turns of other epochs may not. */
   trust(lease: Lease, forMs: number): void;
-  /** Whether a request may begin under a lease now. */
+  /** Whether a request may begin under this lease epoch now. */
   trusts(lease: Lease): boolean;
 };
 
@@ -52,10 +49,10 @@ export function openControl(memory = new SharedArrayBuffer(slotBytes + leaseByte
       return word === 0 ? null : word - 1;
     },
     trust({ index, epoch }, forMs) {
-      // The clock that all threads of a process share: performance.now() begins anew in each.
+      // All threads of a process share this clock; performance.now() starts at zero in each thread.
       const deadline = process.hrtime.bigint() + BigInt(Math.floor(Math.max(0, forMs) * 1e6));
       const at = index * wordsPerLease;
-      // Between the two stores no epoch is trusted with a deadline that is not its own.
+      // Between the two stores no epoch is valid, so no epoch is paired with another's deadline.
       if (Atomics.load(leases, at + epochWord) !== BigInt(epoch)) Atomics.store(leases, at + epochWord, -1n);
       Atomics.store(leases, at + deadlineWord, deadline);
       Atomics.store(leases, at + epochWord, BigInt(epoch));

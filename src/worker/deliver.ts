@@ -1,40 +1,42 @@
-// Makes one attempt: signs an event, sends it to its endpoint, and says what came of it.
+// Makes one attempt: signs an event, sends it to its endpoint, and gives the result.
 
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
 import { mayDefer, verdictOf, type Verdict } from '../policy/verdict.ts';
 import { parseRetryAfter } from '../policy/retry.ts';
 import type { SigningKey } from '../signing/secret.ts';
 import { signatureHeaders } from '../signing/sign.ts';
+import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { Connections } from './connections.ts';
 import { errorMessage } from './error-message.ts';
-import { CalledOff, type Outcome, exchange } from './exchange.ts';
-import type { Receiver, TurnEvent } from './turn.ts';
+import { type Exchanged, exchange } from './exchange.ts';
+import type { TurnEvent } from './turn.ts';
 
 export type Attempt = {
-  receiver: Receiver;
+  receiver: EndpointDelivery;
   event: TurnEvent;
   origin: DeliveryOrigin;
   /** This attempt's number, from 1. */
   attempt: number;
-  /** Of the receiver's secrets, in their order. */
+  /** From the endpoint's secrets, in their order. */
   keys: readonly SigningKey[];
   /** Tidings' own version, for the user agent. */
   version: string;
-  /** Asked when the connection is there, just before the first byte. */
+  /** Asked when the connection is open, just before the first byte. */
   mayBegin(): boolean;
 };
 
-export type Answer = {
+/** The result of an attempt whose request was sent, or could not be sent because of a failure. */
+export type AttemptResult = {
   /** The attempt's start. */
   createdAt: Date;
   /** From the start, connecting included, to the end of the final headers, or to the failure. */
   latencyMs: number;
-  /** When the final headers had come; null without an answer. */
+  /** When the final headers were complete; null without a response. */
   completedAt: Date | null;
   httpStatus: number | null;
   /** `HTTP 503`, or a failure's class and a sentence; null when delivered. */
   errorMessage: string | null;
-  /** The first 1 KiB of the answer's body; null when there was none. */
+  /** The first 1 KiB of the response's body; null when there was none. */
   responseBody: string | null;
   /** What a 429 or 503 asks us to wait; not yet capped. */
   retryAfterMs: number | null;
@@ -44,37 +46,41 @@ export type Answer = {
 export type Clock = {
   /** Unix milliseconds. */
   nowMs: () => number;
-  /** Milliseconds from any point, never set back. */
+  /** Milliseconds from an arbitrary start; never goes back. */
   monotonicMs: () => number;
 };
 
 const systemClock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
 
-/** Sends the event once, whatever happens; rejects only with CalledOff, when it may not begin. */
-export async function deliver(connections: Connections, attempt: Attempt, clock = systemClock): Promise<Answer> {
+/** Sends the event once. Null: nothing was sent, since the attempt might no longer begin. Never rejects. */
+export async function deliver(
+  connections: Connections,
+  attempt: Attempt,
+  clock = systemClock,
+): Promise<AttemptResult | null> {
   const createdAtMs = clock.nowMs();
   const startedAtMs = clock.monotonicMs();
-  const outcome = await send(connections, attempt, createdAtMs, clock.monotonicMs);
-  // Microseconds: finer digits are noise, and every one of them is stored.
-  const latencyMs = Math.max(0, Math.round((outcome.endedAtMs - startedAtMs) * 1000) / 1000);
-  const answer = { createdAt: new Date(createdAtMs), latencyMs };
-  if ('error' in outcome) {
-    if (outcome.error instanceof CalledOff) throw outcome.error;
+  const exchanged = await send(connections, attempt, createdAtMs, clock.monotonicMs);
+  if (exchanged.stage === 'before sending') return null;
+  // Microseconds: finer digits are noise, and every digit is stored.
+  const latencyMs = Math.max(0, Math.round((exchanged.endedAtMs - startedAtMs) * 1000) / 1000);
+  const times = { createdAt: new Date(createdAtMs), latencyMs };
+  if (exchanged.stage === 'no response') {
     return {
-      ...answer,
+      ...times,
       completedAt: null,
       httpStatus: null,
-      errorMessage: errorMessage(outcome.error),
+      errorMessage: errorMessage(exchanged.error),
       responseBody: null,
       retryAfterMs: null,
       verdict: verdictOf(null),
     };
   }
-  const { status, retryAfter, body } = outcome;
+  const { status, retryAfter, body } = exchanged;
   const completedAtMs = createdAtMs + Math.round(latencyMs);
   const verdict = verdictOf(status);
   return {
-    ...answer,
+    ...times,
     completedAt: new Date(completedAtMs),
     httpStatus: status,
     errorMessage: verdict === 'delivered' ? null : `HTTP ${status}`,
@@ -89,7 +95,7 @@ async function send(
   attempt: Attempt,
   createdAtMs: number,
   monotonicMs: () => number,
-): Promise<Outcome> {
+): Promise<Exchanged> {
   const { receiver, event } = attempt;
   try {
     const headers = requestHeaders(attempt, Math.floor(createdAtMs / 1000));
@@ -97,7 +103,7 @@ async function send(
     const outgoing = { headers, body, timeoutMs: receiver.timeoutMs, mayBegin: attempt.mayBegin };
     return await exchange(connections.of(receiver), outgoing, monotonicMs);
   } catch (error) {
-    return { endedAtMs: monotonicMs(), error };
+    return { stage: 'no response', endedAtMs: monotonicMs(), error };
   }
 }
 
@@ -114,8 +120,8 @@ function requestHeaders(
     'x-webhook-attempt',
     String(attempt),
   ];
-  // A replay's lies behind what its receiver has seen, and would be dropped as a repeat; of a test the receiver would
-  // take it for its last one, and drop what still waits before it.
+  // A replay's position lies before what the receiver has seen, so it would be dropped as a repeat. A test's position
+  // lies after events that still wait, so the receiver would drop those.
   if (origin === 'line') headers.push('x-webhook-position', String(event.position));
   if (event.previous !== null) headers.push('x-webhook-previous', String(event.previous));
   const content = { id: event.id, timestampSeconds, body: event.payload };

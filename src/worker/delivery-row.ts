@@ -1,22 +1,25 @@
-// Makes the row that tells of one attempt.
+// Makes the row of one attempt.
 
-import type { Answer } from './deliver.ts';
+import type { AttemptResult } from './deliver.ts';
 import type { Turn, TurnEvent, TurnFailure } from './turn.ts';
 
-export type AttemptMade = {
+export type FinishedAttempt = {
   id: string;
-  turn: Pick<Turn, 'receiver' | 'generation' | 'resumes' | 'origin' | 'sideItem'>;
+  turn: Pick<Turn, 'receiver' | 'generation' | 'resumes' | 'origin' | 'replayId'>;
   event: Pick<TurnEvent, 'id' | 'type' | 'position'>;
   /** This attempt's number, from 1. */
   attempt: number;
-  answer: Pick<Answer, 'createdAt' | 'completedAt' | 'latencyMs' | 'httpStatus' | 'errorMessage' | 'responseBody'>;
+  result: Pick<
+    AttemptResult,
+    'createdAt' | 'completedAt' | 'latencyMs' | 'httpStatus' | 'errorMessage' | 'responseBody'
+  >;
   failure: Pick<TurnFailure, 'status' | 'waitMs'> | null;
 };
 
-/** A row of webhook_deliveries, but for when it was recorded, which the database adds. */
+/** A row of webhook_deliveries without `recorded_at`, which the database sets. */
 export type DeliveryRow = ReturnType<typeof deliveryRow>;
 
-export function deliveryRow({ id, turn, event, attempt, answer, failure }: AttemptMade) {
+export function deliveryRow({ id, turn, event, attempt, result, failure }: FinishedAttempt) {
   return {
     id,
     eventId: event.id,
@@ -24,18 +27,18 @@ export function deliveryRow({ id, turn, event, attempt, answer, failure }: Attem
     endpointId: turn.receiver.id,
     endpointUrl: turn.receiver.url,
     status: failure?.status ?? ('delivered' as const),
-    httpStatus: answer.httpStatus,
-    errorMessage: answer.errorMessage,
+    httpStatus: result.httpStatus,
+    errorMessage: result.errorMessage,
     attemptCount: attempt,
-    latencyMs: answer.latencyMs,
-    createdAt: answer.createdAt,
-    completedAt: answer.completedAt,
-    responseBody: answer.responseBody,
+    latencyMs: result.latencyMs,
+    createdAt: result.createdAt,
+    completedAt: result.completedAt,
+    responseBody: result.responseBody,
     position: event.position,
     generation: turn.generation,
     resumes: turn.resumes,
     origin: turn.origin,
-    sideItemId: turn.sideItem,
+    replayId: turn.replayId,
     waitMs: failure?.status === 'retrying' ? failure.waitMs : null,
   };
 }

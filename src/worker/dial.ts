@@ -6,7 +6,7 @@ import { type SecureContext, connect as connectTls, createSecureContext } from '
 
 export type Target = {
   secure: boolean;
-  /** Named in TLS, and what the certificate must be for; never looked up. */
+  /** For TLS: the server name and what the certificate must match. Never looked up. */
   hostname: string;
   port: number;
   /** Tried in this order until one connects. */
@@ -15,7 +15,7 @@ export type Target = {
 
 export type Dial = (target: Target) => Socket;
 
-/** A distant endpoint's first address gets this long before its second is tried; Node's own 250 ms is less than some round trips. */
+/** An endpoint's first address gets this long before the second is tried; Node's default of 250 ms is less than some round trips. */
 const nextAddressAfterMs = 500;
 
 /** Made once, since each holds all root certificates. */
@@ -38,12 +38,12 @@ export function createDial(): Dial {
     rootCertificates ??= createSecureContext();
     const socket = connectTls({
       ...common,
-      // An IP address is no server name (RFC 6066, section 3), and a name in it has no final dot.
+      // An IP address is no server name (RFC 6066, section 3), and a server name has no final dot.
       servername: isIP(hostname) === 0 ? hostname.replace(/\.$/, '') : undefined,
       secureContext: rootCertificates,
       session,
       ALPNProtocols: ['http/1.1'],
-      // Said outright, because the environment could turn the default off.
+      // Explicit, because an environment variable could turn the default off.
       rejectUnauthorized: true,
     });
     return socket.on('session', (fresh) => {

@@ -5,16 +5,16 @@ import { lookup } from 'node:dns/promises';
 import { BlockList, type Socket, isIP } from 'node:net';
 import type { buildConnector } from 'undici';
 import { type Dial, createDial } from './dial.ts';
-import { ConnectFailure, reasonOf } from './error-message.ts';
+import { ConnectFailure, detailOf } from './error-message.ts';
 import { isPublicAddress } from './public-address.ts';
 
 export type EgressGuard = {
-  /** A connector for one undici client; aborting `given up` ends what it is about to open. */
+  /** A connector for one undici client; aborting `givenUp` ends the connection being opened. */
   connector(givenUp: AbortSignal): buildConnector.connector;
 };
 
 export type EgressOptions = {
-  /** CIDRs that may be reached although they are not public. */
+  /** CIDRs that are allowed although they are not public. */
   allowedNetworks: readonly string[];
   /** All addresses of a name, as the system resolves it; replaced in tests. */
   resolve?: (hostname: string) => Promise<readonly LookupAddress[]>;
@@ -23,9 +23,9 @@ export type EgressOptions = {
 };
 
 /**
- * A lookup hook alone would let every IP literal through, so the guard stands where connections begin. It resolves a
- * name once, refuses it when any of its addresses is refused, dials none but the addresses it has seen, and looks at
- * the peer again before the first byte.
+ * A lookup hook alone would let every IP literal through, so the guard is in the connector. It resolves a name once,
+ * refuses the name when any of its addresses is refused, dials only those addresses, and checks the peer's address again
+ * before the first byte.
  */
 export function createEgressGuard({
   allowedNetworks,
@@ -45,7 +45,7 @@ export function createEgressGuard({
       return [{ address: hostname, family }];
     }
     const addresses = await resolve(hostname).catch((error: unknown) => {
-      throw new ConnectFailure('dns', `${hostname} could not be resolved (${reasonOf(error)})`);
+      throw new ConnectFailure('dns', `${hostname} could not be resolved (${detailOf(error)})`);
     });
     if (addresses.length === 0) throw new ConnectFailure('dns', `${hostname} has no address`);
     const bad = addresses.find(({ address }) => !permitted(address));
@@ -88,12 +88,12 @@ function established(
     };
     const onReady = () => {
       finish();
-      // The error listener below stays: until undici has its own, an error must find somebody.
+      // The error listener below stays: until undici adds its own, an error without a listener would be thrown.
       resolve(socket);
     };
     const onConnect = () => {
       const { remoteAddress } = socket;
-      // A peer that has reset the connection by now has no address any more.
+      // When the peer has already reset the connection, there is no address.
       if (remoteAddress === undefined) return void socket.destroy();
       if (!permitted(remoteAddress)) {
         finish();
@@ -110,7 +110,7 @@ function established(
     socket.on('connect', onConnect).on('secureConnect', onReady).on('close', onClose);
     socket.on('error', (error) => {
       finish();
-      reject(new ConnectFailure(stage, reasonOf(error)));
+      reject(new ConnectFailure(stage, detailOf(error)));
     });
   });
 }
@@ -120,13 +120,13 @@ function refused(address: string, hostname?: string): ConnectFailure {
   return new ConnectFailure('egress refused', `${what} is not public, and WEBHOOK_ALLOWED_NETWORKS does not name it`);
 }
 
-/** A URL's port is empty where it is its scheme's own; 0 is a port like any other, and reaches nobody. */
+/** A URL's port is empty when it is the scheme's default. Port 0 is passed on and fails to connect. */
 function portOf(port: string, secure: boolean): number {
   if (port !== '') return Number(port);
   return secure ? 443 : 80;
 }
 
-/** IPv4 networks alone decide about IPv4 addresses, mapped ones too: whoever allows `::/0` has not allowed loopback. */
+/** Only IPv4 networks decide about IPv4 addresses, mapped ones too: `::/0` does not allow IPv4 loopback. */
 function membership(networks: readonly string[]): (address: string) => boolean {
   const [v4, v6, mapped] = [new BlockList(), new BlockList(), new BlockList()];
   mapped.addSubnet('::ffff:0:0', 96, 'ipv6');
@@ -138,7 +138,7 @@ function membership(networks: readonly string[]): (address: string) => boolean {
   }
   return (address) => {
     if (isIP(address) === 4) return v4.check(address, 'ipv4');
-    // A BlockList takes a mapped address for the IPv4 address in it, and an IPv4 address for its mapped form.
+    // A BlockList treats a mapped address as its IPv4 address, and an IPv4 address as its mapped form.
     return v4.check(address, 'ipv6') || (v6.check(address, 'ipv6') && !mapped.check(address, 'ipv6'));
   };
 }

@@ -3,8 +3,8 @@
 export type FailureClass = 'egress refused' | 'dns' | 'connect' | 'tls' | 'timeout' | 'reset' | 'protocol';
 
 /**
- * No connection came about. The code is its own: undici takes UND_ERR_SOCKET and UND_ERR_INFO for passing trouble and
- * would connect again without end.
+ * The connection could not be opened. It has a code of its own: undici treats UND_ERR_SOCKET and UND_ERR_INFO as
+ * temporary and would reconnect for ever.
  */
 export class ConnectFailure extends Error {
   readonly failureClass: FailureClass;
@@ -17,14 +17,14 @@ export class ConnectFailure extends Error {
   }
 }
 
-const longestReason = 300;
+const longestDetail = 300;
 
-/** `class: sentence`, as it stands in `error_message`. */
+/** `class: sentence`, the form of `error_message`. */
 export function errorMessage(error: unknown): string {
   if (error instanceof ConnectFailure) return `${error.failureClass}: ${error.message}`;
   const code = codeOf(error);
-  const reason = reasonOf(error);
-  if (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS') || code.startsWith('ERR_OSSL')) return `tls: ${reason}`;
+  const detail = detailOf(error);
+  if (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS') || code.startsWith('ERR_OSSL')) return `tls: ${detail}`;
   switch (code) {
     case 'ECONNRESET':
     case 'EPIPE':
@@ -35,23 +35,23 @@ export function errorMessage(error: unknown): string {
     case 'UND_ERR_CLOSED':
       return 'reset: the connection was closed on our side';
     case 'UND_ERR_SOCKET':
-      // The only two of this code that are about what the endpoint sent.
-      if (reason.startsWith('bad ')) return `protocol: ${reason}, unexpected here`;
+      // Two messages with this code are about what the endpoint sent; both begin like this.
+      if (detail.startsWith('bad ')) return `protocol: ${detail}, unexpected here`;
       return 'reset: the endpoint closed the connection without an answer';
     case 'UND_ERR_HEADERS_OVERFLOW':
       return 'protocol: the headers of the answer are too large';
     case 'ERR_ASSERTION':
-      // How undici meets a status that HTTP has not, such as 000.
+      // undici's assertion for a status that HTTP does not have, such as 000.
       return 'protocol: the answer is not HTTP/1.1';
     default:
-      return `protocol: ${reason}`;
+      return `protocol: ${detail}`;
   }
 }
 
-/** The shortest text that says what went wrong: OpenSSL's reason, else the message, with its code; one line, printable. */
-export function reasonOf(error: unknown): string {
-  // Dialling several addresses fails with all of their errors; the first stands for them.
-  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
+/** OpenSSL's reason, else the error's message, with its code; one printable line of at most 300 characters. */
+export function detailOf(error: unknown): string {
+  // Dialling several addresses fails with one error each; the first one is enough.
+  if (error instanceof AggregateError && error.errors.length > 0) return detailOf(error.errors[0]);
   const code = codeOf(error);
   let text = String(error);
   if (error instanceof Error)
@@ -59,7 +59,7 @@ export function reasonOf(error: unknown): string {
   // oxlint-disable-next-line no-control-regex
   text = text.replace(/[\0-\x1f\x7f-\x9f]+/g, ' ').trim();
   if (code !== '' && !text.includes(code)) text = `${text} (${code})`.trim();
-  return text.slice(0, longestReason).toWellFormed();
+  return text.slice(0, longestDetail).toWellFormed();
 }
 
 function codeOf(error: unknown): string {

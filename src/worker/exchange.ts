@@ -1,4 +1,4 @@
-// One POST on one connection: the request goes out at most once, and its answer is awaited no longer than allowed.
+// One POST on one connection: the request is sent at most once, and its response is awaited within one deadline.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
@@ -12,27 +12,26 @@ export type Outgoing = {
   body: Buffer;
   /** From connecting to the end of the final headers. */
   timeoutMs: number;
-  /** Asked when the connection is there, just before the first byte. */
+  /** Asked when the connection is open, just before the first byte. */
   mayBegin(): boolean;
 };
 
-/** Nothing was sent, as the attempt may not be made any more. */
-export class CalledOff extends Error {}
+/** How far the exchange came; `endedAtMs` is by the monotonic clock. */
+export type Exchanged =
+  /** Nothing was sent: the attempt may no longer begin. */
+  | { stage: 'before sending' }
+  /** Failed without a response. The endpoint may have got the request. */
+  | { stage: 'no response'; endedAtMs: number; error: unknown }
+  /** `endedAtMs`: the final headers were complete. */
+  | ({ stage: 'response'; body: string | null } & ResponseHead);
 
-export type Outcome = {
-  /** When the final headers were complete, or the attempt had failed; by the monotonic clock. */
-  endedAtMs: number;
-} & (
-  | { status: number; retryAfter: string | string[] | undefined; body: string | null }
-  /** No answer came, for this reason. */
-  | { error: unknown }
-);
+type ResponseHead = { endedAtMs: number; status: number; retryAfter: string | string[] | undefined };
 
-/** What comes after the headers may take this long and changes nothing. */
+/** The body may take this long after the headers; it changes nothing. */
 const bodyWithinMs = 1_000;
 
 /** Never rejects; resolves once the connection is free again, or closed. */
-export function exchange(connection: Connection, outgoing: Outgoing, monotonicMs: () => number): Promise<Outcome> {
+export function exchange(connection: Connection, outgoing: Outgoing, monotonicMs: () => number): Promise<Exchanged> {
   const { headers, body } = outgoing;
   return new Promise((resolve) => {
     const handler = new Exchange(connection, outgoing, monotonicMs, resolve);
@@ -40,46 +39,44 @@ export function exchange(connection: Connection, outgoing: Outgoing, monotonicMs
   });
 }
 
-type Answered = { endedAtMs: number; status: number; retryAfter: string | string[] | undefined };
-
 class Exchange implements Dispatcher.DispatchHandler {
   readonly #connection: Connection;
   readonly #timeoutMs: number;
   readonly #mayBegin: () => boolean;
   readonly #monotonicMs: () => number;
-  readonly #resolve: (outcome: Outcome) => void;
+  readonly #resolve: (exchanged: Exchanged) => void;
   readonly #body: ResponseBody = createResponseBody();
   #timer: NodeJS.Timeout;
-  /** Known from the moment in which the request is written. */
+  /** Set when the request is about to be written. */
   #controller: Dispatcher.DispatchController | undefined;
-  #answered: Answered | undefined;
+  #head: ResponseHead | undefined;
   #settled = false;
 
   constructor(
     connection: Connection,
     { timeoutMs, mayBegin }: Pick<Outgoing, 'timeoutMs' | 'mayBegin'>,
     monotonicMs: () => number,
-    resolve: (outcome: Outcome) => void,
+    resolve: (exchanged: Exchanged) => void,
   ) {
     this.#connection = connection;
     this.#timeoutMs = timeoutMs;
     this.#mayBegin = mayBegin;
     this.#monotonicMs = monotonicMs;
     this.#resolve = resolve;
-    // undici has no deadline that counts connecting, queueing and interim answers together, and its own fire late.
+    // undici has no deadline over connecting, queueing and interim responses together, and its own timers fire late.
     this.#timer = setTimeout(() => this.#onDeadline(), timeoutMs);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (!this.#settled && !this.#mayBegin()) this.#settle(new CalledOff());
-    // Aborted in here, before undici has written a byte.
+    if (!this.#settled && !this.#mayBegin()) this.#settle({ stage: 'before sending' });
+    // An abort in this callback comes before undici writes a byte.
     if (this.#settled) controller.abort(new Error('the attempt was over before its connection was free'));
   }
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200 || this.#settled) return;
-    this.#answered = { endedAtMs: this.#monotonicMs(), status, retryAfter: headers['retry-after'] };
+    this.#head = { endedAtMs: this.#monotonicMs(), status, retryAfter: headers['retry-after'] };
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#cut(), bodyWithinMs);
   }
@@ -89,39 +86,43 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.#settle();
+    this.#end();
   }
 
-  /** Also called by an abort of ours. */
+  /** Also called after our own abort. */
   onResponseError(_: Dispatcher.DispatchController, error: Error): void {
-    this.#settle(error);
+    this.#end(error);
   }
 
   #onDeadline(): void {
     if (!this.#controller) {
-      this.#settle(new ConnectFailure('timeout', `no connection within ${this.#timeoutMs} ms`));
-      // undici cannot take back what it has queued. Behind a request of another attempt it ends in onRequestStart.
+      this.#end(new ConnectFailure('timeout', `no connection within ${this.#timeoutMs} ms`));
+      // undici cannot remove a queued request. Behind another attempt's request it ends in onRequestStart.
       if (this.#connection.client.stats.running === 0) this.#connection.discard();
       return;
     }
-    // An event loop that was held up may find the answer waiting in the socket, which it reads before this.
+    // After a busy event loop the response may already wait in the socket; it is read before this callback.
     setImmediate(() => {
-      if (this.#answered) return;
-      this.#settle(new ConnectFailure('timeout', `no answer within ${this.#timeoutMs} ms`));
+      if (this.#head) return;
+      this.#end(new ConnectFailure('timeout', `no answer within ${this.#timeoutMs} ms`));
       this.#cut();
     });
   }
 
-  /** Closes the connection: nothing more is wanted from it. */
+  /** Closes the connection; the rest of the response is not needed. */
   #cut(): void {
     this.#controller?.abort(new Error('no longer waited for'));
   }
 
-  #settle(error?: Error): void {
+  #end(error?: Error): void {
+    if (this.#head) this.#settle({ stage: 'response', ...this.#head, body: this.#body.text() });
+    else this.#settle({ stage: 'no response', endedAtMs: this.#monotonicMs(), error });
+  }
+
+  #settle(exchanged: Exchanged): void {
     if (this.#settled) return;
     this.#settled = true;
     clearTimeout(this.#timer);
-    if (this.#answered) this.#resolve({ ...this.#answered, body: this.#body.text() });
-    else this.#resolve({ endedAtMs: this.#monotonicMs(), error });
+    this.#resolve(exchanged);
   }
 }

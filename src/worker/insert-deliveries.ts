@@ -4,7 +4,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { DeliveryRow } from './delivery-row.ts';
 
-/** Of each column: its name, its type in Postgres, and where its value stands in a row. */
+/** Each column's name, its type in Postgres, and its key in a row. */
 const columns: readonly [name: string, type: string, key: keyof DeliveryRow][] = [
   ['id', 'uuid', 'id'],
   ['event_id', 'uuid', 'eventId'],
@@ -23,16 +23,16 @@ const columns: readonly [name: string, type: string, key: keyof DeliveryRow][] =
   ['generation', 'bigint', 'generation'],
   ['resumes', 'integer', 'resumes'],
   ['origin', 'text', 'origin'],
-  ['side_item_id', 'uuid', 'sideItemId'],
+  ['side_item_id', 'uuid', 'replayId'],
   ['wait_ms', 'bigint', 'waitMs'],
 ];
 
 const names = sql.raw(columns.map(([name]) => name).join(', '));
 
 /**
- * A row whose id is there already stays as it is, so a batch of which it is unknown whether it was committed can be
- * sent again. One bound array a column: `insertMany` writes every value into the statement's text, which costs
- * three times the processor time here and half as much again in Postgres.
+ * A row whose id exists stays as it is, so a batch that may or may not have been committed can be inserted again. Each
+ * column is one bound array: `insertMany` writes every value into the statement's text, which costs three times the CPU
+ * time here and half as much again in Postgres.
  */
 export async function insertDeliveries(em: EntityManager, rows: readonly DeliveryRow[]): Promise<void> {
   const arrays = columns.map(([, type, key]) => sql`${rows.map((row) => plain(row[key]))}::${sql.raw(type)}[]`);
@@ -40,7 +40,7 @@ export async function insertDeliveries(em: EntityManager, rows: readonly Deliver
     on conflict (id) do nothing`.execute(em.getKysely());
 }
 
-/** The driver would write dates in local time, digit by digit. */
+/** The driver would format dates slowly, and in local time. */
 function plain(value: DeliveryRow[keyof DeliveryRow]): string | number | null {
   return value instanceof Date ? value.toISOString() : value;
 }

@@ -11,16 +11,16 @@ import { type Turn, type TurnReport, maxSlots } from './turn.ts';
 export type ThreadPool = AsyncDisposable & {
   /** Runs a turn; `lost` when it did not come back, with the index of the event that was on the wire, if any. */
   run(turn: Turn): Promise<{ report: TurnReport } | { lost: { current: number | null } }>;
-  /** Tells a turn to stop before its next request. */
+  /** Stops a turn before its next request. */
   interrupt(slot: number): void;
-  /** Lets turns of this epoch of a lease send for `forMs` more, and those of others not at all. */
+  /** Turns of this lease epoch may begin requests for `forMs` more; turns of other epochs may not. */
   trust(lease: Turn['lease'], forMs: number): void;
 };
 
-/** A thread that cannot reach Postgres does not hold up the end. */
+/** A thread that cannot reach Postgres does not delay the end for longer. */
 const closeWithinMs = 3_000;
 
-/** What only the balancer reads; it is not sent to the thread. */
+/** Read by the balancer only; it is not sent to the thread. */
 type Route = { thread: number };
 
 /** Starts `threads` threads and waits until each one is ready. */
@@ -44,7 +44,7 @@ export async function openThreadPool({
     concurrentTasksPerWorker: maxSlots,
     // The default freezes an idle thread's event loop, and its sockets with it.
     atomics: 'disabled',
-    // The process's heaps are kept small for its rest (see bin/tidings); this is where deliveries make their garbage.
+    // bin/tidings keeps the heaps of the process small; deliveries make their garbage here.
     resourceLimits: { maxYoungGenerationSizeMb: 64 },
     recordTiming: false,
     workerHistogram: false,
@@ -65,7 +65,7 @@ export async function openThreadPool({
       try {
         return { report: (await pool.run(routed)) as TurnReport };
       } catch (error) {
-        // What an end cuts off has spent no attempt: it is sent again by the next start.
+        // A turn that closing cuts off has spent no attempt; its event is sent again after the next start.
         if (closing) return { lost: { current: null } };
         log.logger.error({ endpoint_id: turn.receiver.id, reason: (error as Error).message }, 'a turn was lost');
         return { lost: { current: control.current(turn.slot) } };
@@ -76,8 +76,8 @@ export async function openThreadPool({
     interrupt: control.stop,
     trust: control.trust,
     /**
-     * Ends the threads: with what they still have to write when no turn runs any more, else at once, and what is on
-     * the wire then is sent again by the next start. (Piscina's own close does neither.)
+     * Ends the threads. When no turn runs, they first write what they still have; else they end at once, and what is on
+     * the wire is sent again after the next start. (Piscina's own close does neither.)
      */
     async [Symbol.asyncDispose]() {
       closing = true;

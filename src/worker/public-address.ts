@@ -1,11 +1,11 @@
-// Tells an address of the public internet from one that means something nearer, or nothing.
+// Says whether an IP address is on the public internet.
 
 import { BlockList, isIP } from 'node:net';
 import { Address4, Address6 } from 'ip-address';
 
 /**
- * Globally reachable according to IANA's registries, and yet no place for a webhook: anycast services, identifiers that
- * are no hosts, and clouds' own machinery.
+ * Globally reachable according to IANA's registries, but never a webhook endpoint: anycast services, identifiers that are
+ * no hosts, and services of cloud hosts.
  */
 const notForWebhooks = new BlockList();
 notForWebhooks.addSubnet('192.0.0.0', 24, 'ipv4'); // IETF protocol assignments; PCP and TURN anycast
@@ -17,7 +17,7 @@ notForWebhooks.addAddress('168.63.129.16', 'ipv4'); // Azure's host agent
 notForWebhooks.addSubnet('2001::', 23, 'ipv6'); // IETF protocol assignments: Teredo, ORCHIDv2, AMT, AS112 and more
 notForWebhooks.addSubnet('2620:4f:8000::', 48, 'ipv6'); // AS112
 
-/** True for an address that any host on the internet could reach; false for all others, and for what is no address. */
+/** True for an address that any host on the internet could reach; false for all others and for invalid addresses. */
 export function isPublicAddress(address: string): boolean {
   switch (isIP(address)) {
     case 4:
@@ -34,7 +34,7 @@ function isPublicV4(address: Address4): boolean {
 }
 
 function isPublicV6(address: Address6): boolean {
-  // IPv4-mapped and NAT64 lead to the address they carry, so they are what that is.
+  // IPv4-mapped and NAT64 addresses reach the IPv4 address they carry, so that one decides.
   const carried = address.embeddedIPv4();
   if (carried) return isPublicV4(carried);
   return address.isGlobal() && !isIsatap(address) && !notForWebhooks.check(address.correctForm(), 'ipv6');

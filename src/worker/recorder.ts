@@ -1,91 +1,90 @@
-// Writes delivery rows in batches, and says of each when it is durable.
+// Writes delivery rows in batches, and says of each when it is durable. Also used by the main thread, for lost turns.
 //
-// Rows that come while a batch is on its way make the next one. Under load the next one also waits for company, as a
-// statement costs Postgres as much as twenty rows. A batch that Postgres cannot take now is written later, in the same
-// rows with the same ids; nothing is sent again because of it.
+// Rows that come while a batch is being written make the next batch. Under load the next batch lingers for more rows,
+// since one statement costs Postgres as much as twenty rows. A batch that cannot be written now is written later, with
+// the same rows and ids; nothing is sent again because of it.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { SideItem } from '../model/side-item.ts';
+import { Replay } from '../model/replay.ts';
 import { WebhookCursor } from '../model/webhook-cursor.ts';
+import { backoffMs } from '../policy/retry.ts';
+import { recorderDelaysMs } from '../policy/retry-delays.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import type { DeliveryRow } from './delivery-row.ts';
 import { insertDeliveries } from './insert-deliveries.ts';
 
-export type Attempt = {
+export type Delivery = {
   row: DeliveryRow;
   /** 410 Gone: the endpoint is paused in the same transaction. */
   gone: boolean;
 };
 
 const maxBatch = 500;
-/** After a batch of at least `crowd` rows, the next one waits this long, but not for more than `enough` rows. */
-const company = { crowd: 8, waitMs: 10, enough: 200 };
-const retryMs = { first: 100, last: 2_000 };
+/** After a batch of `lingerAfterRows` the next one waits `lingerMs` for more rows, unless it has `flushAtRows` already. */
+const linger = { lingerAfterRows: 8, lingerMs: 10, flushAtRows: 200 };
 
 export type Recorder = AsyncDisposable & {
-  /** Resolves when the attempt's row is durable. */
-  record(attempt: Attempt): Promise<void>;
+  /** Resolves when the row is durable. */
+  record(delivery: Delivery): Promise<void>;
 };
 
 export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 'warn' | 'error'> }): Recorder {
-  let waiting: { attempt: Attempt; done: () => void }[] = [];
+  let waiting: { delivery: Delivery; done: () => void }[] = [];
   let writing: Promise<void> | null = null;
-  let crowded = false;
+  let lingers = false;
   let closing = false;
 
   async function writeAll(): Promise<void> {
-    // Attempts that end in the same turn of the event loop share a batch.
+    // Attempts that end in the same round of the event loop share a batch.
     await Promise.resolve();
     while (waiting.length > 0) {
-      if (crowded && waiting.length < company.enough) await sleep(company.waitMs);
+      if (lingers && waiting.length < linger.flushAtRows) await sleep(linger.lingerMs);
       const batch = waiting.slice(0, maxBatch);
       waiting = waiting.slice(maxBatch);
-      if (!(await writeUntilDurable(batch.map(({ attempt }) => attempt)))) break;
-      crowded = batch.length >= company.crowd;
+      if (!(await writeUntilDurable(batch.map(({ delivery }) => delivery)))) break;
+      lingers = batch.length >= linger.lingerAfterRows;
       for (const { done } of batch) done();
     }
     writing = null;
   }
 
-  /** False when it is closed before they could be written: then they are not, and what they tell of is repeated. */
-  async function writeUntilDurable(attempts: Attempt[], blanked = false): Promise<boolean> {
-    let waitMs = retryMs.first;
-    for (;;) {
+  /** False: the recorder was closed first. The rows are not written, and their attempts are repeated. */
+  async function writeUntilDurable(deliveries: Delivery[], blanked = false): Promise<boolean> {
+    for (let failures = 0; ; failures += 1) {
       try {
         const em = orm.em.fork();
-        if (attempts.some(isMoreThanItsRow)) await em.transactional((inner) => write(inner, attempts));
-        else await write(em, attempts);
+        if (deliveries.some(isMoreThanItsRow)) await em.transactional((inner) => write(inner, deliveries));
+        else await write(em, deliveries);
         return true;
       } catch (error) {
-        if (isRefusedForItsData(error) && !blanked) return await writeApart(attempts, error);
+        if (isRefusedForItsData(error) && !blanked) return await writeApart(deliveries, error);
         if (closing) return false;
-        log.warn({ rows: attempts.length, reason: reasonOf(error) }, 'delivery rows not written yet; trying again');
-        await sleep(waitMs);
-        waitMs = Math.min(waitMs * 2, retryMs.last);
+        log.warn({ rows: deliveries.length, reason: reasonOf(error) }, 'delivery rows not written yet; trying again');
+        await sleep(backoffMs(failures, recorderDelaysMs.base, recorderDelaysMs.most));
       }
     }
   }
 
-  /** Splits a batch that Postgres refused for its data until the bad row stands alone, and blanks that one's text. */
-  async function writeApart(attempts: Attempt[], error: unknown): Promise<boolean> {
-    if (attempts.length > 1) {
-      const middle = attempts.length >> 1;
-      const halves = [attempts.slice(0, middle), attempts.slice(middle)];
+  /** Splits a batch that Postgres refused for its data until the bad row is alone, then writes that row without its text. */
+  async function writeApart(deliveries: Delivery[], error: unknown): Promise<boolean> {
+    if (deliveries.length > 1) {
+      const middle = deliveries.length >> 1;
+      const halves = [deliveries.slice(0, middle), deliveries.slice(middle)];
       for (const half of halves) if (!(await writeUntilDurable(half))) return false;
       return true;
     }
-    const { row, gone } = attempts[0]!;
+    const { row, gone } = deliveries[0]!;
     log.error({ delivery_id: row.id, reason: reasonOf(error) }, 'delivery row refused; written without its text');
     const blank = { ...row, endpointUrl: '', errorMessage: row.errorMessage === null ? null : '', responseBody: null };
     return await writeUntilDurable([{ row: blank, gone }], true);
   }
 
   return {
-    record: (attempt) =>
+    record: (delivery) =>
       new Promise((done) => {
-        waiting.push({ attempt, done });
+        waiting.push({ delivery, done });
         writing ??= writeAll();
       }),
     async [Symbol.asyncDispose]() {
@@ -95,27 +94,27 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
   };
 }
 
-async function write(em: EntityManager, attempts: Attempt[]): Promise<void> {
+async function write(em: EntityManager, deliveries: Delivery[]): Promise<void> {
   await insertDeliveries(
     em,
-    attempts.map(({ row }) => row),
+    deliveries.map(({ row }) => row),
   );
-  for (const { row, gone } of attempts) {
-    const { endpointId, generation, resumes, sideItemId } = row;
+  for (const { row, gone } of deliveries) {
+    const { endpointId, generation, resumes, replayId } = row;
     if (gone) {
-      const here = { endpointId, generation, resumes, pauseReason: null };
-      await em.nativeUpdate(WebhookCursor, here, { pauseReason: 'gone' });
+      const cursor = { endpointId, generation, resumes, pauseReason: null };
+      await em.nativeUpdate(WebhookCursor, cursor, { pauseReason: 'gone' });
     }
-    if (endsSideItem(row)) await em.nativeDelete(SideItem, { id: sideItemId! });
+    if (endsReplay(row)) await em.nativeDelete(Replay, { id: replayId! });
   }
 }
 
-function isMoreThanItsRow({ row, gone }: Attempt): boolean {
-  return gone || endsSideItem(row);
+function isMoreThanItsRow({ row, gone }: Delivery): boolean {
+  return gone || endsReplay(row);
 }
 
-function endsSideItem(row: DeliveryRow): boolean {
-  return row.sideItemId !== null && row.status !== 'retrying';
+function endsReplay(row: DeliveryRow): boolean {
+  return row.replayId !== null && row.status !== 'retrying';
 }
 
 /** SQLSTATE classes 22 (data exception) and 23 (integrity constraint violation). */

@@ -1,7 +1,7 @@
-// Keeps the beginning of an answer's body as text that a database can store.
+// Keeps the beginning of a response's body as text that a database can store.
 
 const keptBytes = 1024;
-/** Read and thrown away beyond what is kept, so that the connection can serve again. */
+/** Read and dropped after what is kept, so that the connection can be used again. */
 const drainedBytes = 64 * 1024;
 
 export type ResponseBody = {
@@ -31,7 +31,7 @@ export function createResponseBody(): ResponseBody {
   };
 }
 
-/** Where the bytes end when a character that was cut in two is left out. */
+/** The length of the bytes without a last character that was cut in two. */
 function endOfLastCharacter(bytes: Buffer): number {
   for (let back = 1; back <= 3; back += 1) {
     const byte = bytes[bytes.length - back];

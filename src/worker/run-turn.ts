@@ -1,21 +1,28 @@
 // Runs one turn: sends its events one after another, and stops at the first failure.
+//
+// A problem has one of three stages, each with its own rule:
+//
+//   before sending   nothing was sent: no row, no attempt spent; the event is sent in a later turn
+//   during           the attempt failed: its row says so, and a retry follows unless it was the last
+//   after            the row is not written yet: it is written later; nothing is sent again because of it
 
 import { newId } from '../model/new-id.ts';
 import type { SigningKey } from '../signing/secret.ts';
 import { prepareKeys } from '../signing/sign.ts';
+import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { Control } from './control.ts';
-import type { Answer, Attempt } from './deliver.ts';
-import { CalledOff } from './exchange.ts';
+import type { Attempt, AttemptResult } from './deliver.ts';
 import type { Recorder } from './recorder.ts';
 import { type DeliveryRow, deliveryRow } from './delivery-row.ts';
-import type { Receiver, Turn, TurnReport } from './turn.ts';
+import type { Turn, TurnReport } from './turn.ts';
 import { createTurnSteps } from './turn-steps.ts';
 
 export type TurnParts = {
   control: Pick<Control, 'stopped' | 'trusts' | 'setCurrent'>;
   recorder: Pick<Recorder, 'record'>;
-  deliver(attempt: Attempt): Promise<Answer>;
-  /** Hears of each attempt once its row is durable. */
+  /** Null: nothing was sent. */
+  deliver(attempt: Attempt): Promise<AttemptResult | null>;
+  /** Called for each attempt once its row is durable. */
   onRecorded(row: DeliveryRow): void;
   version: string;
 };
@@ -26,14 +33,14 @@ export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport>
   const { control, version } = parts;
   const keys = keysOf(receiver);
   const steps = createTurnSteps(turn, { now: () => performance.now(), control });
-  let onWritten = () => {};
+  let wake = () => {};
 
   for (;;) {
     const step = steps.next();
     if (step.do === 'end') return step.report;
     if (step.do === 'wait') {
       await new Promise<void>((resolve) => {
-        onWritten = resolve;
+        wake = resolve;
       });
       continue;
     }
@@ -41,38 +48,29 @@ export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport>
     const event = events[index]!;
     control.setCurrent(slot, index);
     const { mayBegin } = steps;
-    const answer = await unlessCalledOff(parts.deliver({ receiver, event, origin, attempt, keys, version, mayBegin }));
+    const result = await parts.deliver({ receiver, event, origin, attempt, keys, version, mayBegin });
     control.setCurrent(slot, null);
-    if (answer === null) {
-      steps.calledOff();
+    if (result === null) {
+      steps.notSent();
       continue;
     }
-    const failure = steps.answered(answer);
-    void record(deliveryRow({ id: newId(), turn, event, attempt, answer, failure }), failure?.gone ?? false);
+    const failure = steps.attempted(result);
+    void record(deliveryRow({ id: newId(), turn, event, attempt, result, failure }), failure?.gone ?? false);
   }
 
   async function record(row: DeliveryRow, gone: boolean): Promise<void> {
     await parts.recorder.record({ row, gone });
     parts.onRecorded(row);
-    steps.written();
-    onWritten();
-  }
-}
-
-async function unlessCalledOff(attempt: Promise<Answer>): Promise<Answer | null> {
-  try {
-    return await attempt;
-  } catch (error) {
-    if (error instanceof CalledOff) return null;
-    throw error;
+    steps.recorded();
+    wake();
   }
 }
 
 const maxKeptKeys = 10_000;
 const keptKeys = new Map<string, readonly SigningKey[]>();
 
-/** Preparing keys costs more than a signature with them: they are kept by the secrets they came from. */
-function keysOf({ secrets }: Receiver): readonly SigningKey[] {
+/** Preparing a key costs more than signing with it, so prepared keys are kept by their secrets. */
+function keysOf({ secrets }: EndpointDelivery): readonly SigningKey[] {
   const name = secrets.join('\n');
   let keys = keptKeys.get(name);
   if (!keys) {

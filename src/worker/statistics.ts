@@ -9,7 +9,7 @@ import { reasonOf } from '../telemetry/reason.ts';
 const writeEveryMs = 1_000;
 /** Of one statement. */
 const mostRows = 5_000;
-/** Beyond these the oldest are forgotten; the delivery rows have them. */
+/** Beyond these the oldest counts are dropped; the delivery rows still show the attempts. */
 const mostUnwritten = 100_000;
 
 export type Statistics = AsyncDisposable & {
@@ -21,15 +21,15 @@ type Counts = { endpointId: string; minute: number; delivered: number; failed: n
 const minuteMs = 60_000;
 
 /**
- * Each writer has rows of its own, and writes what it counted so far, not what was added: a write that is repeated
- * changes nothing. A crash loses the counts of its last second; the delivery rows have them.
+ * Each writer has rows of its own and writes totals, not increments, so a repeated write changes nothing. A crash loses
+ * the counts of the last second; the delivery rows still show the attempts.
  */
 export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger, 'warn'> }): Statistics {
   const writer = randomUUIDv7();
-  /** By endpoint: its newest minute. A minute that is over is kept in `changed` alone until it is written. */
+  /** The newest minute of each endpoint. An earlier minute stays only in `changed` until it is written. */
   const current = new Map<string, Counts>();
   const changed = new Set<Counts>();
-  /** What is counted late goes to this minute: an earlier one that was forgotten would begin again and overwrite itself. */
+  /** Late counts go to this minute: an earlier one was dropped, would restart from zero and overwrite its own row. */
   let firstKept = 0;
   let timer: NodeJS.Timeout | null = null;
   let writing = Promise.resolve();
@@ -77,7 +77,7 @@ export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger
     count({ endpointId, status, latencyMs, createdAt }) {
       const minute = Math.max(firstKept, Math.floor(createdAt.getTime() / minuteMs));
       let counts = current.get(endpointId);
-      // A clock set back counts on in the newest minute: a minute begun twice would overwrite itself.
+      // After the clock was set back, the newest minute goes on: a minute begun twice would overwrite its own row.
       if (!counts || counts.minute < minute) {
         const latencyBuckets = Array.from({ length: bucketCount }, () => 0);
         counts = { endpointId, minute, delivered: 0, failed: 0, latencyBuckets };

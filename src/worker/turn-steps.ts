@@ -1,49 +1,49 @@
 // Decides what a running turn does next: it sends an event, waits for a row, or ends.
 //
-// Pure: the time and the shared words are asked, and what became of a request is told.
+// Pure: it asks for the time and the control memory, and is given the result of each attempt.
 
-import type { Verdict } from '../policy/verdict.ts';
 import { decideAfterFailure } from '../policy/retry.ts';
+import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { Control } from './control.ts';
-import type { Receiver, Turn, TurnFailure, TurnReport } from './turn.ts';
+import type { AttemptResult } from './deliver.ts';
+import type { Turn, TurnFailure, TurnReport } from './turn.ts';
 
-/** A turn ends by itself after this long, so that its endpoint's cursor moves and others get the slot. */
+/** A turn ends after this long, so that its endpoint's cursor moves and other endpoints get the slot. */
 const turnMs = 150;
 
-/** Answers of one turn that may not be durable yet. */
-const maxUnwritten = 16;
+/** Most attempts of one turn whose rows are not durable yet. */
+const mostUnrecorded = 16;
 
 export type Step =
   | { do: 'send'; index: number; attempt: number }
-  /** Until a row is written. */
+  /** Until a row is durable. */
   | { do: 'wait' }
   | { do: 'end'; report: TurnReport };
 
-/** What it needs to know of an answer. */
-export type Answered = { verdict: Verdict; retryAfterMs: number | null; errorMessage: string | null };
+type Result = Pick<AttemptResult, 'verdict' | 'retryAfterMs' | 'errorMessage'>;
 
 export type TurnSteps = {
   next(): Step;
-  /** Whether a request may begin: asked once more when its connection is there, which can take long. */
+  /** Whether a request may begin. Asked again when its connection is open, which can take long. */
   mayBegin(): boolean;
-  /** The connection came too late: nothing was sent. */
-  calledOff(): void;
-  /** Takes the answer to what was sent; says how its row fails, or null when it is delivered. */
-  answered(answer: Answered): TurnFailure | null;
-  /** The row of one answer is durable. */
-  written(): void;
+  /** Before sending: the attempt might no longer begin, and nothing was sent. The turn ends. */
+  notSent(): void;
+  /** Takes an attempt's result; gives its failure, or null when it was delivered. */
+  attempted(result: Result): TurnFailure | null;
+  /** The row of one attempt is durable. */
+  recorded(): void;
 };
 
 export function createTurnSteps(
   turn: Pick<Turn, 'slot' | 'lease' | 'attemptsBefore'> & {
-    receiver: Pick<Receiver, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>;
+    receiver: Pick<EndpointDelivery, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>;
     events: { readonly length: number };
   },
   { now, control }: { now(): number; control: Pick<Control, 'stopped' | 'trusts'> },
 ): TurnSteps {
   const endAt = now() + turnMs;
   let index = 0;
-  let unwritten = 0;
+  let unrecorded = 0;
   let settled = 0;
   let failure: TurnFailure | null = null;
   let over = false;
@@ -61,32 +61,32 @@ export function createTurnSteps(
 
   return {
     next() {
-      if (unwritten >= maxUnwritten) return { do: 'wait' };
+      if (unrecorded >= mostUnrecorded) return { do: 'wait' };
       over ||= !mayGoOn();
       if (!over) return { do: 'send', index, attempt: attemptOf() };
-      return unwritten > 0 ? { do: 'wait' } : { do: 'end', report: { settled, failure } };
+      return unrecorded > 0 ? { do: 'wait' } : { do: 'end', report: { settled, failure } };
     },
     mayBegin,
-    calledOff() {
+    notSent() {
       over = true;
     },
-    answered(answer) {
-      failure = failureOf(answer, attemptOf(), turn.receiver);
+    attempted(result) {
+      failure = failureOf(result, attemptOf(), turn.receiver);
       if (failure?.status !== 'retrying') settled += 1;
       index += 1;
-      unwritten += 1;
+      unrecorded += 1;
       return failure;
     },
-    written() {
-      unwritten -= 1;
+    recorded() {
+      unrecorded -= 1;
     },
   };
 }
 
 function failureOf(
-  { verdict, retryAfterMs, errorMessage }: Answered,
+  { verdict, retryAfterMs, errorMessage }: Result,
   attempt: number,
-  { maxRetries, baseDelayMs, maxDelayMs }: Pick<Receiver, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>,
+  { maxRetries, baseDelayMs, maxDelayMs }: Pick<EndpointDelivery, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>,
 ): TurnFailure | null {
   if (verdict === 'delivered') return null;
   const gone = verdict === 'gone';

@@ -1,21 +1,8 @@
 // What crosses the thread boundary: a turn goes to the thread, a report comes back. Plain values only.
 
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
-import type { SigningScheme } from '../signing/sign.ts';
-
-/** All a thread needs to know of an endpoint, as the configuration in force says it. */
-export type Receiver = {
-  id: string;
-  url: string;
-  headers: Record<string, string>;
-  signing: readonly SigningScheme[];
-  /** Secret values: the current one first, then the previous ones. */
-  secrets: readonly string[];
-  timeoutMs: number;
-  maxRetries: number;
-  baseDelayMs: number;
-  maxDelayMs: number;
-};
+import type { Lease } from '../policy/shards.ts';
+import type { EndpointDelivery } from '../settings/endpoint.ts';
 
 /** Most turns that run at once: a bound on the shared control memory. */
 export const maxSlots = 16_384;
@@ -25,7 +12,7 @@ export type TurnEvent = {
   type: string;
   payload: string;
   position: number;
-  /** Position of the event before this one for this endpoint; null for what does not stand in the line. */
+  /** Position of this endpoint's event before this one; null for a test or replay. */
   previous: number | null;
 };
 
@@ -33,22 +20,22 @@ export type Turn = {
   /** Index of this turn's words in the shared control memory. */
   slot: number;
   /** The lease under which it is sent: only while the epochs are equal and the lease is trusted. */
-  lease: { index: number; epoch: number };
-  receiver: Receiver;
+  lease: Lease;
+  receiver: EndpointDelivery;
   generation: number;
   /** How often the endpoint had been resumed when the turn began. */
   resumes: number;
   origin: DeliveryOrigin;
   /** Id of the side item that is sent; null in the line. */
-  sideItem: string | null;
+  replayId: string | null;
   /** Attempts already made of the first event. */
   attemptsBefore: number;
   events: readonly TurnEvent[];
 };
 
-/** What became of a turn, once every attempt it made is durable. */
+/** The result of a turn, once every attempt it made is durable. */
 export type TurnReport = {
-  /** How many events, from the first, are settled: delivered, or failed for good. */
+  /** How many events, from the first, are settled: delivered or given up. */
   settled: number;
   /** The failure that ended the turn, if one did. */
   failure: TurnFailure | null;
@@ -61,6 +48,6 @@ export type TurnFailure = {
   attempt: number;
   waitMs: number;
   message: string;
-  /** The answer was 410 Gone: the endpoint is now paused, durably. */
+  /** The response was 410 Gone: the endpoint is now paused, durably. */
   gone: boolean;
 };

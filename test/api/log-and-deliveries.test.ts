@@ -76,7 +76,7 @@ test('an event is shown as it is stored, with its deliveries oldest first', asyn
   });
 });
 
-test('an event that has no place yet, and no subject, shows null for both', async () => {
+test('an event that has no position yet, and no subject, shows null for both', async () => {
   const { id } = await storeEvent(door.orm);
   const { data } = await door.ask('query ($id: ID!) { webhookEvent(id: $id) { position subject deliveries { id } } }', {
     id,

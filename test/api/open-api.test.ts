@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { openApiText } from '../../src/api/open-api.ts';
-import { openDoor } from './door.ts';
+import { type Door, openDoor } from './door.ts';
 
 const printed = readFileSync(new URL('../../schema/openapi.json', import.meta.url), 'utf8');
 
@@ -11,6 +11,12 @@ const { openapi, paths } = JSON.parse(printed) as {
   openapi: string;
   paths: Record<string, Record<string, Described>>;
 };
+
+let door: Door;
+beforeAll(async () => {
+  door = await openDoor();
+});
+afterAll(() => door[Symbol.asyncDispose]());
 
 test('the printed description is the one of the routes (else run: node schema/print-openapi.ts >schema/openapi.json)', () => {
   expect(printed).toBe(openApiText(packageJson.version));
@@ -28,7 +34,6 @@ test('it is OpenAPI 3.1 of sign-in and health, each route, parameter and answer 
 });
 
 test.each(Object.keys(paths))('%s is answered with a status that it describes', async (path) => {
-  await using door = await openDoor();
   const response = await door.fetch(path.replace('{provider}', 'nobody'), { headers: { accept: 'application/json' } });
   expect(Object.keys(paths[path]!['get']!.responses)).toContain(String(response.status));
 });

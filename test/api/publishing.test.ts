@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { SideItem } from '../../src/model/side-item.ts';
+import { Replay } from '../../src/model/replay.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { type Door, endpoint, openDoor } from './door.ts';
 import { storeCursor } from './stored-rows.ts';
@@ -74,7 +74,7 @@ test('a test event goes to its endpoint alone, and not to one that is unknown, d
   const query = 'mutation ($id: ID!) { sendTestWebhook(endpointId: $id) { id type data } }';
   const { data } = await door.ask(query, { id: 'crm' });
   expect(data.sendTestWebhook).toMatchObject({ type: 'webhook.test', data: { endpoint_id: 'crm' } });
-  const items = await door.orm.em.fork().find(SideItem, {});
+  const items = await door.orm.em.fork().find(Replay, {});
   expect(items).toMatchObject([{ endpointId: 'crm', eventId: data.sendTestWebhook.id, origin: 'test' }]);
   for (const [id, code] of [
     ['nobody', 'NOT_FOUND'],
@@ -85,5 +85,5 @@ test('a test event goes to its endpoint alone, and not to one that is unknown, d
     const { errors } = await door.ask(query, { id });
     expect([id, errors?.[0]?.extensions.code]).toEqual([id, code]);
   }
-  expect(await door.orm.em.fork().count(SideItem)).toBe(1);
+  expect(await door.orm.em.fork().count(Replay)).toBe(1);
 });

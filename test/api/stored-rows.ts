@@ -59,7 +59,7 @@ export async function storeDelivery(orm: MikroORM, given: Partial<WebhookDeliver
     generation: 1,
     resumes: 0,
     origin: 'line' as const,
-    sideItemId: null,
+    replayId: null,
     waitMs: null,
     recordedAt: createdAt,
   };

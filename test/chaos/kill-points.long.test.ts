@@ -107,9 +107,9 @@ test('K1: killed before the commit, there is no event; the client, who was told 
 const passed: [name: string, point: Failpoint, expected: typeof once200 | typeof twice200][] = [
   ['K2: after the commit, before the answer', 'after transactions.run', once200],
   ['K3: with its position given, and not committed', 'within relayOrm.transactional', once200],
-  ['K3: with its position committed, and not in Valkey', 'before hot.append', once200],
-  ['K4: with its position on the way to Valkey', 'after hot.append', once200],
-  ['K5: read from Valkey, and not dispatched', 'after hot.read', once200],
+  ['K3: with its position committed, and not in Valkey', 'before stream.append', once200],
+  ['K4: with its position on the way to Valkey', 'after stream.append', once200],
+  ['K5: read from Valkey, and not dispatched', 'after stream.read', once200],
   ['K6: dispatched, and not given to a thread', 'before pool.run', once200],
   ['K7: in the thread, and not on the wire', 'before turn.deliver', once200],
   ['K10: answered, and not recorded', 'after turn.deliver', twice200],
@@ -251,7 +251,7 @@ test.each<Failpoint>(['within transactions.run', 'after transactions.run'])(
 test('K17: killed with the stream wiped, everything is delivered from Postgres alone', async () => {
   const valkey = new Redis(inject('valkeyUrl'));
   try {
-    await arm(stage.service(), 'after hot.append');
+    await arm(stage.service(), 'after stream.append');
     const published = publishUntilTold('k17.event');
     await died();
     const [head] = await stage.query<{ id: string }>('select log_id as id from webhook_log_head');

@@ -2,7 +2,7 @@
 
 import { parseArgs } from 'node:util';
 import { createChance } from '../support/chance.ts';
-import { removeAbandonedDirectories } from '../support/embedded-directory.ts';
+import { openRunDirectory } from '../support/run-directory.ts';
 import { planFaults } from './plan.ts';
 import { runChaos } from './run-chaos.ts';
 import { table } from './table.ts';
@@ -39,7 +39,8 @@ try {
   process.exit(2);
 }
 
-await removeAbandonedDirectories();
+// Its guard clears it away, however this ends.
+await openRunDirectory();
 const instances = numbers('instances', 3);
 const seed = numbers('seed', Date.now() % 1_000_000);
 const outcome = await runChaos({

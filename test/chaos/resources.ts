@@ -10,7 +10,7 @@ import type { Cluster } from './cluster.ts';
 const mostConnections: Record<string, number> = {
   tidings: 10,
   'tidings-relay': 1,
-  'tidings-beat': 1,
+  'tidings-heartbeat': 1,
   'tidings-thread': 1,
 };
 /** Idle, it has some 60 and 220 MiB. */

@@ -33,7 +33,7 @@ export type ChaosOutcome = Verdict & {
   events: number;
   /** An event for an endpoint is one. */
   deliveries: number;
-  /** Deliveries whose retries were spent: some endpoints refuse some events. */
+  /** RunningInstance whose retries were spent: some endpoints refuse some events. */
   givenUp: number;
   attempts: number;
   faults: Record<string, number>;

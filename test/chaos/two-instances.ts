@@ -21,9 +21,9 @@ export async function openTwoInstances({ leaseTtlMs }: { leaseTtlMs: number }) {
   const program = instanceProgram(leaseTtlMs);
   const stage: Stage = opening.use(await openStage({ program, database, environment }));
   await stage.place.configure([stage.endpoint('crm', { base_delay: '50ms' })]);
-  const first = await stage.start();
+  const started = await stage.start();
   const settings = { DATABASE_URL: database.url, ...environment };
-  const instances = [first, opening.use(await startService(stage.place.path, settings, program))];
+  const instances = [started, opening.use(await startService(stage.place.path, settings, program))];
 
   /** Who serves the endpoint, as this instance sees it. */
   async function ownerBy(asked: RunningService): Promise<RunningService | undefined> {
@@ -102,7 +102,10 @@ export async function openTwoInstances({ leaseTtlMs }: { leaseTtlMs: number }) {
     const wrongs: string[] = [];
     for (const [id, times] of [[first!, requests], ...[...rest, last!].map((each) => [each, 1] as const)] as const) {
       const found = JSON.stringify({ requests: requestsOf(id), rows: await recorded(id, times) });
-      const right = { requests: copies(times, [1, 200]), rows: copies(times, [1, 'delivered']) };
+      const right = {
+        requests: Array.from({ length: times }, () => [1, 200]),
+        rows: Array.from({ length: times }, () => [1, 'delivered']),
+      };
       if (found !== JSON.stringify(right)) wrongs.push(`${id}: ${found}`);
     }
     return wrongs;
@@ -135,8 +138,4 @@ async function answers({ url }: RunningService): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-function copies<T>(times: number, one: T): T[] {
-  return Array.from({ length: times }, () => one);
 }

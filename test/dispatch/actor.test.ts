@@ -1,16 +1,17 @@
 import { expect, test } from 'vitest';
 import { Actor } from '../../src/dispatch/actor.ts';
-import type { Place } from '../../src/dispatch/place.ts';
-import type { StoredSideItem } from '../../src/dispatch/side-list.ts';
+import type { CursorState } from '../../src/dispatch/cursor-state.ts';
+import type { StoredReplay } from '../../src/dispatch/replay-window.ts';
 import { compilePatterns } from '../../src/policy/routing.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 import type { TurnReport } from '../../src/worker/turn.ts';
 import { entriesFrom } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
-import { emptyPlace, noGap, startActor } from './made-up-actors.ts';
-import { itemAt } from './made-up-side-items.ts';
+import { emptyCursor, noGap, startActor } from './made-up-actors.ts';
+import { replayAt } from './made-up-replays.ts';
 
-const start = (place: Partial<Place> = {}, given: Partial<Endpoint> = {}) => startActor(makeEndpoint(given), place);
+const start = (cursor: Partial<CursorState> = {}, given: Partial<Endpoint> = {}) =>
+  startActor(makeEndpoint(given), cursor);
 
 /** A live actor that waits at the head of a log of `events`, all in its window. */
 function startLive(events: number, given: Partial<Endpoint> = {}): Actor {
@@ -31,9 +32,9 @@ const failed = (failure: Partial<TurnReport['failure']> & object, settled = 0): 
 });
 
 /** Has the actor read what is stored beside its line. */
-function read(actor: Actor, ...items: StoredSideItem[]): void {
-  actor.side.stir();
-  actor.side.ask().take(items, 0);
+function read(actor: Actor, ...items: StoredReplay[]): void {
+  actor.replays.wake();
+  actor.replays.ask().take(items, 0);
 }
 
 const positions = (turn: { events: readonly { position: number }[] }) => turn.events.map(({ position }) => position);
@@ -50,12 +51,6 @@ test('turns have the events at the front in their order, at most 64, each with t
   }
   expect(sent).toEqual(Array.from({ length: 200 }, (_, index) => [index + 1, index]));
   expect(Math.max(...sizes)).toBe(64);
-});
-
-test('while a turn is out there is nothing to begin', () => {
-  const actor = startLive(3);
-  begin(actor, 0);
-  expect(actor.choose(0)).toBeNull();
 });
 
 test('a failed event waits its time and is then the first of its turn, its attempts counted on', () => {
@@ -87,20 +82,13 @@ test('after the last failure the next event is due at once, from its first attem
   expect(actor.lastError).toBe('HTTP 503');
 });
 
-test('what was settled before a crash is passed over, and named as the one before', () => {
-  const actor = start({ cursor: 2, previous: 2, settled: new Set([3, 4]) });
-  actor.takePage(entriesFrom(3, 3), 5, noGap);
-  const turn = begin(actor, 0);
-  expect(turn.events.map(({ position, previous }) => [position, previous])).toEqual([[5, 4]]);
-});
-
 test('410 pauses: nothing is begun until a resume is read, after which attempts are counted anew', () => {
   const actor = startLive(2);
   begin(actor, 0);
   actor.finish(failed({ gone: true, attempt: 3, waitMs: 0 }), 0);
   expect(actor.pauseReason).toBe('gone');
   expect(actor.choose(1_000_000)).toBeNull();
-  actor.load({ ...emptyPlace, resumes: 1 }, 1_000_000);
+  actor.load({ ...emptyCursor, resumes: 1 }, 1_000_000);
   actor.takePage(entriesFrom(1, 2), 2, noGap);
   const turn = begin(actor, 1_000_000);
   expect({ before: turn.attemptsBefore, resumes: turn.resumes, first: positions(turn)[0] }).toEqual({
@@ -111,16 +99,16 @@ test('410 pauses: nothing is begun until a resume is read, after which attempts 
 });
 
 test('one that is read as paused begins nothing and reads nothing, and keeps the reason', () => {
-  const actor = start({ pauseReason: 'gone', sideWaits: true });
+  const actor = start({ pauseReason: 'gone', hasReplays: true });
   expect(actor.pauseReason).toBe('gone');
-  expect([actor.wantsPage(), actor.wantsSideItems()]).toEqual([false, false]);
+  expect([actor.wantsPage(), actor.wantsReplays()]).toEqual([false, false]);
   actor.take(entriesFrom(1, 1)[0]!);
   expect(actor.choose(1_000_000)).toBeNull();
 });
 
 test('one that retires begins nothing, whatever is due', () => {
   const actor = startLive(2);
-  read(actor, itemAt(9));
+  read(actor, replayAt(9));
   actor.retiring = true;
   expect(actor.choose(1_000_000)).toBeNull();
 });
@@ -129,7 +117,7 @@ test('a test is sent while the line waits for a retry, and then line and tests a
   const actor = startLive(3);
   begin(actor, 0);
   actor.finish(failed({ waitMs: 60_000 }), 0);
-  read(actor, itemAt(10), itemAt(11));
+  read(actor, replayAt(10), replayAt(11));
   const first = begin(actor, 0);
   expect({ origin: first.origin, events: first.events.map(({ position, previous }) => [position, previous]) }).toEqual({
     origin: 'test',
@@ -145,8 +133,8 @@ test('a test is sent while the line waits for a retry, and then line and tests a
 
 test('a replay retries on its own time, and the line goes on meanwhile', () => {
   const actor = startLive(1);
-  read(actor, itemAt(9, { origin: 'replay' }));
-  expect(begin(actor, 0)).toMatchObject({ origin: 'replay', sideItem: 'item-9' });
+  read(actor, replayAt(9, { origin: 'replay' }));
+  expect(begin(actor, 0)).toMatchObject({ origin: 'replay', replayId: 'replay-9' });
   actor.finish(failed({ waitMs: 700 }), 0);
   expect(begin(actor, 0).origin).toBe('line');
   actor.finish({ settled: 1, failure: null }, 0);
@@ -156,7 +144,7 @@ test('a replay retries on its own time, and the line goes on meanwhile', () => {
 
 test('a replay whose retries are spent is not sent again, and one that a turn did not come to is', () => {
   const actor = startLive(0);
-  read(actor, itemAt(9, { attempts: 5 }));
+  read(actor, replayAt(9, { attempts: 5 }));
   begin(actor, 0);
   actor.finish({ settled: 0, failure: null }, 0);
   expect(begin(actor, 0).attemptsBefore).toBe(5);
@@ -166,15 +154,15 @@ test('a replay whose retries are spent is not sent again, and one that a turn di
 
 test('a paused endpoint reads no replays, and after a resume those that it knew are read anew, with their attempts', () => {
   const actor = startLive(0);
-  read(actor, itemAt(9, { attempts: 3, waitMs: 60_000 }));
-  actor.load({ ...emptyPlace, pauseReason: 'admin', sideWaits: true }, 5);
-  expect(actor.wantsSideItems()).toBe(false);
+  read(actor, replayAt(9, { attempts: 3, waitMs: 60_000 }));
+  actor.load({ ...emptyCursor, pauseReason: 'admin', hasReplays: true }, 5);
+  expect(actor.wantsReplays()).toBe(false);
   expect(actor.choose(1_000_000)).toBeNull();
-  actor.load({ ...emptyPlace, resumes: 1, sideWaits: true }, 10);
-  expect(actor.wantsSideItems()).toBe(true);
+  actor.load({ ...emptyCursor, resumes: 1, hasReplays: true }, 10);
+  expect(actor.wantsReplays()).toBe(true);
   expect(actor.choose(1_000_000)).toBeNull();
-  read(actor, itemAt(9));
-  expect(begin(actor, 10)).toMatchObject({ attemptsBefore: 0, resumes: 1, sideItem: 'item-9' });
+  read(actor, replayAt(9));
+  expect(begin(actor, 10)).toMatchObject({ attemptsBefore: 0, resumes: 1, replayId: 'replay-9' });
 });
 
 test('every turn carries the lease under which its actor began', () => {
@@ -183,11 +171,11 @@ test('every turn carries the lease under which its actor began', () => {
   expect(begin(actor, 0).lease).toEqual({ index: 17, epoch: 4 });
 });
 
-test('nothing is sent and nothing is read before its place is known', () => {
+test('nothing is sent and nothing is read before its cursor is known', () => {
   const actor = new Actor(makeEndpoint(), () => true, { index: 0, epoch: 1 });
-  actor.side.stir();
+  actor.replays.wake();
   expect(actor.choose(1_000_000)).toBeNull();
-  expect([actor.wantsPage(), actor.wantsSideItems(), actor.backlogIsFloor]).toEqual([false, false, true]);
+  expect([actor.wantsPage(), actor.wantsReplays(), actor.backlogIsLowerBound]).toEqual([false, false, true]);
 });
 
 test('a full window makes it lag, and pages bring it back to life without a gap or a repeat', () => {
@@ -223,7 +211,7 @@ test('the cursor stands before the first event that is not settled, with the one
   expect(actor.cursor(12)).toEqual({ position: 12, previous: 9 });
 });
 
-test('a changed filter holds for what waits, read again from the place of the first that is not settled', () => {
+test('a changed filter holds for what waits, read again from the cursor of the first that is not settled', () => {
   const log = entriesFrom(1, 6).map((entry) => (entry.position % 2 === 0 ? { ...entry, type: 'user.login' } : entry));
   const actor = start();
   actor.takePage(log, 6, noGap);
@@ -239,7 +227,7 @@ test('a changed filter holds for what waits, read again from the place of the fi
   ]);
 });
 
-test('what was settled before it came to its place is not sent again when the filter changes', () => {
+test('what was settled before it came to its cursor is not sent again when the filter changes', () => {
   const log = entriesFrom(1, 4);
   const actor = start({ settled: new Set([2, 3]) });
   actor.takePage(log, 4, noGap);
@@ -247,13 +235,13 @@ test('what was settled before it came to its place is not sent again when the fi
   const widened = makeEndpoint({ events: ['order.*', 'user.*'] });
   actor.configure(widened, compilePatterns(widened.events));
   actor.finish({ settled: 0, failure: null }, 0);
-  expect(actor.isPassing(4)).toBe(true);
+  expect(actor.isSkipping(4)).toBe(true);
   actor.takePage(log, 4, noGap);
   expect(begin(actor, 0).events.map(({ position, previous }) => [position, previous])).toEqual([
     [1, 0],
     [4, 3],
   ]);
-  expect(actor.isPassing(4)).toBe(false);
+  expect(actor.isSkipping(4)).toBe(false);
 });
 
 test('after a changed filter the backlog has to be counted again, and what a turn settles meanwhile is not missing from it', () => {
@@ -262,7 +250,7 @@ test('after a changed filter the backlog has to be counted again, and what a tur
   const changed = makeEndpoint({ events: ['user.*'] });
   actor.configure(changed, compilePatterns(changed.events));
   actor.finish({ settled: 5, failure: null }, 0);
-  expect(actor.backlogIsFloor).toBe(true);
+  expect(actor.backlogIsLowerBound).toBe(true);
   expect(actor.backlog).toBeGreaterThanOrEqual(0);
 });
 
@@ -280,4 +268,18 @@ test('a thread is told nothing of an endpoint but what it needs to send', () => 
   expect(Object.keys(turn.receiver).toSorted()).toEqual(
     ['id', 'url', 'headers', 'signing', 'secrets', 'timeoutMs', 'maxRetries', 'baseDelayMs', 'maxDelayMs'].toSorted(),
   );
+});
+
+test('an event whose thread was lost with rows of those before it counts its attempts on, after its wait, in a turn that it begins', () => {
+  const actor = start({ retries: [{ position: 3, attempts: 1, waitMs: 500 }] });
+  actor.takePage(entriesFrom(1, 5), 5, noGap);
+  const first = begin(actor, 0);
+  expect({ positions: positions(first), before: first.attemptsBefore }).toEqual({ positions: [1, 2], before: 0 });
+  // That one of those before it fails takes nothing from it.
+  actor.finish(failed({ waitMs: 10 }, 1), 100);
+  expect(begin(actor, 110)).toMatchObject({ attemptsBefore: 1, events: [{ position: 2 }] });
+  actor.finish({ settled: 1, failure: null }, 120);
+  expect(actor.choose(499)).toEqual({ kind: 'wait', at: 500 });
+  const third = begin(actor, 500);
+  expect({ positions: positions(third), before: third.attemptsBefore }).toEqual({ positions: [3, 4, 5], before: 1 });
 });

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import type { Actor } from '../../src/dispatch/actor.ts';
 import { type CursorRow, createCursorWriter } from '../../src/dispatch/cursor-writer.ts';
-import type { Place } from '../../src/dispatch/place.ts';
+import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import { entriesFrom } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { createSimulatedTime } from '../support/simulated-time.ts';
 import { noGap, startActor } from './made-up-actors.ts';
 
-const actorAt = (id: string, given: Partial<Place> = {}) =>
+const actorAt = (id: string, given: Partial<CursorState> = {}) =>
   startActor(makeEndpoint({ id, events: ['a.*', 'b.*'] }), given, { index: 3, epoch: 6 });
 
 /** A writer of these actors; each write waits in `writes` for its answer. */
@@ -44,8 +44,8 @@ function start(...actors: Actor[]) {
 const ids = (rows: readonly CursorRow[]) => rows.map(({ endpoint_id: id }) => id);
 
 test('what moved is written in one go, all of it, and what did not move is not', () => {
-  const one = actorAt('one', { generation: 4, cursor: 5, previous: 3, backlog: 2, lastError: 'HTTP 503' });
-  const two = actorAt('two', { cursor: 7, previous: 7 });
+  const one = actorAt('one', { generation: 4, position: 5, previous: 3, backlog: 2, lastError: 'HTTP 503' });
+  const two = actorAt('two', { position: 7, previous: 7 });
   const writer = start(one, two);
   writer.pass(1_000);
   expect(writer.writes).toHaveLength(1);
@@ -74,7 +74,7 @@ test('what moved is written in one go, all of it, and what did not move is not',
   expect(ids(writer.writes[0]!.rows)).toEqual(['one', 'two']);
 });
 
-test('the place that is written is the actor’s: before the first event that is not settled', () => {
+test('the cursor that is written is the actor’s: before the first event that is not settled', () => {
   const actor = actorAt('crm', { backlog: 4 });
   actor.matches = () => true;
   actor.takePage(entriesFrom(1, 4), 4, noGap);
@@ -85,10 +85,10 @@ test('the place that is written is the actor’s: before the first event that is
   expect(writer.writes[0]!.rows).toMatchObject([{ position: 3, previous: 3, backlog: 1 }]);
 });
 
-test('an actor whose rows must be read again, or whose backlog does not belong to its place yet, is not written', () => {
-  const lost = actorAt('lost', { cursor: 9 });
+test('an actor whose rows must be read again, or whose backlog does not belong to its cursor yet, is not written', () => {
+  const lost = actorAt('lost', { position: 9 });
   lost.lose();
-  const passing = actorAt('passing', { cursor: 3, settled: new Set([4]) });
+  const passing = actorAt('passing', { position: 3, settled: new Set([4]) });
   const writer = start(lost, passing);
   writer.pass(5_000);
   expect(writer.writes).toEqual([]);
@@ -106,7 +106,7 @@ test('a backlog is never stored below 0', () => {
 });
 
 test('a write that failed is made again with what is true by then', () => {
-  const actor = actorAt('crm', { cursor: 4 });
+  const actor = actorAt('crm', { position: 4 });
   const writer = start(actor);
   writer.pass(1_000);
   writer.writes[0]!.end(null);
@@ -128,7 +128,7 @@ test('one write at a time, however long it takes, and the next has what moved me
   expect(writer.writes.map(({ rows }) => rows)).toMatchObject([[{ backlog: 5 }]]);
 });
 
-test('what is written last of a shard waits for the write that is under way, so that no older place comes after it', () => {
+test('what is written last of a shard waits for the write that is under way, so that no older cursor comes after it', () => {
   const actor = actorAt('crm');
   const writer = start(actor);
   writer.pass(1_000);
@@ -199,7 +199,7 @@ test('once stopped it writes nothing', () => {
   expect(writer.writes).toEqual([]);
 });
 
-test('the place of an actor that was dropped while it waited for its write is not written', () => {
+test('the cursor of an actor that was dropped while it waited for its write is not written', () => {
   const [one, two] = [actorAt('one'), actorAt('two')];
   const writer = start(one, two);
   const done: string[] = [];
@@ -210,8 +210,8 @@ test('the place of an actor that was dropped while it waited for its write is no
   expect([writer.writes, done]).toEqual([[], ['one', 'two']]);
 });
 
-test('what was settled and is not for the endpoint any more keeps its place from being written no longer than the log', () => {
-  const actor = actorAt('one', { cursor: 8, settled: new Set([10]) });
+test('what was settled and is not for the endpoint any more keeps its cursor from being written no longer than the log', () => {
+  const actor = actorAt('one', { position: 8, settled: new Set([10]) });
   const writer = start(actor);
   actor.takePage([], 8, noGap);
   writer.pass(1_000);

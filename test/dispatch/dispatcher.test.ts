@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import type { TurnReport } from '../../src/worker/turn.ts';
 import { entryAt } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
-import { itemAt } from './made-up-side-items.ts';
+import { replayAt } from './made-up-replays.ts';
 import { driveDispatcher } from './hand-driven-dispatcher.ts';
-import { aLease, emptyPlace } from './made-up-actors.ts';
+import { aLease, emptyCursor } from './made-up-actors.ts';
 
 const retrying = (waitMs: number, settled = 0): TurnReport => ({
   settled,
@@ -15,7 +15,7 @@ const sent = (world: ReturnType<typeof driveDispatcher>, id: string) =>
   world.begun.filter(({ receiver }) => receiver.id === id).map(({ events }) => events.map(({ position }) => position));
 
 test('an event goes to the endpoints whose patterns ask for it, and to no other', () => {
-  const world = driveDispatcher({ shares: { fast: 5, slow: 1 } });
+  const world = driveDispatcher({ slots: { fast: 5, slow: 1 } });
   for (const [id, events] of Object.entries({ all: ['*'], orders: ['order.*'], users: ['user.login', 'user.x*'] })) {
     world.serve(makeEndpoint({ id, events }));
   }
@@ -29,12 +29,12 @@ test('an event goes to the endpoints whose patterns ask for it, and to no other'
 });
 
 test('an addressed event goes to its endpoint alone, whatever its patterns, and is in nobody’s line or backlog', () => {
-  const world = driveDispatcher({ shares: { fast: 5, slow: 1 } });
+  const world = driveDispatcher({ slots: { fast: 5, slow: 1 } });
   world.serve(makeEndpoint({ id: 'crm', events: ['order.*'] }));
   world.serve(makeEndpoint({ id: 'all', events: ['*'] }));
   world.publish('webhook.test', { addressedTo: 'crm' });
-  expect(world.readingSide.map(({ id }) => id)).toEqual(['crm']);
-  world.readingSide.shift()!.done([itemAt(1)]);
+  expect(world.readingReplays.map(({ id }) => id)).toEqual(['crm']);
+  world.readingReplays.shift()!.done([replayAt(1)]);
   expect(world.out.map(({ turn }) => [turn.receiver.id, turn.origin])).toEqual([['crm', 'test']]);
   world.publish('order.paid');
   world.deliver('crm');
@@ -48,14 +48,14 @@ test('the log may not have a gap', () => {
 });
 
 test('a hung endpoint delays no quick one, however many hang', () => {
-  const world = driveDispatcher({ shares: { fast: 2, slow: 1 } });
+  const world = driveDispatcher({ slots: { fast: 2, slow: 1 } });
   for (let n = 0; n < 6; n += 1) world.serve(makeEndpoint({ id: `hung-${n}`, events: ['a.a'] }));
   world.serve(makeEndpoint({ id: 'quick', events: ['b.b'] }));
   world.publish('a.a');
   expect(world.out).toHaveLength(2);
   world.publish('b.b');
   expect(() => world.turnOf('quick')).toThrow();
-  // Each hung turn leaves its fast place after 250 ms; nothing else has to happen.
+  // Each hung turn leaves its fast slot after 250 ms; nothing else has to happen.
   world.pass(750);
   expect(world.deliver('quick')).toEqual([2]);
   world.pass(10_000);
@@ -66,8 +66,8 @@ test('a hung endpoint delays no quick one, however many hang', () => {
   expect(world.out).toHaveLength(6);
 });
 
-test('an endpoint that was slow comes back through the slow share, until a turn of its is quick', () => {
-  const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
+test('an endpoint that was slow comes back through the slow slots, until a turn of its is quick', () => {
+  const world = driveDispatcher({ slots: { fast: 1, slow: 1 } });
   for (const id of ['one', 'two']) world.serve(makeEndpoint({ id, events: [`${id}.*`] }));
   world.publish('one.a');
   world.pass(250);
@@ -84,13 +84,13 @@ test('an endpoint that was slow comes back through the slow share, until a turn 
   expect(sent(world, 'two')).toEqual([[2]]);
   world.publish('one.c');
   world.deliver('one');
-  // Quick now: the fast place is free for it, the slow one for the other.
+  // Quick now: the fast slot is free for it, the slow one for the other.
   expect(sent(world, 'one')).toEqual([[1], [3], [5]]);
   expect(sent(world, 'two')).toEqual([[2], [4]]);
 });
 
 test('waiting for a retry takes no slot', () => {
-  const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
+  const world = driveDispatcher({ slots: { fast: 1, slow: 1 } });
   for (const id of ['one', 'two']) world.serve(makeEndpoint({ id, events: [`${id}.*`] }));
   world.publish('one.a');
   world.turnOf('one').end(retrying(5_000));
@@ -101,50 +101,6 @@ test('waiting for a retry takes no slot', () => {
   expect(world.out).toHaveLength(0);
   world.pass(1);
   expect(world.turnOf('one').turn.attemptsBefore).toBe(1);
-});
-
-test('a paused endpoint’s turn is told to stop, and nothing is begun until it is read as resumed', () => {
-  const world = driveDispatcher();
-  world.serve(makeEndpoint());
-  world.publish('a.a');
-  world.publish('a.b');
-  world.dispatcher.refresh('crm');
-  expect(world.interrupted).toEqual([world.turnOf('crm').turn.slot]);
-  expect(world.reloading).toEqual([]);
-  world.deliver('crm');
-  const settled = { ...emptyPlace, settled: new Set([1]) };
-  world.reloadAs({ ...settled, backlog: 1, pauseReason: 'admin' });
-  world.publish('a.c');
-  world.pass(1_000_000);
-  expect(world.out).toEqual([]);
-  world.dispatcher.refresh('crm');
-  world.reloadAs({ ...settled, backlog: 2, resumes: 1 });
-  expect(world.deliver('crm')).toEqual([2, 3]);
-});
-
-test('a resume ends a wait for a retry', () => {
-  const world = driveDispatcher();
-  world.serve(makeEndpoint());
-  world.publish('a.a');
-  world.turnOf('crm').end(retrying(3_600_000));
-  world.dispatcher.refresh('crm');
-  world.reloadAs({ ...emptyPlace, resumes: 1, backlog: 1 });
-  expect(world.turnOf('crm').turn).toMatchObject({ attemptsBefore: 0, resumes: 1 });
-  world.deliver('crm');
-  world.pass(3_600_000);
-  expect(world.begun).toHaveLength(2);
-});
-
-test('a 410 from before a resume pauses nothing, and its attempt does not count', () => {
-  const world = driveDispatcher();
-  world.serve(makeEndpoint());
-  world.publish('a.a');
-  world.dispatcher.refresh('crm');
-  const gone = { ...retrying(9_000).failure!, attempt: 5, gone: true };
-  world.turnOf('crm').end({ settled: 0, failure: gone });
-  expect(world.out).toEqual([]);
-  world.reloadAs({ ...emptyPlace, resumes: 1, backlog: 1 });
-  expect(world.turnOf('crm').turn).toMatchObject({ attemptsBefore: 0, resumes: 1 });
 });
 
 test('a changed filter reads again from the first that is not settled, and the running turn is told to stop', () => {
@@ -175,7 +131,7 @@ test('a new type reaches an endpoint by its changed filter, not by the routes of
 test('an endpoint behind reads on in pages, and goes over to live events without a gap or a repeat', () => {
   const world = driveDispatcher();
   for (let n = 0; n < 10; n += 1) world.publish('a.a');
-  world.serve(makeEndpoint(), { ...emptyPlace, cursor: 3, previous: 3, backlog: 7 });
+  world.serve(makeEndpoint(), { ...emptyCursor, position: 3, previous: 3, backlog: 7 });
   expect(world.reading.map(({ after }) => after)).toEqual([3]);
   world.publish('a.a');
   world.answerRead(4);
@@ -199,10 +155,10 @@ test('a read that failed is made again after a while, not at once', () => {
   expect(world.deliver('crm')).toEqual([1]);
 });
 
-test('events that lie before the place of a new endpoint are not in its backlog, though they are read after it', () => {
-  // The place was given at the log's end, position 5, which the dispatcher has not reached yet.
+test('events that lie before the cursor of a new endpoint are not in its backlog, though they are read after it', () => {
+  // The cursor was given at the log's end, position 5, which the dispatcher has not reached yet.
   const world = driveDispatcher({ position: 2 });
-  world.serve(makeEndpoint(), { ...emptyPlace, cursor: 5, backlog: 0 });
+  world.serve(makeEndpoint(), { ...emptyCursor, position: 5, backlog: 0 });
   for (let n = 3; n <= 6; n += 1) world.publish('a.a');
   expect(world.dispatcher.actor('crm')!.backlog).toBe(1);
   expect(world.deliver('crm')).toEqual([6]);
@@ -210,7 +166,7 @@ test('events that lie before the place of a new endpoint are not in its backlog,
 });
 
 test('a removed endpoint is told to stop and gets nothing more; what waits for a slot is dropped', () => {
-  const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
+  const world = driveDispatcher({ slots: { fast: 1, slow: 1 } });
   for (const id of ['one', 'two']) world.serve(makeEndpoint({ id }));
   world.publish('a.a');
   world.dispatcher.remove('one');
@@ -222,33 +178,18 @@ test('a removed endpoint is told to stop and gets nothing more; what waits for a
   expect(world.dispatcher.running).toBe(0);
 });
 
-test('an endpoint added again waits until its old turn is over', () => {
-  const world = driveDispatcher();
-  world.serve(makeEndpoint());
-  world.publish('a.a');
-  world.dispatcher.remove('crm');
-  world.dispatcher.add(makeEndpoint(), aLease);
-  world.dispatcher.load('crm', { ...emptyPlace, generation: 2, cursor: 1 });
-  world.publish('a.b');
-  world.pass(1_000);
-  expect(world.begun).toHaveLength(1);
-  world.deliver('crm');
-  world.reloadAs({ ...emptyPlace, generation: 2, cursor: 1, backlog: 1 });
-  expect(world.turnOf('crm').turn).toMatchObject({ generation: 2, events: [{ position: 2 }] });
-});
-
-test('one whose place was kept, as by a missing file, does not send again what its old turn delivered meanwhile', () => {
+test('one whose cursor was kept, as by a missing file, does not send again what its old turn delivered meanwhile', () => {
   const world = driveDispatcher();
   world.serve(makeEndpoint());
   world.publish('a.a');
   world.publish('a.b');
   world.dispatcher.remove('crm');
-  // The row of the request on the wire is not there yet when the place is read.
+  // The row of the request on the wire is not there yet when the cursor is read.
   world.dispatcher.add(makeEndpoint(), aLease);
-  world.dispatcher.load('crm', { ...emptyPlace, backlog: 2 });
+  world.dispatcher.load('crm', { ...emptyCursor, backlog: 2 });
   while (world.reading.length > 0) world.answerRead();
   world.deliver('crm');
-  world.reloadAs({ ...emptyPlace, settled: new Set([1]), backlog: 1 });
+  world.loadAs({ ...emptyCursor, settled: new Set([1]), backlog: 1 });
   expect(sent(world, 'crm')).toEqual([[1], [2]]);
 });
 
@@ -259,14 +200,14 @@ test('after a lost turn the rows are read again before anything is sent', () => 
   world.turnOf('crm').end(null);
   world.publish('a.c');
   world.pass(100_000);
-  expect({ out: world.out, reloading: world.reloading }).toEqual({ out: [], reloading: ['crm'] });
-  world.dispatcher.load('crm', { ...emptyPlace, settled: new Set([1]), backlog: 2 });
+  expect({ out: world.out, loadingCursors: world.loadingCursors }).toEqual({ out: [], loadingCursors: ['crm'] });
+  world.dispatcher.load('crm', { ...emptyCursor, settled: new Set([1]), backlog: 2 });
   world.answerRead();
   expect(world.deliver('crm')).toEqual([2, 3]);
 });
 
 test('stopped, it begins nothing more and tells every turn to stop', () => {
-  const world = driveDispatcher({ shares: { fast: 1, slow: 1 } });
+  const world = driveDispatcher({ slots: { fast: 1, slow: 1 } });
   for (const id of ['one', 'two']) world.serve(makeEndpoint({ id }));
   world.publish('a.a');
   world.publish('a.b');
@@ -276,4 +217,72 @@ test('stopped, it begins nothing more and tells every turn to stop', () => {
   world.pass(100_000);
   expect(world.out).toEqual([]);
   expect(world.dispatcher.running).toBe(0);
+});
+
+test('an endpoint that lags behind large events reads on when it has room for one, and not before', () => {
+  const behind = 200;
+  const large = 'x'.repeat(8 * 1024);
+  const log = Array.from({ length: behind }, (_, index) => entryAt(index + 1, { type: 'order.paid', payload: large }));
+  const world = driveDispatcher({ position: behind });
+  world.serve(makeEndpoint({ id: 'crm', events: ['*'] }));
+  const delivered: number[] = [];
+  for (let step = 0; step < 1_000 && delivered.length < behind; step += 1) {
+    const read = world.reading.shift();
+    if (read) read.done(log.slice(read.after, read.after + 50));
+    else delivered.push(...world.deliver('crm'));
+  }
+  expect(delivered).toEqual(log.map(({ position }) => position));
+  expect(world.dispatcher.actor('crm')!.live).toBe(true);
+});
+
+test('no turn begins under a lease that is not trusted, and what waits begins once it is', () => {
+  const world = driveDispatcher();
+  world.serve(makeEndpoint());
+  world.trust(() => false);
+  world.publish('order.paid');
+  world.pass(100_000);
+  expect(world.out).toEqual([]);
+  world.trust(() => true);
+  world.dispatcher.wake();
+  expect(world.deliver('crm')).toEqual([1]);
+});
+
+test('one that waits for a slot while its lease is lost does not begin when there is one, and others do', () => {
+  const world = driveDispatcher({ slots: { fast: 1, slow: 1 } });
+  world.serve(makeEndpoint({ id: 'first', events: ['a.*'] }));
+  world.serve(makeEndpoint({ id: 'lost', events: ['b.*'] }), emptyCursor, { index: 1, epoch: 8 });
+  world.serve(makeEndpoint({ id: 'kept', events: ['c.*'] }), emptyCursor, { index: 2, epoch: 8 });
+  for (const type of ['a.a', 'b.b', 'c.c']) world.publish(type);
+  world.trust(({ index }) => index !== 1);
+  world.deliver('first');
+  expect(world.out.map(({ turn }) => [turn.receiver.id, turn.lease])).toEqual([['kept', { index: 2, epoch: 8 }]]);
+  world.deliver('kept');
+  world.trust(() => true);
+  world.dispatcher.wake();
+  expect(world.deliver('lost')).toEqual([2]);
+});
+
+test('one that retires begins nothing more, and is still when its turn is over', () => {
+  const world = driveDispatcher();
+  world.serve(makeEndpoint());
+  for (const type of ['a.a', 'b.b', 'c.c']) world.publish(type);
+  let still = 0;
+  world.dispatcher.retire('crm', () => (still += 1));
+  expect(world.interrupted).toEqual([world.turnOf('crm').turn.slot]);
+  expect(still).toBe(0);
+  world.deliver('crm');
+  expect(still).toBe(1);
+  world.publish('d.d');
+  world.dispatcher.wakeReplays('crm');
+  world.dispatcher.wake();
+  world.pass(100_000);
+  expect({ out: world.out, replays: world.readingReplays, still }).toEqual({ out: [], replays: [], still: 1 });
+});
+
+test('one that sends nothing is still at once, and so is one that nobody serves', () => {
+  const world = driveDispatcher();
+  world.serve(makeEndpoint());
+  const still: string[] = [];
+  for (const id of ['crm', 'nobody']) world.dispatcher.retire(id, () => still.push(id));
+  expect(still).toEqual(['crm', 'nobody']);
 });

@@ -1,37 +1,12 @@
 import { expect, test } from 'vitest';
-import { pastGap } from '../../src/log/gaps.ts';
 import { entriesFrom, entryAt } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { driveDispatcher } from './hand-driven-dispatcher.ts';
-import { emptyPlace, noGap, startActor } from './made-up-actors.ts';
-
-test('it passes over positions that no event has, and is live where the log goes on after them', () => {
-  const past = (position: number) => pastGap([{ first: 3, last: 100 }], position);
-  const actor = startActor(makeEndpoint());
-  actor.takePage(entriesFrom(1, 2), 102, past);
-  expect({ examined: actor.examined, live: actor.live }).toEqual({ examined: 100, live: false });
-  actor.takePage(entriesFrom(101, 2), 102, past);
-  expect(actor.live).toBe(true);
-  const { events } = actor.begin({ kind: 'line' }, 0);
-  expect(events.map(({ position, previous }) => [position, previous])).toEqual([
-    [1, 0],
-    [2, 1],
-    [101, 2],
-    [102, 101],
-  ]);
-});
-
-test('one whose place lies inside a gap reads on after it', () => {
-  const actor = startActor(makeEndpoint(), { cursor: 50, previous: 2 });
-  actor.takePage([], 101, (position) => pastGap([{ first: 3, last: 100 }], position));
-  expect(actor.examined).toBe(100);
-  actor.takePage(entriesFrom(101, 1), 101, noGap);
-  expect(actor.begin({ kind: 'line' }, 0).events).toMatchObject([{ position: 101, previous: 2 }]);
-});
+import { emptyCursor } from './made-up-actors.ts';
 
 test('an endpoint that lags behind a gap of the log reads on after it, and x-webhook-previous reaches over it', () => {
   const world = driveDispatcher({ position: 2_002, gaps: [{ first: 11, last: 2_000 }] });
-  world.serve(makeEndpoint({ id: 'crm', events: ['*'] }), { ...emptyPlace, cursor: 8, previous: 8 });
+  world.serve(makeEndpoint({ id: 'crm', events: ['*'] }), { ...emptyCursor, position: 8, previous: 8 });
   // A page ends where the gap begins, and the next one begins where it ends.
   world.reading.shift()!.done(entriesFrom(9, 2));
   expect(world.reading.map(({ after }) => after)).toEqual([2_000]);
@@ -51,7 +26,7 @@ test('an endpoint that lags behind a gap of the log reads on after it, and x-web
 
 test('at the end of a log that ends with a gap an endpoint is live, and takes what comes next', () => {
   const world = driveDispatcher({ position: 2_000, gaps: [{ first: 11, last: 2_000 }] });
-  world.serve(makeEndpoint({ id: 'crm', events: ['*'] }), { ...emptyPlace, cursor: 9, previous: 9 });
+  world.serve(makeEndpoint({ id: 'crm', events: ['*'] }), { ...emptyCursor, position: 9, previous: 9 });
   world.reading.shift()!.done([entryAt(10)]);
   expect(world.dispatcher.actor('crm')!.live).toBe(true);
   expect(world.deliver('crm')).toEqual([10]);
@@ -59,9 +34,9 @@ test('at the end of a log that ends with a gap an endpoint is live, and takes wh
   expect(world.turnOf('crm').turn.events).toMatchObject([{ position: 2_001, previous: 10 }]);
 });
 
-test('a place inside a gap is live where the log goes on behind it', () => {
+test('a cursor inside a gap is live where the log goes on behind it', () => {
   const world = driveDispatcher({ position: 100, gaps: [{ first: 51, last: 100 }] });
-  world.serve(makeEndpoint(), { ...emptyPlace, cursor: 50, previous: 50 });
+  world.serve(makeEndpoint(), { ...emptyCursor, position: 50, previous: 50 });
   expect(world.dispatcher.actor('crm')!.live).toBe(true);
   expect(world.reading).toEqual([]);
   world.publish('order.paid');

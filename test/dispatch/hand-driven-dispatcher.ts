@@ -1,39 +1,40 @@
 // A dispatcher whose every port is worked by hand: nothing ends, arrives or elapses unless the test says so.
 
+import type { Lease } from '../../src/policy/shards.ts';
 import { createDispatcher } from '../../src/dispatch/dispatcher.ts';
-import type { LeaseRef } from '../../src/dispatch/leases.ts';
-import type { Place } from '../../src/dispatch/place.ts';
-import type { SideQuestion, StoredSideItem } from '../../src/dispatch/side-list.ts';
+import type { CursorState } from '../../src/dispatch/cursor-state.ts';
+import type { ReplayQuestion, StoredReplay } from '../../src/dispatch/replay-window.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import { type Gap, pastGap } from '../../src/log/gaps.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 import type { Turn, TurnReport } from '../../src/worker/turn.ts';
 import { entryAt } from '../log/made-up-entries.ts';
-import { aLease, emptyPlace } from './made-up-actors.ts';
+import { aLease, emptyCursor } from './made-up-actors.ts';
 
 export type Out = { turn: Turn; end(report: TurnReport | null): void };
 
 export function driveDispatcher({
   position = 0,
-  shares = { fast: 2, slow: 1 },
+  slots = { fast: 2, slow: 1 },
   gaps = [],
-}: { position?: number; shares?: { fast: number; slow: number }; gaps?: readonly Gap[] } = {}) {
+}: { position?: number; slots?: { fast: number; slow: number }; gaps?: readonly Gap[] } = {}) {
   const log: LogEntry[] = [];
   /** Turns that are out, in the order in which they began. */
   const out: Out[] = [];
   const begun: Turn[] = [];
   const interrupted: number[] = [];
   const reading: { after: number; done(page: readonly LogEntry[]): void }[] = [];
-  const readingSide: { id: string; question: SideQuestion; done(items: readonly StoredSideItem[] | null): void }[] = [];
-  const reloading: string[] = [];
+  const readingReplays: { id: string; question: ReplayQuestion; done(items: readonly StoredReplay[] | null): void }[] =
+    [];
+  const loadingCursors: string[] = [];
   const seen = { idle: 0 };
-  let trusts: (lease: LeaseRef) => boolean = () => true;
+  let trusts: (lease: Lease) => boolean = () => true;
   const timers = new Set<{ at: number; callback: () => void }>();
   let now = 0;
 
   const dispatcher = createDispatcher({
     position,
-    shares,
+    slots,
     ports: {
       now: () => now,
       schedule(delayMs, callback) {
@@ -54,8 +55,8 @@ export function driveDispatcher({
       },
       interrupt: (slot) => interrupted.push(slot),
       readPage: (after, done) => reading.push({ after, done }),
-      readSide: (id, question, done) => readingSide.push({ id, question, done }),
-      reload: (endpointId) => reloading.push(endpointId),
+      readReplays: (id, question, done) => readingReplays.push({ id, question, done }),
+      loadCursor: (endpointId) => loadingCursors.push(endpointId),
       trusts: (lease) => trusts(lease),
       pastGap: (at) => pastGap(gaps, at),
       idle() {
@@ -71,23 +72,23 @@ export function driveDispatcher({
     begun,
     interrupted,
     reading,
-    readingSide,
-    reloading,
+    readingReplays,
+    loadingCursors,
     seen,
-    /** Begins an endpoint, whose place is read at once. */
-    serve(endpoint: Endpoint, place: Place = emptyPlace, lease = aLease): void {
+    /** Begins an endpoint, whose cursor is read at once. */
+    serve(endpoint: Endpoint, cursor: CursorState = emptyCursor, lease = aLease): void {
       dispatcher.add(endpoint, lease);
-      if (reloading.at(-1) !== endpoint.id) throw new Error(`nobody asked for the place of ${endpoint.id}`);
-      reloading.pop();
-      dispatcher.load(endpoint.id, place);
+      if (loadingCursors.at(-1) !== endpoint.id) throw new Error(`nobody asked for the cursor of ${endpoint.id}`);
+      loadingCursors.pop();
+      dispatcher.load(endpoint.id, cursor);
     },
-    /** Reads the place of each endpoint that has to be read again, and the pages that this makes it read. */
-    reloadAs(place: Place): void {
-      for (const id of reloading.splice(0)) dispatcher.load(id, place);
+    /** Reads the cursor of each endpoint that has to be read again, and the pages that this makes it read. */
+    loadAs(cursor: CursorState): void {
+      for (const id of loadingCursors.splice(0)) dispatcher.load(id, cursor);
       while (reading.length > 0) this.answerRead();
     },
     /** Which leases are trusted from now on. */
-    trust(which: (lease: LeaseRef) => boolean): void {
+    trust(which: (lease: Lease) => boolean): void {
       trusts = which;
     },
     publish(type: string, given: Partial<LogEntry> = {}): number {

@@ -1,31 +1,31 @@
-// Actors at made-up places, under a made-up lease.
+// Actors at made-up cursors, under a made-up lease.
 
+import type { Lease } from '../../src/policy/shards.ts';
 import { Actor } from '../../src/dispatch/actor.ts';
-import type { LeaseRef } from '../../src/dispatch/leases.ts';
-import type { Place } from '../../src/dispatch/place.ts';
+import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import { compilePatterns } from '../../src/policy/routing.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 
-export const emptyPlace: Place = {
+export const emptyCursor: CursorState = {
   generation: 1,
   resumes: 0,
   pauseReason: null,
-  cursor: 0,
+  position: 0,
   previous: 0,
   settled: new Set(),
   retries: [],
-  sideWaits: false,
+  hasReplays: false,
   backlog: 0,
-  backlogIsFloor: false,
+  backlogIsLowerBound: false,
   lastError: null,
 };
 
-export const aLease: LeaseRef = { index: 0, epoch: 1 };
+export const aLease: Lease = { index: 0, epoch: 1 };
 
-/** An actor that has loaded its place. */
-export function startActor(endpoint: Endpoint, place: Partial<Place> = {}, lease = aLease, now = 0): Actor {
+/** An actor that has loaded its cursor. */
+export function startActor(endpoint: Endpoint, cursor: Partial<CursorState> = {}, lease = aLease, now = 0): Actor {
   const actor = new Actor(endpoint, compilePatterns(endpoint.events), lease);
-  actor.load({ ...emptyPlace, ...place }, now);
+  actor.load({ ...emptyCursor, ...cursor }, now);
   return actor;
 }
 

@@ -41,8 +41,7 @@ export async function whileAway({
     }
   }
 
-  let ended: number | NodeJS.Signals | null = null;
-  void world.stage.service().ended.then((how) => (ended = how));
+  const service = world.stage.service();
   await world.underLoad(async () => {
     await postgres.stop();
     await world.postgres.fall();
@@ -58,6 +57,7 @@ export async function whileAway({
     world.postgres.aim(postgres.url);
     await world.postgres.rise();
   });
-  if (ended !== null) wrongs.push(`the service ended: ${ended}`);
+  const ended = await Promise.race([service.ended, Promise.resolve('not')]);
+  if (ended !== 'not') wrongs.push(`the service ended: ${ended}`);
   return wrongs;
 }

@@ -23,12 +23,12 @@ function impatient(entry: LogEntry): LogEntry {
 type Question<Answer> = { after: number; answer(given: Answer): void };
 
 /** A reader whose questions wait until the test answers them; `taken` holds the positions that came. */
-function start({ after = 0, hotReady = true, holdsTaken = false } = {}) {
+function start({ after = 0, streamReady = true, holdsTaken = false } = {}) {
   const time = createSimulatedTime();
-  const hot: Question<readonly LogEntry[] | null>[] = [];
+  const stream: Question<readonly LogEntry[] | null>[] = [];
   const pages: Question<readonly LogEntry[]>[] = [];
   const taken: number[] = [];
-  const world = { hotReady };
+  const world = { streamReady };
   let goOn: (() => void) | null = null;
 
   function ask<Answer>(questions: Question<Answer>[], from: number, done: (answer: Answer) => void): void {
@@ -44,9 +44,9 @@ function start({ after = 0, hotReady = true, holdsTaken = false } = {}) {
 
   const reader = createLogReader({
     schedule: (delayMs, callback) => time.at(delayMs, callback),
-    readHot: (from, done) => ask(hot, from, done),
+    readStream: (from, done) => ask(stream, from, done),
     readPage: (from, done) => ask(pages, from, done),
-    hotReady: () => world.hotReady,
+    streamReady: () => world.streamReady,
     take(entries, done) {
       taken.push(...entries.map(({ position }) => position));
       if (holdsTaken) goOn = done;
@@ -56,7 +56,7 @@ function start({ after = 0, hotReady = true, holdsTaken = false } = {}) {
   reader.start(after);
   return {
     ...reader,
-    hot,
+    stream,
     pages,
     taken,
     world,
@@ -72,7 +72,7 @@ function start({ after = 0, hotReady = true, holdsTaken = false } = {}) {
 }
 
 /** What the stream answers next, given what was asked; ghosts are entries that no log ever had. */
-const hotAnswer = fc.oneof(
+const streamAnswer = fc.oneof(
   fc.constant('null' as const),
   fc.constant('silence' as const),
   fc.constant('not ready' as const),
@@ -87,7 +87,7 @@ const hotAnswer = fc.oneof(
 const happening = fc.record({
   publish: fc.integer({ min: 0, max: 12 }),
   tellHead: fc.boolean(),
-  hot: hotAnswer,
+  stream: streamAnswer,
   /** What Postgres gives is less than there is, or nothing: it fails. */
   pageSize: fc.integer({ min: 0, max: 9 }),
   passMs: fc.constantFrom(0, 0, 300),
@@ -100,8 +100,8 @@ test('whatever the stream makes of it, every position is taken exactly once and 
       let committed = 0;
       const reader = start();
 
-      function answerHot(answer: (typeof happenings)[number]['hot']): void {
-        const question = reader.hot[0]!;
+      function answerStream(answer: (typeof happenings)[number]['stream']): void {
+        const question = reader.stream[0]!;
         if (answer === 'null') return question.answer(null);
         if (typeof answer === 'string') return question.answer([]);
         const { offsets, inOrder, ghosts } = answer;
@@ -111,20 +111,20 @@ test('whatever the stream makes of it, every position is taken exactly once and 
         question.answer(entries.map(impatient));
       }
 
-      for (const { publish, tellHead, hot, pageSize, passMs } of happenings) {
+      for (const { publish, tellHead, stream, pageSize, passMs } of happenings) {
         committed += publish;
-        reader.world.hotReady = hot !== 'not ready';
+        reader.world.streamReady = stream !== 'not ready';
         if (tellHead) reader.headIs(committed);
         // At most one question is under way.
-        expect(reader.hot.length + reader.pages.length).toBeLessThanOrEqual(1);
-        if (reader.hot.length > 0) answerHot(hot);
+        expect(reader.stream.length + reader.pages.length).toBeLessThanOrEqual(1);
+        if (reader.stream.length > 0) answerStream(stream);
         else if (reader.pages.length > 0) reader.givePage(committed, pageSize);
         reader.pass(passMs);
       }
-      // As the beat does, again and again.
+      // As the heartbeat does, again and again.
       for (let round = 0; round < 200 && reader.taken.length < end; round += 1) {
         reader.headIs(end);
-        if (reader.hot.length > 0) reader.hot[0]!.answer([]);
+        if (reader.stream.length > 0) reader.stream[0]!.answer([]);
         else if (reader.pages.length > 0) reader.givePage(end, 3);
         reader.pass(300);
       }
@@ -137,7 +137,7 @@ test('whatever the stream makes of it, every position is taken exactly once and 
 test('an answer that repeats an entry is taken once and ends', () => {
   const reader = start();
   for (const answer of [[1, 1, 2], [3, 2, 3], [3], [5, 4, 5]]) {
-    reader.hot[0]!.answer(answer.map((at) => impatient(entryAt(at))));
+    reader.stream[0]!.answer(answer.map((at) => impatient(entryAt(at))));
     while (reader.pages.length > 0) reader.givePage(5);
   }
   expect(reader.taken).toEqual([1, 2, 3, 4, 5]);
@@ -145,19 +145,19 @@ test('an answer that repeats an entry is taken once and ends', () => {
 
 test('entries beyond what Postgres has are not believed, and are not asked for without pause', () => {
   const reader = start();
-  reader.hot[0]!.answer([entryAt(7)]);
+  reader.stream[0]!.answer([entryAt(7)]);
   reader.givePage(3);
   reader.givePage(3);
   expect(reader.taken).toEqual([1, 2, 3]);
-  expect([reader.hot, reader.pages]).toEqual([[], []]);
+  expect([reader.stream, reader.pages]).toEqual([[], []]);
   reader.pass(100);
-  expect([reader.hot, reader.pages]).toEqual([[], []]);
+  expect([reader.stream, reader.pages]).toEqual([[], []]);
   reader.pass(400);
-  expect(reader.hot.map(({ after }) => after)).toEqual([3]);
+  expect(reader.stream.map(({ after }) => after)).toEqual([3]);
 });
 
 test('a hole in Postgres, or a read that failed, is waited for without asking all the time, and nothing is skipped', () => {
-  const reader = start({ hotReady: false });
+  const reader = start({ streamReady: false });
   reader.headIs(4);
   reader.givePage(2);
   for (let round = 0; round < 5; round += 1) {
@@ -173,15 +173,15 @@ test('a gap at the tail, which no later entry shows, is found through the head',
   const reader = start();
   reader.headIs(2);
   // Asked before the head was known.
-  reader.hot[0]!.answer([]);
+  reader.stream[0]!.answer([]);
   expect(reader.pages).toEqual([]);
-  reader.hot[0]!.answer([]);
+  reader.stream[0]!.answer([]);
   reader.givePage(2);
   expect(reader.taken).toEqual([1, 2]);
 });
 
 test('without a stream it sleeps until it is told of a longer log, and an earlier head is nothing new', () => {
-  const reader = start({ hotReady: false, after: 4 });
+  const reader = start({ streamReady: false, after: 4 });
   reader.headIs(3);
   expect(reader.pages).toEqual([]);
   reader.headIs(8);
@@ -193,51 +193,51 @@ test('without a stream it sleeps until it is told of a longer log, and an earlie
 });
 
 test('a stream that becomes ready is read from the next word about the head, though the log is no longer than before', () => {
-  const reader = start({ hotReady: false });
-  reader.world.hotReady = true;
+  const reader = start({ streamReady: false });
+  reader.world.streamReady = true;
   reader.headIs(0);
-  reader.hot[0]!.answer(entriesFrom(1, 2));
+  reader.stream[0]!.answer(entriesFrom(1, 2));
   expect(reader.taken).toEqual([1, 2]);
 });
 
 test('nothing more is read before what it gave is taken', () => {
   const reader = start({ holdsTaken: true });
-  reader.hot[0]!.answer(entriesFrom(1, 2));
+  reader.stream[0]!.answer(entriesFrom(1, 2));
   reader.headIs(9);
   reader.pass(10_000);
-  expect([reader.hot, reader.pages, reader.taken]).toEqual([[], [], [1, 2]]);
+  expect([reader.stream, reader.pages, reader.taken]).toEqual([[], [], [1, 2]]);
   reader.goOn();
-  expect(reader.hot.map(({ after }) => after)).toEqual([2]);
+  expect(reader.stream.map(({ after }) => after)).toEqual([2]);
 });
 
 test.each(['the stream', 'Postgres', 'the taking', 'a pause'] as const)(
   'started again after another position while it waits for %s, it takes nothing of what was under way',
   (waitsFor) => {
-    const reader = start({ holdsTaken: true, hotReady: waitsFor === 'the stream' });
+    const reader = start({ holdsTaken: true, streamReady: waitsFor === 'the stream' });
     if (waitsFor !== 'the stream') reader.headIs(3);
     if (waitsFor === 'the taking') reader.givePage(3, 1);
     if (waitsFor === 'a pause') reader.givePage(0);
     const before = reader.taken.length;
     reader.start(1_000);
     reader.headIs(1_001);
-    if (waitsFor === 'the stream') reader.hot[0]!.answer(entriesFrom(1, 2));
+    if (waitsFor === 'the stream') reader.stream[0]!.answer(entriesFrom(1, 2));
     if (waitsFor === 'Postgres') reader.givePage(3);
     if (waitsFor === 'the taking') reader.goOn();
     reader.pass(10_000);
     expect(reader.taken.slice(before)).toEqual([]);
-    const asked = [...reader.hot, ...reader.pages];
+    const asked = [...reader.stream, ...reader.pages];
     expect(asked.map(({ after }) => after)).toEqual([1_000]);
     asked[0]!.answer(entriesFrom(1_001, 1));
     expect(reader.taken.slice(before)).toEqual([1_001]);
   },
 );
 
-test.each([true, false])('once stopped it takes nothing more, and asks nothing (stream ready: %s)', (hotReady) => {
-  const reader = start({ hotReady });
-  if (!hotReady) reader.headIs(1);
+test.each([true, false])('once stopped it takes nothing more, and asks nothing (stream ready: %s)', (streamReady) => {
+  const reader = start({ streamReady });
+  if (!streamReady) reader.headIs(1);
   reader.stop();
   reader.headIs(5);
-  for (const { answer } of [...reader.hot, ...reader.pages]) answer(entriesFrom(1, 1));
+  for (const { answer } of [...reader.stream, ...reader.pages]) answer(entriesFrom(1, 1));
   reader.pass(10_000);
-  expect([reader.hot, reader.pages, reader.taken]).toEqual([[], [], []]);
+  expect([reader.stream, reader.pages, reader.taken]).toEqual([[], [], []]);
 });

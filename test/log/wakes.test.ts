@@ -24,7 +24,7 @@ type Opened = ReturnType<typeof open>;
 async function tellUntilHeard(from: Opened, to: Opened, kind: WakeKind): Promise<void> {
   const before = to.heard.length;
   await eventually(() => {
-    from.tell(kind);
+    from.wakeOthers(kind);
     return to.heard.slice(before).includes(kind);
   });
 }
@@ -47,7 +47,7 @@ test('of many words at a time some are made one, and the last one is told after 
   await tellUntilHeard(one, two, 'change');
   await tellUntilHeard(one, two, 'relay');
   const before = two.heard.length;
-  for (let n = 0; n < 1_000; n += 1) one.tell('relay');
+  for (let n = 0; n < 1_000; n += 1) one.wakeOthers('relay');
   await tellUntilHeard(one, two, 'change');
   const relays = two.heard.slice(before).filter((kind) => kind === 'relay').length;
   expect(relays).toBeGreaterThanOrEqual(1);
@@ -61,7 +61,7 @@ test('while Valkey is away telling does nothing and fails nothing, and after its
   const [one, two] = [open(prefix, { url: server.url }), open(prefix, { url: server.url })];
   await tellUntilHeard(one, two, 'change');
   await server.kill();
-  for (let n = 0; n < 10; n += 1) one.tell('change');
+  for (let n = 0; n < 10; n += 1) one.wakeOthers('change');
   await server.lose();
   await server.start();
   await tellUntilHeard(one, two, 'change');
@@ -75,7 +75,7 @@ test('one whose connection the network forgot while nobody told anything hears a
   await tellUntilHeard(one, two, 'change');
   proxy.blackhole(true);
   await eventually(() => {
-    one.tell('relay');
+    one.wakeOthers('relay');
     return proxy.forgotten() > 0;
   });
   proxy.blackhole(false);
@@ -93,7 +93,7 @@ test('closed, it tells nothing and hears nothing', async () => {
   await tellUntilHeard(one, three, 'relay');
   await two[Symbol.asyncDispose]();
   const before = two.heard.length;
-  two.tell('change');
+  two.wakeOthers('change');
   await tellUntilHeard(one, three, 'relay');
   expect(two.heard).toHaveLength(before);
   expect(three.heard).not.toContain('change');

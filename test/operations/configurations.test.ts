@@ -4,7 +4,7 @@ import { openOrm } from '../../src/model/orm.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { numberAll } from '../../src/outbox/relay.ts';
 import { storeEvent } from '../api/stored-rows.ts';
-import { clearTables } from '../dispatch/stored-log.ts';
+import { clearTables } from '../cursors/stored-log.ts';
 import { openPostgresProxy } from '../outbox/postgres-proxy.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { type Read, file, missing, named, startControl } from './started-control.ts';

@@ -1,12 +1,12 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
-import { SideItem } from '../../src/model/side-item.ts';
+import { Replay } from '../../src/model/replay.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { numberAll } from '../../src/outbox/relay.ts';
 import type { Refusal } from '../../src/policy/refusal.ts';
 import { storeDelivery, storeEvent } from '../api/stored-rows.ts';
-import { clearTables } from '../dispatch/stored-log.ts';
+import { clearTables } from '../cursors/stored-log.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { type Read, file, named, startControl } from './started-control.ts';
 
@@ -68,7 +68,7 @@ test('a test is recorded for its endpoint and announced, and refused for one tha
   control.told.length = 0;
   const { id } = await control.sendTest('crm');
   expect(control.told).toEqual(['announced control crm']);
-  expect(await orm.em.fork().find(SideItem, {})).toMatchObject([{ endpointId: 'crm', eventId: id, origin: 'test' }]);
+  expect(await orm.em.fork().find(Replay, {})).toMatchObject([{ endpointId: 'crm', eventId: id, origin: 'test' }]);
   const codeOf = (endpointId: string) =>
     control.sendTest(endpointId).catch((error: unknown) => (error as Refusal).code);
   expect([await codeOf('off'), await codeOf('held'), await codeOf('no such')]).toEqual([
@@ -76,5 +76,5 @@ test('a test is recorded for its endpoint and announced, and refused for one tha
     'CONFLICT',
     'NOT_FOUND',
   ]);
-  expect(await orm.em.fork().count(SideItem)).toBe(1);
+  expect(await orm.em.fork().count(Replay)).toBe(1);
 });

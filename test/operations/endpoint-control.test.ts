@@ -6,10 +6,10 @@ import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { numberAll } from '../../src/outbox/relay.ts';
 import { Refusal } from '../../src/policy/refusal.ts';
 import { shardOf } from '../../src/policy/shards.ts';
-import { raiseControls } from '../../src/operations/controls.ts';
+import { raiseControlVersions } from '../../src/operations/control-versions.ts';
 import { acceptConfiguration, lockVersion } from '../../src/operations/stored-configurations.ts';
 import { storeEvent } from '../api/stored-rows.ts';
-import { clearTables } from '../dispatch/stored-log.ts';
+import { clearTables } from '../cursors/stored-log.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Read, file, missing, named, startControl } from './started-control.ts';
@@ -251,7 +251,7 @@ test('changes of endpoints of many shards at once do not lock each other out', a
     Array.from({ length: 12 }, async (_, turn) => {
       const some = ids.filter((_id, index) => (index + turn) % 3 > 0);
       const order = turn % 2 === 0 ? some : some.toReversed();
-      await orm.em.fork().transactional((em) => raiseControls(em, order));
+      await orm.em.fork().transactional((em) => raiseControlVersions(em, order));
       return new Set(some.map(shardOf));
     }),
   );

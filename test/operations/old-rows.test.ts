@@ -1,6 +1,6 @@
 // Rows that are good for nothing any more go, a batch at a time, and nothing that still counts.
 
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
 import { runRetention } from '../../src/operations/retention.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
@@ -10,14 +10,14 @@ let database: TestDatabase;
 let orm: ReturnType<typeof openOrm>;
 let stored: OldDays;
 
-beforeEach(async () => {
+beforeAll(async () => {
   database = await openDatabase();
   orm = openOrm({ url: database.url, connections: 4, name: 'old-rows-test' });
   stored = oldDays(orm);
   // The newest event says what time it is: the database's clock is years ahead.
   await stored.event('2024-03-20T12:00:00Z', 1);
 });
-afterEach(async () => {
+afterAll(async () => {
   await orm.close(true);
   await database[Symbol.asyncDispose]();
 });

@@ -1,13 +1,14 @@
 // Each day of the logs has its own partition before the day begins, and making one is harmless.
 
 import { randomUUIDv7 } from 'node:crypto';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
 import { firstIdOf } from '../../src/model/uuid.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { ensurePartitions, startPartitions } from '../../src/operations/partitions.ts';
 import { makeEvent } from '../../src/outbox/payload.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
+import { dropDays } from '../support/day-partitions.ts';
 import { eventually } from '../support/eventually.ts';
 
 let database: TestDatabase;
@@ -17,11 +18,12 @@ const week = ['28', '29', '30']
   .map((day) => `202611${day}`)
   .concat(['01', '02', '03', '04', '05'].map((day) => `202612${day}`));
 
-beforeEach(async () => {
+beforeAll(async () => {
   database = await openDatabase();
   orm = openOrm({ url: database.url, connections: 4, name: 'partitions-test' });
 });
-afterEach(async () => {
+beforeEach(() => dropDays(orm));
+afterAll(async () => {
   await orm.close(true);
   await database[Symbol.asyncDispose]();
 });

@@ -12,7 +12,7 @@ const shards = Array.from({ length: 22 }, (_, index) => ({ index }));
 
 /** All is well, but for what a test says. */
 const rest = {
-  hot: { check: () => Promise.resolve(null) },
+  stream: { check: () => Promise.resolve(null) },
   held: () => shards,
   configuration: (): Standing => ({ version: 1, standsAside: null }),
   isDraining: () => false,
@@ -46,9 +46,9 @@ test.each([
   ['that fails', { check: () => Promise.reject(Object.assign(new Error('10.0.0.1'), { code: 'EPIPE' })) }, 'EPIPE'],
   ['that never answers', { check: () => new Promise<string>(() => {}) }, 'no answer within 2 s'],
   ['that is not there', null, expect.stringContaining('Postgres alone')],
-])('a Valkey %s is degraded, with what is the matter', async (_, hot, detail) => {
+])('a Valkey %s is degraded, with what is the matter', async (_, stream, detail) => {
   const { orm } = await open();
-  expect(await createReadiness({ ...rest, orm, hot })()).toEqual({
+  expect(await createReadiness({ ...rest, orm, stream })()).toEqual({
     status: 'degraded',
     checks: { postgres: { ok: true }, valkey: { ok: false, detail }, ...always },
   });

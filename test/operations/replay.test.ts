@@ -2,12 +2,12 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
-import { SideItem } from '../../src/model/side-item.ts';
+import { Replay } from '../../src/model/replay.ts';
 import type { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { type ReplayWish, queueReplays } from '../../src/operations/replay.ts';
 import { Refusal } from '../../src/policy/refusal.ts';
 import { storeCursor, storeDelivery } from '../api/stored-rows.ts';
-import { type StoredEvent, clearTables, storeLog } from '../dispatch/stored-log.ts';
+import { type StoredEvent, clearTables, storeLog } from '../cursors/stored-log.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 
 let database: TestDatabase;
@@ -49,7 +49,7 @@ async function attempt(position: number, given: Partial<WebhookDelivery> = {}): 
 
 /** What waits, in the order in which it will be sent: endpoint and position. */
 async function items(): Promise<[string, number][]> {
-  const stored = await orm.em.fork().find(SideItem, {}, { orderBy: { id: 'asc' } });
+  const stored = await orm.em.fork().find(Replay, {}, { orderBy: { id: 'asc' } });
   const positions = new Map(events.map(({ id, position }) => [id, position]));
   return stored.map(({ endpointId, eventId }) => [endpointId, positions.get(eventId)!]);
 }
@@ -70,7 +70,7 @@ test('failed deliveries are queued by their ids, once for each endpoint and even
     ['erp', 3],
     ['crm', 4],
   ]);
-  expect(await orm.em.fork().count(SideItem, { origin: 'replay' })).toBe(4);
+  expect(await orm.em.fork().count(Replay, { origin: 'replay' })).toBe(4);
 });
 
 test('all that failed for good at an endpoint in a window is queued, its beginning included and its end not', async () => {
@@ -106,11 +106,11 @@ test('what was delivered since it failed is left out, and what failed again sinc
 test('what waits already is not queued again, and is again once it is over', async () => {
   const id = await attempt(2);
   expect((await queue({ deliveryIds: [id] })).queued).toBe(1);
-  const [item] = await orm.em.fork().find(SideItem, {});
+  const [item] = await orm.em.fork().find(Replay, {});
   expect((await queue({ deliveryIds: [id] })).queued).toBe(0);
   expect((await queue(window())).queued).toBe(0);
-  expect(await orm.em.fork().find(SideItem, {})).toEqual([item]);
-  await orm.em.fork().nativeDelete(SideItem, {});
+  expect(await orm.em.fork().find(Replay, {})).toEqual([item]);
+  await orm.em.fork().nativeDelete(Replay, {});
   expect((await queue({ deliveryIds: [id] })).queued).toBe(1);
 });
 

@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { placeEndpoints, writeCursors } from '../../src/dispatch/cursors.ts';
-import { loadPlaces } from '../../src/dispatch/places.ts';
+import { assignCursors } from '../../src/cursors/assign-cursors.ts';
+import { writeCursors } from '../../src/cursors/write-cursors.ts';
+import { loadCursors } from '../../src/cursors/load-cursors.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
-import { type RewindTo, findPlace, rewindCursor } from '../../src/operations/rewind.ts';
+import { type RewindTo, findTarget, rewindCursor } from '../../src/operations/rewind.ts';
 import { Refusal } from '../../src/policy/refusal.ts';
 import { shardOf } from '../../src/policy/shards.ts';
 import { storeCursor } from '../api/stored-rows.ts';
 import { startActor } from '../dispatch/made-up-actors.ts';
-import { clearTables, serverOf, storeAttempts, storeGap, storeLog } from '../dispatch/stored-log.ts';
+import { clearTables, serverOf, storeAttempts, storeGap, storeLog } from '../cursors/stored-log.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 
@@ -36,13 +37,13 @@ const lease = { index: shardOf('crm'), epoch: 1 };
 /** Reads the place of `crm`, as the instance that serves it does. */
 async function loadPlace() {
   await orm.em.fork().execute('update webhook_leases set owner = ?, epoch = ?', [me, lease.epoch]);
-  return (await loadPlaces(orm, me, [{ endpoint: crm, lease }], 10)).get('crm');
+  return (await loadCursors(orm, me, [{ endpoint: crm, lease }], 10)).get('crm');
 }
 const cursor = () => orm.em.fork().findOneOrFail(WebhookCursor, 'crm');
 
 async function rewind(to: RewindTo, endpoint = crm): Promise<void> {
   await orm.em.fork().transactional(async (em) => {
-    await rewindCursor(em, endpoint, await findPlace(em, endpoint, to));
+    await rewindCursor(em, endpoint, await findTarget(em, endpoint, to));
   });
 }
 
@@ -75,7 +76,7 @@ test('a rewind goes on with the position it names, in a new generation, with not
   // What is not about its place stays.
   expect(row).toMatchObject({ resumes: 3, pauseReason: 'admin', lastError: 'HTTP 503' });
   const place = (await loadPlace())!;
-  expect(place).toMatchObject({ generation, cursor: 3, previous: 3, settled: new Set(), retries: [], backlog: 7 });
+  expect(place).toMatchObject({ generation, position: 3, previous: 3, settled: new Set(), retries: [], backlog: 7 });
 });
 
 test.each(['0', '1', '01'])('"%s" is the beginning of the log', async (position) => {
@@ -162,7 +163,7 @@ test('nothing was before what is sent first since the endpoint was added, also a
 
 test('a new place begins a new line', async () => {
   await storeLog(orm, ['a.a', 'a.a']);
-  await orm.em.fork().transactional((em) => placeEndpoints(em, [crm]));
+  await orm.em.fork().transactional((em) => assignCursors(em, [crm]));
   expect(await cursor()).toMatchObject({ position: 2, since: 2 });
 });
 
@@ -223,13 +224,13 @@ test('the oldest position is the one from which on nothing is missing', async ()
   expect(await cursor()).toMatchObject({ position: 6, previous: 5 });
 });
 
-test('an endpoint that has no place cannot be rewound', async () => {
+test('an endpoint that has no position cannot be rewound', async () => {
   await storeLog(orm, ['a.a']);
   await storeCursor(orm, { endpointId: 'crm', position: null });
   expect((await refusal({ position: '1' }))[0]).toBe('CONFLICT');
 });
 
-test('two rewinds at once come one after the other: the second finds the place of the first', async () => {
+test('two rewinds at once come one after the other: the second finds the cursor of the first', async () => {
   await march();
   const results = await Promise.allSettled([rewind({ position: '2' }), rewind({ position: '9' })]);
   const failed = results.filter(({ status }) => status === 'rejected').length;

@@ -3,7 +3,7 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { onTestFinished } from 'vitest';
 import { createConfigurations } from '../../src/operations/configurations.ts';
-import type { Announce } from '../../src/operations/controls.ts';
+import type { Announce } from '../../src/operations/control-versions.ts';
 import { createEndpointControl } from '../../src/operations/endpoint-control.ts';
 import { numberAll } from '../../src/outbox/relay.ts';
 import { createTransactions } from '../../src/outbox/transactions.ts';

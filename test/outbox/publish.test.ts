@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
-import { SideItem } from '../../src/model/side-item.ts';
+import { Replay } from '../../src/model/replay.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { fromPayload } from '../../src/outbox/payload.ts';
 import type { Publication } from '../../src/outbox/publication.ts';
@@ -199,7 +199,7 @@ test('a test event is for its endpoint alone, and stands beside the line', async
     position: null,
   });
   expect(fromPayload(event.payload).data).toEqual({ endpoint_id: 'crm' });
-  expect(await orm.em.fork().find(SideItem, {})).toMatchObject([
+  expect(await orm.em.fork().find(Replay, {})).toMatchObject([
     { endpointId: 'crm', eventId: event.id, origin: 'test', id: expect.stringMatching(/^[0-9a-f-]{14}7/) },
   ]);
 });

@@ -2,7 +2,8 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
-import { startRelay } from '../../src/outbox/relay.ts';
+import { numberAll, startRelay } from '../../src/outbox/relay.ts';
+import { storeEvent } from '../api/stored-rows.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -34,7 +35,7 @@ function open(onNumbered: (types: string[]) => void) {
     onNumbered: (entries) => onNumbered(entries.map(({ type }) => type)),
     onError: () => {},
   });
-  relay.be('leads');
+  relay.setMode('leads');
   return {
     ...relay,
     async [Symbol.asyncDispose]() {
@@ -83,4 +84,24 @@ test('catching up ends, however much is committed meanwhile', async () => {
   for (let round = 0; round < 20; round += 1) await relay.catchUp();
   busy = false;
   await writers;
+});
+
+test('on a database server that nobody has compared the log with nothing is numbered, and then everything is', async () => {
+  const [{ present }] = await orm.em
+    .fork()
+    .execute<[{ present: string }]>('select pg_postmaster_start_time()::text as present');
+  let server = '2026-01-01 00:00:00+00';
+  const errors: unknown[] = [];
+  const relay = startRelay({ orm, server: () => server, onNumbered() {}, onError: (error) => errors.push(error) });
+  try {
+    const before = await numberAll(orm);
+    await storeEvent(orm, { position: null });
+    relay.setMode('leads');
+    await eventually(() => errors.length > 0);
+    await expect(relay.catchUp()).rejects.toThrow('another database server');
+    server = present;
+    expect(await relay.catchUp()).toBe(before + 1);
+  } finally {
+    await relay[Symbol.asyncDispose]();
+  }
 });

@@ -34,7 +34,7 @@ function start(mode: RelayMode) {
     },
     append: (entries: readonly LogEntry[]) => void appended.push(...entries.map(({ position }) => position)),
   });
-  relay.be(mode);
+  relay.setMode(mode);
   return {
     relay,
     batches,
@@ -106,14 +106,14 @@ test('who stands by numbers what was committed here half a second later, once, a
 
 test('who rests numbers nothing, and what was committed meanwhile once it may', () => {
   const { relay, batches, pass, answer } = startLeading();
-  relay.be('rests');
+  relay.setMode('rests');
   relay.wake();
   pass(60_000);
   expect(batches).toEqual([]);
-  relay.be('stands by');
+  relay.setMode('stands by');
   expect(batches).toHaveLength(1);
   answer();
-  relay.be('leads');
+  relay.setMode('leads');
   expect(batches).toHaveLength(1);
 });
 
@@ -132,7 +132,7 @@ test('a batch that failed, or of which nobody knows, is not told of, and tried a
 test('a batch that ends while it rests is told of all the same: it is committed', () => {
   const { relay, batches, appended, answer } = startLeading();
   relay.wake();
-  relay.be('rests');
+  relay.setMode('rests');
   answer(batch(1, 2));
   expect([batches, appended]).toEqual([[], [1, 2]]);
 });
@@ -162,7 +162,7 @@ test('catching up fails when a batch does, and at once while it rests, or when i
   answer(null);
   expect(found).toEqual([null]);
   catchUp();
-  relay.be('rests');
+  relay.setMode('rests');
   expect(found).toEqual([null, null]);
   catchUp();
   expect(found).toEqual([null, null, null]);
@@ -215,7 +215,7 @@ test('after a rest it looks below all that it numbered before: the database may 
   answer();
   pass(70_000);
   answer();
-  relay.be('rests');
-  relay.be('leads');
+  relay.setMode('rests');
+  relay.setMode('leads');
   expect(batches.map(({ above }) => above)).toEqual([0]);
 });

@@ -40,7 +40,7 @@ function open({ url = database.url, onNumbered = () => {} }: { url?: string; onN
     },
     onError: (error) => errors.push(error),
   });
-  relay.be('leads');
+  relay.setMode('leads');
   return {
     ...relay,
     batches,

@@ -11,7 +11,7 @@ function exactBackoff(k: number, base: number, most: number): number {
   return exact > BigInt(most) ? most : Number(exact);
 }
 
-test('the wait before retry k is base * 2^k, capped, for any k', () => {
+test('property 6: the wait before retry k is base * 2^k, capped, for any k', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 5_000 }), delay, delay, (k, base, most) => {
       expect(backoffMs(k, base, most)).toBe(exactBackoff(k, base, most));
@@ -23,7 +23,7 @@ test('with the defaults of 1 s and 1 h the waits are 1, 2, 4, 8 and 16 s', () =>
   expect([0, 1, 2, 3, 4].map((k) => backoffMs(k, 1_000, 3_600_000))).toEqual([1_000, 2_000, 4_000, 8_000, 16_000]);
 });
 
-test('an event that always fails is attempted max_retries + 1 times, with the right wait after each but the last', () => {
+test('property 6: an event that always fails is attempted max_retries + 1 times, with the right wait after each but the last', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 100 }), delay, delay, (maxRetries, baseDelayMs, maxDelayMs) => {
       const waits: number[] = [];
@@ -58,7 +58,7 @@ test.each([
   expect(decideAfterFailure({ ...failure, retryAfterMs })).toEqual({ status: 'retrying', waitMs });
 });
 
-test('a wait is never above max_delay and never below the capped backoff', () => {
+test('property 6: a wait is never above max_delay and never below the capped backoff', () => {
   const retryAfter = fc.oneof(fc.constant(null), fc.maxSafeNat());
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 100 }), delay, delay, retryAfter, (attempt, base, most, retryAfterMs) => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { mayDefer, verdictOf } from '../../src/policy/verdict.ts';
 
-test('over all status codes, exactly 2xx is success', () => {
+test('property 5: over all status codes, exactly 2xx is success', () => {
   fc.assert(
     fc.property(fc.integer({ min: 100, max: 999 }), (status) => {
       expect(verdictOf(status) === 'delivered').toBe(String(status).startsWith('2'));

@@ -132,7 +132,7 @@ const broken = webhooksValue
   .filter(({ endpoints }) => endpoints.length > 0)
   .chain((value) => fc.tuple(fc.constant(value), breakages(value.endpoints.length), style));
 
-test('configuration validation: arbitrary valid files load with their meaning, and reload to the same', async () => {
+test('property 8: arbitrary valid files load with their meaning, and reload to the same', async () => {
   await fc.assert(
     fc.asyncProperty(webhooksValue, style, async (value, options) => {
       const loaded = await read(stringify(value, options));
@@ -143,7 +143,7 @@ test('configuration validation: arbitrary valid files load with their meaning, a
   );
 });
 
-test('configuration validation: arbitrary files with a mistake are refused at the place of the mistake', async () => {
+test('property 8: arbitrary files with a mistake are refused at the place of the mistake', async () => {
   await fc.assert(
     fc.asyncProperty(broken, async ([value, breakage, options]) => {
       const wrong = structuredClone(value);
@@ -157,7 +157,7 @@ test('configuration validation: arbitrary files with a mistake are refused at th
   );
 });
 
-test('configuration validation: arbitrary text and bytes load, or are refused with a place in the file', async () => {
+test('property 8: arbitrary text and bytes load, or are refused with a place in the file', async () => {
   const yamlish = fc
     .array(
       fc.constantFrom(
@@ -202,7 +202,7 @@ test('configuration validation: arbitrary text and bytes load, or are refused wi
   );
 });
 
-test('configuration validation: arbitrary damage leaves a valid file, or is refused with a place in the file', async () => {
+test('property 8: arbitrary damage leaves a valid file, or is refused with a place in the file', async () => {
   const damaged = fc
     .tuple(webhooksValue, style, fc.nat(), fc.constantFrom('\0', '\u0001{', '"', '\n\t', '\n@'))
     .map(([value, options, at, damage]) => {

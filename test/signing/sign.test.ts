@@ -42,7 +42,7 @@ const timestampSeconds = fc.integer({ min: 1, max: 4_102_444_800 });
 const body = fc.oneof(fc.json(), fc.string({ unit: 'grapheme' }));
 const content = fc.record({ id: fc.uuid(), timestampSeconds, body });
 
-test('a signature is HMAC-SHA256 by its definition, over `id.timestamp.body` and over `timestamp.body`', () => {
+test('property 4: a signature is HMAC-SHA256 by its definition, over `id.timestamp.body` and over `timestamp.body`', () => {
   fc.assert(
     fc.property(secretBytes, content, (bytes, { id, timestampSeconds: seconds, body: text }) => {
       const keys = prepareKeys([`whsec_${bytes.toString('base64')}`]);
@@ -93,7 +93,7 @@ test('the packages `standardwebhooks` and `svix` accept what is signed, with eit
   );
 });
 
-test('one changed byte of body, id, timestamp or signature is refused, by our verifier and by `standardwebhooks`', () => {
+test('property 4: one changed byte of body, id, timestamp or signature is refused, by our verifier and by `standardwebhooks`', () => {
   const part = fc.constantFrom('body', 'webhook-id', 'webhook-timestamp', 'webhook-signature');
   fc.assert(
     fc.property(secretBytes, fc.uuid(), now, fc.json(), part, fc.nat(), (bytes, id, seconds, text, where, at) => {

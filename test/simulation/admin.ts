@@ -7,7 +7,7 @@ import type { Endpoint } from '../../src/settings/endpoint.ts';
 import type { History } from './history.ts';
 import type { Postgres } from './postgres.ts';
 import type { Service } from './service.ts';
-import { placeEndpoints } from './place-endpoints.ts';
+import { assignCursors } from './assign-cursors.ts';
 import type { Tables } from './tables.ts';
 import { isFor } from './wanted.ts';
 import type { Time } from './time.ts';
@@ -29,7 +29,7 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
   /** Tells the other instances by publish, which may get lost. */
   function publishChange(by: Service): void {
     for (const other of services()) {
-      if (other !== by && chance() < 0.7) other.process.hear(1 + chance() * 5, () => other.instance.nudge());
+      if (other !== by && chance() < 0.7) other.process.hear(1 + chance() * 5, () => other.instance.wake());
     }
   }
 
@@ -48,7 +48,7 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
       },
       (isChanged) => {
         if (isChanged) {
-          by.instance.heed([endpoint]);
+          by.instance.reloadCursors([endpoint]);
           publishChange(by);
         }
         done?.(isChanged !== null);
@@ -94,7 +94,7 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
                 tables.pending.push({ seq, id, type, addressedTo });
                 tables.pending.sort((one, other) => one.seq - other.seq);
                 if (addressedTo !== null && tables.cursors.has(addressedTo)) {
-                  tables.items.push({ id: `item-${id}`, endpoint: addressedTo, eventId: id, origin: 'test' });
+                  tables.items.push({ id: `replay-${id}`, endpoint: addressedTo, eventId: id, origin: 'test' });
                   tables.controls[shardOf(addressedTo)]! += 1;
                 }
                 return true;
@@ -176,7 +176,7 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
           (tables) => {
             const version = tables.configurations.at(-1)!.version + 1;
             tables.configurations.push({ version, endpoints, standsAside });
-            placeEndpoints(tables, endpoints);
+            assignCursors(tables, endpoints);
             beginLines(tables);
             return version;
           },

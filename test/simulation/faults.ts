@@ -67,13 +67,13 @@ function act(world: World, { at, do: what, who, ms }: Step): void {
     case 'postgres sets its clock':
       return postgres.setClock((who - 6) * 600_000);
     case 'valkey lies':
-      return valkey.be('lying', ms);
+      return valkey.setMode('lying', ms);
     case 'valkey is wiped':
       return valkey.wipe();
     case 'valkey is away':
-      return valkey.be('away', ms);
+      return valkey.setMode('away', ms);
     case 'valkey is half dead':
-      return valkey.be('halfDead', ms);
+      return valkey.setMode('halfDead', ms);
     case 'receiver fails':
       return receivers.failFor(endpoint, ms, 0.3 + (who % 3) * 0.3);
     case 'receiver is slow':

@@ -92,7 +92,7 @@ function sizesOf({ time, valkey, postgres: { tables }, services }: World): Sizes
 }
 
 function describe({ heapMb, due, waiting, items, unnumbered, actors }: Sizes): string {
-  return `heap ${heapMb.toFixed(1)} MB, ${due} things due, ${waiting} reads waiting, ${items} side items, ${unnumbered} events unnumbered, ${actors} actors`;
+  return `heap ${heapMb.toFixed(1)} MB, ${due} things due, ${waiting} reads waiting, ${items} replays, ${unnumbered} events unnumbered, ${actors} actors`;
 }
 
 function compare(first: Sizes, last: Sizes): void {

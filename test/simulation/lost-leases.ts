@@ -1,18 +1,12 @@
 // Which endpoints a process has lost when another one took its leases, as a halt of it for each.
 
-import type { LeaseRef } from '../../src/dispatch/leases.ts';
-import { shardOf } from '../../src/policy/shards.ts';
+import { type Lease, shardOf } from '../../src/policy/shards.ts';
 import type { Halt } from '../support/judge/history.ts';
 
 /** The owners of leases before they were taken, null for those that were given back. */
 export type Former = ReadonlyMap<number, string | null>;
 
-export function lostLeases(
-  taken: readonly LeaseRef[],
-  former: Former,
-  endpoints: readonly string[],
-  at: number,
-): Halt[] {
+export function lostLeases(taken: readonly Lease[], former: Former, endpoints: readonly string[], at: number): Halt[] {
   return taken.flatMap(({ index }) => {
     const sender = former.get(index);
     if (!sender) return [];

@@ -31,26 +31,21 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a turn is over before its rows are durable, so that the cursor moves before the record',
     'src/worker/turn-steps.ts',
-    "return unwritten > 0 ? { do: 'wait' } : ",
+    "return unrecorded > 0 ? { do: 'wait' } : ",
     'return ',
   ),
-  one(
-    'a lease that was not renewed is relied on',
-    'src/dispatch/leases.ts',
-    'if (renewed.has(index)) {',
-    'if (true) {',
-  ),
+  one('a lease that was not renewed is relied on', 'src/cluster/leases.ts', 'if (renewed.has(index)) {', 'if (true) {'),
   one(
     'a challenger takes a lease before its time is over',
-    'src/dispatch/leases.ts',
-    'owner === null || stood >= ttlMs',
-    'owner === null || stood >= ttlMs / 3',
+    'src/cluster/leases.ts',
+    'owner === null || unchangedMs >= ttlMs',
+    'owner === null || unchangedMs >= ttlMs / 3',
   ),
   one(
     'a lease is given back before its turns have ended',
-    'src/dispatch/shards.ts',
-    'if (out === 0) return end();',
-    'if (out >= 0) return end();',
+    'src/cluster/shard-ownership.ts',
+    'if (inFlight === 0) return end();',
+    'if (inFlight >= 0) return end();',
   ),
   {
     name: 'a gap of the stream is ignored',
@@ -75,11 +70,11 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a gap at the log’s tail is not looked for',
     'src/log/reader.ts',
-    'else if (knownHead > position) readCold(knownHead, step);',
-    'else if (knownHead > position + 100) readCold(knownHead, step);',
+    'else if (knownHead > position) readTable(knownHead, step);',
+    'else if (knownHead > position + 100) readTable(knownHead, step);',
   ),
   one(
-    'an event passes while an endpoint changes from cold to hot',
+    'an event is skipped while an actor changes from lagging to live',
     'src/dispatch/actor.ts',
     'this.live = this.examined >= dispatched;',
     'this.live = this.examined >= dispatched - 1;',
@@ -99,7 +94,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'what is settled above the cursor is sent again',
     'src/dispatch/actor.ts',
-    'this.#settled = createSettled(place.settled);',
+    'this.#settled = createSettled(cursor.settled);',
     'this.#settled = createSettled([]);',
   ),
   {
@@ -116,23 +111,25 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a turn that was lost is sent again from memory',
     'src/dispatch/dispatcher.ts',
-    'actor.lose();\n        ports.reload(id);',
+    'actor.lose();\n        ports.loadCursor(id);',
     'actor.running = null;',
   ),
   {
-    name: 'a turn of a former actor does not keep the next one waiting',
-    edits: [{ file: 'src/dispatch/dispatcher.ts', find: 'if (actor.running) leavers.leave(endpointId);', replace: '' }],
+    name: 'a draining turn does not keep the next actor waiting',
+    edits: [
+      { file: 'src/dispatch/dispatcher.ts', find: 'if (actor.running) inFlight.drain(endpointId);', replace: '' },
+    ],
     kinds: ['reload', 'thread hangs'],
   },
   one(
-    'a side list that was read in part is taken for read',
-    'src/dispatch/side-list.ts',
+    'replays that were read in part are taken for all',
+    'src/dispatch/replay-window.ts',
     'if (stored === null || stored.length > 0) more = true;',
     'if (stored === null) more = true;',
   ),
   one(
     'an event is matched by an older configuration than its own',
-    'src/dispatch/configuration-gate.ts',
+    'src/cluster/configuration-barrier.ts',
     'if (isChecked && version <= inForce()) return go();',
     'if (isChecked && version <= inForce() + 1) return go();',
   ),
@@ -145,7 +142,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a test or replay that was sent is sent again',
     'src/dispatch/actor.ts',
-    'else if (report.settled > 0) this.side.remove(choice.item);',
+    'else if (report.settled > 0) this.replays.remove(choice.replay);',
     '',
   ),
   one(
@@ -158,8 +155,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'a configuration that the database lost is served on',
     edits: [
       {
-        file: 'src/dispatch/instance.ts',
-        find: 'if (isOtherLog || isOtherServer) gate.check();',
+        file: 'src/cluster/instance.ts',
+        find: 'if (isOtherLog || isOtherServer) barrier.check();',
         replace: '',
       },
     ],
@@ -167,14 +164,14 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   one(
     'a new history of the log is ignored',
-    'src/dispatch/instance.ts',
+    'src/cluster/instance.ts',
     'if (isOtherLog) adopt(answer);',
     'if (epoch === null) adopt(answer);',
   ),
   one(
     'a database that lost the log’s end is not noticed',
-    'src/dispatch/instance.ts',
-    'if (knowledge.misses(question.known, answer, isOther)) {',
+    'src/cluster/instance.ts',
+    'if (logCheck.misses(question.known, answer, isOther)) {',
     'if (answer.head < -1) {',
   ),
   {
@@ -187,17 +184,17 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         file: 'src/dispatch/dispatcher.ts',
-        find: 'routes.clear();\n    interrupt(actor);\n    if (actor.running) leavers',
-        replace: 'routes.clear();\n    if (actor.running) leavers',
+        find: 'routes.clear();\n    interrupt(actor);\n    if (actor.running) inFlight',
+        replace: 'routes.clear();\n    if (actor.running) inFlight',
       },
     ],
     kinds: ['thread hangs', 'stop', 'leave'],
   },
   one(
-    'what came while a turn was out is not looked at when it is back',
+    'what came while a turn was in flight is not looked at when it ends',
     'src/dispatch/dispatcher.ts',
-    'tellStill(id);\n      consider(actor);',
-    'tellStill(id);',
+    'inFlight.turnEnded(id);\n      scheduleTurn(actor);',
+    'inFlight.turnEnded(id);',
   ),
   one(
     'a late write of a cursor undoes a rewind',

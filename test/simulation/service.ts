@@ -1,6 +1,6 @@
 // One simulated run of the service: the real instance, relay and turns, on made-up ports.
 
-import { createInstance } from '../../src/dispatch/instance.ts';
+import { createInstance } from '../../src/cluster/instance.ts';
 import { createRelaySteps } from '../../src/outbox/relay-steps.ts';
 import type { Postgres } from './postgres.ts';
 import { createProcess } from './process.ts';
@@ -35,12 +35,12 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
   const process = createProcess({ time, id, number });
   const threads = createThreads({ ...parts, process });
   let key = '';
-  let hotReady = false;
+  let streamReady = false;
   let inForce: tables.StoredConfiguration | null = null;
   const loads: ((isRead: boolean) => void)[] = [];
   let isStopped = false;
-  let isBeating = false;
-  /** The database server of the last beat: what any other has was not compared yet. */
+  let isStarted = false;
+  /** The database server of the last heartbeat: what any other has was not compared yet. */
   let server = 0;
 
   const relay = createRelaySteps({
@@ -61,17 +61,17 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
   const instance = createInstance({
     id,
     leaseTtlMs,
-    shares: { fast: 2, slow: 2 },
+    slots: { fast: 2, slow: 2 },
     ports: {
       now: process.now,
       wall: process.wall,
       schedule: process.after,
-      beat(question, done) {
+      heartbeat(question, done) {
         let heard = () => {};
         ask(
           (stored) => {
-            heard = watch.beat(process);
-            return { ...tables.beat(stored, id, question), server: String(postgres.server) };
+            heard = watch.heartbeat(process);
+            return { ...tables.heartbeat(stored, id, question), server: String(postgres.server) };
           },
           (answer) => {
             if (answer) {
@@ -96,32 +96,32 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
         }, done);
       },
       trust: threads.trust,
-      relay: relay.be,
-      hotReady: () => hotReady,
-      readHot: (after, done) => valkey.read(process, key, after, hotAnswer(done)),
+      setRelayMode: relay.setMode,
+      streamReady: () => streamReady,
+      readStream: (after, done) => valkey.read(process, key, after, streamAnswer(done)),
       append: (entries) => valkey.append(process, key, entries, (found) => instance.contradicted(found), valkeyFailed),
-      readLast: (done) => valkey.last(process, key, hotAnswer(done)),
+      readLast: (done) => valkey.last(process, key, streamAnswer(done)),
       beginEpoch: (change, done) => ask((stored) => tables.beginEpoch(stored, change, parts.nextEpoch()), done),
       useEpoch(epoch) {
         key = epoch;
       },
       reachConfiguration: reach,
       checkConfiguration: check,
-      readPlaces(questions, head, done) {
+      loadCursors(questions, head, done) {
         ask((stored) => {
-          const places = tables.readPlaces(stored, id, questions, { head, clock: postgres.clock() });
-          watch.placesRead(process, places);
-          return places;
+          const cursors = tables.loadCursors(stored, id, questions, { head, clock: postgres.clock() });
+          watch.cursorsLoaded(process, cursors);
+          return cursors;
         }, done);
       },
-      readStandings: (ids, done) => ask((stored) => tables.readStandings(stored, ids), done),
+      readEndpointStates: (ids, done) => ask((stored) => tables.readEndpointStates(stored, ids), done),
       readPage: (after, done) =>
         ask(
           (stored) => tables.readPage(stored, after),
           (page) => done(page ?? []),
         ),
-      readSide: (endpoint, question, done) =>
-        ask((stored) => tables.readSide(stored, endpoint, question, postgres.clock()), done),
+      readReplays: (endpoint, question, done) =>
+        ask((stored) => tables.readReplays(stored, endpoint, question, postgres.clock()), done),
       writeCursors(rows, done) {
         const known = server;
         ask((stored) => {
@@ -142,7 +142,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
   }
 
   /** Hears whether Valkey answered. */
-  function hotAnswer<Value>(done: (value: Value | null) => void): (value: Value | null) => void {
+  function streamAnswer<Value>(done: (value: Value | null) => void): (value: Value | null) => void {
     return (value) => {
       if (value === null) valkeyFailed();
       done(value);
@@ -150,8 +150,8 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
   }
 
   function valkeyFailed(): void {
-    if (!hotReady) return;
-    hotReady = false;
+    if (!streamReady) return;
+    streamReady = false;
     process.after(probeEveryMs, probe);
   }
 
@@ -161,7 +161,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       process.after(probeEveryMs, probe);
       return;
     }
-    hotReady = true;
+    streamReady = true;
   }
 
   /** Loads the configuration in force unless it is this version. */
@@ -216,8 +216,8 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
   }
 
   process.hear(chance() * 20, () => {
-    hotReady = valkey.answers;
-    if (!hotReady) process.after(probeEveryMs, probe);
+    streamReady = valkey.answers;
+    if (!streamReady) process.after(probeEveryMs, probe);
     begin();
   });
 
@@ -233,7 +233,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
         }
         key = epoch;
         reach(1);
-        isBeating = true;
+        isStarted = true;
         instance.start();
       },
     );
@@ -248,11 +248,11 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
     reach,
     /** The database server has closed its connections. */
     loseConnections(): void {
-      if (isBeating) process.hear(1 + chance() * 3, () => instance.doubtServer());
+      if (isStarted) process.hear(1 + chance() * 3, () => instance.doubtServer());
     },
     /** Ends in order: gives back what it holds, and is no more. */
     leave(then: () => void): void {
-      instance.leave(() => {
+      instance.drain(() => {
         stop();
         process.crash();
         then();

@@ -1,13 +1,18 @@
 // What the simulated Postgres stores, and the statements on it: the made-up twins of the SQL in src.
 
-import type { BeatAnswer, BeatQuestion } from '../../src/dispatch/instance-ports.ts';
-import type { Standing } from '../../src/dispatch/controls.ts';
+import type { Lease } from '../../src/policy/shards.ts';
+import type { HeartbeatAnswer, HeartbeatQuestion } from '../../src/cluster/instance-ports.ts';
 import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
-import type { InstanceRow, LeaseRef, LeaseRow } from '../../src/dispatch/leases.ts';
-import type { PlaceQuestion } from '../../src/dispatch/loads.ts';
-import type { Place } from '../../src/dispatch/place.ts';
-import type { SideQuestion, StoredSideItem } from '../../src/dispatch/side-list.ts';
-import { type StoredCursor, countedUpTo, placeOf } from '../../src/dispatch/stored-place.ts';
+import type { InstanceRow, LeaseRow } from '../../src/cluster/leases.ts';
+import type { CursorQuestion } from '../../src/dispatch/cursor-loader.ts';
+import type { ReplayQuestion, StoredReplay } from '../../src/dispatch/replay-window.ts';
+import {
+  type CursorState,
+  type EndpointState,
+  type StoredCursor,
+  countedUpTo,
+  cursorStateOf,
+} from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import { type Gap, pastGap } from '../../src/log/gaps.ts';
 import type { Numbered } from '../../src/outbox/relay-steps.ts';
@@ -18,7 +23,7 @@ import { isFor } from './wanted.ts';
 /** Committed, and without a position. */
 export type Pending = { seq: number; id: string; type: string; addressedTo: string | null };
 
-export type Cursor = Omit<StoredCursor, 'endpointId' | 'sideWaits'> & {
+export type Cursor = Omit<StoredCursor, 'endpointId' | 'hasReplays'> & {
   since: number;
   owner: string | null;
   ownerEpoch: number;
@@ -59,7 +64,7 @@ export type Tables = {
   seq: number;
   generations: number;
   pending: Pending[];
-  /** By position; a gap's places are empty. */
+  /** By position; a gap's positions are empty. */
   log: (LogEntry | undefined)[];
   leases: LeaseRow[];
   instances: InstanceRow[];
@@ -101,11 +106,11 @@ export function number(tables: Tables, aboveSeq: number): Numbered {
   return { entries, position: tables.head, seq: batch.at(-1)?.seq ?? 0, cut: batch.length === batchEvents };
 }
 
-export function beat(
+export function heartbeat(
   tables: Tables,
   id: string,
-  { renew, known, aside, forget }: BeatQuestion,
-): Omit<BeatAnswer, 'server'> {
+  { renew, known, aside, forget }: HeartbeatQuestion,
+): Omit<HeartbeatAnswer, 'server'> {
   // One statement has one snapshot: what it reads is what stood before it.
   const leases = tables.leases.map((row) => ({ ...row }));
   const instances = tables.instances.map((row) => ({ ...row }));
@@ -136,8 +141,8 @@ export function beat(
 }
 
 /** Takes those of the leases that still stand as they were seen. */
-export function takeLeases(tables: Tables, id: string, wanted: readonly LeaseRow[]): LeaseRef[] {
-  const taken: LeaseRef[] = [];
+export function takeLeases(tables: Tables, id: string, wanted: readonly LeaseRow[]): Lease[] {
+  const taken: Lease[] = [];
   for (const { lease, epoch, beat: seen } of wanted) {
     const row = tables.leases.find((other) => other.lease === lease)!;
     if (row.epoch !== epoch || row.beat !== seen) continue;
@@ -148,7 +153,7 @@ export function takeLeases(tables: Tables, id: string, wanted: readonly LeaseRow
 }
 
 /** Whether it was its to give back. */
-export function releaseLease(tables: Tables, id: string, { index, epoch }: LeaseRef): boolean {
+export function releaseLease(tables: Tables, id: string, { index, epoch }: Lease): boolean {
   const row = tables.leases.find(({ lease }) => lease === index)!;
   if (row.epoch !== epoch || row.owner !== id) return false;
   Object.assign(row, { owner: null, beat: row.beat + 1 });
@@ -168,24 +173,24 @@ export function beginEpoch(tables: Tables, { from, past }: { from: string; past:
     : [...tables.gaps, { first: head + 1, last: tables.head }];
 }
 
-/** Whoever reads a place is its owner from then on, and the only one who writes it. */
-export function readPlaces(
+/** Whoever reads a cursor is its owner from then on, and the only one who writes it. */
+export function loadCursors(
   tables: Tables,
   owner: string,
-  questions: readonly PlaceQuestion[],
+  questions: readonly CursorQuestion[],
   { head, clock }: { head: number; clock: number },
-): Map<string, Place> {
-  const places = new Map<string, Place>();
+): Map<string, CursorState> {
+  const cursors = new Map<string, CursorState>();
   for (const { endpoint, lease } of questions) {
     const cursor = tables.cursors.get(endpoint.id);
     if (!cursor) continue;
     const row = tables.leases.find((other) => other.lease === lease.index)!;
     if (row.owner === owner && row.epoch === lease.epoch) Object.assign(cursor, { owner, ownerEpoch: lease.epoch });
     if (cursor.owner !== owner || cursor.ownerEpoch !== lease.epoch) continue;
-    const sideWaits = tables.items.some((item) => item.endpoint === endpoint.id);
+    const hasReplays = tables.items.some((item) => item.endpoint === endpoint.id);
     const from = pastGap(tables.gaps, cursor.position);
     const examined = pastGap(tables.gaps, cursor.examined);
-    const stored = { endpointId: endpoint.id, ...cursor, position: from, examined, sideWaits };
+    const stored = { endpointId: endpoint.id, ...cursor, position: from, examined, hasReplays };
     const rows = lineRows(tables, endpoint.id, cursor).map((line) => {
       return { ...line, endpointId: endpoint.id, attempts: line.attempt, waitMs: waitLeft(line, clock) };
     });
@@ -194,9 +199,9 @@ export function readPlaces(
       const entry = tables.log[position];
       if (entry?.addressedTo === null && isFor(endpoint, entry.type)) count += 1;
     }
-    places.set(endpoint.id, placeOf(stored, rows, endpoint.events, { count, isFloor: false }, head));
+    cursors.set(endpoint.id, cursorStateOf(stored, rows, endpoint.events, { count, isLowerBound: false }, head));
   }
-  return places;
+  return cursors;
 }
 
 function lineRows(tables: Pick<Tables, 'rows' | 'log'>, endpoint: string, { position, generation }: Cursor): Row[] {
@@ -214,17 +219,17 @@ function waitLeft({ waitMs, recordedAt }: Row, clock: number): number {
   return Math.max(0, Math.min(waitMs, waitMs - (clock - recordedAt)));
 }
 
-export function readStandings(tables: Tables, endpointIds: readonly string[]): Standing[] {
+export function readEndpointStates(tables: Tables, endpointIds: readonly string[]): EndpointState[] {
   return endpointIds.flatMap((endpointId) => {
     const cursor = tables.cursors.get(endpointId);
     if (!cursor) return [];
     const { generation, resumes, pauseReason } = cursor;
-    const sideWaits = tables.items.some(({ endpoint }) => endpoint === endpointId);
-    return [{ endpointId, generation, resumes, pauseReason, sideWaits }];
+    const hasReplays = tables.items.some(({ endpoint }) => endpoint === endpointId);
+    return [{ endpointId, generation, resumes, pauseReason, hasReplays }];
   });
 }
 
-/** Writes places, but none of another generation or owner; gives the endpoints whose place it did not write. */
+/** Writes cursors, but none of another generation or owner; gives the endpoints whose cursor it did not write. */
 export function writeCursors(tables: Tables, rows: readonly CursorRow[]): Set<string> {
   const refused = new Set<string>();
   for (const row of rows) {
@@ -253,15 +258,15 @@ export function readPage(tables: Tables, after: number): LogEntry[] {
   return page;
 }
 
-export function readSide(
+export function readReplays(
   tables: Tables,
   endpoint: string,
-  { known, most }: SideQuestion,
+  { known, most }: ReplayQuestion,
   clock: number,
-): StoredSideItem[] {
+): StoredReplay[] {
   const resumes = tables.cursors.get(endpoint)?.resumes;
   const unknown = tables.items.filter((item) => item.endpoint === endpoint && !known.includes(item.id));
-  return unknown.slice(0, Math.min(1, most.items)).flatMap(({ id, eventId, origin }) => {
+  return unknown.slice(0, Math.min(1, most.replays)).flatMap(({ id, eventId, origin }) => {
     const entry = tables.log.find((other) => other?.id === eventId);
     if (!entry || resumes === undefined) return [];
     const made = tables.rows.filter((row) => row.item === id && row.resumes === resumes);

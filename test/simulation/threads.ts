@@ -1,5 +1,6 @@
 // The simulated threads of one process: they run turns by the real steps, send, and write their rows in batches.
 
+import type { Lease } from '../../src/policy/shards.ts';
 import type { Row } from './tables.ts';
 import { record } from './tables.ts';
 import { hash } from '../../src/policy/hash.ts';
@@ -7,7 +8,6 @@ import { decideAfterFailure } from '../../src/policy/retry.ts';
 import { verdictOf } from '../../src/policy/verdict.ts';
 import type { Turn, TurnReport } from '../../src/worker/turn.ts';
 import { createTurnSteps } from '../../src/worker/turn-steps.ts';
-import type { LeaseRef } from '../../src/dispatch/leases.ts';
 import type { Process } from './process.ts';
 import type { Postgres } from './postgres.ts';
 import type { Receivers } from './receivers.ts';
@@ -37,7 +37,7 @@ export function createThreads(parts: ThreadsParts) {
 
   const control = {
     stopped: (slot: number) => stopped.has(slot),
-    trusts({ index, epoch }: LeaseRef) {
+    trusts({ index, epoch }: Lease) {
       const lease = trusted.get(index);
       return lease?.epoch === epoch && process.now() < lease.until;
     },
@@ -63,7 +63,7 @@ export function createThreads(parts: ThreadsParts) {
     given: Pick<Row, 'id' | 'status' | 'waitMs' | 'gone'>,
   ): Row {
     const { id: eventId, type, position } = turn.events[index]!;
-    const { generation, resumes, origin, sideItem: item, receiver } = turn;
+    const { generation, resumes, origin, replayId: item, receiver } = turn;
     const what = { endpoint: receiver.id, eventId, type, position, generation, resumes, origin, item, attempt };
     return { ...what, ...given, recordedAt: 0, by: process.id };
   }
@@ -99,7 +99,7 @@ export function createThreads(parts: ThreadsParts) {
       if (isLost) return;
       if (!steps.mayBegin()) {
         running.current = null;
-        steps.calledOff();
+        steps.notSent();
         return go();
       }
       watch.decided(process, turn, index);
@@ -111,7 +111,7 @@ export function createThreads(parts: ThreadsParts) {
 
     function send(index: number, attempt: number): void {
       const { id: eventId, position, previous } = turn.events[index]!;
-      const { generation, resumes, sideItem: item, receiver, lease } = turn;
+      const { generation, resumes, replayId: item, receiver, lease } = turn;
       const id = nextRow();
       const reaction = receivers.react(receiver.id, receiver.timeoutMs);
       const request = {
@@ -124,12 +124,12 @@ export function createThreads(parts: ThreadsParts) {
         if (isLost) return;
         running.current = null;
         const verdict = verdictOf(reaction.status);
-        const failure = steps.answered({ verdict, retryAfterMs: null, errorMessage: null });
+        const failure = steps.attempted({ verdict, retryAfterMs: null, errorMessage: null });
         watch.answered(request, failure);
         const [status, waitMs] = [failure?.status ?? 'delivered', failure?.waitMs ?? 0] as const;
         const row = rowOf(turn, index, attempt, { id, status, waitMs, gone: verdict === 'gone' });
         thread.recorder.record(row, () => {
-          steps.written();
+          steps.recorded();
           if (waits) go();
         });
         go();
@@ -153,7 +153,7 @@ export function createThreads(parts: ThreadsParts) {
   return {
     run,
     interrupt: (slot: number) => void stopped.add(slot),
-    trust: ({ index, epoch }: LeaseRef, until: number) => void trusted.set(index, { epoch, until }),
+    trust: ({ index, epoch }: Lease, until: number) => void trusted.set(index, { epoch, until }),
     trusts: control.trusts,
     /** Ends a thread with all its turns, and starts another in its place. */
     kill(which: number): void {

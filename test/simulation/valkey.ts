@@ -95,7 +95,7 @@ export function createValkey({ time, chance }: { time: Time; chance(): number })
     get answers() {
       return !is('away') && !is('halfDead');
     },
-    be(state: keyof typeof until, ms: number): void {
+    setMode(state: keyof typeof until, ms: number): void {
       until[state] = time.now() + ms;
     },
     wipe: () => streams.clear(),

@@ -16,7 +16,7 @@ export type Line = {
 
 /** What is known of one run of a process. */
 export type Knowledge = {
-  /** How many restores there had been when the last beat that it heard of was made. */
+  /** How many restores there had been when the last heartbeat that it heard of was made. */
   restores: number;
   /** Of each endpoint, how many restores it knew of when it decided to send a request to it. */
   decidedIn: Map<string, number>;
@@ -28,14 +28,14 @@ export type Knowledge = {
   threadDied: boolean;
   /** When a thread died with a turn of an endpoint. */
   lostAt: Map<string, number>;
-  sleptSinceBeat: boolean;
-  /** When the places of endpoints were last read for it. */
+  sleptSinceHeartbeat: boolean;
+  /** When the cursors of endpoints were last read for it. */
   loadedAt: Map<string, number>;
 };
 
 export function knowNothing(restores: number): Knowledge {
   return {
-    ...{ restores, position: 0, version: 0, versionOf: restores, threadDied: false, sleptSinceBeat: false },
+    ...{ restores, position: 0, version: 0, versionOf: restores, threadDied: false, sleptSinceHeartbeat: false },
     decidedIn: new Map(),
     lostAt: new Map(),
     loadedAt: new Map(),

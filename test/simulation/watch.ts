@@ -2,9 +2,9 @@
 //
 // It sees what no receiver could: who holds which lease, what is durable, and what each process has heard.
 
+import type { Lease } from '../../src/policy/shards.ts';
 import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
-import type { LeaseRef } from '../../src/dispatch/leases.ts';
-import type { Place } from '../../src/dispatch/place.ts';
+import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { Turn, TurnEvent, TurnFailure } from '../../src/worker/turn.ts';
 import type { History } from './history.ts';
@@ -46,12 +46,12 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     return line;
   }
 
-  function holds({ id }: Process, { index, epoch }: LeaseRef): boolean {
+  function holds({ id }: Process, { index, epoch }: Lease): boolean {
     const row = postgres().tables.leases.find(({ lease }) => lease === index);
     return row?.owner === id && row.epoch === epoch;
   }
 
-  const nameOf = ({ id }: Process, { index, epoch }: LeaseRef) => `${id} ${index} ${epoch}`;
+  const nameOf = ({ id }: Process, { index, epoch }: Lease) => `${id} ${index} ${epoch}`;
 
   /** Whether it can know of the last restore. */
   const isInformed = (process: Process) => know(process).restores === restores;
@@ -123,7 +123,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       const { position } = turn.events[index]!;
       const known = know(process);
       history.note(position, turn.generation, turn.lease.epoch);
-      if (!holds(process, turn.lease) && isInformed(process) && !known.sleptSinceBeat) {
+      if (!holds(process, turn.lease) && isInformed(process) && !known.sleptSinceHeartbeat) {
         fail(`${process.id} sends ${position} to ${turn.receiver.id} without holding its lease`);
       }
       const endpoint = turn.receiver.id;
@@ -193,8 +193,8 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       }
     },
 
-    placesRead(process: Process, places: ReadonlyMap<string, Place>): void {
-      for (const endpoint of places.keys()) know(process).loadedAt.set(endpoint, time.now());
+    cursorsLoaded(process: Process, cursors: ReadonlyMap<string, CursorState>): void {
+      for (const endpoint of cursors.keys()) know(process).loadedAt.set(endpoint, time.now());
     },
 
     /** What is about to be written: nothing below it may be open. Returns those that are its writer's to write. */
@@ -236,7 +236,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       own: ReadonlySet<string>,
     ): void {
       const stale = rows.find(({ endpoint_id: id }) => !refused.has(id) && !own.has(id));
-      if (stale) fail(`${process.id} writes the place of ${stale.endpoint_id}, which is not its own`);
+      if (stale) fail(`${process.id} writes the cursor of ${stale.endpoint_id}, which is not its own`);
     },
 
     numbered(process: Process, entries: readonly LogEntry[]): void {
@@ -254,24 +254,24 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       for (const known of knowledge.values()) known.restores = 0;
     },
 
-    taken(leases: readonly LeaseRef[], former: Former): void {
+    taken(leases: readonly Lease[], former: Former): void {
       history.halts.push(...lostLeases(leases, former, [...postgres().tables.cursors.keys()], time.now()));
     },
 
-    released(process: Process, lease: LeaseRef): void {
+    released(process: Process, lease: Lease): void {
       givenBack.add(nameOf(process, lease));
     },
 
-    /** A beat is made; what is returned is told when its answer is heard. */
-    beat(process: Process): () => void {
+    /** A heartbeat is made; what is returned is told when its answer is heard. */
+    heartbeat(process: Process): () => void {
       const then = restores;
       return () => {
-        Object.assign(know(process), { restores: then, sleptSinceBeat: false });
+        Object.assign(know(process), { restores: then, sleptSinceHeartbeat: false });
       };
     },
 
     slept(process: Process): void {
-      know(process).sleptSinceBeat = true;
+      know(process).sleptSinceHeartbeat = true;
     },
 
     configured(process: Process, version: number): void {
@@ -291,7 +291,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       for (const id of history.durableAt.keys()) if (!left.has(id)) history.durableAt.delete(id);
       for (const line of lines.values()) {
         line.retrying.clear();
-        // What was lost has no place any more, and another event may get it.
+        // What was lost has no position any more, and another event may get it.
         for (const [id, position] of line.sent) if (log[position]?.id !== id) line.sent.delete(id);
         line.farthest = Math.max(0, ...line.sent.values());
       }

@@ -12,7 +12,7 @@ import { type Postgres, createPostgres } from './postgres.ts';
 import { type Receivers, createReceivers } from './receivers.ts';
 import type { Schedule } from './schedule.ts';
 import { type Service, startService } from './service.ts';
-import { placeEndpoints } from './place-endpoints.ts';
+import { assignCursors } from './assign-cursors.ts';
 import type { Tables } from './tables.ts';
 import { type Time, createTime } from './time.ts';
 import { type Valkey, createValkey } from './valkey.ts';
@@ -86,7 +86,7 @@ function firstTables(endpoints: readonly Endpoint[]): Tables {
     leases: shards.map((lease) => ({ lease, epoch: 0, beat: 0, owner: null })),
     ...{ cursors: new Map(), rows: [], items: [] },
   };
-  placeEndpoints(tables, endpoints);
+  assignCursors(tables, endpoints);
   return tables;
 }
 

@@ -1,15 +1,15 @@
 // One attempt's worth of values, and the parts that send it, guarded as strictly as a test allows.
 
-import type { Receiver } from '../../src/worker/turn.ts';
+import type { EndpointDelivery } from '../../src/settings/endpoint.ts';
 import { prepareKeys } from '../../src/signing/sign.ts';
 import { type Connections, createConnections } from '../../src/worker/connections.ts';
-import type { Attempt } from '../../src/worker/deliver.ts';
+import { type Attempt, type AttemptResult, type Clock, deliver as deliverIfAllowed } from '../../src/worker/deliver.ts';
 import { type EgressOptions, createEgressGuard } from '../../src/worker/egress.ts';
 
 const secret = 'the secret of the receiver in tests';
 
 /** Attempt 1 of event 7, the third for its endpoint. */
-export function attemptAt(url: string, receiver: Partial<Receiver> = {}, payload = '{"data":{}}'): Attempt {
+export function attemptAt(url: string, receiver: Partial<EndpointDelivery> = {}, payload = '{"data":{}}'): Attempt {
   return {
     receiver: {
       id: 'crm',
@@ -30,6 +30,13 @@ export function attemptAt(url: string, receiver: Partial<Receiver> = {}, payload
     version: '1.2.3',
     mayBegin: () => true,
   };
+}
+
+/** Makes an attempt that may begin, and gives its result. */
+export async function deliver(connections: Connections, attempt: Attempt, clock?: Clock): Promise<AttemptResult> {
+  const result = await deliverIfAllowed(connections, attempt, clock);
+  if (result === null) throw new Error('the attempt did not begin');
+  return result;
 }
 
 /** Connections that may go to 127.0.0.1 and nowhere else that is not public. */

@@ -3,7 +3,7 @@
 import { mkdtemp, readFile, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { removePostgresPlace } from '../../src/embedded/postgres-place.ts';
+import { removePostgresInstallation } from '../../src/embedded/postgres-installation.ts';
 import { endServerProcess } from '../../src/embedded/server-process.ts';
 import { endProcessesIn, isAlive } from './processes-in.ts';
 
@@ -11,8 +11,8 @@ const prefix = 'tidings-test-';
 /** The number says whose it is. */
 export const ourPrefix = `${prefix}${process.pid}-`;
 
-/** Where a root's Postgres has its data, each place with a file that names the directory it belongs to. */
-const rootsPlaces = '/var/lib/tidings';
+/** Where root's Postgres servers have their data, each directory with a file that names the directory it belongs to. */
+const rootInstallations = '/var/lib/tidings';
 
 export type EmbeddedDirectory = AsyncDisposable & { path: string };
 
@@ -30,9 +30,9 @@ export async function removeAbandonedDirectories(): Promise<void> {
     const pid = Number.parseInt(name.slice(prefix.length), 10);
     if (!(await isAlive(pid))) await removeWithProcesses(join(parent, name));
   }
-  for (const { place, directory } of await placesOfRoot()) {
+  for (const { base, directory } of await installationsOfRoot()) {
     const isOfTests = directory.split('/').some((name) => name.startsWith(prefix));
-    if (isOfTests && !(await realpath(directory).catch(() => null))) await removePostgresPlace(place);
+    if (isOfTests && !(await realpath(directory).catch(() => null))) await removePostgresInstallation(base);
   }
 }
 
@@ -43,8 +43,8 @@ export async function removeWithProcesses(path: string): Promise<void> {
     await endProcessesIn(path);
     for (const name of await readdir(path).catch(() => [])) await remove(join(path, name));
     await remove(path);
-    for (const { place, directory } of await placesOfRoot()) {
-      if (directory === path || directory.startsWith(`${path}/`)) await removePostgresPlace(place);
+    for (const { base, directory } of await installationsOfRoot()) {
+      if (directory === path || directory.startsWith(`${path}/`)) await removePostgresInstallation(base);
     }
   } while (await endProcessesIn(path));
 }
@@ -54,17 +54,17 @@ async function remove(path: string): Promise<void> {
   const pid = Number(await readFile(join(valkey, 'pid'), 'utf8').catch(() => '0'));
   await endServerProcess(pid, join(valkey, 'valkey.conf'), { signal: 'SIGKILL', withinMs: 5_000 });
   const postgres = await realpath(join(path, 'postgres')).catch(() => null);
-  if (postgres) await removePostgresPlace(postgres);
+  if (postgres) await removePostgresInstallation(postgres);
   // Somebody who is about to end may write there still.
   await rm(path, { recursive: true, force: true, maxRetries: 5 });
 }
 
-async function placesOfRoot(): Promise<{ place: string; directory: string }[]> {
-  const places = (await readdir(rootsPlaces).catch(() => [])).map((name) => join(rootsPlaces, name));
+async function installationsOfRoot(): Promise<{ base: string; directory: string }[]> {
+  const bases = (await readdir(rootInstallations).catch(() => [])).map((name) => join(rootInstallations, name));
   return await Promise.all(
-    places.map(async (place) => ({
-      place,
-      directory: await readFile(join(place, 'directory'), 'utf8').catch(() => ''),
+    bases.map(async (base) => ({
+      base,
+      directory: await readFile(join(base, 'directory'), 'utf8').catch(() => ''),
     })),
   );
 }

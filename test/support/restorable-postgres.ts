@@ -5,7 +5,7 @@ import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findFreePort } from '../../src/embedded/free-port.ts';
-import { preparePostgresPlace } from '../../src/embedded/postgres-place.ts';
+import { preparePostgresInstallation } from '../../src/embedded/postgres-installation.ts';
 import { migrate } from '../../src/model/migrations.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { makeEmbeddedDirectory } from './embedded-directory.ts';
@@ -27,7 +27,7 @@ export type RestorablePostgres = AsyncDisposable & {
 export async function openRestorablePostgres(): Promise<RestorablePostgres> {
   await using opening = new AsyncDisposableStack();
   const directory = opening.use(await makeEmbeddedDirectory());
-  const { base, programs, user } = await preparePostgresPlace(directory.path);
+  const { base, programs, user } = await preparePostgresInstallation(directory.path);
   const [data, backup, log] = ['data', 'backup', 'log'].map((name) => join(base, name)) as [string, string, string];
   const port = await findFreePort();
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;

@@ -19,7 +19,7 @@ const tables: Record<(typeof rowSteps)[number], string> = {
 export async function installFailures(orm: MikroORM): Promise<void> {
   const em = orm.em.fork();
   await em.execute(`
-    create table failing_step (step text);
+    create table failing_step as select 'nowhere' as step;
     create function fail() returns trigger language plpgsql as $$
     begin
       if exists (select from failing_step where step = tg_argv[0]) then
@@ -36,9 +36,7 @@ export async function installFailures(orm: MikroORM): Promise<void> {
 }
 
 export async function failAt(orm: MikroORM, step: Step): Promise<void> {
-  const em = orm.em.fork();
-  await em.execute('truncate failing_step');
-  if (step !== 'nowhere') await em.execute('insert into failing_step values (?)', [step]);
+  await orm.em.fork().execute('update failing_step set step = ?', [step]);
 }
 
 /** Transactions that throw inside, at the step of the moment. */

@@ -56,10 +56,11 @@ test(
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 4, maxLength: 16 }), async (operations) => {
         await world.orm.em.fork().execute('truncate users, webhook_events, oauth_used_states cascade');
+        let before: [string, unknown][] = [];
         for (const one of operations) {
-          const before = await world.told();
-          const expected = await expectedOf(one);
-          const change = await prepare(one);
+          const who = await meant(one.whom);
+          const expected = await expectedOf(one, who);
+          const change = await prepare(one, who);
           step = one.step;
           await failAt(world.orm, step);
           const outcome = await change().then(
@@ -77,6 +78,7 @@ test(
           if (one.step === 'nowhere' && ['create', 'sign-in'].includes(one.does)) expect(outcome).toBe('done');
           expect(usersAsTold(after)).toEqual(await usersAsStored(world.orm));
           seen.add(`${one.does} ${outcome}`);
+          before = after;
         }
       }),
       { numRuns: 60, examples: [[unlinked]] },
@@ -100,9 +102,8 @@ async function meant(whom: number): Promise<SignedIn> {
 }
 
 /** What is told when it succeeds. */
-async function expectedOf({ does, whom, provider, subject }: Operation): Promise<string[]> {
+async function expectedOf({ does, provider, subject }: Operation, { user }: SignedIn): Promise<string[]> {
   const owner = await world.orm.em.fork().findOne(OAuthAccount, { provider, subject });
-  const { user } = await meant(whom);
   const isTheirs = owner?.userId === user.id;
   switch (does) {
     case 'create':
@@ -123,9 +124,8 @@ async function expectedOf({ does, whom, provider, subject }: Operation): Promise
 }
 
 /** Everything up to the step that may fail. */
-async function prepare({ does, whom, provider, subject }: Operation): Promise<() => Promise<unknown>> {
+async function prepare({ does, provider, subject }: Operation, who: SignedIn): Promise<() => Promise<unknown>> {
   const { transactions, signIn } = world;
-  const who = await meant(whom);
   const { id } = who.user;
   switch (does) {
     case 'create':

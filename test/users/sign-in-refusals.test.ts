@@ -100,7 +100,7 @@ test('a state with any character altered is refused', async () => {
   await world.signIn.complete(begun);
 });
 
-test('a state that stands there twice is refused', async () => {
+test('a state that is given twice is refused', async () => {
   const begun = await world.begin('google', 'stranger-twice');
   const answer = new URLSearchParams(begun.answer);
   answer.append('state', answer.get('state')!);

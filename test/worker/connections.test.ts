@@ -1,7 +1,6 @@
 import { Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { deliver } from '../../src/worker/deliver.ts';
-import { attemptAt, openConnections } from '../support/attempt.ts';
+import { attemptAt, deliver, openConnections } from '../support/attempt.ts';
 import { eventually } from '../support/eventually.ts';
 import { openReceiver, openScriptedReceiver } from '../support/receiver/receiver.ts';
 import { goodAnswer, silent } from '../support/receiver/script.ts';

@@ -1,9 +1,8 @@
 import type { LookupAddress } from 'node:dns';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { type Answer, deliver } from '../../src/worker/deliver.ts';
-import { CalledOff } from '../../src/worker/exchange.ts';
-import { attemptAt, openConnections } from '../support/attempt.ts';
+import { type AttemptResult, deliver as deliverIfAllowed } from '../../src/worker/deliver.ts';
+import { attemptAt, deliver, openConnections } from '../support/attempt.ts';
 import { openReceiver } from '../support/receiver/receiver.ts';
 import type { Reply } from '../support/receiver/reply.ts';
 
@@ -48,19 +47,16 @@ test('a request carries what the contract promises, and nothing else', async () 
   });
 });
 
-test.each(['replay', 'test'] as const)(
-  'a %s carries no place in the log, as it stands beside the line',
-  async (origin) => {
-    await using endpoint = await openReceiver();
-    await using connections = openConnections();
-    const attempt = attemptAt(endpoint.url);
-    await deliver(connections, { ...attempt, origin, event: { ...attempt.event, previous: null } });
-    const { headers } = endpoint.received[0]!;
-    expect(Object.keys(headers).filter((name) => name.startsWith('x-webhook-'))).toEqual(['x-webhook-attempt']);
-  },
-);
+test.each(['replay', 'test'] as const)('a %s carries no position, since it is sent beside the line', async (origin) => {
+  await using endpoint = await openReceiver();
+  await using connections = openConnections();
+  const attempt = attemptAt(endpoint.url);
+  await deliver(connections, { ...attempt, origin, event: { ...attempt.event, previous: null } });
+  const { headers } = endpoint.received[0]!;
+  expect(Object.keys(headers).filter((name) => name.startsWith('x-webhook-'))).toEqual(['x-webhook-attempt']);
+});
 
-test('what does not stand in the line carries no x-webhook-previous, and an attempt its own number', async () => {
+test('what is sent beside the line carries no x-webhook-previous, and an attempt its own number', async () => {
   await using endpoint = await openReceiver();
   await using connections = openConnections();
   const attempt = attemptAt(endpoint.url);
@@ -77,11 +73,14 @@ test('the body arrives byte for byte, with any characters in it', async () => {
   expect(endpoint.received[0]!.body).toBe(payload);
 });
 
-test.each<[number, Partial<Answer>]>([
-  ...[200, 201, 202, 204, 205, 250, 299].map((status): [number, Partial<Answer>] => [status, { verdict: 'delivered' }]),
+test.each<[number, Partial<AttemptResult>]>([
+  ...[200, 201, 202, 204, 205, 250, 299].map((status): [number, Partial<AttemptResult>] => [
+    status,
+    { verdict: 'delivered' },
+  ]),
   ...[
     300, 301, 302, 303, 304, 307, 308, 400, 401, 404, 405, 408, 409, 413, 422, 425, 429, 500, 502, 503, 504, 600, 999,
-  ].map((status): [number, Partial<Answer>] => [status, { verdict: 'failed', errorMessage: `HTTP ${status}` }]),
+  ].map((status): [number, Partial<AttemptResult>] => [status, { verdict: 'failed', errorMessage: `HTTP ${status}` }]),
   [410, { verdict: 'gone', errorMessage: 'HTTP 410' }],
 ])('the status %i decides the attempt, and no other request follows', async (status, expected) => {
   await using endpoint = await openReceiver({
@@ -153,16 +152,16 @@ test('an endpoint without a key is never sent an unsigned request', async () => 
   expect(endpoint.connections()).toBe(0);
 });
 
-test('an attempt that may not begin any more when its connection is there is called off: not a byte of it is sent', async () => {
+test('an attempt that may no longer begin when its connection is open is not sent: not one byte leaves', async () => {
   await using endpoint = await openReceiver();
   const found = Promise.withResolvers<LookupAddress[]>();
   await using connections = openConnections({ resolve: () => found.promise });
   let mayBegin = true;
   const url = `http://receiver.example.com:${endpoint.port}/hook`;
-  const attempt = deliver(connections, { ...attemptAt(url), mayBegin: () => mayBegin });
+  const attempt = deliverIfAllowed(connections, { ...attemptAt(url), mayBegin: () => mayBegin });
   mayBegin = false;
   found.resolve([{ address: '127.0.0.1', family: 4 }]);
-  await expect(attempt).rejects.toThrow(CalledOff);
+  expect(await attempt).toBeNull();
   expect(endpoint.received).toEqual([]);
   expect(await deliver(connections, attemptAt(url))).toMatchObject({ verdict: 'delivered' });
   expect(endpoint.received).toHaveLength(1);

@@ -3,8 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { endpointUrlProblem } from '../../src/settings/endpoint-url.ts';
 import { readEnvironment } from '../../src/settings/environment.ts';
-import { deliver } from '../../src/worker/deliver.ts';
-import { attemptAt, openConnections } from '../support/attempt.ts';
+import { attemptAt, deliver, openConnections } from '../support/attempt.ts';
 import { readCorpus } from '../support/corpus.ts';
 import { type DnsAnswer, guardedAttempts } from './guarded-attempt.ts';
 

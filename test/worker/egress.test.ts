@@ -1,8 +1,7 @@
 import { Socket, connect } from 'node:net';
 import { expect, test } from 'vitest';
-import { deliver } from '../../src/worker/deliver.ts';
 import type { Dial } from '../../src/worker/dial.ts';
-import { attemptAt, openConnections } from '../support/attempt.ts';
+import { attemptAt, deliver, openConnections } from '../support/attempt.ts';
 import { openReceiver, openScriptedReceiver } from '../support/receiver/receiver.ts';
 import { silent } from '../support/receiver/script.ts';
 import { guardedAttempts } from './guarded-attempt.ts';

@@ -1,9 +1,8 @@
 // Attempts through the real egress guard whose names are answered by a test and whose dials reach nobody.
 
 import type { LookupAddress } from 'node:dns';
-import { deliver } from '../../src/worker/deliver.ts';
 import type { Target } from '../../src/worker/dial.ts';
-import { attemptAt, openConnections } from '../support/attempt.ts';
+import { attemptAt, deliver, openConnections } from '../support/attempt.ts';
 
 /** The addresses of a name, the code of a resolver's error, or `never`. */
 export type DnsAnswer = string[] | string;

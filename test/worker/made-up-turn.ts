@@ -2,7 +2,7 @@
 
 import { randomUUIDv7 } from 'node:crypto';
 import { type Control, openControl } from '../../src/worker/control.ts';
-import type { Answer } from '../../src/worker/deliver.ts';
+import type { AttemptResult } from '../../src/worker/deliver.ts';
 import type { Turn } from '../../src/worker/turn.ts';
 
 /** The lease of made-up turns. */
@@ -42,7 +42,7 @@ export function makeTurn(
     generation: 1,
     resumes: 0,
     origin: 'line',
-    sideItem: null,
+    replayId: null,
     attemptsBefore: 0,
     events: Array.from({ length: events }, (_, index) => {
       return { id: randomUUIDv7(), type: 'order.paid', payload: '{}', position: index + 1, previous: index };
@@ -51,8 +51,8 @@ export function makeTurn(
   };
 }
 
-/** What `deliver` says of an endpoint that answered with this status. */
-export function answerOf(status: number, given: Partial<Answer> = {}): Answer {
+/** The result of an attempt that was answered with this status. */
+export function resultOf(status: number, given: Partial<AttemptResult> = {}): AttemptResult {
   const createdAt = new Date();
   const accepted = status >= 200 && status <= 299;
   return {

@@ -1,7 +1,6 @@
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { beforeAll, expect, test } from 'vitest';
-import { deliver } from '../../src/worker/deliver.ts';
-import { attemptAt, openConnections } from '../support/attempt.ts';
+import { attemptAt, deliver, openConnections } from '../support/attempt.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { readCorpus } from '../support/corpus.ts';
 import { openScriptedReceiver } from '../support/receiver/receiver.ts';

@@ -2,17 +2,17 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
-import { SideItem } from '../../src/model/side-item.ts';
+import { Replay } from '../../src/model/replay.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { deliveryRow } from '../../src/worker/delivery-row.ts';
-import { type Attempt, createRecorder } from '../../src/worker/recorder.ts';
+import { type Delivery, createRecorder } from '../../src/worker/recorder.ts';
 import type { TurnFailure } from '../../src/worker/turn.ts';
 import { storeCursor } from '../api/stored-rows.ts';
 import { openPostgresProxy } from '../outbox/postgres-proxy.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
-import { answerOf, makeTurn } from './made-up-turn.ts';
+import { resultOf, makeTurn } from './made-up-turn.ts';
 
 let database: TestDatabase;
 let orm: MikroORM;
@@ -57,17 +57,17 @@ type Given = Partial<Parameters<typeof makeTurn>[1]> & {
 };
 
 /** An attempt on an event of its own; a failure is the last one unless it says otherwise. */
-function attempt({ status = 200, body = 'ok', failure, ...given }: Given = {}): Attempt {
+function attempt({ status = 200, body = 'ok', failure, ...given }: Given = {}): Delivery {
   const turn = makeTurn(1, given);
   const failed =
     status === 200 ? null : { status: 'failed' as const, attempt: 1, waitMs: 0, message: '', gone: false, ...failure };
-  const answer = answerOf(status, { responseBody: body });
+  const result = resultOf(status, { responseBody: body });
   const row = deliveryRow({
     id: randomUUIDv7(),
     turn,
     event: turn.events[0]!,
     attempt: 1,
-    answer,
+    result,
     failure: failed,
   });
   return { row, gone: status === 410 };
@@ -76,7 +76,7 @@ function attempt({ status = 200, body = 'ok', failure, ...given }: Given = {}): 
 const many = (count: number) => Array.from({ length: count }, () => attempt());
 const gone = (given: Given = {}) => attempt({ status: 410, failure: { status: 'retrying', gone: true }, ...given });
 const rows = () => orm.em.fork().find(WebhookDelivery, {}, { orderBy: { id: 'asc' } });
-const ids = (attempts: readonly Attempt[]) => attempts.map(({ row }) => row.id).toSorted();
+const ids = (attempts: readonly Delivery[]) => attempts.map(({ row }) => row.id).toSorted();
 const storedIds = async () => (await rows()).map(({ id }) => id);
 const cursor = () => orm.em.fork().findOneOrFail(WebhookCursor, 'crm');
 const endRecorders = () =>
@@ -262,17 +262,17 @@ test.each([
   const [, origin, status, failure, left] = given;
   const id = randomUUIDv7();
   const made = attempt({ origin, status, failure });
-  const each = { ...made, row: { ...made.row, sideItemId: origin === 'line' ? null : id } };
+  const each = { ...made, row: { ...made.row, replayId: origin === 'line' ? null : id } };
   const item = { id, endpointId: 'crm', eventId: each.row.eventId, origin: 'test' as const };
   const others = [
     { ...item, id: randomUUIDv7(), endpointId: 'other' },
     { ...item, id: randomUUIDv7(), eventId: randomUUIDv7() },
   ];
-  await orm.em.fork().insertMany(SideItem, [item, ...others]);
+  await orm.em.fork().insertMany(Replay, [item, ...others]);
   await using recorder = open();
   await recorder.record(each);
-  expect(await orm.em.fork().count(SideItem, { id: item.id })).toBe(left);
-  expect(await orm.em.fork().count(SideItem, {})).toBe(2 + left);
+  expect(await orm.em.fork().count(Replay, { id: item.id })).toBe(left);
+  expect(await orm.em.fork().count(Replay, {})).toBe(2 + left);
 });
 
 test('it ends only when all that it was given is durable', async () => {

@@ -4,12 +4,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
-import type { Answer } from '../../src/worker/deliver.ts';
+import type { AttemptResult } from '../../src/worker/deliver.ts';
 import { type Recorder, createRecorder } from '../../src/worker/recorder.ts';
 import { runTurn } from '../../src/worker/run-turn.ts';
 import type { Turn } from '../../src/worker/turn.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
-import { answerOf, makeTurn, openTrustingControl } from './made-up-turn.ts';
+import { resultOf, makeTurn, openTrustingControl } from './made-up-turn.ts';
 
 let database: TestDatabase;
 let orm: MikroORM;
@@ -32,12 +32,12 @@ const at = fc.date({ min: new Date('2026-01-01'), max: new Date('2027-01-01'), n
 const timing = { createdAt: at, latencyMs: whole(0, 300_000_000).map((micros) => micros / 1000) };
 
 /** Statuses of every class, and failures without an answer. */
-const outcome: fc.Arbitrary<Answer> = fc.oneof(
+const outcome: fc.Arbitrary<AttemptResult> = fc.oneof(
   {
     weight: 6,
     arbitrary: fc
       .record({ status: whole(200, 299), completedAt: at, responseBody: body, ...timing })
-      .map(({ status, ...rest }) => answerOf(status, rest)),
+      .map(({ status, ...rest }) => resultOf(status, rest)),
   },
   {
     weight: 3,
@@ -49,13 +49,13 @@ const outcome: fc.Arbitrary<Answer> = fc.oneof(
         retryAfterMs: fc.option(whole(0, 10_000_000)),
         ...timing,
       })
-      .map(({ status, ...rest }) => answerOf(status, rest)),
+      .map(({ status, ...rest }) => resultOf(status, rest)),
   },
   {
     weight: 2,
     arbitrary: fc
       .record({ errorMessage: fc.constantFrom('timeout: nothing came', 'dns: no such name', 'tls: bad'), ...timing })
-      .map((given) => answerOf(0, { ...given, httpStatus: null, completedAt: null, responseBody: null })),
+      .map((given) => resultOf(0, { ...given, httpStatus: null, completedAt: null, responseBody: null })),
   },
 );
 
@@ -74,7 +74,7 @@ const turns = fc.array(
 );
 
 /** What the contract asks of the row of the attempt on event `index`. */
-function expectedRow(turn: Turn, index: number, answer: Answer) {
+function expectedRow(turn: Turn, index: number, answer: AttemptResult) {
   const { receiver, events } = turn;
   const attempt = index === 0 ? turn.attemptsBefore + 1 : 1;
   const accepted = answer.httpStatus !== null && answer.httpStatus >= 200 && answer.httpStatus < 300;
@@ -99,7 +99,7 @@ function expectedRow(turn: Turn, index: number, answer: Answer) {
     generation: turn.generation,
     resumes: turn.resumes,
     origin: turn.origin,
-    sideItemId: turn.sideItem,
+    replayId: turn.replayId,
     waitMs: accepted || last ? null : gone ? 0 : waitMs,
   };
 }
@@ -112,8 +112,8 @@ test('property 9: exactly one row per attempt, with every column right for its o
       const ran = given.map(({ outcomes, maxRetries, baseDelayMs, maxDelayMs, ...rest }) => {
         const receiver = { id: `endpoint-${(made += 1)}`, maxRetries, baseDelayMs, maxDelayMs };
         const count = rest.origin === 'line' ? outcomes.length : 1;
-        const sideItem = rest.origin === 'line' ? null : newId();
-        return { turn: makeTurn(count, { ...rest, sideItem, receiver }), outcomes };
+        const replayId = rest.origin === 'line' ? null : newId();
+        return { turn: makeTurn(count, { ...rest, replayId, receiver }), outcomes };
       });
       const before = new Date(Date.now() - 1_000);
       const recorded = new Set<string>();

@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Answer, Attempt } from '../../src/worker/deliver.ts';
+import type { AttemptResult, Attempt } from '../../src/worker/deliver.ts';
 import type { Control } from '../../src/worker/control.ts';
-import { CalledOff } from '../../src/worker/exchange.ts';
 import { runTurn } from '../../src/worker/run-turn.ts';
 import type { Turn } from '../../src/worker/turn.ts';
 import { eventually } from '../support/eventually.ts';
-import { aLease, answerOf, makeTurn, openTrustingControl } from './made-up-turn.ts';
+import { aLease, resultOf, makeTurn, openTrustingControl } from './made-up-turn.ts';
 
 // The time of a turn stands still unless a test moves it.
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
@@ -13,8 +12,10 @@ afterEach(() => void vi.useRealTimers());
 
 const yieldToOthers = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** Runs a turn against made-up answers; rows become durable at once, or when `write` is called for the oldest. */
-function start(turn: Turn, answer: (index: number) => Answer | Promise<Answer>, { held = false } = {}) {
+type Result = AttemptResult | null;
+
+/** Runs a turn with made-up results; rows become durable at once, or when `write` is called for the oldest. */
+function start(turn: Turn, answer: (index: number) => Result | Promise<Result>, { held = false } = {}) {
   const control = openTrustingControl();
   control.begin(turn.slot);
   const attempts: Attempt[] = [];
@@ -50,7 +51,7 @@ test('events are sent one after another in their order, and all of them when all
     expect((onWire += 1)).toBe(1);
     await yieldToOthers();
     onWire -= 1;
-    return answerOf(204);
+    return resultOf(204);
   });
   expect(await report).toEqual({ settled: 40, failure: null });
   expect(attempts.map(({ event }) => event)).toEqual(turn.events);
@@ -62,14 +63,14 @@ test.each([
   ['failed for good', 0, 3, { status: 'failed', attempt: 1, waitMs: 0, message: 'HTTP 503', gone: false }],
 ])('it stops at the first failure: %s', async (_, maxRetries, settled, failure) => {
   const { report, attempts } = start(makeTurn(5, { receiver: { maxRetries } }), (index) =>
-    answerOf(index === 2 ? 503 : 200),
+    resultOf(index === 2 ? 503 : 200),
   );
   expect(await report).toEqual({ settled, failure });
   expect(attempts).toHaveLength(3);
 });
 
 test('410 stops it, whatever the number of the attempt, and settles nothing', async () => {
-  const { report, attempts } = start(makeTurn(3, { attemptsBefore: 5 }), () => answerOf(410));
+  const { report, attempts } = start(makeTurn(3, { attemptsBefore: 5 }), () => resultOf(410));
   expect(await report).toEqual({
     settled: 0,
     failure: { status: 'retrying', attempt: 6, waitMs: 0, message: 'HTTP 410', gone: true },
@@ -78,13 +79,13 @@ test('410 stops it, whatever the number of the attempt, and settles nothing', as
 });
 
 test('the first event goes on counting its attempts, the others begin at 1', async () => {
-  const { report, attempts } = start(makeTurn(4, { attemptsBefore: 3 }), () => answerOf(200));
+  const { report, attempts } = start(makeTurn(4, { attemptsBefore: 3 }), () => resultOf(200));
   await report;
   expect(attempts.map(({ attempt }) => attempt)).toEqual([4, 1, 1, 1]);
 });
 
 test('at most 16 answers are unwritten: the next request waits for a row', async () => {
-  const { report, attempts, write, waiting } = start(makeTurn(20), () => answerOf(200), { held: true });
+  const { report, attempts, write, waiting } = start(makeTurn(20), () => resultOf(200), { held: true });
   await eventually(() => attempts.length >= 16);
   await settle();
   expect(attempts).toHaveLength(16);
@@ -102,7 +103,7 @@ test('at most 16 answers are unwritten: the next request waits for a row', async
 test('it is over when every row is durable, not before', async () => {
   const { report, running, attempts, waiting, write } = start(
     makeTurn(5),
-    (index) => answerOf(index === 2 ? 500 : 200),
+    (index) => resultOf(index === 2 ? 500 : 200),
     { held: true },
   );
   await eventually(() => waiting.length === 3);
@@ -131,7 +132,7 @@ test('told to stop while a request is on the wire, it ends with its answer', asy
   const turn = makeTurn(10);
   const { report, attempts, control } = start(turn, (index) => {
     if (index === 3) control.stop(turn.slot);
-    return answerOf(200);
+    return resultOf(200);
   });
   expect(await report).toEqual({ settled: 4, failure: null });
   expect(attempts).toHaveLength(4);
@@ -153,7 +154,7 @@ test.each([
 test('a lease that is lost while a request is on the wire ends the turn with its answer, which is recorded', async () => {
   const { report, attempts, durable, control } = start(makeTurn(10), (index) => {
     if (index === 2) control.trust(aLease, 0);
-    return answerOf(200);
+    return resultOf(200);
   });
   expect(await report).toEqual({ settled: 3, failure: null });
   expect([attempts.length, durable.length]).toEqual([3, 3]);
@@ -161,7 +162,7 @@ test('a lease that is lost while a request is on the wire ends the turn with its
 
 test('told to stop while it waits for rows, it sends nothing more', async () => {
   const turn = makeTurn(20);
-  const { report, attempts, control, waiting, write } = start(turn, () => answerOf(200), { held: true });
+  const { report, attempts, control, waiting, write } = start(turn, () => resultOf(200), { held: true });
   await eventually(() => waiting.length === 16);
   await settle();
   control.stop(turn.slot);
@@ -176,36 +177,33 @@ test('told to stop while it waits for rows, it sends nothing more', async () => 
 test('a turn that takes long ends by itself with what it has sent, but sends its first event always', async () => {
   const slow = start(makeTurn(10), (index) => {
     if (index === 2) vi.advanceTimersByTime(250);
-    return answerOf(200);
+    return resultOf(200);
   });
   expect(await slow.report).toEqual({ settled: 3, failure: null });
   const slower = start(makeTurn(3), () => {
     vi.advanceTimersByTime(10_000);
-    return answerOf(200);
+    return resultOf(200);
   });
   expect(await slower.report).toEqual({ settled: 1, failure: null });
 });
 
 test('between requests it says that none is on the wire', async () => {
   const turn = makeTurn(2, { slot: 7 });
-  const { report, control } = start(turn, () => answerOf(200));
+  const { report, control } = start(turn, () => resultOf(200));
   await report;
   expect(control.current(7)).toBeNull();
 });
 
-test('an attempt that was called off has no row and ends the turn', async () => {
+test('an attempt that was not sent has no row and ends the turn', async () => {
   const turn = makeTurn(3);
-  const { report, control, attempts, durable } = start(turn, (index) => {
-    if (index === 1) throw new CalledOff();
-    return answerOf(200);
-  });
+  const { report, control, attempts, durable } = start(turn, (index) => (index === 1 ? null : resultOf(200)));
   expect(await report).toEqual({ settled: 1, failure: null });
   expect([attempts.length, durable.length, control.current(turn.slot)]).toEqual([2, 1, null]);
 });
 
 test('whether an attempt may begin is asked of its lease and of the word that stops its turn', async () => {
   const turn = makeTurn(1);
-  const answered = Promise.withResolvers<Answer>();
+  const answered = Promise.withResolvers<AttemptResult>();
   const { report, control, attempts } = start(turn, () => answered.promise);
   const { mayBegin } = attempts[0]!;
   expect(mayBegin()).toBe(true);
@@ -214,6 +212,6 @@ test('whether an attempt may begin is asked of its lease and of the word that st
   control.begin(turn.slot);
   control.trust({ ...aLease, epoch: aLease.epoch + 1 }, 60_000);
   expect(mayBegin()).toBe(false);
-  answered.resolve(answerOf(200));
+  answered.resolve(resultOf(200));
   await report;
 });

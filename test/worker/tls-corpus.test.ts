@@ -1,7 +1,6 @@
 import { type TlsOptions, getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { deliver } from '../../src/worker/deliver.ts';
-import { attemptAt, openConnections } from '../support/attempt.ts';
+import { attemptAt, deliver, openConnections } from '../support/attempt.ts';
 import type { Certificate } from '../support/certificate.ts';
 import { issueCertificate } from '../support/certificate-authority.ts';
 import { readCorpus } from '../support/corpus.ts';

@@ -1,4 +1,4 @@
-// The schema's builder: its plugins, its scalars, who may ask, and what every resolver is given.
+// The schema's builder: its plugins, scalars and authorisation, and the context of every resolver.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
 import SchemaBuilder from '@pothos/core';
@@ -20,7 +20,7 @@ export type Endpoints = {
   pause(id: string): Promise<void>;
   /** Throws as `pause` does. */
   resume(id: string): Promise<void>;
-  /** Exactly one of both. Throws as `pause` does, and BAD_USER_INPUT for a place to which it cannot go. */
+  /** Exactly one of both. Throws as `pause` does, and BAD_USER_INPUT for a position that it cannot go to. */
   rewind(id: string, to: { position?: string | null | undefined; at?: Date | null | undefined }): Promise<void>;
   /** Queues failed deliveries; returns how many. Throws as `rewind` does. */
   replay(wish: ReplayWish): Promise<number>;
@@ -47,7 +47,7 @@ export type Reload = {
 export type Context = {
   /** Its own fork. */
   em: EntityManager;
-  /** Asked of the database once, when somebody first wants to know. Rejects with Refusal UNAVAILABLE. */
+  /** Read from the database once, at the first call. Rejects with Refusal UNAVAILABLE. */
   viewer(): Promise<Viewer>;
   transactions: Transactions;
   endpoints: Endpoints;
@@ -57,7 +57,7 @@ export type Context = {
   publicUrl(): string;
   /** Counts a sign-in begun by this request's client. Throws Refusal RATE_LIMITED. */
   countStart(): Promise<void>;
-  /** Takes the session cookie away with the answer. */
+  /** Removes the session cookie with the answer. */
   endCookie(): void;
 };
 
@@ -77,7 +77,7 @@ export const builder = new SchemaBuilder<{
   defaultFieldNullability: false,
   plugins: [ScopeAuthPlugin, RelayPlugin],
   scopeAuth: {
-    // They throw what is missing, since who asks is not known before somebody waits for it.
+    // They throw instead of returning false, so that the error says what is missing.
     authScopes: ({ viewer }) => ({
       admin: async () => {
         needAdmin(await viewer());
@@ -96,9 +96,9 @@ export const builder = new SchemaBuilder<{
     edgesFieldOptions: { nullable: false, description: 'The rows of this page, each with its cursor.' },
     nodeFieldOptions: { nullable: false, description: 'The row.' },
     nodesOnConnection: { description: 'The rows of this page.' },
-    cursorFieldOptions: { description: 'The place of this row, for `after` and `before`.' },
-    pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
-    pageInfoFieldOptions: { description: 'Where this page stands in the list.' },
+    cursorFieldOptions: { description: 'Marks this row, for `after` and `before`.' },
+    pageInfoTypeOptions: { description: 'Where a page is in its list.' },
+    pageInfoFieldOptions: { description: 'Where this page is in the list.' },
     hasNextPageFieldOptions: { description: 'Whether rows follow this page.' },
     hasPreviousPageFieldOptions: { description: 'Whether rows come before this page.' },
     startCursorFieldOptions: { description: 'Cursor of the first row; null on an empty page.' },
@@ -122,6 +122,6 @@ builder.globalConnectionField('totalCount', (t) =>
   }),
 );
 
-// Whatever is added to these two is for admins, unless it says otherwise itself.
+// Fields of these two are for admins, unless they say otherwise.
 builder.queryType({ description: 'What can be read.', authScopes: { admin: true } });
 builder.mutationType({ description: 'What can be changed.', authScopes: { admin: true } });

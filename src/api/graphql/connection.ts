@@ -1,4 +1,4 @@
-// Pages through a list that is ordered by id, newest first, from a cursor on: never by offset.
+// Pages through a list by id, newest first, with cursors instead of offsets.
 
 import type { EntityManager, EntityName, FilterQuery } from '@mikro-orm/postgresql';
 import { asUuid } from '../../model/uuid.ts';
@@ -29,7 +29,7 @@ export type PageInfo = {
 export type Rows<Row extends object> = {
   em: EntityManager;
   entity: EntityName<Row>;
-  /** Names the list in its cursors, so that one list's cursor is none of another's. */
+  /** Names the list in its cursors, so that a cursor is valid only for its list. */
   kind: string;
   where: FilterQuery<Row> | null;
 };
@@ -37,13 +37,13 @@ export type Rows<Row extends object> = {
 export const defaultSize = 50;
 export const largestSize = 200;
 
-/** One page. Throws Refusal BAD_USER_INPUT for arguments that make no page. */
+/** One page. Throws Refusal BAD_USER_INPUT for invalid arguments. */
 export async function connect<Row extends { id: string }>(
   args: ConnectionArgs,
   rows: Rows<Row>,
 ): Promise<Connection<Row>> {
   const { backward, size, after, before } = readArgs(args, rows.kind);
-  // One more than asked for tells whether the list goes on.
+  // One more than asked for, to know whether the list goes on.
   const found = await find(rows, { $lt: after, $gt: before }, backward ? 'asc' : 'desc', size + 1);
   const more = found.length > size;
   const page = found.slice(0, size);
@@ -82,7 +82,7 @@ async function find<Row extends { id: string }>(
   const given = Object.entries(bounds).filter(([, id]) => id !== undefined);
   const between = given.length === 0 ? {} : { id: Object.fromEntries(given) };
   const all = { $and: [where, between] } as FilterQuery<Row>;
-  // A page shows what is stored, never what another field of the same request read before.
+  // Without the identity map: a page shows what is stored now, not what another field of the request read before.
   return (await em.find(entity, all, { orderBy: { id: order } as never, limit, disableIdentityMap: true })) as Row[];
 }
 
@@ -112,7 +112,7 @@ function encodeCursor(kind: string, id: string): string {
 function decodeCursor(kind: string, cursor: string, argument: string): string {
   const text = Buffer.from(cursor.slice(0, 200), 'base64url').toString();
   const id = asUuid(text.slice(kind.length + 1));
-  // Encoding it again refuses every other spelling that base64 decoders let pass.
+  // Encoding it again refuses other spellings that base64 decoders accept.
   if (id === null || encodeCursor(kind, id) !== cursor) {
     throw new Refusal('BAD_USER_INPUT', `${argument} is no cursor of this list: take one from its edges or pageInfo.`);
   }

@@ -1,4 +1,4 @@
-// Estimates what a query would make the service do: about one for each field of each row that it may answer with.
+// Estimates the cost of a query: about one for each field of each row that it may return.
 
 import {
   type FieldNode,
@@ -17,13 +17,13 @@ import {
 } from 'graphql';
 import { defaultSize, largestSize } from './connection.ts';
 
-/** Allows the largest page of events with all attempts of each and all their fields, and not one level of lists more. */
+/** Allows the largest page of events with all fields of all attempts, but not one more level of lists. */
 export const mostCost = 100_000;
 
-/** Rows of a list that has no page: what an event's attempts or a configuration's endpoints usually come to. */
+/** Rows of a list without pages: a usual number of an event's attempts or of endpoints. */
 const assumedRows = 10;
 
-/** Fields that cost more than making their value: a count reads the whole list, a sign-in asks somebody else's server. */
+/** Fields that cost more: a count reads the whole list, a sign-in calls the provider's server. */
 const costs: Record<string, number> = {
   totalCount: 5_000,
   startOAuth: 20_000,
@@ -37,7 +37,7 @@ export type Estimate = {
   schema: GraphQLSchema;
   operation: OperationDefinitionNode;
   fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  /** As they were sent: only a page's size is taken from them. */
+  /** As they were sent; only page sizes are read from them. */
   variables: Readonly<Record<string, unknown>>;
 };
 
@@ -85,7 +85,7 @@ export function costOf({ schema, operation, fragments, variables }: Estimate): n
         if (value.kind === Kind.INT) return Number(value.value);
         return value.kind === Kind.VARIABLE ? ofVariable(value.name.value) : undefined;
       });
-    // What is no size is refused when it is run; until then it is taken for the largest.
+    // An invalid size is refused at execution; here it counts as the largest.
     return Math.max(
       ...sizes.map((size) => Math.min(Math.max(size ?? defaultSize, 0), largestSize)),
       sizes.length ? 0 : defaultSize,

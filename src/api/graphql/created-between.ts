@@ -1,10 +1,10 @@
-// Finds the rows of a span of time in the tables that have a partition a day.
+// Conditions for rows of a time span, in tables with a partition a day.
 
 import { idBeyond, lowestIdSince } from '../../model/uuid.ts';
 
 /**
- * What must hold of a row so that its `createdAt` is in [since, until): the time itself, which decides, and a range
- * of ids around it, with which Postgres leaves out the other days' partitions.
+ * Conditions for a `createdAt` in [since, until): the time itself, which decides, and a range of ids around it, by which
+ * Postgres skips the other days' partitions.
  */
 export function createdBetween(since: Date | null | undefined, until: Date | null | undefined): object[] {
   const conditions: object[] = [];

@@ -1,13 +1,13 @@
-// Ends an operation whose database no longer answers, since a stopped server keeps its connections open.
+// Ends an operation whose database no longer answers: a stopped server keeps its connections open.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Plugin } from 'graphql-yoga';
 import { Refusal } from '../../policy/refusal.ts';
 
-/** An operation that takes this long has the database asked whether it is there; a slow query may go on if it is. */
+/** After this long the database is asked whether it answers; if it does, a slow query may go on. */
 const askAfterMs = 1_000;
 
-/** With what it takes to ask, an operation ends within 3 s of the database's loss. */
+/** Together with `askAfterMs` an operation ends within 3 s of the database's loss. */
 const answerWithinMs = 1_500;
 
 /** `ask` is any query on a connection of its own. */

@@ -1,10 +1,10 @@
-// Keeps the queries that were parsed last, so that a program's few queries are parsed and validated once.
+// Caches parsed queries, so that a program's few queries are parsed and validated once.
 
 import type { DocumentNode } from 'graphql';
 
-/** Longer ones are made up by hand or by a stranger. */
+/** Longer queries are written by hand or by a stranger. */
 const longestQuery = 4_096;
-/** Of all of them together: what is parsed of them takes some 250 bytes a character, and strangers' are kept too. */
+/** Of all queries together: a parsed query takes some 250 bytes a character, and strangers' queries are kept too. */
 const mostCharacters = 64 * 1024;
 
 export type DocumentCache = {
@@ -12,7 +12,7 @@ export type DocumentCache = {
   set(query: string, document: DocumentNode): void;
 };
 
-/** The query that was not asked for longest goes first. */
+/** The query used least recently is dropped first. */
 export function createDocumentCache(): DocumentCache {
   const documents = new Map<string, DocumentNode>();
   let characters = 0;

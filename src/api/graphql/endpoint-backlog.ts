@@ -1,24 +1,22 @@
-// How much endpoints have before them, from the number that the owner keeps and what has happened since.
+// Counts the events that wait for endpoints, from the count that the owner stored and what happened since.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { isFor, isInGap, isOfEvent, isOfLine, isSettled } from '../../cursors/predicates.ts';
 import { filterText, likePattern } from '../../policy/routing.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 
-/** Exact up to here; above, this is the answer. */
+/** The backlog is exact up to here; above, it is this number. */
 const mostCounted = 10_000;
 
 const asked = `
   with asked as (select * from jsonb_to_recordset(?::jsonb) as asked (endpoint_id text, patterns text[], filter text))`;
 
-/** A row whose position lies in a gap of the log tells of an event that the database has lost. */
-const isSettled = `d.generation = c.generation and d.origin = 'line' and d.status in ('delivered', 'failed')
-  and not exists (select 1 from webhook_log_gaps g where d.position between g.first and g.last)`;
-const isForIt = 'e.addressed_to is null and e.type like any (asked.patterns)';
+const isForIt = isFor('asked.patterns');
 
 /**
- * The cursor's row knows how many events lay between its place and where the log was examined. Events after that come
- * to it; events above the place that are settled by now leave it. Both are few, and no count goes on without end.
- * A number counted with another filter than the present one says nothing: then all is counted from the place on.
+ * The stored backlog counts the events between the cursor and where the owner had examined the log. Added are the events
+ * after that; subtracted are those above the cursor that are settled by now. Both are few, and each count has a limit.
+ * A backlog that was counted with another filter does not count: then all events above the cursor are counted.
  */
 const count = `${asked}
   select c.endpoint_id,
@@ -29,7 +27,7 @@ const count = `${asked}
   cross join lateral (
     select count(distinct above.position) as events from (
       select d.position from webhook_deliveries d
-      where d.endpoint_id = c.endpoint_id and d.position > c.position and ${isSettled}
+      where ${isOfLine} and ${isSettled} and d.position > c.position and not ${isInGap('d.position')}
         and d.event_type like any (asked.patterns)
       limit ${10 * mostCounted}
     ) above
@@ -48,9 +46,7 @@ const findOldest = `${asked}
   select c.endpoint_id, extract(epoch from coalesce(
     (select e.created_at from webhook_events e
      where e.position > c.position and ${isForIt}
-       and not exists (
-         select 1 from webhook_deliveries d
-         where d.endpoint_id = c.endpoint_id and d.position = e.position and ${isSettled})
+       and not exists (select 1 from webhook_deliveries d where ${isOfLine} and ${isSettled} and ${isOfEvent})
      order by e.position limit 1),
     (select e.created_at from webhook_events e
      where e.position is null and ${isForIt} order by e.seq limit 1)
@@ -59,7 +55,7 @@ const findOldest = `${asked}
   join webhook_cursors c using (endpoint_id)
   where c.position is not null`;
 
-/** Backlogs by endpoint id; an endpoint without a place has none. */
+/** Backlogs by endpoint id; an endpoint without a position has none. */
 export async function backlogs(em: EntityManager, endpoints: readonly Endpoint[]): Promise<Map<string, number>> {
   const rows = await em.execute<{ endpoint_id: string; backlog: number }[]>(count, [subscriptions(endpoints)]);
   return new Map(rows.map((row) => [row.endpoint_id, row.backlog]));
@@ -77,7 +73,7 @@ function subscriptions(endpoints: readonly Endpoint[]): string {
     endpoints.map(({ id, events }) => ({
       endpoint_id: id,
       patterns: events.map(likePattern),
-      // As dispatch/cursors.ts stores it.
+      // As cursors/assign-cursors.ts stores it.
       filter: filterText(events),
     })),
   );

@@ -4,7 +4,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { shardOf } from '../../policy/shards.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 
-/** Names of instances by endpoint id; an endpoint whose shard nobody holds, or an instance that has left, has none. */
+/** Names of instances by endpoint id; an endpoint whose shard has no owner, or one that has left, has none. */
 export async function owners(em: EntityManager, endpoints: readonly Endpoint[]): Promise<Map<string, string>> {
   const rows = await em.execute<{ shard: number; name: string }[]>(
     `select l.lease as shard, i.name from webhook_leases l join webhook_instances i on i.id = l.owner

@@ -1,4 +1,4 @@
-// How the attempts of endpoints went lately, from the minutes' counts that their writers left.
+// Statistics of endpoints' attempts, from the counts for each minute.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { bucketCount, quantile } from '../../policy/latency-histogram.ts';
@@ -45,7 +45,7 @@ export async function statistics(
   return new Map(
     counts.map(({ endpoint_id, delivered, failed }) => {
       const histogram = Array.from({ length: bucketCount }, () => 0);
-      // Postgres counts an array's places from 1.
+      // Postgres counts array elements from 1.
       for (const { bucket, attempts } of buckets.get(endpoint_id) ?? []) histogram[bucket - 1] = attempts;
       const at = (q: number) => quantile(histogram, q);
       return [

@@ -29,7 +29,7 @@ export type EngineOptions = {
   log: Logger;
 };
 
-/** What an answer holds besides its body. */
+/** What an answer has besides its body. */
 type Reply = { setCookie: string | null; retryAfterSeconds: number | null };
 
 /** A function that answers one GraphQL-over-HTTP request to /graphql by this client; it never rejects. */
@@ -59,9 +59,9 @@ export function createEngine(options: EngineOptions): (request: Request, client:
     },
     plugins: [refuseBadQueries(), watchDatabase(() => orm.em.fork().execute('select 1'))],
     maskedErrors: { maskError: (error) => shownError(error, log) },
-    // Masked errors are logged where they are masked, the others are the caller's.
+    // Masked errors are logged where they are masked; the others are the caller's errors.
     logging: false,
-    // Queries that cannot be parsed are not kept, and of the others few, as a stranger's are among them.
+    // Invalid queries are not cached, and of the others only few, since strangers' queries are among them.
     parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: { get: () => undefined, set() {} } },
     graphiql: false,
     landingPage: false,
@@ -71,7 +71,7 @@ export function createEngine(options: EngineOptions): (request: Request, client:
   });
   return async (request, client) => {
     const reply: Reply = { setCookie: null, retryAfterSeconds: null };
-    // While the database is away nobody is an admin by a session; what needs to know more asks again, and says so.
+    // While the database is away no session counts as an admin's; resolvers that need the viewer ask again and say so.
     const asking = await options.asking(request).catch(() => null);
     const response = await yoga.fetch(request, { client, reply, isAdmin: isAdmin(asking?.viewer ?? null) });
     if (reply.setCookie !== null) response.headers.append('Set-Cookie', reply.setCookie);

@@ -1,4 +1,4 @@
-// What a caller is told of an error: its code and sentence when the caller can mend it, else nothing.
+// Decides what a caller sees of an error: its code and sentence when the caller can fix it, else nothing.
 
 import { GraphQLError } from 'graphql';
 import { withoutSql } from '../../outbox/transactions.ts';
@@ -9,7 +9,7 @@ import { withoutQueries } from '../../telemetry/without-queries.ts';
 /** Codes of the GraphQL engine's own errors that stay. */
 const engineCodes = new Set(['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED']);
 
-/** SQLSTATE class 22, data exception (PostgreSQL, appendix A): a value that no column can hold or compare with. */
+/** SQLSTATE class 22, data exception (PostgreSQL, appendix A): a value that a column cannot store or compare. */
 const dataException = /^22/;
 
 /** In characters. */
@@ -38,7 +38,7 @@ export function shownError(thrown: unknown, log: Logger): GraphQLError {
 }
 
 /**
- * What the engine says of a request that is well-formed but wrong: errors that belong to no field (a bad variable, an
+ * Whether the engine refused a request that is well-formed but wrong: errors without a field (an invalid variable, an
  * unknown operation name), and a field's argument whose variable is missing.
  */
 function isInputError(located: GraphQLError, cause: unknown): boolean {
@@ -46,7 +46,7 @@ function isInputError(located: GraphQLError, cause: unknown): boolean {
   return cause instanceof GraphQLError && cause.message.startsWith('Argument "');
 }
 
-/** Names of the schema are for admins, and the message may repeat what the caller sent, which can be 1 MiB of anything. */
+/** Names of the schema are for admins, and the message may repeat up to 1 MiB that the caller sent. */
 function withoutHint(message: string): string {
   const at = message.lastIndexOf(' Did you mean ');
   return (at < 0 ? message : message.slice(0, at)).slice(0, longestMessage);
@@ -59,8 +59,8 @@ function rootCause(error: unknown): unknown {
 }
 
 /**
- * A new error, so that nothing of the old one is shown but where it came from. `spec` marks what is wrong with the query
- * or its variables, and not with the body that they came in.
+ * A new error that keeps only the location of the old one. `spec` marks an error in the query or its variables, not in
+ * the body that they came in.
  */
 function copyOf(located: GraphQLError | undefined, message: string, code: string): GraphQLError {
   const { status } = (located?.extensions['http'] ?? {}) as { status?: number };

@@ -1,4 +1,4 @@
-// How much one query may ask for, measured on its text and its syntax before anything is looked up in the schema.
+// Limits on one query's text and syntax, checked before the schema is used.
 
 import { type DocumentNode, GraphQLError, Kind, Lexer, type SelectionSetNode, Source, TokenKind, visit } from 'graphql';
 
@@ -34,7 +34,7 @@ export function refuseLongText(text: string): void {
   }
 }
 
-/** What is no token ends the text here: the parser will stop there too, and say so. */
+/** An invalid token ends the text here: the parser will stop there too, and report it. */
 function nextKind(lexer: Lexer): TokenKind {
   try {
     return lexer.advance().kind;
@@ -43,7 +43,7 @@ function nextKind(lexer: Lexer): TokenKind {
   }
 }
 
-/** One error for each limit that the query exceeds; it need not be valid otherwise. */
+/** One error for each limit that the query exceeds. The query need not be valid. */
 export function excesses(document: DocumentNode): GraphQLError[] {
   let aliases = 0;
   let directives = 0;
@@ -62,7 +62,7 @@ export function excesses(document: DocumentNode): GraphQLError[] {
     .map((what) => tooMuch(`${found[what]} ${words[what]}, and at most ${limits[what]} are allowed`));
 }
 
-/** The deepest operation, through its fragments. Each is looked into once, and a circle ends where it began. */
+/** The deepest operation, through its fragments. Each fragment is visited once, so a cycle ends. */
 function depthOf({ definitions }: DocumentNode): number {
   const fragments = new Map(
     definitions.filter((one) => one.kind === Kind.FRAGMENT_DEFINITION).map((one) => [one.name.value, one]),

@@ -9,7 +9,7 @@ import type { Endpoint } from '../../settings/endpoint.ts';
 import { accountsOf } from '../../users/accounts.ts';
 import { backlogs, oldestUnsettled } from './endpoint-backlog.ts';
 import { owners } from './endpoint-owner.ts';
-import { type Standing, standings } from './endpoint-standing.ts';
+import { type EndpointState, endpointStates } from './endpoint-state.ts';
 import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
 import { deliveriesOfEvents, eventsById } from './event-deliveries.ts';
 
@@ -17,14 +17,14 @@ export type Loaders = {
   eventById: DataLoader<string, WebhookEvent | undefined>;
   deliveriesOfEvent: DataLoader<string, WebhookDelivery[] | undefined>;
   accountsOfUser: DataLoader<string, OAuthAccount[]>;
-  standing: DataLoader<Endpoint, Standing | undefined>;
+  endpointState: DataLoader<Endpoint, EndpointState | undefined>;
   owner: DataLoader<Endpoint, string | undefined>;
   backlog: DataLoader<Endpoint, number | undefined>;
   oldestUnsettledAt: DataLoader<Endpoint, Date | undefined>;
   statistics: Record<Window, DataLoader<Endpoint, Statistics | undefined>>;
 };
 
-/** Loaders for one request. They batch what is asked for at once and remember nothing, since a mutation may follow. */
+/** Loaders for one request. They batch what is asked for at once and cache nothing, since a mutation may follow. */
 export function createLoaders(em: EntityManager): Loaders {
   const ofIds = <Row>(read: (em: EntityManager, ids: readonly string[]) => Promise<Map<string, Row>>) =>
     batched(
@@ -41,7 +41,7 @@ export function createLoaders(em: EntityManager): Loaders {
     eventById: ofIds(eventsById),
     deliveriesOfEvent: ofIds(deliveriesOfEvents),
     accountsOfUser: new DataLoader((userIds: readonly string[]) => accountsOf(em, userIds), { cache: false }),
-    standing: ofEndpoints(standings),
+    endpointState: ofEndpoints(endpointStates),
     owner: ofEndpoints(owners),
     backlog: ofEndpoints(backlogs),
     oldestUnsettledAt: ofEndpoints(oldestUnsettled),

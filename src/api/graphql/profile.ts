@@ -1,4 +1,4 @@
-// What a signed-in user sees and changes of themselves.
+// The signed-in user's own profile: read and change it.
 
 import { deleteUser, updateUser } from '../../users/lifecycle.ts';
 import { needUser } from '../viewer.ts';

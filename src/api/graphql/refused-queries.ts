@@ -1,4 +1,4 @@
-// Refuses a query that asks for too much or cannot be run, before anything of it runs: with its code and HTTP 400.
+// Refuses a query that asks for too much or cannot be executed, before it is executed: with its code and HTTP 400.
 
 import {
   type DocumentNode,
@@ -17,16 +17,16 @@ import { costOf, mostCost } from './cost.ts';
 import { longestMessage } from './errors.ts';
 import { excesses, refuseLongText, tooMuch } from './limits.ts';
 
-/** What this plugin needs to find in the context of a request. Only admins see the schema, and hints at its names. */
+/** The context that this plugin needs. Only admins see the schema, and hints at its names. */
 export type AskedBy = { isAdmin: boolean };
 
-/** Weighing up whether equal fields can be merged has a limit of the engine's own, which it does not name. */
+/** The engine's message for its own limit on comparing equal fields, which the message does not name. */
 const tooManyComparisons = 'Validation aborted.';
 
 /**
- * The limits are a few lines of our own. The rules of graphql-armor throw where the validator expects a report, so
- * their refusals lose code and status; Pothos' costs are looked at by each root field after it was authorised, and its
- * pages make everything in a connection as dear as their rows.
+ * The limits are a few lines of our own. The rules of graphql-armor throw where the validator expects a report, so their
+ * errors lose code and status. Pothos checks costs in each root field after authorisation, and multiplies everything in
+ * a connection by its rows.
  */
 export function refuseBadQueries(): Plugin<AskedBy> {
   return {
@@ -53,7 +53,7 @@ export function refuseBadQueries(): Plugin<AskedBy> {
     onExecute: refuseVariablesAndCost,
     onSubscribe: refuseVariablesAndCost,
     onExecutionResult({ request, result, setResult }) {
-      // Yoga takes who accepts anything for somebody who asked for plain JSON, and answers 200 to both.
+      // Yoga treats a client that accepts anything like one that asks for plain JSON, and answers 200 to both.
       if (asksForPlainJson(request) || !result || !('errors' in result)) return;
       const isRefused = result.errors?.some(({ extensions }) => extensions.http?.spec);
       if (isRefused) setResult({ ...result, extensions: { http: { status: 400 } } });
@@ -83,13 +83,13 @@ function refuseVariablesAndCost({ args, setResultAndStopExecution }: Execution):
   );
   const cost = costOf({ schema, operation, fragments, variables: variableValues ?? {} });
   if (cost <= mostCost) return;
-  const told = `a cost of ${Math.min(cost, Number.MAX_SAFE_INTEGER)}, and at most ${mostCost} is allowed`;
-  setResultAndStopExecution({ errors: [tooMuch(told)] });
+  const excess = `a cost of ${Math.min(cost, Number.MAX_SAFE_INTEGER)}, and at most ${mostCost} is allowed`;
+  setResultAndStopExecution({ errors: [tooMuch(excess)] });
 }
 
 /**
- * The first variable that cannot be read. The engine would look for 50 of them, hint at names of the schema for each, and
- * print the value around it each time.
+ * The first invalid variable. The engine would report up to 50, hint at names of the schema for each, and print the whole
+ * value each time.
  */
 function wrongVariable(
   schema: GraphQLSchema,

@@ -1,4 +1,4 @@
-// Reads the configuration again, and says what changed or what is wrong with it.
+// Reloads the configuration, and says what changed or what is wrong with it.
 
 import type { ConfigProblem } from '../../settings/problem.ts';
 import { type Reload, builder } from './builder.ts';

@@ -1,11 +1,11 @@
-// Moves an endpoint's place in the log back.
+// Moves an endpoint's cursor back.
 
 import { builder } from './builder.ts';
 import { endpointById } from './endpoints.ts';
 import { WebhookEndpoint } from './webhook-endpoint.ts';
 
 const WebhookPositionInput = builder.inputType('WebhookPositionInput', {
-  description: 'A place in the log; exactly one field.',
+  description: 'A position in the log; exactly one field.',
   fields: (t) => ({
     position: t.string({
       description: 'The first position to send again, a whole number; "0" and "1" are the beginning of the log.',

@@ -1,4 +1,4 @@
-// The two scalars of ours: a moment, and any JSON value.
+// Our two scalars: a date and time, and any JSON value.
 
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql';
 

@@ -1,4 +1,4 @@
-// Gathers the nouns into the schema.
+// Builds the schema from its parts.
 
 import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.ts';

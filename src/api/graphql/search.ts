@@ -3,7 +3,7 @@
 import { isStorable } from '../../outbox/payload.ts';
 import { Refusal } from '../../policy/refusal.ts';
 
-/** Longer ones are costly patterns, and no e-mail has as many (RFC 5321, section 4.5.3.1). */
+/** Longer patterns are costly, and no e-mail address is longer (RFC 5321, section 4.5.3.1). */
 const longestSearch = 320;
 
 /**

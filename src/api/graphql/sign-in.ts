@@ -1,4 +1,4 @@
-// Sign-in through an OAuth provider, for programs: begin, finish, link, unlink, log out.
+// Sign-in through an OAuth provider, for programs: start, complete, link, unlink, log out.
 
 import { Refusal } from '../../policy/refusal.ts';
 import type { IssuedSession } from '../../users/sessions.ts';

@@ -1,4 +1,4 @@
-// Users: read them, page through them, make, change and delete them.
+// Users: read, list, create, update and delete them.
 
 import type { FilterQuery } from '@mikro-orm/postgresql';
 import { User as StoredUser, type roles } from '../../model/user.ts';
@@ -23,7 +23,7 @@ export const User = builder.objectRef<StoredUser>('User').implement({
     id: t.exposeID('id', { description: 'The stored UUID.' }),
     email: t.exposeString('email', {
       nullable: true,
-      description: 'As it was given, trimmed; not unique. Null when their provider told none.',
+      description: 'As it was given, trimmed; not unique. Null when their provider gave none.',
     }),
     displayName: t.exposeString('displayName', { nullable: true, description: 'The name to show.' }),
     avatarUrl: t.exposeString('avatarUrl', { nullable: true, description: 'Where their picture is.' }),
@@ -40,7 +40,7 @@ export const User = builder.objectRef<StoredUser>('User').implement({
 
 const UserConnection = builder.connectionObject(
   { type: User, name: 'UserConnection', description: 'A page of users.' },
-  { name: 'UserEdge', description: 'A user and their place in the list.' },
+  { name: 'UserEdge', description: 'A user and their cursor.' },
 );
 
 builder.queryFields((t) => ({
@@ -88,7 +88,7 @@ const UpdateUserInput = builder.inputType('UpdateUserInput', {
   }),
 });
 
-// What the schema cannot say, such as that null does not clear a role, is refused there.
+// Rules beyond the schema, such as that null does not clear a role, are checked there.
 builder.mutationFields((t) => ({
   createUser: t.field({
     type: User,

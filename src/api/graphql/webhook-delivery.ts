@@ -1,4 +1,4 @@
-// Deliveries, one row an attempt: read them and page through them.
+// Deliveries, one row an attempt: read and list them.
 
 import type { EntityManager, FilterQuery } from '@mikro-orm/postgresql';
 import { type DeliveryStatus, WebhookDelivery as StoredDelivery } from '../../model/webhook-delivery.ts';
@@ -61,7 +61,7 @@ const WebhookDelivery = WebhookDeliveryRef.implement({
 
 export const WebhookDeliveryConnection = builder.connectionObject(
   { type: WebhookDelivery, name: 'WebhookDeliveryConnection', description: 'A page of deliveries.' },
-  { name: 'WebhookDeliveryEdge', description: 'A delivery and its place in the list.' },
+  { name: 'WebhookDeliveryEdge', description: 'A delivery and its cursor.' },
 );
 
 const WebhookDeliveryFilter = builder.inputType('WebhookDeliveryFilter', {
@@ -119,7 +119,7 @@ function matching({
 }: Filter): FilterQuery<StoredDelivery> | null {
   const conditions = createdBetween(since, until);
   const texts = Object.entries({ endpointId, eventType }).filter(([, text]) => typeof text === 'string');
-  // An id or type of the wrong form is one that nothing has.
+  // No row has an id or type of the wrong form.
   if (texts.some(([, text]) => !isStorable(text as string))) return null;
   conditions.push(...texts.map(([field, text]) => ({ [field]: text })));
   if (typeof eventId === 'string') {

@@ -1,4 +1,4 @@
-// Endpoints: what the configuration says of them, how they stand, and pause and resume.
+// Endpoints: their configuration, their state, and pause and resume.
 
 import type { Endpoint } from '../../settings/endpoint.ts';
 import { builder } from './builder.ts';
@@ -17,12 +17,12 @@ const WebhookOrdering = builder.enumType('WebhookOrdering', {
 });
 
 const WebhookEndpointState = builder.enumType('WebhookEndpointState', {
-  description: 'How an endpoint stands.',
+  description: 'The state of an endpoint.',
   values: {
     ACTIVE: { description: 'It is sent what comes, also when nothing does.' },
     RETRYING: { description: 'Its first unsettled event has a failed attempt.' },
     PAUSED: { description: 'Nothing is sent until it is resumed; events keep their place. See pauseReason.' },
-    DISABLED: { description: '`enabled` is false: nothing is sent and no place is kept.' },
+    DISABLED: { description: '`enabled` is false: nothing is sent and no position is kept.' },
   },
 });
 
@@ -71,15 +71,16 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
         'DISABLED: enabled is false. PAUSED: see pauseReason. RETRYING: its first unsettled event has a failed attempt. ACTIVE: else, also when idle. Read from the database, so every instance says the same.',
       resolve: async (endpoint, _args, { loaders }) => {
         if (!endpoint.enabled) return 'DISABLED';
-        const standing = await loaders.standing.load(endpoint);
-        if (standing?.pauseReason) return 'PAUSED';
-        return standing?.retrying ? 'RETRYING' : 'ACTIVE';
+        const state = await loaders.endpointState.load(endpoint);
+        if (state?.pauseReason) return 'PAUSED';
+        return state?.retrying ? 'RETRYING' : 'ACTIVE';
       },
     }),
     pauseReason: t.string({
       nullable: true,
       description: 'admin, gone or exhausted; null when it is not paused.',
-      resolve: async (endpoint, _args, { loaders }) => (await loaders.standing.load(endpoint))?.pauseReason ?? null,
+      resolve: async (endpoint, _args, { loaders }) =>
+        (await loaders.endpointState.load(endpoint))?.pauseReason ?? null,
     }),
     backlog: t.int({
       description:
@@ -101,12 +102,12 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
       nullable: true,
       description: 'When the next attempt is due, while it waits for one.',
       resolve: async (endpoint, _args, { loaders }) =>
-        endpoint.enabled ? (await loaders.standing.load(endpoint))?.nextAttemptAt : null,
+        endpoint.enabled ? (await loaders.endpointState.load(endpoint))?.nextAttemptAt : null,
     }),
     lastError: t.string({
       nullable: true,
       description: "The last failed attempt's message.",
-      resolve: async (endpoint, _args, { loaders }) => (await loaders.standing.load(endpoint))?.lastError,
+      resolve: async (endpoint, _args, { loaders }) => (await loaders.endpointState.load(endpoint))?.lastError,
     }),
     owner: t.string({
       nullable: true,

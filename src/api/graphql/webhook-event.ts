@@ -1,4 +1,4 @@
-// Events of the log: read them, page through them, publish new ones.
+// Events of the log: read and list them, and publish new ones.
 
 import type { FilterQuery } from '@mikro-orm/postgresql';
 import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
@@ -15,13 +15,13 @@ import { createdBetween } from './created-between.ts';
 export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDelivery');
 
 export const WebhookEvent = builder.objectRef<StoredEvent>('WebhookEvent').implement({
-  description: 'Something that happened, as it stands in the log. Never holds a secret.',
+  description: 'Something that happened, as it is in the log. Never has a secret in it.',
   fields: (t) => ({
     id: t.exposeID('id', { description: 'The stored UUID; `webhook-id` of every request that carries it.' }),
     type: t.exposeString('type', { description: 'What happened, like user.created.' }),
     position: t.string({
       nullable: true,
-      description: 'Its place in the log, from 1 without gaps; null until it was given one.',
+      description: 'Where it is in the log, from 1 without gaps; null until it has a position.',
       resolve: ({ position }) => position?.toString() ?? null,
     }),
     timestamp: t.expose('createdAt', { type: 'DateTime', description: 'When it was recorded.' }),
@@ -45,7 +45,7 @@ export const WebhookEvent = builder.objectRef<StoredEvent>('WebhookEvent').imple
 
 const WebhookEventConnection = builder.connectionObject(
   { type: WebhookEvent, name: 'WebhookEventConnection', description: 'A page of events.' },
-  { name: 'WebhookEventEdge', description: 'An event and its place in the list.' },
+  { name: 'WebhookEventEdge', description: 'An event and its cursor.' },
 );
 
 const WebhookEventFilter = builder.inputType('WebhookEventFilter', {

@@ -102,14 +102,14 @@ async function primaryEmail(github: GitHub, token: string): Promise<string | nul
   return emailOrNull(primary?.data?.email);
 }
 
-/** An empty list for a status that stands for "not allowed to know". */
+/** An empty list for a status that means "not allowed to know". */
 async function read(github: GitHub, path: string, token: string, withheld: readonly number[] = []): Promise<unknown> {
   const answer = await github.ask(`${github.api}${path}`, {
     method: 'GET',
     headers: {
       accept: 'application/vnd.github+json',
       authorization: `Bearer ${token}`,
-      // GitHub turns away whoever does not say who they are.
+      // GitHub refuses requests without a user agent.
       'user-agent': 'Tidings',
       'x-github-api-version': '2022-11-28',
     },

@@ -1,4 +1,4 @@
-// What an OpenID provider says of itself: asked for at first use, kept for an hour, asked for once by all who wait.
+// An OpenID provider's configuration: discovered at first use, kept for an hour, with one discovery for all who wait.
 
 import {
   type ClientAuth,
@@ -54,16 +54,16 @@ async function discover(settings: OpenIdSettings, ask: AskProvider): Promise<Con
         [customFetch]: (url, { method, headers, body }) =>
           ask(url, { method, headers, body: body instanceof URLSearchParams ? body.toString() : undefined }),
         execute: [
-          // Without these checks the library takes an ID token on the word of TLS, whoever signed it.
+          // Without these checks the library trusts TLS and does not verify the ID token's signature.
           enableNonRepudiationChecks,
-          // Deprecated only to stand out. The settings allow http on loopback alone, and so does each request.
+          // Deprecated only to be noticed. The settings allow http on loopback alone, and so does each request.
           // oxlint-disable-next-line typescript/no-deprecated
           ...(server.protocol === 'http:' ? [allowInsecureRequests] : []),
         ],
       },
     );
-    // Character by character (OpenID Connect Discovery 1.0, section 4.3): the library lets a slash at the end pass, and
-    // two vendors whose documents name an issuer of another form.
+    // Equal by characters (OpenID Connect Discovery 1.0, section 4.3): the library accepts a trailing slash, and two
+    // vendors whose documents name another issuer.
     if (configuration.serverMetadata().issuer !== issuer) throw otherIssuer(id);
     return configuration;
   } catch (error) {

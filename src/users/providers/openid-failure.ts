@@ -1,10 +1,10 @@
-// Turns what openid-client throws into a refusal, without a word of what the provider wrote.
+// Turns errors of openid-client into refusals, without any text of the provider.
 
 import { ClientError, ResponseBodyError, WWWAuthenticateChallengeError } from 'openid-client';
 import { Refusal } from '../../policy/refusal.ts';
 import { codeRefused, notAccepted, providerFailed } from './provider-refusal.ts';
 
-/** Codes of openid-client for an answer that is no answer, and for metadata that lead nowhere. */
+/** Codes of openid-client for an invalid answer and for unusable metadata. */
 const failures: ReadonlySet<string | undefined> = new Set([
   'OAUTH_RESPONSE_IS_NOT_CONFORM',
   'OAUTH_RESPONSE_IS_NOT_JSON',

@@ -63,7 +63,7 @@ export function openIdProvider(settings: OpenIdSettings): Provider {
   };
 }
 
-/** As the library spells it when it exchanges the code: both must be the same to the letter. */
+/** In the form that the library uses when it exchanges the code: both must be equal by characters. */
 function returnUrl({ redirectUri }: BegunSignIn): URL {
   return new URL(redirectUri);
 }
@@ -106,7 +106,7 @@ async function exchange(
   }
 }
 
-/** What the library lets pass. */
+/** Checks that the library does not make. */
 function checkClaims(id: string, { sub, iat }: IDToken): void {
   if (sub.length === 0 || sub.length > longestSubject || !isStorable(sub)) {
     throw notAccepted(id, 'its ID token has a wrong sub');
@@ -115,8 +115,8 @@ function checkClaims(id: string, { sub, iat }: IDToken): void {
 }
 
 /**
- * Nothing when it fails or is about somebody else: who came back is proven by the signed ID token, and a person is not
- * to be locked out for a picture.
+ * Empty when it fails or is about somebody else: the signed ID token proves who came back, and a missing picture must not
+ * stop a sign-in.
  */
 async function userInfo(configuration: Configuration, accessToken: string, subject: string): Promise<object> {
   try {

@@ -17,7 +17,7 @@ export type ProviderRequest = { method: string; headers: Record<string, string>;
 export type AskProvider = (url: string, request: ProviderRequest) => Promise<Response>;
 
 export function askingProvider(provider: string): AskProvider {
-  // Sign-ins are rare: without keep-alive no code is lost to a connection that had just been closed.
+  // Sign-ins are rare: without keep-alive no request fails on a connection that was just closed.
   const dispatcher = new Agent({ pipelining: 0, allowH2: false, connect: { timeout: withinMs } });
 
   return async (url, { method, headers, body }) => {

@@ -1,4 +1,4 @@
-// Why a provider's answer was no sign-in, in sentences that hold nothing it wrote but its error code.
+// Refusals for a provider's answer; of its text they contain only the error code.
 
 import { Refusal } from '../../policy/refusal.ts';
 
@@ -7,7 +7,7 @@ const errorCode = /^[a-z_]{1,64}$/;
 
 /**
  * What the token endpoint answers to a code that is wrong, used or too old: `invalid_grant` by RFC 6749 section 5.2,
- * the others by GitHub. Every other code is about the client, which the person cannot mend.
+ * the others by GitHub. Every other code is about the client, which the person cannot fix.
  */
 const aboutTheCode: readonly unknown[] = ['invalid_grant', 'bad_verification_code', 'unverified_user_email'];
 

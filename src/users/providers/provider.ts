@@ -1,18 +1,18 @@
-// What sign-in asks of an OAuth provider, whichever protocol it speaks.
+// What sign-in needs of an OAuth provider, of either protocol.
 
 /** Who came back from a provider. */
 export type Identity = {
   /** The provider's id in config/oauth.yaml. */
   provider: string;
-  /** Its name for this person, 1 to 255 characters; the pair of both is who somebody is. */
+  /** The provider's name for this person, 1 to 255 characters. Identity is (provider, subject). */
   subject: string;
-  /** As the provider tells it, which proves nothing; null when it tells none that a user may have. */
+  /** As the provider gives it, unverified; null when it gives none that a user may have. */
   email: string | null;
   displayName: string | null;
   avatarUrl: string | null;
 };
 
-/** What was made for one sign-in when it began, and is needed to finish it. */
+/** Made when a sign-in begins, and needed to finish it. */
 export type BegunSignIn = {
   state: string;
   /** OpenID Connect Core 1.0, section 3.1.2.1. */

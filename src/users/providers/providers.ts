@@ -5,7 +5,7 @@ import { githubProvider } from './github.ts';
 import { openIdProvider } from './openid.ts';
 import type { Provider } from './provider.ts';
 
-/** By id, in the order of the settings. Asks nobody: a provider that is away stops no start. */
+/** By id, in the order of the settings. Contacts no provider, so one that is away does not stop a start. */
 export function createProviders(settings: readonly ProviderSettings[]): ReadonlyMap<string, Provider> {
   return new Map(settings.map((provider) => [provider.id, createProvider(provider)]));
 }

@@ -1,6 +1,6 @@
 // An OpenID provider whose every answer a test can spoil: oauth2-mock-server, which serves one person at once.
 
-import { OAuth2Server } from 'oauth2-mock-server';
+import { OAuth2Issuer, OAuth2Server } from 'oauth2-mock-server';
 import type { BegunSignIn, Provider } from '../../../src/users/providers/provider.ts';
 
 export type MockProvider = AsyncDisposable & {
@@ -16,10 +16,12 @@ export type MockProvider = AsyncDisposable & {
 };
 
 export const keyId = 'signing-key';
+/** One for all of them: to make another each time would take most of their time. */
+const signingKey = new OAuth2Issuer().keys.generate('RS256', { kid: keyId });
 
 export async function openMockProvider(): Promise<MockProvider> {
   const server = new OAuth2Server();
-  await server.issuer.keys.generate('RS256', { kid: keyId });
+  await server.issuer.keys.add(await signingKey);
   await server.start(0, '127.0.0.1');
   const { port } = server.address();
   // By default it calls itself localhost, which is two addresses.

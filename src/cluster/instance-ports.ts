@@ -1,0 +1,87 @@
+// What an instance needs from outside: clocks, the database, the stream, the threads.
+
+import type { Lease } from '../policy/shards.ts';
+import type { LogEntry } from '../log/entry.ts';
+import type { Gap } from '../log/gaps.ts';
+import type { Known } from './log-check.ts';
+import type { LogReaderPorts } from '../log/reader.ts';
+import type { RelayMode } from '../outbox/relay-steps.ts';
+import type { RemoteChangePorts } from './remote-changes.ts';
+import type { CursorPorts } from '../dispatch/cursor-writer.ts';
+import type { DispatcherPorts } from '../dispatch/dispatcher.ts';
+import type { InstanceRow, LeaseRow } from './leases.ts';
+import type { CursorLoaderPorts } from '../dispatch/cursor-loader.ts';
+
+/** What a heartbeat asks: to renew these leases, and which event has the known position. */
+export type HeartbeatQuestion = {
+  renew: readonly Lease[];
+  known: Known | null;
+  /** This instance wants no leases. */
+  aside: boolean;
+  /** Rows of instances that are long gone: they are deleted. */
+  forget: readonly InstanceRow[];
+};
+
+export type HeartbeatAnswer = {
+  /** The leases that were renewed, of those asked for. */
+  renewed: readonly number[];
+  leases: readonly LeaseRow[];
+  instances: readonly InstanceRow[];
+  head: number;
+  /** Id of the log's last event; null when it was purged, or the log is empty. */
+  headId: string | null;
+  /** The log's present history. A database that lost the log's end begins a new one. */
+  epoch: string;
+  gaps: readonly Gap[];
+  /** Null when no event has the known position. */
+  idAtKnown: string | null;
+  /** Version of the configuration in force. */
+  configuration: number;
+  /** Control versions, by shard. */
+  controls: readonly number[];
+  /** Another one after each start of the database server. */
+  server: string;
+};
+
+export type HeartbeatPorts = {
+  /** Monotonic milliseconds. */
+  now(): number;
+  /** Unix milliseconds. Only to notice that the machine was suspended. */
+  wall(): number;
+  schedule(delayMs: number, callback: () => void): () => void;
+  /** Null: it failed, or nobody knows what it did. */
+  heartbeat(question: HeartbeatQuestion, done: (answer: HeartbeatAnswer | null) => void): void;
+  streamReady(): boolean;
+  /** The stream's last entry, or null in it when it has none. Null: the stream does not answer. */
+  readLast(done: (found: { last: Known | null } | null) => void): void;
+};
+
+export type ShardPorts = {
+  now(): number;
+  /** Takes those leases whose rows are still as they were seen. Null: nobody knows which. */
+  take(rows: readonly LeaseRow[], done: (taken: readonly Lease[] | null) => void): void;
+  /** Gives a lease back. If that fails, its time to live has to run out. */
+  release(lease: Lease, done: () => void): void;
+  /** Tells the threads until when to trust a lease; a time in the past: not at all. */
+  trust(lease: Lease, until: number): void;
+  setRelayMode(mode: RelayMode): void;
+};
+
+export type InstancePorts = HeartbeatPorts &
+  ShardPorts &
+  CursorLoaderPorts &
+  RemoteChangePorts &
+  CursorPorts &
+  Omit<DispatcherPorts, 'trusts' | 'loadCursor' | 'pastGap' | 'idle'> &
+  Omit<LogReaderPorts, 'take'> & {
+    /** Appends what was numbered here to the stream. */
+    append(entries: readonly LogEntry[]): void;
+    /** Begins a new history after `past`, unless `from` is not the present history any more. */
+    beginEpoch(change: { from: string; past: number }, done: () => void): void;
+    /** Another history is in force: what was read of the one before must not be used any more. */
+    useEpoch(epoch: string): void;
+    /** Loads the configuration in force, which is this version or a newer one. It comes by `configure`. */
+    reachConfiguration(version: number): void;
+    /** Loads the configuration in force, whatever its version: a restored database may have another one of the same number. */
+    checkConfiguration(done: () => void): void;
+  };

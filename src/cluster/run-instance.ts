@@ -1,0 +1,224 @@
+// Runs an instance: connects its ports to real timers, threads, Postgres and Valkey.
+
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type { LogTable } from '../log/table.ts';
+import type { LogStream } from '../log/stream.ts';
+import { beginEpoch } from '../log/identity.ts';
+import { newId } from '../model/new-id.ts';
+import type { RelayMode } from '../outbox/relay-steps.ts';
+import { decideAfterFailure } from '../policy/retry.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { reasonOf } from '../telemetry/reason.ts';
+import { deliveryRow } from '../worker/delivery-row.ts';
+import type { ThreadPool } from '../worker/pool.ts';
+import type { Recorder } from '../worker/recorder.ts';
+import type { Turn, TurnReport } from '../worker/turn.ts';
+import type { Actor } from '../dispatch/actor.ts';
+import { countMatches } from '../cursors/count-backlog.ts';
+import type { LeaseRows } from './heartbeat-sql.ts';
+import type { CursorRow } from '../dispatch/cursor-writer.ts';
+import { type Instance, createInstance } from './instance.ts';
+import type { HeartbeatAnswer } from './instance-ports.ts';
+import { loadCursors } from '../cursors/load-cursors.ts';
+import { readReplays } from '../cursors/read-replays.ts';
+import { readEndpointStates } from '../cursors/read-endpoint-states.ts';
+import { exactTo } from '../dispatch/cursor-state.ts';
+
+const recountEveryMs = 1_000;
+
+export type RunningInstance = AsyncDisposable & {
+  instance: Instance;
+  /** The database server of the last heartbeat. The log of any other server was not compared yet. */
+  readonly server: string | null;
+  /** Resolves once another heartbeat has succeeded and the leases that this instance could take are taken. */
+  afterHeartbeat(): Promise<void>;
+  /** Begins no more turns. Resolves when no turn is in flight and all leases are given back. */
+  drain(): Promise<void>;
+};
+
+export type InstanceParts = {
+  /** Names this run of the instance. */
+  id: string;
+  leaseTtlMs: number;
+  orm: MikroORM;
+  leases: LeaseRows;
+  cursors: { write(rows: readonly CursorRow[], server: string | null): Promise<ReadonlySet<string>> };
+  table: Pick<LogTable, 'page'>;
+  stream: Pick<LogStream, 'ready' | 'read' | 'last' | 'append'> | null;
+  pool: Pick<ThreadPool, 'run' | 'interrupt' | 'trust'>;
+  /** Writes the row of an attempt that was under way when its thread died. */
+  recorder: Pick<Recorder, 'record'>;
+  slots: { fast: number; slow: number };
+  onRelayMode(mode: RelayMode): void;
+  /** A newer configuration than the instance's own is in force. */
+  onConfiguration(version: number): void;
+  /** Reads the configuration in force, whatever its version. Resolves when `configure` has put it in force here. */
+  checkConfiguration(): Promise<void>;
+  /** Another history of the log is in force. */
+  onEpoch(epoch: string): void;
+  /** A lease was given back. */
+  onRelease(): void;
+  log: Logger;
+};
+
+export function runInstance(parts: InstanceParts): RunningInstance {
+  const { id, orm, leases, table, stream, pool, recorder, log } = parts;
+  const watch = createServerWatch(log);
+  let server: string | null = null;
+  let closed = false;
+
+  const instance = createInstance({
+    id,
+    leaseTtlMs: parts.leaseTtlMs,
+    slots: parts.slots,
+    ports: {
+      now: () => performance.now(),
+      wall: () => Date.now(),
+      schedule(delayMs, callback) {
+        const timer = setTimeout(callback, delayMs);
+        return () => clearTimeout(timer);
+      },
+      heartbeat(question, done) {
+        const answered = watch.answered<HeartbeatAnswer>((given) => {
+          // Before the instance compares the log: a query that began on another server does not count from now on.
+          if (given) server = given.server;
+          done(given);
+        });
+        answer(leases.heartbeat(question), answered, null);
+      },
+      take: (rows, done) => answer(leases.take(rows), done, 'leases could not be taken'),
+      release(lease, done) {
+        const released = leases.release(lease).then(parts.onRelease);
+        // A failure is not logged for each lease: the heartbeat reports it. Others take the lease when its time is over.
+        answer(released, done, null);
+      },
+      trust: (lease, until) => pool.trust(lease, until - performance.now()),
+      setRelayMode: parts.onRelayMode,
+      streamReady: () => stream?.ready ?? false,
+      readStream: (after, done) => answer(stream!.read(after), done, null),
+      append: (entries) => stream!.append(entries),
+      readLast: (done) => answer(stream!.last(), (last) => done(stream!.ready ? { last } : null), null),
+      beginEpoch(change, done) {
+        log.error(
+          { past: change.past },
+          'The database has lost the end of the log, as a restored one has: a new one begins',
+        );
+        answer(beginEpoch(orm, change), done, 'the new log could not be begun');
+      },
+      useEpoch: parts.onEpoch,
+      reachConfiguration: parts.onConfiguration,
+      checkConfiguration: (done) => void parts.checkConfiguration().then(done),
+      loadCursors: (questions, head, done) =>
+        answer(loadCursors(orm, id, questions, head), done, 'cursors could not be loaded'),
+      readEndpointStates: (ids, done) =>
+        answer(readEndpointStates(orm, ids), done, 'changes of endpoints could not be read'),
+      readPage: (after, done) => answer(table.page(after), (page) => done(page ?? []), 'the log could not be read'),
+      readReplays: (endpointId, question, done) =>
+        answer(readReplays(orm, endpointId, question), done, 'replays could not be read'),
+      writeCursors: (rows, done) => answer(parts.cursors.write(rows, server), done, 'cursors not written yet'),
+      run: (turn, done) => void run(turn).then(done),
+      interrupt: (slot) => pool.interrupt(slot),
+    },
+  });
+
+  /** Hands over the result of a query; null when it fails, which is logged as `problem`. */
+  function answer<T>(query: Promise<T | null>, done: (value: T | null) => void, problem: string | null): void {
+    void query
+      .catch((error: unknown) => {
+        if (problem !== null && !closed) log.warn({ reason: reasonOf(error) }, `${problem}; trying again`);
+        return null;
+      })
+      .then(done);
+  }
+
+  async function run(turn: Turn): Promise<TurnReport | null> {
+    const outcome = await pool.run(turn);
+    if ('report' in outcome) return outcome.report;
+    if (outcome.lost.current !== null) await recordLost(turn, outcome.lost.current);
+    return null;
+  }
+
+  /** The event that was on the wire when its thread died has used up an attempt. Otherwise one that kills threads would be sent for ever. */
+  async function recordLost(turn: Turn, current: number): Promise<void> {
+    const event = turn.events[current]!;
+    const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
+    const { maxRetries, baseDelayMs, maxDelayMs } = turn.receiver;
+    const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, gone: false });
+    const lost = {
+      createdAt: new Date(),
+      completedAt: null,
+      latencyMs: 0,
+      httpStatus: null,
+      errorMessage: 'worker lost: the delivery thread ended while this request was under way',
+      responseBody: null,
+    };
+    const failure = { status: next.status, waitMs: next.status === 'retrying' ? next.waitMs : 0 };
+    const row = deliveryRow({ id: newId(), turn, event, attempt, result: lost, failure });
+    await recorder.record({ row, gone: false });
+  }
+
+  /** Counts a backlog again that was too long to count, or was counted with another filter, once it may be exact. */
+  async function recount(): Promise<void> {
+    const { dispatcher } = instance;
+    for (const actor of dispatcher.actors()) {
+      const isDue = !actor.loading && actor.backlogIsLowerBound && actor.backlog < exactTo;
+      if (!isDue || actor.isSkipping(dispatcher.position)) continue;
+      await recountOf(actor).catch((error: unknown) => {
+        if (!closed) log.warn({ reason: reasonOf(error) }, 'a backlog could not be counted; trying again');
+      });
+    }
+  }
+
+  async function recountOf(actor: Actor): Promise<void> {
+    const { dispatcher } = instance;
+    const { position } = actor.cursor(dispatcher.position);
+    const before = { backlog: actor.backlog, dispatched: dispatcher.position, backlogEra: actor.backlogEra };
+    const count = await countMatches(orm, { endpoint: actor.endpoint, after: position }, before.dispatched);
+    // The cursor was loaded again, or the filter was changed: this number is out of date.
+    if (actor.backlogEra !== before.backlogEra) return;
+    // Add what has changed while it was counted.
+    actor.backlog = count.count + (actor.backlog - before.backlog);
+    actor.backlogIsLowerBound = count.isLowerBound;
+  }
+
+  instance.start();
+
+  // One at a time. While Postgres hangs, more would pile up, and the end would wait for all of them.
+  let recounting: Promise<void> | null = null;
+  const recounter = setInterval(() => {
+    recounting ??= recount().finally(() => {
+      recounting = null;
+    });
+  }, recountEveryMs);
+
+  return {
+    instance,
+    get server() {
+      return server;
+    },
+    afterHeartbeat: () => new Promise((resolve) => instance.afterHeartbeat(resolve)),
+    drain: () => new Promise((resolve) => instance.drain(resolve)),
+    async [Symbol.asyncDispose]() {
+      closed = true;
+      clearInterval(recounter);
+      instance.stop();
+      await recounting;
+      await leases.removeInstance().catch(() => {});
+    },
+  };
+}
+
+/** Logs once that Postgres does not answer, and once that it does again. */
+function createServerWatch(log: Logger) {
+  let away = false;
+  return {
+    answered<T>(done: (value: T | null) => void): (value: T | null) => void {
+      return (value) => {
+        if (value === null && !away) log.warn('Postgres does not answer; deliveries pause until it does');
+        if (value !== null && away) log.info('Postgres answers again');
+        away = value === null;
+        done(value);
+      };
+    },
+  };
+}

@@ -1,0 +1,42 @@
+// Gives the endpoints of a new configuration their cursors, and removes those of endpoints that are gone.
+
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { filterText } from '../policy/routing.ts';
+import type { EndpointSettings } from '../settings/endpoint.ts';
+
+/**
+ * Sets the cursor of each enabled endpoint that has none to the log's end. A disabled endpoint loses its position and keeps
+ * its pause; a removed one loses its row. Run it in a transaction: it locks the log's head, so that the new endpoints get
+ * whatever is committed later. Returns the head.
+ */
+export async function assignCursors(em: EntityManager, endpoints: readonly EndpointSettings[]): Promise<number> {
+  const [head] = await em.execute<[{ position: number }]>(
+    'select position::float8 as position from webhook_log_head for update',
+  );
+  const rows = endpoints.map((endpoint) => ({
+    endpoint_id: endpoint.id,
+    position: endpoint.enabled ? head.position : null,
+    filter: filterText(endpoint.events),
+  }));
+  const given = JSON.stringify(rows);
+  await em.execute(
+    `delete from webhook_cursors c
+      where not exists (select 1 from json_to_recordset(?::json) as v (endpoint_id text) where v.endpoint_id = c.endpoint_id)`,
+    [given],
+  );
+  await em.execute(
+    `insert into webhook_cursors as c (endpoint_id, position, since, examined, filter)
+       select endpoint_id, position, coalesce(position, 0), coalesce(position, 0), filter
+         from json_to_recordset(?::json) as v (endpoint_id text, position bigint, filter text)
+     on conflict (endpoint_id) do update
+       set position = excluded.position, since = excluded.since, examined = excluded.examined,
+           filter = excluded.filter, previous = 0, backlog = 0, last_error = null, generation = nextval('webhook_generations')
+       where (c.position is null) <> (excluded.position is null)`,
+    [given],
+  );
+  await em.execute(
+    `delete from webhook_side_items s
+      where not exists (select 1 from webhook_cursors c where c.endpoint_id = s.endpoint_id and c.position is not null)`,
+  );
+  return head.position;
+}

@@ -1,0 +1,95 @@
+// Loads cursors, and the rows above them, for actors that start or have lost a turn.
+
+import { type EntityManager, IsolationLevel, type MikroORM } from '@mikro-orm/postgresql';
+import type { CursorQuestion } from '../dispatch/cursor-loader.ts';
+import {
+  type CursorState,
+  type LineRow,
+  type StoredCursor,
+  countedUpTo,
+  cursorStateOf,
+} from '../dispatch/cursor-state.ts';
+import { countNear } from './count-backlog.ts';
+import { isOfEvent, isOfLine, pastGapSql } from './predicates.ts';
+
+/** The rest of the wait that a row `d` stores, by the database's clock, and never more than was stored. */
+export const waitLeft = `greatest(0, least(d.wait_ms, d.wait_ms -
+  extract(epoch from clock_timestamp() - d.recorded_at) * 1000))::float8 as "waitMs"`;
+
+/**
+ * The cursors of those endpoints that have one and whose lease `owner` holds, for a log that ends at `head`. Who loads a
+ * cursor owns it from then on, and is the only one who writes it.
+ */
+export async function loadCursors(
+  orm: MikroORM,
+  owner: string,
+  questions: readonly CursorQuestion[],
+  head: number,
+): Promise<Map<string, CursorState>> {
+  const asked = JSON.stringify(
+    questions.map(({ endpoint, lease: { index, epoch } }) => ({ id: endpoint.id, lease: index, epoch })),
+  );
+  // One snapshot: a cursor that is written between the two reads would not match the rows above it.
+  const { cursors, lines } = await orm.em.fork().transactional(
+    async (em) => {
+      await own(em, owner, asked);
+      return await readStored(em, owner, asked);
+    },
+    { isolationLevel: IsolationLevel.REPEATABLE_READ },
+  );
+  const byId = new Map(questions.map(({ endpoint }) => [endpoint.id, endpoint]));
+  const uncounted = cursors.map((cursor) => {
+    const endpoint = byId.get(cursor.endpointId)!;
+    return { endpoint, after: countedUpTo(cursor, endpoint.events) };
+  });
+  // An endpoint that is far behind is counted later: the others do not wait for that.
+  const counts = await countNear(orm, uncounted, head);
+  return new Map(
+    cursors.map((cursor, index) => {
+      const { endpointId } = cursor;
+      const { events } = byId.get(endpointId)!;
+      return [endpointId, cursorStateOf(cursor, lines.get(endpointId) ?? [], events, counts[index]!, head)];
+    }),
+  );
+}
+
+const askedEndpoints = 'json_to_recordset(?::json) as a (id text, lease smallint, epoch bigint)';
+
+async function own(em: EntityManager, owner: string, asked: string): Promise<void> {
+  await em.execute(
+    `update webhook_cursors c set owner = l.owner, owner_epoch = l.epoch
+       from ${askedEndpoints} join webhook_leases l on l.lease = a.lease and l.epoch = a.epoch
+      where c.endpoint_id = a.id and l.owner = ?
+        and (c.owner is distinct from l.owner or c.owner_epoch is distinct from l.epoch)`,
+    [asked, owner],
+  );
+}
+
+async function readStored(em: EntityManager, owner: string, asked: string) {
+  const cursors = await em.execute<StoredCursor[]>(
+    `select c.endpoint_id as "endpointId", c.generation::float8 as generation, c.resumes,
+            c.pause_reason as "pauseReason", ${pastGapSql('c.position')}::float8 as position,
+            c.previous::float8 as previous, ${pastGapSql('c.examined')}::float8 as examined, c.filter, c.backlog, c.last_error as "lastError",
+            exists (select 1 from webhook_side_items s where s.endpoint_id = c.endpoint_id) as "hasReplays"
+       from ${askedEndpoints} join webhook_cursors c on c.endpoint_id = a.id
+      where c.position is not null and c.owner = ? and c.owner_epoch = a.epoch`,
+    [asked, owner],
+  );
+  // A row may belong to an event that the database has lost, and another event may have its position by now.
+  const lines = groupByEndpoint(
+    await em.execute<LineRow[]>(
+      `select d.endpoint_id as "endpointId", d.position::float8 as position, d.event_type as type, d.status,
+              d.attempt_count as attempts, d.resumes, ${waitLeft}
+         from ${askedEndpoints} join webhook_cursors c on c.endpoint_id = a.id
+         join webhook_deliveries d
+           on ${isOfLine} and d.position > c.position
+         join webhook_events e on ${isOfEvent} order by d.id`,
+      [asked],
+    ),
+  );
+  return { cursors, lines };
+}
+
+function groupByEndpoint<Row extends { endpointId: string }>(rows: readonly Row[]): Map<string, Row[]> {
+  return Map.groupBy(rows, ({ endpointId }) => endpointId);
+}

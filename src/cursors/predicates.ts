@@ -1,0 +1,29 @@
+// What SQL asks of cursors, deliveries and the log, each question in one place.
+//
+// In all of them `c` is a row of webhook_cursors, `d` of webhook_deliveries and `e` of webhook_events.
+
+/** Delivery `d` belongs to the present generation of the line of cursor `c`. */
+export const isOfLine = `d.endpoint_id = c.endpoint_id and d.generation = c.generation and d.origin = 'line'`;
+
+/** Delivery `d` settled its event: it was delivered or given up. */
+export const isSettled = `d.status in ('delivered', 'failed')`;
+
+/**
+ * Delivery `d` is of event `e` as it is in the log now. After the database lost the log's end, a row can be of an event
+ * that is gone, and another event can have its position.
+ */
+export const isOfEvent = 'd.event_id = e.id and d.position = e.position';
+
+/** Event `e` is for an endpoint with these LIKE patterns, which are an array or a query. */
+export const isFor = (patterns: string) => `e.addressed_to is null and e.type like any (${patterns})`;
+
+/** The patterns of one endpoint, bound as a JSON array of text. */
+export const boundPatterns = 'select json_array_elements_text(?::json)';
+
+/** No event has this position: it lies in a gap of the log. */
+export const isInGap = (position: string) =>
+  `exists (select 1 from webhook_log_gaps g where ${position} between g.first and g.last)`;
+
+/** `pastGap` of log/gaps.ts, of an expression. Gaps never touch each other in the table. */
+export const pastGapSql = (position: string) =>
+  `coalesce((select max(last) from webhook_log_gaps where ${position} between first - 1 and last), ${position})`;

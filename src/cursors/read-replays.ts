@@ -1,0 +1,37 @@
+// Reads an endpoint's stored replays (a test is a replay, too), each with its attempts so far.
+
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { waitLeft } from './load-cursors.ts';
+import type { ReplayQuestion, StoredReplay } from '../dispatch/replay-window.ts';
+
+type Row = Omit<StoredReplay, 'event'> & Omit<StoredReplay['event'], 'id' | 'previous'> & { eventId: string };
+
+/**
+ * The next replays in the order of their ids. Their payloads are as many bytes as were asked for, or more by less than the
+ * last one. A replay whose event has no position yet is left out: the dispatcher wakes its actor when it reads that event.
+ */
+export async function readReplays(
+  orm: MikroORM,
+  endpointId: string,
+  { known, most }: ReplayQuestion,
+): Promise<StoredReplay[]> {
+  const rows = await orm.em.fork().execute<Row[]>(
+    `select s.id, s.origin, s.event_id as "eventId", s.position::float8 as position, s.type, s.payload,
+            coalesce(d.attempt_count, 0) as attempts, coalesce(d."waitMs", 0) as "waitMs"
+       from (select i.id, i.origin, i.event_id, e.position, e.type, e.payload,
+                    sum(octet_length(e.payload)) over (order by i.id) - octet_length(e.payload) as bytes_before
+               from (select * from webhook_side_items
+                      where endpoint_id = ? and id not in (select json_array_elements_text(?::json)::uuid)
+                      order by id limit ?) i
+               join webhook_events e on e.id = i.event_id and e.position is not null) s
+       join webhook_cursors c on c.endpoint_id = ?
+       left join lateral (select d.attempt_count, ${waitLeft} from webhook_deliveries d
+                           where d.event_id = s.event_id and d.side_item_id = s.id and d.resumes = c.resumes
+                           order by d.attempt_count desc limit 1) d on true
+      where s.bytes_before < ? order by s.id`,
+    [endpointId, JSON.stringify(known), most.replays, endpointId, most.bytes],
+  );
+  return rows.map(({ id, origin, eventId, type, payload, position, attempts, waitMs }) => {
+    return { id, origin, attempts, waitMs, event: { id: eventId, type, payload, position, previous: null } };
+  });
+}

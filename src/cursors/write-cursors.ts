@@ -1,0 +1,28 @@
+// Writes cursors: many in one statement, each only if it is still its writer's.
+
+import type { MikroORM } from '@mikro-orm/postgresql';
+import type { CursorRow } from '../dispatch/cursor-writer.ts';
+
+/**
+ * Writes cursors, but none of another generation or owner. On another database server than `server` it writes none, because
+ * that server may have lost the rows that a cursor claims to be settled. Returns the endpoints whose cursor was not written.
+ */
+export async function writeCursors(
+  orm: MikroORM,
+  rows: readonly CursorRow[],
+  server: string | null,
+): Promise<Set<string>> {
+  const written = await orm.em.fork().execute<{ id: string }[]>(
+    `update webhook_cursors c
+        set position = v.position, previous = v.previous, examined = v.examined, filter = v.filter,
+            backlog = v.backlog, last_error = v.last_error, updated_at = clock_timestamp()
+       from json_populate_recordset(null::webhook_cursors, ?::json) v
+      where c.endpoint_id = v.endpoint_id and c.generation = v.generation
+        and c.owner = v.owner and c.owner_epoch = v.owner_epoch and pg_postmaster_start_time()::text = ?
+     returning c.endpoint_id as id`,
+    [JSON.stringify(rows), server],
+  );
+  const refused = new Set(rows.map(({ endpoint_id: id }) => id));
+  for (const { id } of written) refused.delete(id);
+  return refused;
+}

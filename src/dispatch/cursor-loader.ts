@@ -1,0 +1,71 @@
+// Loads the cursors of actors: all that are asked for at one time with one query, and again later when it fails. Pure.
+
+import { retryDelaysMs } from '../policy/retry-delays.ts';
+import type { Lease } from '../policy/shards.ts';
+import type { Endpoint } from '../settings/endpoint.ts';
+import type { Actor } from './actor.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { CursorState } from './cursor-state.ts';
+
+/** Whose cursor to load, and under which lease. Who loads a cursor is from then on the only one who writes it. */
+export type CursorQuestion = { endpoint: Endpoint; lease: Lease };
+
+export type CursorLoaderPorts = {
+  schedule(delayMs: number, callback: () => void): () => void;
+  /** Reads cursors, for a log that ends at `head`. An endpoint without a cursor is left out. Null: the read failed. */
+  loadCursors(
+    questions: readonly CursorQuestion[],
+    head: number,
+    done: (cursors: ReadonlyMap<string, CursorState> | null) => void,
+  ): void;
+};
+
+export type Loads = {
+  /** Loads an endpoint's cursor soon. */
+  ask(endpointId: string): void;
+};
+
+export function createCursorLoader(ports: CursorLoaderPorts, dispatcher: () => Dispatcher): Loads {
+  const asked = new Set<string>();
+  let scheduled = false;
+
+  function ask(endpointId: string): void {
+    asked.add(endpointId);
+    if (scheduled) return;
+    scheduled = true;
+    ports.schedule(0, () => {
+      scheduled = false;
+      read();
+    });
+  }
+
+  function askAgain(actors: readonly Actor[]): void {
+    ports.schedule(retryDelaysMs.cursorLoader, () => {
+      for (const actor of actors) if (dispatcher().serves(actor)) ask(actor.endpoint.id);
+    });
+  }
+
+  function read(): void {
+    const head = dispatcher().position;
+    const actors = [...asked].flatMap((id) => dispatcher().actor(id) ?? []);
+    asked.clear();
+    if (actors.length === 0) return;
+    const before = actors.map(({ backlog }) => backlog);
+    const questions = actors.map(({ endpoint, lease }) => ({ endpoint, lease }));
+    ports.loadCursors(questions, head, (cursors) => {
+      const missing: Actor[] = [];
+      actors.forEach((actor, index) => {
+        const { id } = actor.endpoint;
+        // The cursor was read for an actor that is gone: its successor loads its own.
+        if (!dispatcher().serves(actor)) return;
+        const cursor = cursors?.get(id);
+        // Events that came meanwhile were added to the actor's old backlog.
+        if (cursor) dispatcher().load(id, { ...cursor, backlog: cursor.backlog + actor.backlog - before[index]! });
+        else missing.push(actor);
+      });
+      if (missing.length > 0) askAgain(missing);
+    });
+  }
+
+  return { ask };
+}

@@ -1,0 +1,92 @@
+// The next replays of one endpoint (a test is a replay, too): a part of the stored queue, in memory.
+//
+// A replay is deleted from the stored queue together with the write of its last attempt, before its turn is reported. So
+// what is stored and not in the window must still be read, and a read asks for exactly that. The order in which replays
+// are committed does not matter.
+
+import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
+import type { TurnEvent } from '../worker/turn.ts';
+
+/** It is full when it reaches one of these; an empty one takes a replay of any size. Replays that wait for a retry count. */
+const window = { replays: 256, bytes: 256 * 1024 };
+
+/** More replays are read when it holds no more than this. */
+const lowWater = 64;
+
+/** A replay as it is read: its attempts so far, and what is left of the wait before the next one. */
+export type StoredReplay = {
+  id: string;
+  origin: Exclude<DeliveryOrigin, 'line'>;
+  event: TurnEvent;
+  attempts: number;
+  waitMs: number;
+};
+
+export type Replay = Omit<StoredReplay, 'waitMs'> & { notBefore: number };
+
+/** Which replays to read: none that is `known`, and at most so many, with payloads of about so many bytes. */
+export type ReplayQuestion = { known: readonly string[]; most: { replays: number; bytes: number } };
+
+/** Takes the answer. Null: the read failed. */
+type TakeReplays = (stored: readonly StoredReplay[] | null, now: number) => void;
+
+export type ReplayWindow = {
+  /** Starts again, empty. `hasReplays`: there is something to read. */
+  reset(hasReplays: boolean): void;
+  /** Something was added to the stored queue. */
+  wake(): void;
+  readonly wantsMore: boolean;
+  /** What to read next. There is one question at a time; an answer that comes after a `reset` is ignored. */
+  ask(): { question: ReplayQuestion; take: TakeReplays };
+  /** The replay that is due first; of two that are due at once, the one that was read first. */
+  next(): Replay | undefined;
+  remove(replay: Replay): void;
+};
+
+export function createReplayWindow(): ReplayWindow {
+  let replays: Replay[] = [];
+  let more = false;
+  let asked: object | null = null;
+
+  const bytes = () => replays.reduce((sum, { event }) => sum + event.payload.length, 0);
+
+  return {
+    reset(hasReplays) {
+      replays = [];
+      // Only a wake told of a replay that was stored after the cursor was read.
+      more ||= hasReplays;
+      asked = null;
+    },
+    wake() {
+      more = true;
+    },
+    get wantsMore() {
+      return more && asked === null && replays.length <= lowWater && bytes() < window.bytes;
+    },
+    ask() {
+      const current = {};
+      asked = current;
+      more = false;
+      const question = {
+        known: replays.map(({ id }) => id),
+        most: { replays: window.replays - replays.length, bytes: window.bytes - bytes() },
+      };
+      const take: TakeReplays = (stored, now) => {
+        if (asked !== current) return;
+        asked = null;
+        // Only an empty answer is the end: a read may give less than there is.
+        if (stored === null || stored.length > 0) more = true;
+        for (const { waitMs, ...replay } of stored ?? []) replays.push({ ...replay, notBefore: now + waitMs });
+      };
+      return { question, take };
+    },
+    next() {
+      let next: Replay | undefined;
+      for (const replay of replays) if (next === undefined || replay.notBefore < next.notBefore) next = replay;
+      return next;
+    },
+    remove(replay) {
+      replays = replays.filter((other) => other !== replay);
+    },
+  };
+}

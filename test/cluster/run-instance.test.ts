@@ -1,0 +1,158 @@
+import { randomUUID, randomUUIDv7 } from 'node:crypto';
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { pino } from 'pino';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createLeaseRows, freeLeases } from '../../src/cluster/heartbeat-sql.ts';
+import { writeCursors } from '../../src/cursors/write-cursors.ts';
+import { runInstance } from '../../src/cluster/run-instance.ts';
+import { createLogTable } from '../../src/log/table.ts';
+import { openOrm } from '../../src/model/orm.ts';
+import { Replay } from '../../src/model/replay.ts';
+import type { Endpoint } from '../../src/settings/endpoint.ts';
+import type { Turn, TurnReport } from '../../src/worker/turn.ts';
+import { storeCursor, storeEvent } from '../api/stored-rows.ts';
+import { type TestDatabase, openDatabase } from '../support/database.ts';
+import { makeEndpoint } from '../support/endpoint.ts';
+import { eventually } from '../support/eventually.ts';
+import { clearTables } from '../cursors/stored-log.ts';
+
+let database: TestDatabase;
+let orm: MikroORM;
+
+beforeAll(async () => {
+  database = await openDatabase();
+  orm = openOrm({ url: database.url, connections: 4, name: 'reload-test' });
+});
+afterAll(async () => {
+  await orm.close(true);
+  await database[Symbol.asyncDispose]();
+});
+let head = 0;
+
+beforeEach(async () => {
+  head = 0;
+  await clearTables(orm);
+  await freeLeases(orm);
+});
+
+type Outcome = { report: TurnReport } | { lost: { current: number | null } };
+
+/** RunningInstance on a real database, whose turns end when and as the test says, with these endpoints in force. */
+function start(...endpoints: Endpoint[]) {
+  const id = randomUUID();
+  const out: { turn: Turn; end(outcome: Outcome): void }[] = [];
+  const { instance, ...deliveries } = runInstance({
+    id,
+    leaseTtlMs: 3_000,
+    orm,
+    leases: createLeaseRows(orm, { id, name: 'reload-test' }),
+    cursors: { write: (rows, server) => writeCursors(orm, rows, server) },
+    table: createLogTable(orm),
+    stream: null,
+    pool: {
+      run: (turn) =>
+        new Promise((resolve) => {
+          const entry = {
+            turn,
+            end(outcome: Outcome) {
+              out.splice(out.indexOf(entry), 1);
+              resolve(outcome);
+            },
+          };
+          out.push(entry);
+        }),
+      interrupt() {},
+      trust() {},
+    },
+    recorder: { record: () => Promise.resolve() },
+    slots: { fast: 4, slow: 4 },
+    onRelayMode() {},
+    onConfiguration() {},
+    checkConfiguration: () => Promise.resolve(),
+    onEpoch() {},
+    onRelease() {},
+    log: pino({ level: 'silent' }),
+  });
+  const put = (version: number, ...some: Endpoint[]) =>
+    instance.configure({ version, endpoints: some, standsAside: null });
+  put(1, ...endpoints);
+  return {
+    ...deliveries,
+    instance,
+    put,
+    out,
+    dispatcher: instance.dispatcher,
+    backlog: () => instance.dispatcher.actor('crm')?.backlog,
+    /** Stores the next event and lets the instance read it. */
+    async publish(type: string, addressedTo: string | null = null): Promise<void> {
+      const position = (head += 1);
+      const { id: eventId } = await storeEvent(orm, { position, type, addressedTo });
+      if (addressedTo !== null) {
+        const item = { id: randomUUIDv7(), endpointId: addressedTo, eventId, origin: 'test' as const };
+        await orm.em.fork().insert(Replay, item);
+      }
+      await orm.em.fork().execute('update webhook_log_head set position = ?', [position]);
+      await eventually(() => {
+        instance.wake();
+        return instance.dispatcher.position === position;
+      });
+    },
+  };
+}
+
+/** Keeps every cursor from being read until it is released. */
+async function holdPlaces(): Promise<() => Promise<void>> {
+  const em = orm.em.fork();
+  await em.begin();
+  await em.execute('lock table webhook_deliveries in access exclusive mode');
+  return () => em.commit();
+}
+
+const waitForTheHeld = () => eventually(async () => (await waiters()) > 0);
+
+async function waiters(): Promise<number> {
+  const [{ count }] = await orm.em
+    .fork()
+    .execute<[{ count: number }]>(
+      `select count(*)::int as count from pg_locks l where not l.granted and l.relation = 'webhook_deliveries'::regclass`,
+    );
+  return count;
+}
+
+test('what comes while a lost turn’s cursor is read again is not lost: a test is sent, the backlog has it', async () => {
+  await storeCursor(orm, { endpointId: 'crm', position: 0 });
+  await using deliveries = start(makeEndpoint());
+  await deliveries.publish('order.paid');
+  await eventually(() => deliveries.out.length === 1);
+  const release = await holdPlaces();
+  deliveries.out[0]!.end({ lost: { current: null } });
+  await waitForTheHeld();
+  await deliveries.publish('webhook.test', 'crm');
+  await deliveries.publish('order.paid');
+  await release();
+  await eventually(() => deliveries.out.length === 1);
+  expect(deliveries.backlog()).toBe(2);
+  const origins: string[] = [];
+  for (let turns = 0; turns < 2; turns += 1) {
+    await eventually(() => deliveries.out.length === 1);
+    const { turn, end } = deliveries.out[0]!;
+    origins.push(turn.origin);
+    end({ report: { settled: turn.events.length, failure: null } });
+  }
+  expect(origins.toSorted()).toEqual(['line', 'test']);
+  await eventually(() => deliveries.backlog() === 0);
+});
+
+test('a changed filter is counted anew, and the new number is stored', async () => {
+  await storeCursor(orm, { endpointId: 'crm', position: 0, pauseReason: 'admin' });
+  await using deliveries = start(makeEndpoint());
+  await eventually(() => deliveries.dispatcher.actor('crm')?.loading === false);
+  for (const type of ['a.a', 'b.b', 'a.a', 'b.b', 'b.b']) await deliveries.publish(type);
+  expect(deliveries.backlog()).toBe(5);
+  deliveries.put(2, makeEndpoint({ events: ['b.*'] }));
+  await eventually(() => deliveries.backlog() === 3);
+  await eventually(async () => {
+    const [row] = await orm.em.fork().execute('select backlog, filter from webhook_cursors');
+    return row?.backlog === 3 && row.filter === 'b.*';
+  });
+});

@@ -1,0 +1,123 @@
+import { expect, test } from 'vitest';
+import { type CursorQuestion, createCursorLoader } from '../../src/dispatch/cursor-loader.ts';
+import type { CursorState } from '../../src/dispatch/cursor-state.ts';
+import { makeEndpoint } from '../support/endpoint.ts';
+import { createSimulatedTime } from '../support/simulated-time.ts';
+import { driveDispatcher } from './hand-driven-dispatcher.ts';
+import { aLease, emptyCursor } from './made-up-actors.ts';
+
+type Places = Record<string, Partial<CursorState>>;
+
+/** A dispatcher whose cursors are read by loads; readings wait until the test answers them. */
+function start() {
+  const time = createSimulatedTime();
+  const world = driveDispatcher({ slots: { fast: 9, slow: 9 } });
+  const readings: { questions: readonly CursorQuestion[]; head: number; answer(cursors: Places | null): void }[] = [];
+  const loads = createCursorLoader(
+    {
+      schedule: (delayMs, callback) => time.at(delayMs, callback),
+      loadCursors(questions, head, done) {
+        const reading = {
+          questions,
+          head,
+          answer(cursors: Places | null) {
+            readings.splice(readings.indexOf(reading), 1);
+            done(
+              cursors && new Map(Object.entries(cursors).map(([id, cursor]) => [id, { ...emptyCursor, ...cursor }])),
+            );
+          },
+        };
+        readings.push(reading);
+      },
+    },
+    () => world.dispatcher,
+  );
+  const actor = (id: string) => world.dispatcher.actor(id)!;
+  return {
+    world,
+    readings,
+    loads,
+    actor,
+    pass(ms: number) {
+      for (const id of world.loadingCursors.splice(0)) loads.ask(id);
+      time.pass(ms);
+    },
+    add: (id: string) => world.dispatcher.add(makeEndpoint({ id }), aLease),
+    ids: () => readings.map(({ questions }) => questions.map(({ endpoint }) => endpoint.id)),
+  };
+}
+
+test('all that are asked for at one time are read in one go, each under its lease, as far as the log is read', () => {
+  const { world, add, pass, ids, readings, actor } = start();
+  for (const id of ['one', 'two', 'three']) add(id);
+  world.publish('order.paid');
+  pass(0);
+  expect(ids()).toEqual([['one', 'two', 'three']]);
+  expect(readings[0]).toMatchObject({ head: 1, questions: [{ lease: aLease }, { lease: aLease }, { lease: aLease }] });
+  readings[0]!.answer({ one: { position: 1 }, two: {}, three: { pauseReason: 'admin' } });
+  expect(['one', 'two', 'three'].map((id) => actor(id).loading)).toEqual([false, false, false]);
+});
+
+test('a reading that fails is made again after a while, not at once', () => {
+  const { add, pass, ids, readings, actor } = start();
+  add('crm');
+  pass(0);
+  readings[0]!.answer(null);
+  pass(100);
+  expect(ids()).toEqual([]);
+  pass(400);
+  expect(ids()).toEqual([['crm']]);
+  readings[0]!.answer({ crm: {} });
+  expect(actor('crm').loading).toBe(false);
+});
+
+test('one without a cursor is asked for again, and the others go on', () => {
+  const { add, pass, ids, readings, actor } = start();
+  for (const id of ['one', 'two']) add(id);
+  pass(0);
+  readings[0]!.answer({ one: {} });
+  expect(actor('one').loading).toBe(false);
+  pass(500);
+  expect(ids()).toEqual([['two']]);
+});
+
+test('one that is asked for waits for no other’s cursor to be there', () => {
+  const { add, pass, ids, readings } = start();
+  add('without');
+  pass(0);
+  readings[0]!.answer({});
+  add('crm');
+  pass(0);
+  expect(ids().flat()).toContain('crm');
+});
+
+test('what comes while its cursor is read is in its backlog', () => {
+  const { world, add, pass, readings, actor } = start();
+  add('crm');
+  pass(0);
+  for (const type of ['a.a', 'b.b']) world.publish(type);
+  readings[0]!.answer({ crm: { backlog: 5 } });
+  expect(actor('crm').backlog).toBe(7);
+});
+
+test('what is read for one that is gone, or was added again meanwhile, is given to nobody', () => {
+  const { world, add, pass, ids, readings, actor } = start();
+  for (const id of ['gone', 'again']) add(id);
+  pass(0);
+  for (const id of ['gone', 'again']) world.dispatcher.remove(id);
+  add('again');
+  readings[0]!.answer({ gone: {}, again: { generation: 1 } });
+  expect(actor('again').loading).toBe(true);
+  pass(0);
+  expect(ids()).toEqual([['again']]);
+  readings[0]!.answer({ again: { generation: 2 } });
+  expect(actor('again').generation).toBe(2);
+});
+
+test('nothing is read for one that is gone before its reading begins', () => {
+  const { world, add, pass, readings } = start();
+  add('crm');
+  world.dispatcher.remove('crm');
+  pass(10_000);
+  expect(readings).toEqual([]);
+});

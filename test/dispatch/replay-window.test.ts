@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { createReplayWindow } from '../../src/dispatch/replay-window.ts';
+import { replayAt } from './made-up-replays.ts';
+
+const items = (first: number, count: number) => Array.from({ length: count }, (_, index) => replayAt(first + index));
+
+/** A list that knows that something is stored. */
+function startList() {
+  const list = createReplayWindow();
+  list.reset(true);
+  return list;
+}
+
+test('nothing is read as long as nothing is stored, and one question is asked at a time', () => {
+  const list = createReplayWindow();
+  expect(list.wantsMore).toBe(false);
+  list.wake();
+  expect(list.wantsMore).toBe(true);
+  const { take } = list.ask();
+  list.wake();
+  expect(list.wantsMore).toBe(false);
+  take([], 0);
+  // What was added during the read may have come after its look.
+  expect(list.wantsMore).toBe(true);
+  list.ask().take([], 0);
+  expect(list.wantsMore).toBe(false);
+});
+
+test('however many are stored, at most 256 are held, and all are worked off in their order', () => {
+  const stored = items(1, 1_000);
+  const list = startList();
+  const sent: number[] = [];
+  let most = 0;
+  for (let step = 0; step < 2_000 && sent.length < 1_000; step += 1) {
+    if (list.wantsMore) {
+      const { question, take } = list.ask();
+      const unknown = stored.filter(({ id }) => !question.known.includes(id));
+      most = Math.max(most, question.known.length + question.most.replays);
+      take(unknown.slice(0, question.most.replays), 0);
+    }
+    const next = list.next()!;
+    sent.push(next.event.position);
+    list.remove(next);
+    stored.splice(
+      stored.findIndex(({ id }) => id === next.id),
+      1,
+    );
+  }
+  expect(sent).toEqual(items(1, 1_000).map(({ event }) => event.position));
+  expect(most).toBe(256);
+});
+
+test('large payloads fill it: it reads on when there is room for one again', () => {
+  const list = startList();
+  const large = replayAt(1, { event: { ...replayAt(1).event, payload: 'x'.repeat(256 * 1024) } });
+  list.ask().take([large], 0);
+  expect(list.wantsMore).toBe(false);
+  list.remove(list.next()!);
+  expect(list.wantsMore).toBe(true);
+  expect(list.ask().question.most.bytes).toBe(256 * 1024);
+});
+
+test('a read that failed is wanted again', () => {
+  const list = startList();
+  list.ask().take(null, 0);
+  expect(list.wantsMore).toBe(true);
+});
+
+test('the item that is due first is next, whatever the order of the others', () => {
+  const list = startList();
+  list.ask().take([replayAt(1, { waitMs: 50 }), replayAt(2, { waitMs: 20 }), replayAt(3, { waitMs: 20 })], 1_000);
+  expect(list.next()).toMatchObject({ id: 'replay-2', notBefore: 1_020 });
+  list.remove(list.next()!);
+  list.remove(list.next()!);
+  expect(list.next()).toMatchObject({ id: 'replay-1', notBefore: 1_050 });
+});
+
+test('an answer to a question from before a reset is not taken: its items may be over by now', () => {
+  const list = startList();
+  const before = list.ask();
+  list.reset(true);
+  const after = list.ask();
+  after.take([replayAt(1)], 0);
+  list.remove(list.next()!);
+  before.take([replayAt(1)], 0);
+  expect(list.next()).toBeUndefined();
+});
+
+test('what was added while the cursor was read is read, though the cursor knows nothing of it', () => {
+  const list = createReplayWindow();
+  list.wake();
+  list.reset(false);
+  expect(list.wantsMore).toBe(true);
+});

@@ -1,0 +1,28 @@
+// Gives the endpoints of a configuration their cursors in the simulated Postgres.
+
+import { filterText } from '../../src/policy/routing.ts';
+import type { Endpoint } from '../../src/settings/endpoint.ts';
+import type { Tables } from './tables.ts';
+
+/** A cursor at the log's end for each endpoint that has none; what is no longer there loses its own. */
+export function assignCursors(tables: Tables, endpoints: readonly Endpoint[]): void {
+  const ids = new Set(endpoints.map(({ id }) => id));
+  for (const id of tables.cursors.keys()) if (!ids.has(id)) tables.cursors.delete(id);
+  tables.items = tables.items.filter(({ endpoint }) => ids.has(endpoint));
+  for (const { id, events } of endpoints) {
+    if (tables.cursors.has(id)) continue;
+    const at = tables.head;
+    tables.cursors.set(id, {
+      ...{ generation: (tables.generations += 1), resumes: 0, pauseReason: null, position: at, previous: 0 },
+      ...{
+        examined: at,
+        filter: filterText(events),
+        backlog: 0,
+        lastError: null,
+        since: at,
+        owner: null,
+        ownerEpoch: 0,
+      },
+    });
+  }
+}
