@@ -181,14 +181,14 @@ test('a loss that is found at the start is over once another history began', () 
 test('what an endpoint that lags read for itself is known, though the log was not read that far', () => {
   const world = driveInstance(crm);
   world.database.log = entriesFrom(1, 7);
-  // Two more than the beat told of were committed when the page was read.
+  // Two more than the heartbeat’s answer says were committed when the page was read.
   world.database.head = 5;
-  world.database.places.set('crm', { ...emptyPlace, cursor: 3, previous: 3, backlog: 2 });
+  world.database.cursors.set('crm', { ...emptyCursor, position: 3, previous: 3, backlog: 2 });
   world.pass(100);
   expect(world.out[0]!.turn.events.at(-1)).toMatchObject({ position: 7 });
   restore(world, 5);
   world.pass(1_100);
-  expect(world.told.begun[0]).toEqual({ from: 'first', past: 7 });
+  expect(world.seen.begun[0]).toEqual({ from: 'first', past: 7 });
 });
 
 test('what a test or a replay sent is known, though the log was not read that far', () => {

@@ -70,11 +70,11 @@ function linesOf({ postgres: { tables }, history, endpoints }: World): Line[] {
 function requestsOf({ history }: World): SeenRequest[] {
   const lastRestore = history.restoredAt.at(-1) ?? -1;
   const requests = history.requests.map((request): SeenRequest => {
-    const { endpoint, eventId, position, previous, attempt, sentAt, arrivedAt, accepted, endsAt } = request;
+    const { endpoint, eventId, position, previous, attempt, sentAt, arrivedAt, accepted, afterMs } = request;
     return {
       ...{ endpoint, line: nameOf(request), eventId, position, previous, attempt, run: runOf(request) },
       ...{ bodySha: '', signed: true, sender: request.by },
-      ...{ sentAt, begunAt: arrivedAt ?? sentAt, endedAt: endsAt, status: accepted ? 204 : null },
+      ...{ sentAt, begunAt: arrivedAt ?? sentAt, endedAt: sentAt + afterMs, status: accepted ? 204 : null },
       isLate: request.isZombie || request.isOfOldHistory || sentAt <= lastRestore,
     };
   });

@@ -22,9 +22,9 @@ export type Request = {
   accepted: boolean;
   /** Whether the answer came back in time. */
   answered: boolean;
-  /** When it was over for its sender. */
-  endsAt: number;
-  /** Sent by one that had not heard of the last restore. */
+  /** How long its sender waited for that. */
+  afterMs: number;
+  /** Decided on by one that had not heard of the last restore. */
   isOfOldHistory: boolean;
   /** It went out, or was on its way, when its sender had lost its lease, or its thread had died. */
   isZombie: boolean;

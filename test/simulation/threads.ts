@@ -113,12 +113,12 @@ export function createThreads(parts: ThreadsParts) {
       const { id: eventId, position, previous } = turn.events[index]!;
       const { generation, resumes, replayId: item, receiver, lease } = turn;
       const id = nextRow();
+      const reaction = receivers.react(receiver.id, receiver.timeoutMs);
       const request = {
         ...{ row: id, endpoint: receiver.id, eventId, position, previous, generation, resumes, item, attempt, lease },
-        ...{ by: process.id, sentAt: 0, arrivedAt: null, accepted: false, answered: false, endsAt: 0 },
-        ...{ isOfOldHistory: false, isZombie: false },
+        ...{ by: process.id, sentAt: 0, arrivedAt: null, accepted: false, answered: reaction.status !== null },
+        ...{ afterMs: reaction.afterMs, isOfOldHistory: false, isZombie: false },
       };
-      const reaction = receivers.react(receiver.id, receiver.timeoutMs);
       watch.sent(process, request, reaction);
       hear(thread, reaction.afterMs, () => {
         if (isLost) return;

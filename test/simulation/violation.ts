@@ -18,6 +18,8 @@ export type Line = {
 export type Knowledge = {
   /** How many restores there had been when the last heartbeat that it heard of was made. */
   restores: number;
+  /** Of each endpoint, how many restores it knew of when it decided to send a request to it. */
+  decidedIn: Map<string, number>;
   /** The farthest position that it has sent. */
   position: number;
   version: number;
@@ -34,6 +36,7 @@ export type Knowledge = {
 export function knowNothing(restores: number): Knowledge {
   return {
     ...{ restores, position: 0, version: 0, versionOf: restores, threadDied: false, sleptSinceHeartbeat: false },
+    decidedIn: new Map(),
     lostAt: new Map(),
     loadedAt: new Map(),
   };

@@ -6,9 +6,9 @@ import type { Lease } from '../../src/policy/shards.ts';
 import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
 import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
-import { shardOf } from '../../src/policy/shards.ts';
 import type { Turn, TurnEvent, TurnFailure } from '../../src/worker/turn.ts';
 import type { History } from './history.ts';
+import { type Former, lostLeases } from './lost-leases.ts';
 import { type Knowledge, type Line, Violation, knowNothing } from './violation.ts';
 import type { Postgres } from './postgres.ts';
 import type { Process } from './process.ts';
@@ -133,15 +133,14 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       checkConfiguration(process, turn);
       if (holds(process, turn.lease) && turn.origin === 'line') checkLine(process, turn, index);
       known.position = Math.max(known.position, position);
+      known.decidedIn.set(endpoint, known.restores);
     },
 
     /** The request is on the wire. */
-    sent(process: Process, request: Request, { arrives, accepted, status, afterMs }: Reaction): void {
+    sent(process: Process, request: Request, { arrives, accepted, afterMs }: Reaction): void {
       const { endpoint, lease } = request;
       request.sentAt = time.now();
-      request.endsAt = time.now() + afterMs;
-      request.answered = status !== null;
-      request.isOfOldHistory = !isInformed(process);
+      request.isOfOldHistory = know(process).decidedIn.get(endpoint) !== restores;
       request.isZombie = !holds(process, lease);
       const others = open.get(endpoint) ?? [];
       open.set(endpoint, others);
@@ -178,8 +177,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     threadDied(process: Process, endpoint: string): void {
       know(process).threadDied = true;
       know(process).lostAt.set(endpoint, time.now());
-      const at = time.now();
-      history.halts.push({ how: 'lost a thread', sender: process.id, endpoint, at, goesOnAt: at });
+      history.halts.push({ how: 'lost a thread', sender: process.id, endpoint, at: time.now(), goesOnAt: time.now() });
       for (const one of open.get(endpoint) ?? []) if (one.process === process) one.threadDied = true;
     },
 
@@ -256,17 +254,8 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       for (const known of knowledge.values()) known.restores = 0;
     },
 
-    /** Leases that were taken from `former`, the owners of before, of whom some had given theirs back. */
-    taken(leases: readonly Lease[], former: ReadonlyMap<number, string | null>): void {
-      const at = time.now();
-      for (const { index } of leases) {
-        const sender = former.get(index);
-        if (!sender) continue;
-        for (const endpoint of postgres().tables.cursors.keys()) {
-          if (shardOf(endpoint) === index)
-            history.halts.push({ how: 'lost a lease', sender, endpoint, at, goesOnAt: at });
-        }
-      }
+    taken(leases: readonly Lease[], former: Former): void {
+      history.halts.push(...lostLeases(leases, former, [...postgres().tables.cursors.keys()], time.now()));
     },
 
     released(process: Process, lease: Lease): void {

@@ -129,7 +129,7 @@ function checkOverlaps(sent: readonly SeenRequest[], excuses: Excuses, say: Say)
   let open: SeenRequest | null = null;
   for (const request of sent) {
     if (open && request.begunAt < endOf(open)) {
-      const isExcused = open.isLate || wasHalted(open, request, excuses) || isLate(request, excuses);
+      const isExcused = open.isLate === true || wasHalted(open, request, excuses) || isLate(request, excuses);
       if (!isExcused) say('overlapping', `${request.position} overlaps ${open.position}`);
     }
     if (!open || endOf(request) > endOf(open)) open = request;
