@@ -4,20 +4,12 @@
 // failed attempt the same event again, until its retries are spent. Replays (tests are replays, too) are sent beside the
 // line: they alternate with it, and never change its order.
 //
-// Its state has two parts, which move independently. What it reads:
+// What it reads is one part of its state (loading, lagging or live: see reading.ts), what it sends is the other:
 //
-//   loading ──▶ live             its cursor is loaded, and is where the dispatcher has read to
-//   loading ──▶ lagging          its cursor is loaded, and lies behind that
-//   lagging ──▶ live             pages of the table have brought it there
-//   live ──▶ lagging             its mailbox is full, or its filter changed
-//   live, lagging ──▶ loading    a turn was lost, or its stored state changed
-//
-// What it sends:
-//
-//   idle ──▶ queued              something is due
-//   queued ──▶ running           a slot is free
-//   queued ──▶ idle              nothing is due any more
-//   running ──▶ idle             its turn has ended
+//   idle ──▶ queued         something is due
+//   queued ──▶ running      a slot is free
+//   queued ──▶ idle         nothing is due any more
+//   running ──▶ idle        its turn has ended
 //
 // It begins no turn while it is loading, while it is paused, and from the moment it retires.
 //
@@ -28,10 +20,9 @@ import type { LogEntry } from '../log/entry.ts';
 import { filterText } from '../policy/routing.ts';
 import { type Endpoint, type EndpointDelivery, deliveryOf } from '../settings/endpoint.ts';
 import type { Turn, TurnReport } from '../worker/turn.ts';
-import { type BacklogCount, type Recount, countOf, createBacklogCount, isToCount, uncounted } from './backlog-count.ts';
+import type { Recount } from './backlog-count.ts';
 import type { Count, CursorState } from './cursor-state.ts';
-import { createLine } from './line.ts';
-import type { QueuedEvent } from './mailbox.ts';
+import { type Reading, createReading } from './reading.ts';
 import { type Replay, createReplayWindow } from './replay-window.ts';
 
 type Beginning = { kind: 'line' } | { kind: 'replay'; replay: Replay };
@@ -39,17 +30,7 @@ type Beginning = { kind: 'line' } | { kind: 'replay'; replay: Replay };
 /** What to do next: begin a turn (of the line or of a replay), do nothing before `at`, or do nothing. */
 export type Choice = Beginning | { kind: 'wait'; at: number } | null;
 
-type Reading =
-  /** `came`: the events for it that the dispatcher has read since it was at `from`. A stale cursor is loaded once more. */
-  | { is: 'loading'; isStale: boolean; from: number; came: number }
-  | { is: 'lagging'; pageAsked: boolean; count: BacklogCount }
-  | { is: 'live' };
-
-type Sending =
-  | { is: 'idle' }
-  | { is: 'queued' }
-  /** `then`: what follows its end. Before a load its report counts for nothing. */
-  | { is: 'running'; slot: number; what: Beginning; then: 'go on' | 'read again' | 'load' };
+type Sending = { is: 'idle' } | { is: 'queued' } | { is: 'running'; slot: number; what: Beginning };
 
 /** What it knows of the stored cursor. */
 type Stored = Pick<CursorState, 'generation' | 'resumes' | 'pauseReason' | 'lastError'>;
@@ -62,12 +43,11 @@ export class Actor {
   #endpoint: Endpoint;
   #delivery: EndpointDelivery;
   #matches: (type: string) => boolean;
-  #reading: Reading = { is: 'loading', isStale: false, from: 0, came: 0 };
+  #reading = createReading((type) => this.#matches(type));
   #sending: Sending = { is: 'idle' };
   #isRetiring = false;
   #isSlow = false;
   #stored: Stored = { generation: 0, resumes: 0, pauseReason: null, lastError: null };
-  #line = createLine((type) => this.#matches(type));
   #replayNext = true;
 
   /** It sends nothing before `load`. */
@@ -100,19 +80,12 @@ export class Actor {
   }
   /** The log was examined for it up to here. While it is live, the dispatcher's position counts if it is farther. */
   get examined(): number {
-    return this.#line.examined;
+    return this.#reading.examined;
   }
-  /** How many events wait for its endpoint: unsettled ones that its filter asks for, as far as the dispatcher has read. */
+  /** How many events wait for its endpoint. */
   get backlog(): Count {
-    if (this.#reading.is === 'loading' || this.#readsAgain) return uncounted;
-    if (this.#reading.is === 'lagging') return this.#reading.count;
-    return { count: this.#line.size, isLowerBound: false };
+    return this.#reading.backlog();
   }
-  /** Its filter changed while a turn runs, and what it holds was asked for by the old one. */
-  get #readsAgain(): boolean {
-    return this.#sending.is === 'running' && this.#sending.then === 'read again';
-  }
-
   get #mayBegin(): boolean {
     return this.#reading.is !== 'loading' && this.#stored.pauseReason === null && !this.#isRetiring;
   }
@@ -123,61 +96,37 @@ export class Actor {
 
   /** The load of its cursor begins, while the dispatcher is at `from`. */
   loadBegins(from: number): void {
-    if (this.#reading.is === 'loading') Object.assign(this.#reading, { from, came: 0 });
+    this.#reading.loadBegins(from);
   }
 
   /** Starts again from the stored cursor. Returns false if that is stale: it must be loaded once more. */
   load(cursor: CursorState, dispatched: number, now: number): boolean {
-    if (this.#reading.is !== 'loading') return true;
-    if (this.#reading.isStale) {
-      this.#reading.isStale = false;
-      return false;
-    }
-    this.#reading = { is: 'lagging', pageAsked: false, count: countOf(cursor, this.#reading, dispatched) };
+    // The end of a turn leads to another load.
+    if (this.#reading.is !== 'loading' || this.#sending.is === 'running') return true;
+    if (!this.#reading.load(cursor, dispatched, now)) return false;
     const { generation, resumes, pauseReason, lastError } = cursor;
     this.#stored = { generation, resumes, pauseReason, lastError };
-    this.#line.reset(cursor, now);
     this.replays.reset(cursor.hasReplays);
     return true;
   }
 
   /** Its stored state was changed. Returns whether to load its cursor now: if not, that is done at the end of its turn. */
   reload(): boolean {
-    if (this.#reading.is === 'loading') {
-      this.#reading.isStale = true;
-      return false;
-    }
-    this.#reading = { is: 'loading', isStale: false, from: 0, came: 0 };
-    if (this.#sending.is !== 'running') return true;
-    this.#sending.then = 'load';
-    return false;
+    return this.#reading.outdate() && this.#sending.is !== 'running';
   }
 
   /** Takes an event for its endpoint that the dispatcher has read. When its mailbox is full it begins to lag. */
   take(entry: LogEntry): void {
-    const reading = this.#reading;
-    if (reading.is === 'loading') {
-      reading.came += 1;
-      return;
-    }
-    // Its cursor, or a page that it read, was ahead of the dispatcher.
-    if (entry.position <= this.examined) return;
-    if (reading.is === 'lagging') {
-      if (!this.#line.isSettled(entry.position)) reading.count.add(entry.position);
-    } else if (!this.#line.take(entry)) {
-      const count = { count: this.#line.size + 1, isLowerBound: false };
-      this.#reading = { is: 'lagging', pageAsked: false, count: createBacklogCount(count, entry.position) };
-    }
+    this.#reading.take(entry);
   }
 
   /** Whether it is lagging and has room for another page. */
   wantsPage(): boolean {
-    const reading = this.#reading;
-    return reading.is === 'lagging' && !reading.pageAsked && this.#mayBegin && this.#line.hasRoom;
+    return this.#reading.wantsPage && this.#mayBegin;
   }
 
-  askedForPage(): void {
-    if (this.#reading.is === 'lagging') this.#reading.pageAsked = true;
+  pageAsked(): void {
+    this.#reading.pageAsked();
   }
 
   /**
@@ -185,10 +134,7 @@ export class Actor {
    * examined as much as the dispatcher. `pastGap` gives the position after which the log continues.
    */
   takePage(page: readonly LogEntry[], dispatched: number, pastGap: (position: number) => number): void {
-    if (this.#reading.is !== 'lagging') return;
-    this.#reading.pageAsked = false;
-    this.#line.takePage(page, pastGap);
-    if (this.examined >= dispatched) this.#reading = { is: 'live' };
+    this.#reading.takePage(page, dispatched, pastGap);
   }
 
   wantsReplays(): boolean {
@@ -197,7 +143,7 @@ export class Actor {
 
   choose(now: number): Choice {
     if (!this.#mayBegin || this.#sending.is === 'running') return null;
-    const lineAt = this.#line.dueAt;
+    const lineAt = this.#reading.dueAt;
     const replay = this.replays.next();
     const lineReady = lineAt <= now;
     const replayReady = replay !== undefined && replay.notBefore <= now;
@@ -218,12 +164,12 @@ export class Actor {
   }
 
   begin(what: Beginning, slot: number): Turn {
-    this.#sending = { is: 'running', slot, what, then: 'go on' };
+    this.#sending = { is: 'running', slot, what };
     this.#isSlow = false;
     this.#replayNext = what.kind === 'line';
     const { generation, resumes } = this.#stored;
     const common = { slot, lease: this.lease, receiver: this.#delivery, generation, resumes };
-    if (what.kind === 'line') return { ...common, origin: 'line', replayId: null, ...this.#line.turn() };
+    if (what.kind === 'line') return { ...common, origin: 'line', replayId: null, ...this.#reading.turn() };
     const { id, event, origin, attempts } = what.replay;
     return { ...common, origin, replayId: id, attemptsBefore: attempts, events: [event] };
   }
@@ -239,10 +185,11 @@ export class Actor {
    */
   finish(report: TurnReport | null, now: number): boolean {
     if (this.#sending.is !== 'running') throw new Error(`${this.#endpoint.id} has no turn that could end`);
-    const { what, then } = this.#sending;
+    const { what } = this.#sending;
     this.#sending = { is: 'idle' };
-    if (!report || then === 'load') {
-      this.#reading = { is: 'loading', isStale: false, from: 0, came: 0 };
+    // With a stored state that has changed, or without a report, its rows tell what is settled.
+    if (!report || this.#reading.is === 'loading') {
+      this.#reading.lose();
       return false;
     }
     const { failure } = report;
@@ -252,15 +199,9 @@ export class Actor {
     }
     const again =
       failure?.status === 'retrying' ? { attempts: failure.attempt, notBefore: now + failure.waitMs } : null;
-    if (what.kind === 'replay') {
-      if (again) Object.assign(what.replay, again);
-      else if (report.settled > 0) this.replays.remove(what.replay);
-      return true;
-    }
-    const last = this.#line.settle(report.settled, again);
-    if (this.#reading.is === 'lagging') this.#reading.count.settle(report.settled);
-    if (then === 'read again') this.#readAgain(last);
-    else this.#line.forget();
+    if (what.kind === 'line') this.#reading.settle(report.settled, again);
+    else if (again) Object.assign(what.replay, again);
+    else if (report.settled > 0) this.replays.remove(what.replay);
     return true;
   }
 
@@ -270,10 +211,8 @@ export class Actor {
     this.#endpoint = endpoint;
     this.#delivery = deliveryOf(endpoint);
     this.#matches = matches;
-    if (this.#reading.is === 'loading') this.#reading.isStale = true;
-    else if (sameFilter) return;
-    else if (this.#sending.is === 'running' && this.#sending.what.kind === 'line') this.#sending.then = 'read again';
-    else this.#readAgain();
+    const isLineRunning = this.#sending.is === 'running' && this.#sending.what.kind === 'line';
+    if (!sameFilter) this.#reading.refilter(isLineRunning);
   }
 
   /** It begins no further turn, so that another instance may take over. */
@@ -283,46 +222,21 @@ export class Actor {
 
   /** Everything up to `position` is settled for this endpoint. `dispatched`: how far the dispatcher has read. */
   cursor(dispatched: number): { position: number; previous: number } {
-    return this.#line.cursor(this.#reach(dispatched));
+    return this.#reading.cursor(dispatched);
   }
 
-  /** It has yet to skip settled events, which `backlog` does not count: its cursor and its backlog do not match yet. */
+  /** Its cursor and its backlog do not match yet. */
   isSkipping(dispatched: number): boolean {
-    return this.#line.isSkipping(this.#reach(dispatched));
+    return this.#reading.isSkipping(dispatched);
   }
 
-  /** What is stored of its backlog: how many events for it, settled or not, lie above its cursor and up to `examined`. */
+  /** What is stored of its backlog, with its cursor. */
   storedBacklog(dispatched: number): { examined: number; backlog: number } {
-    const { position } = this.cursor(dispatched);
-    // Whoever reads this counts all of them.
-    if (isToCount(this.backlog)) return { examined: position, backlog: 0 };
-    const examined = this.#reading.is === 'lagging' ? this.#reading.count.countedTo : this.examined;
-    return {
-      examined: Math.max(examined, dispatched),
-      backlog: this.backlog.count + this.#line.skippedAbove(position),
-    };
+    return this.#reading.storedBacklog(dispatched);
   }
 
-  /** What to count of a backlog that may become exact; null: nothing. */
+  /** What to count of its backlog; null: nothing. */
   recount(dispatched: number): Recount | null {
-    const reading = this.#reading;
-    if (reading.is !== 'lagging' || this.#readsAgain) return null;
-    if (!isToCount(reading.count) || this.isSkipping(dispatched)) return null;
-    const { position: after } = this.cursor(dispatched);
-    const upTo = Math.max(reading.count.countedTo, dispatched);
-    const skipped = this.#line.skippedAbove(after);
-    const { take } = reading.count.recount(upTo);
-    return { after, upTo, take: ({ count, isLowerBound }) => take({ count: count - skipped, isLowerBound }) };
-  }
-
-  /** The log was examined for it up to here. */
-  #reach(dispatched: number): number {
-    return this.#reading.is === 'live' ? Math.max(this.examined, dispatched) : this.examined;
-  }
-
-  #readAgain(last?: QueuedEvent): void {
-    if (!this.#line.readAgain(last) && this.#reading.is === 'live') return;
-    const pageAsked = this.#reading.is === 'lagging' && this.#reading.pageAsked;
-    this.#reading = { is: 'lagging', pageAsked, count: createBacklogCount(uncounted, 0) };
+    return this.#reading.recount(dispatched);
   }
 }

@@ -13,7 +13,7 @@ const turnEvents = { least: 8, first: 16, most: 64 };
 const lowWater = 64;
 
 /** The attempts that an event had, and when the next one is due. */
-type Retry = { attempts: number; notBefore: number };
+export type Retry = { attempts: number; notBefore: number };
 
 export type Line = ReturnType<typeof createLine>;
 

@@ -40,7 +40,7 @@ export function createRefill({
   onRefilled(actor: Actor): void;
 }): Refill {
   function readPage(actor: Actor): void {
-    actor.askedForPage();
+    actor.pageAsked();
     ports.readPage(actor.examined, (page) => {
       actor.takePage(page, position(), ports.pastGap);
       if (page.length > 0) onRefilled(actor);

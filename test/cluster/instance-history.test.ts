@@ -132,7 +132,7 @@ test('while no heartbeat goes well no cursor is written, and the relay rests', (
   world.database.isAway = true;
   world.answer('heartbeat');
   world.database.isAway = false;
-  world.actor('crm')!.take(entryAt(4));
+  world.actor('crm')!.take(entryAt(2));
   world.pass(10_000);
   expect(world.seen.changes).toEqual([]);
   expect(world.seen.relay).toBe('rests');
