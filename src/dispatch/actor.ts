@@ -4,12 +4,18 @@
 // failed attempt the same event again, until its retries are spent. Replays (tests are replays, too) are sent beside the
 // line: they alternate with it, and never change its order.
 //
-// What it reads is one part of its state (loading, lagging or live: see reading.ts), what it sends is the other:
+// Four things change independently. How it reads (loading, lagging, live) is in reading.ts. Whether it sends, whether its
+// endpoint is paused, and whether it retires is here:
 //
-//   idle ──▶ queued         something is due
-//   queued ──▶ running      a slot is free
-//   queued ──▶ idle         nothing is due any more
-//   running ──▶ idle        its turn has ended
+//   idle ──▶ queued           something is due
+//   queued ──▶ running        a slot is free
+//   queued ──▶ idle           nothing is due any more
+//   running ──▶ idle          the turn has ended
+//
+//   active ──▶ paused         an admin pauses it, or it answers 410
+//   paused ──▶ active         a resume is loaded
+//
+//   serving ──▶ retiring      its lease is given back
 //
 // It begins no turn while it is loading, while it is paused, and from the moment it retires.
 //

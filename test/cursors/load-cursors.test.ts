@@ -99,6 +99,7 @@ test('an endpoint has its cursor, a disabled one and one that never had any have
     retries: [],
     hasReplays: false,
     backlog: 1,
+    countedTo: 3,
     backlogIsLowerBound: false,
     lastError: 'HTTP 410',
   });
