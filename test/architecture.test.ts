@@ -49,16 +49,8 @@ const mayImport: Record<string, readonly string[]> = {
 
   // Around it.
   api: [
-    'policy',
-    'model',
-    'telemetry',
-    'settings',
-    'users',
-    'outbox',
-    'cursors/predicates',
-    'cursors/count-backlog',
-    'cursors/oldest-unsettled',
-    'log/valkey',
+    ...['policy', 'model', 'telemetry', 'settings', 'users', 'outbox', 'log/valkey'],
+    ...['predicates', 'count-backlog', 'oldest-unsettled'].map((name) => `cursors/${name}`),
   ],
   operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'log', 'cursors'],
   embedded: ['telemetry', 'settings'],
