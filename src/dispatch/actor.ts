@@ -28,7 +28,7 @@ import { type Endpoint, type EndpointDelivery, deliveryOf } from '../settings/en
 import type { Turn, TurnReport } from '../worker/turn.ts';
 import type { Recount } from './backlog-count.ts';
 import type { Count, CursorState } from './cursor-state.ts';
-import { type Reading, createReading } from './reading.ts';
+import { Reading } from './reading.ts';
 import { type Replay, createReplayWindow } from './replay-window.ts';
 
 type Beginning = { kind: 'line' } | { kind: 'replay'; replay: Replay };
@@ -49,7 +49,7 @@ export class Actor {
   #endpoint: Endpoint;
   #delivery: EndpointDelivery;
   #matches: (type: string) => boolean;
-  #reading = createReading((type) => this.#matches(type));
+  #reading = new Reading((type) => this.#matches(type));
   #sending: Sending = { is: 'idle' };
   #isRetiring = false;
   #isSlow = false;
@@ -90,7 +90,7 @@ export class Actor {
   }
   /** How many events wait for its endpoint. */
   get backlog(): Count {
-    return this.#reading.backlog();
+    return this.#reading.backlog;
   }
   get #mayBegin(): boolean {
     return this.#reading.is !== 'loading' && this.#stored.pauseReason === null && !this.#isRetiring;

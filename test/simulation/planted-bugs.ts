@@ -76,14 +76,14 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'an event is skipped while an actor changes from lagging to live',
     'src/dispatch/reading.ts',
-    'if (line.examined >= dispatched) state =',
-    'if (line.examined >= dispatched - 1) state =',
+    'if (this.examined >= dispatched) this.#state =',
+    'if (this.examined >= dispatched - 1) this.#state =',
   ),
   one(
     'a retry lets the next event pass',
     'src/dispatch/line.ts',
-    'mailbox.drop(events);',
-    'mailbox.drop(events + (again ? 1 : 0));',
+    'this.#mailbox.drop(events);',
+    'this.#mailbox.drop(events + (again ? 1 : 0));',
   ),
   one(
     'events that a pause holds are taken for settled',
@@ -94,15 +94,15 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'what is settled above the cursor is sent again',
     'src/dispatch/line.ts',
-    'settled = createSettled(cursor.settled);',
-    'settled = createSettled([]);',
+    'new Settled(cursor.settled)',
+    'new Settled([])',
   ),
   {
     name: 'what is settled above the cursor is sent again when the filter changes',
     edits: [
       {
         file: 'src/dispatch/line.ts',
-        find: 'settled.stepBack(examined);',
+        find: 'this.#settled.stepBack(this.#examined);',
         replace: '',
       },
     ],
@@ -140,8 +140,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a test that is meant for one endpoint is sent to others',
     'src/dispatch/line.ts',
-    'const isForIt = entry.addressedTo === null && matches(entry.type);',
-    'const isForIt = matches(entry.type);',
+    'const isForIt = entry.addressedTo === null && this.#matches(entry.type);',
+    'const isForIt = this.#matches(entry.type);',
   ),
   one(
     'a test or replay that was sent is sent again',
@@ -215,7 +215,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'what is settled above the cursor is not in the backlog that is stored with it',
     'src/dispatch/reading.ts',
-    'const skipped = line.skippedAbove(position);',
+    'const skipped = this.#line.skippedAbove(position);',
     'const skipped = 0;',
   ),
   one(
