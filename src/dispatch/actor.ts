@@ -118,7 +118,7 @@ export class Actor {
 
   /** Its stored state was changed. Returns whether to load its cursor now: if not, that is done at the end of its turn. */
   reload(): boolean {
-    return this.#reading.outdate() && this.#sending.is !== 'running';
+    return this.#reading.storedChanged() && this.#sending.is !== 'running';
   }
 
   /** Takes an event for its endpoint that the dispatcher has read. When its mailbox is full it begins to lag. */
@@ -181,7 +181,7 @@ export class Actor {
   }
 
   /** The running turn takes long. */
-  slowDown(): void {
+  takesLong(): void {
     this.#isSlow = true;
   }
 
@@ -218,7 +218,7 @@ export class Actor {
     this.#delivery = deliveryOf(endpoint);
     this.#matches = matches;
     const isLineRunning = this.#sending.is === 'running' && this.#sending.what.kind === 'line';
-    if (!sameFilter) this.#reading.refilter(isLineRunning);
+    if (!sameFilter) this.#reading.filterChanged(isLineRunning);
   }
 
   /** It begins no further turn, so that another instance may take over. */

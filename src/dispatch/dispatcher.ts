@@ -98,7 +98,7 @@ export function createDispatcher({
     const turn = actor.begin(choice, slot);
     let isRunning = true;
     const cancel = ports.schedule(slowAfterMs, () => {
-      actor.slowDown();
+      actor.takesLong();
       slots.moveToSlow(slot);
       fillSlots();
     });

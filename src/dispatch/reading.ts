@@ -74,7 +74,7 @@ export class Reading {
   }
 
   /** The stored state was changed. Returns whether it was loaded: if not, it is loaded once more. */
-  outdate(): boolean {
+  storedChanged(): boolean {
     if (this.#state.is !== 'loading') {
       this.#state = loading();
       return true;
@@ -89,7 +89,7 @@ export class Reading {
   }
 
   /** The filter changed. While a turn of the line runs, what waits is read again at its end. */
-  refilter(isLineRunning: boolean): void {
+  filterChanged(isLineRunning: boolean): void {
     if (this.#state.is === 'loading') this.#state.isStale = true;
     else if (isLineRunning) this.#state.isOutdated = true;
     else this.#readAgain();

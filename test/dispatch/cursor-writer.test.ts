@@ -15,7 +15,7 @@ function start(...actors: Actor[]) {
   const time = createSimulatedTime();
   const writes: { rows: readonly CursorRow[]; end(refused?: readonly string[] | null): void }[] = [];
   const refused: string[] = [];
-  const world = { dispatched: 9, mayWrite: true, gone: null as Actor | null };
+  const world = { dispatched: 9, mayWrite: true, gone: null as Actor | null, actors };
   const writer = createCursorWriter({
     ports: {
       schedule: (delayMs, callback) => time.at(delayMs, callback),
@@ -31,7 +31,7 @@ function start(...actors: Actor[]) {
       },
     },
     owner: 'me',
-    actors: () => actors,
+    actors: () => world.actors,
     serves: (actor) => actor !== world.gone,
     dispatched: () => world.dispatched,
     mayWrite: () => world.mayWrite,
@@ -198,6 +198,15 @@ test('nothing is written while what is known of the database may be wrong, and a
   writer.pass(1_000);
   writer.writes[0]!.end();
   writer.forget();
+  writer.pass(1_000);
+  expect(ids(writer.writes[0]!.rows)).toEqual(['crm']);
+});
+
+test('the actor of an endpoint that came back is written, though its cursor is the one that was written before', () => {
+  const writer = start(actorAt('crm'));
+  writer.pass(1_000);
+  writer.writes[0]!.end();
+  writer.world.actors = [actorAt('crm')];
   writer.pass(1_000);
   expect(ids(writer.writes[0]!.rows)).toEqual(['crm']);
 });
