@@ -7,6 +7,8 @@ import { type Count, type CursorState, exactTo } from './cursor-state.ts';
 export type BacklogCount = Count & {
   /** The events up to here are counted, though the dispatcher may not be there yet. */
   readonly countedTo: number;
+  /** A lower bound from as far ahead as Postgres looks: for now nobody can say more. */
+  readonly isBest: boolean;
   /** The dispatcher has read an unsettled event for the endpoint. */
   add(position: number): void;
   /** Events of the endpoint were settled. */
@@ -26,6 +28,7 @@ export const isToCount = ({ count, isLowerBound }: Count): boolean => isLowerBou
 
 export function createBacklogCount(first: Count, countedTo: number): BacklogCount {
   let { count, isLowerBound } = first;
+  let isBest = false;
 
   return {
     get count() {
@@ -37,6 +40,9 @@ export function createBacklogCount(first: Count, countedTo: number): BacklogCoun
     },
     get countedTo() {
       return countedTo;
+    },
+    get isBest() {
+      return isBest;
     },
     add(position) {
       if (position > countedTo) count += 1;
@@ -50,6 +56,7 @@ export function createBacklogCount(first: Count, countedTo: number): BacklogCoun
         take(counted) {
           count += counted.count - before;
           isLowerBound = counted.isLowerBound;
+          isBest = isToCount(counted);
           countedTo = to;
         },
       };

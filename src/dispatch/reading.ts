@@ -151,7 +151,7 @@ export class Reading {
   storedBacklog(dispatched: number): { examined: number; backlog: number } {
     const { position } = this.cursor(dispatched);
     // Whoever reads this counts all of them.
-    if (isToCount(this.backlog)) return { examined: position, backlog: 0 };
+    if (this.#isUncounted) return { examined: position, backlog: 0 };
     const examined = this.#state.is === 'lagging' ? this.#state.count.countedTo : this.examined;
     const skipped = this.#line.skippedAbove(position);
     return { examined: Math.max(examined, dispatched), backlog: this.backlog.count + skipped };
@@ -166,6 +166,12 @@ export class Reading {
     const skipped = this.#line.skippedAbove(after);
     const { take } = this.#state.count.recount(upTo);
     return { after, upTo, take: ({ count, isLowerBound }) => take({ count: count - skipped, isLowerBound }) };
+  }
+
+  get #isUncounted(): boolean {
+    const state = this.#state;
+    if (state.is === 'loading' || state.isOutdated) return true;
+    return state.is === 'lagging' && isToCount(state.count) && !state.count.isBest;
   }
 
   /** The log was examined for it up to here. */

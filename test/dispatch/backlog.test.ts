@@ -99,6 +99,14 @@ test('what a changed filter asks for is counted again, and stored as not counted
   expect(actor.recount(41)).toBeNull();
 });
 
+test('a backlog that is longer than Postgres looks ahead is stored as far as it is known, so that no query reads on from the cursor', () => {
+  const actor = startActor(makeEndpoint(), { backlogIsLowerBound: true });
+  expect(actor.storedBacklog(2_000_000)).toEqual({ examined: 0, backlog: 0 });
+  actor.recount(2_000_000)!.take({ count: 7, isLowerBound: true });
+  expect(actor.storedBacklog(2_000_000)).toEqual({ examined: 2_000_000, backlog: 7 });
+  expect(actor.recount(2_000_000)).not.toBeNull();
+});
+
 test('a count that was begun for another filter, or before another load, is not taken', () => {
   const actor = startActor(makeEndpoint(), { backlog: 1, backlogIsLowerBound: true });
   const { take } = actor.recount(9)!;
