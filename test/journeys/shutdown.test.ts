@@ -73,7 +73,7 @@ test('from SIGTERM on /readyz answers 503 while what is in flight ends, and noth
   expect(await judge()).toEqual([]);
 });
 
-test('what is still in flight when the grace runs out is cut off with exit 0, and repeated at the next start', async () => {
+test('what is still in flight when the grace ends is cut off with exit 0, and repeated at the next start', async () => {
   const before = stage.receiver.of('crm').length;
   const { release } = await hang();
   expect(await stage.service().stop()).toBe(0);

@@ -55,7 +55,7 @@ function startThread(control: Control, program: string): Worker {
   });
 }
 
-test('a thread sees the stop word, and what it says is seen, while it runs without pause', async () => {
+test('a thread that runs without pause sees the stop word, and others see what it writes', async () => {
   const control = openControl();
   control.begin(3);
   const worker = startThread(
@@ -110,7 +110,7 @@ test('the words of slots and leases do not overlap', () => {
   expect(control.trusts({ index: 0, epoch: 1 })).toBe(true);
 });
 
-test('a thread that runs without pause sees by itself that the time of a lease is over, and trusts it anew when it is renewed', async () => {
+test('a thread that runs without pause sees that a lease is over, and trusts it again when it is renewed', async () => {
   const control = openControl();
   const under = { index: 5, epoch: 2 };
   control.trust(under, 50);
