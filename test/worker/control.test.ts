@@ -126,10 +126,11 @@ test('a thread that runs without pause sees that a lease is over, and trusts it 
     while (control.trusts(under));
     parentPort.postMessage('taken');`,
   );
+  const ended = once(worker, 'exit');
   expect(await once(worker, 'message')).toEqual(['over']);
   control.trust(under, 3_600_000);
   expect(await once(worker, 'message')).toEqual(['renewed']);
   control.trust({ ...under, epoch: 3 }, 3_600_000);
   expect(await once(worker, 'message')).toEqual(['taken']);
-  await once(worker, 'exit');
+  await ended;
 });
