@@ -18,8 +18,9 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/support/count-reporter.ts'],
     sequence: { sequencer: SlowestFirst },
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // A hang, not slowness: some tests break a server for half a minute, on a machine on which much else runs.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     retry: 0,
     // The default leaves one core to nobody.
     maxWorkers: '100%',

@@ -1,7 +1,7 @@
 // The service is killed at each stage of an event's way, once: how often its endpoint sees the event, and what is recorded.
 
 import { Redis } from 'ioredis';
-import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { actAsAdmin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
@@ -15,7 +15,6 @@ import { arm, instanceProgram } from './instance-program.ts';
 
 const publishing = 'mutation ($events: [PublishWebhookEventInput!]!) { publishWebhookEvents(events: $events) { id } }';
 // Each waits for one or two starts, and for the leases of what was killed.
-vi.setConfig({ testTimeout: 90_000 });
 
 let stage: Stage;
 let admin: ReturnType<typeof actAsAdmin>;

@@ -1,12 +1,10 @@
 // One of two instances is stopped, stalls or is killed with an event on its way: an example of each, of which the long rounds have more.
 
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
 import { arm, stall } from './instance-program.ts';
 import { type TwoInstances, openTwoInstances } from './two-instances.ts';
-
-vi.setConfig({ testTimeout: 90_000 });
 
 let two: TwoInstances;
 

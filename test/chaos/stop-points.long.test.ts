@@ -1,13 +1,11 @@
 // An instance is stopped for longer than its leases, or loses its thread, at stages of an event's way: what its endpoint sees.
 
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
 import type { Failpoint } from './failpoints.ts';
 import { arm } from './instance-program.ts';
 import { type TwoInstances, openTwoInstances } from './two-instances.ts';
-
-vi.setConfig({ testTimeout: 90_000 });
 
 let two: TwoInstances;
 

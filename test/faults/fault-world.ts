@@ -1,6 +1,6 @@
 // A service under load between a Postgres and a Valkey that a test breaks, or the way to which it breaks.
 
-import { onTestFailed, vi } from 'vitest';
+import { onTestFailed } from 'vitest';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
@@ -10,7 +10,6 @@ import { type TcpProxy, openTcpProxy } from '../support/tcp-proxy.ts';
 
 /** Enough for a machine on which much else runs. */
 export const patience = { withinMs: 45_000 };
-const testTimeout = 120_000;
 
 export type FaultWorld = AsyncDisposable & {
   stage: Stage;
@@ -45,8 +44,6 @@ export async function openFaultWorld({
   count?: number;
   environment?: Record<string, string>;
 }): Promise<FaultWorld> {
-  // For each file that opens one: the worker has loaded this module once for all of them.
-  vi.setConfig({ testTimeout });
   await using opening = new AsyncDisposableStack();
   const database = given ?? opening.use<TestDatabase>(await openDatabase());
   const postgres = opening.use(await openTcpProxy(database.url));

@@ -2,7 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { instanceProgram } from '../chaos/instance-program.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -12,8 +12,6 @@ import { monotonicMs } from '../support/monotonic-clock.ts';
 import { type Pair, watchPair } from '../support/pair.ts';
 import { type RunningService, startService } from '../support/service.ts';
 import { type Stage, openStage } from '../support/stage.ts';
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const hour = 3_600_000;
 const endpoints = Array.from({ length: 12 }, (_, index) => `endpoint-${index + 1}`);

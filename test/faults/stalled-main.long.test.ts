@@ -1,6 +1,6 @@
 // An instance whose main thread does nothing for longer than its leases last, while its delivery threads live.
 
-import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { instanceProgram, stall } from '../chaos/instance-program.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -10,8 +10,6 @@ import type { JournalEntry } from '../support/receiver/journal.ts';
 import { type Pair, watchPair } from '../support/pair.ts';
 import { type RunningService, startService } from '../support/service.ts';
 import { type Stage, openStage } from '../support/stage.ts';
-
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 const leaseTtlMs = 2_000;
 const stallMs = 8_000;

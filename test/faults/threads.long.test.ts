@@ -52,22 +52,18 @@ async function othersLostNothing(): Promise<void> {
   }
 }
 
-test.each(deadly)(
-  '%s: its event spends an attempt as worker lost, and others lose nothing',
-  { timeout: 120_000 },
-  async (kind) => {
-    for (let round = 0; round < 5; round += 1) await publish('a.one', 'a.two', 'a.three');
-    const poison = await publish(harmOf(kind));
-    for (let round = 0; round < 5; round += 1) await publish('a.four', 'a.five', 'a.six');
-    const rows = await eventually(async () => {
-      const found = await stage.attempts(kind);
-      return found.length === 1 ? found : null;
-    }, patience);
-    expect(rows.map(({ eventId, attempt, status }) => [eventId, attempt, status])).toEqual([[poison, 1, 'failed']]);
-    expect(rows.every(({ error }) => error?.startsWith('worker lost: '))).toBe(true);
-    await othersLostNothing();
-  },
-);
+test.each(deadly)('%s: its event spends an attempt as worker lost, and others lose nothing', async (kind) => {
+  for (let round = 0; round < 5; round += 1) await publish('a.one', 'a.two', 'a.three');
+  const poison = await publish(harmOf(kind));
+  for (let round = 0; round < 5; round += 1) await publish('a.four', 'a.five', 'a.six');
+  const rows = await eventually(async () => {
+    const found = await stage.attempts(kind);
+    return found.length === 1 ? found : null;
+  }, patience);
+  expect(rows.map(({ eventId, attempt, status }) => [eventId, attempt, status])).toEqual([[poison, 1, 'failed']]);
+  expect(rows.every(({ error }) => error?.startsWith('worker lost: '))).toBe(true);
+  await othersLostNothing();
+});
 
 test('after all these deaths there are as many threads as before', async () => {
   for (let round = 0; round < 3; round += 1) await publish('a.one', 'a.two');

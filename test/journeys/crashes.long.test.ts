@@ -30,21 +30,17 @@ async function judgeAfter(load: Load): Promise<string[]> {
   return await stage.judge({ endpoints, acknowledged, crashes });
 }
 
-test(
-  'a killed service loses nothing and keeps the order, and repeats only what was in flight, byte for byte',
-  { timeout: 120_000 },
-  async () => {
-    const load = startLoad(stage.service, { batches: 20, size: 20 });
-    for (const requests of [400, 150]) {
-      await stage.receiver.more(requests);
-      await kill();
-      await stage.start();
-    }
-    expect(await judgeAfter(load)).toEqual([]);
-  },
-);
+test('a killed service loses nothing and keeps the order, and repeats only what was in flight, byte for byte', async () => {
+  const load = startLoad(stage.service, { batches: 20, size: 20 });
+  for (const requests of [400, 150]) {
+    await stage.receiver.more(requests);
+    await kill();
+    await stage.start();
+  }
+  expect(await judgeAfter(load)).toEqual([]);
+});
 
-test('the same holds when its Postgres and its Valkey are killed with it', { timeout: 120_000 }, async () => {
+test('the same holds when its Postgres and its Valkey are killed with it', async () => {
   const load = startLoad(stage.service, { batches: 10, size: 20 });
   await stage.receiver.more(300);
   const [postgres, valkey] = await Promise.all([stage.place.postgres(), stage.place.valkey()]);
@@ -55,17 +51,13 @@ test('the same holds when its Postgres and its Valkey are killed with it', { tim
   expect(await judgeAfter(load)).toEqual([]);
 });
 
-test(
-  'a Postgres killed under the running service is started again by it: nothing is lost, and nothing is sent twice',
-  { timeout: 120_000 },
-  async () => {
-    const load = startLoad(stage.service, { batches: 10, size: 20 });
-    await stage.receiver.more(300);
-    const { pid } = await stage.place.postgres();
-    process.kill(pid, 'SIGKILL');
-    await eventually(() => stage.service().lines.find(({ msg }) => msg === 'The embedded Postgres runs again'));
-    // No crash of the service: `crashes` allows for no further repeat.
-    expect(await judgeAfter(load)).toEqual([]);
-    expect((await stage.place.postgres()).pid).not.toBe(pid);
-  },
-);
+test('a Postgres killed under the running service is started again by it: nothing is lost, and nothing is sent twice', async () => {
+  const load = startLoad(stage.service, { batches: 10, size: 20 });
+  await stage.receiver.more(300);
+  const { pid } = await stage.place.postgres();
+  process.kill(pid, 'SIGKILL');
+  await eventually(() => stage.service().lines.find(({ msg }) => msg === 'The embedded Postgres runs again'));
+  // No crash of the service: `crashes` allows for no further repeat.
+  expect(await judgeAfter(load)).toEqual([]);
+  expect((await stage.place.postgres()).pid).not.toBe(pid);
+});

@@ -58,37 +58,33 @@ async function countEvents(): Promise<number> {
   return row!.count;
 }
 
-test(
-  'property 10: while Valkey is stopped and every endpoint hangs, a mutation answers, records its event, and loses nothing',
-  { timeout: 60_000 },
-  async () => {
-    await make({ kind: 'publish', count: 1 }, 0);
-    await eventually(() => stage.receiver.hanging() === endpoints.length, { saying: 'a hanging request at each' });
-    const { pid } = await stage.place.valkey();
-    process.kill(pid, 'SIGSTOP');
-    let expected = 1;
-    try {
-      let number = 0;
-      await fc.assert(
-        fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 5 }), async (changes) => {
-          const made = await Promise.all(changes.map((one) => make(one, (number += 1))));
-          for (const count of made) expected += count;
-          expect(await countEvents()).toBe(expected);
-          // Each endpoint still hangs at its first request, and Valkey is still stopped.
-          expect(stage.receiver.journal.map(({ status }) => status)).toEqual(endpoints.map(() => null));
-          expect(stage.receiver.hanging()).toBe(endpoints.length);
-          expect(await stateOf(pid)).toBe('T');
-        }),
-        { numRuns: 25 },
-      );
-    } finally {
-      process.kill(pid, 'SIGCONT');
-      for (const release of releases) release();
-    }
-    expect(await stage.judge({ endpoints, acknowledged: [], crashes: 0 })).toEqual([]);
-    expect(await stage.log()).toHaveLength(expected);
-  },
-);
+test('property 10: while Valkey is stopped and every endpoint hangs, a mutation answers, records its event, and loses nothing', async () => {
+  await make({ kind: 'publish', count: 1 }, 0);
+  await eventually(() => stage.receiver.hanging() === endpoints.length, { saying: 'a hanging request at each' });
+  const { pid } = await stage.place.valkey();
+  process.kill(pid, 'SIGSTOP');
+  let expected = 1;
+  try {
+    let number = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 5 }), async (changes) => {
+        const made = await Promise.all(changes.map((one) => make(one, (number += 1))));
+        for (const count of made) expected += count;
+        expect(await countEvents()).toBe(expected);
+        // Each endpoint still hangs at its first request, and Valkey is still stopped.
+        expect(stage.receiver.journal.map(({ status }) => status)).toEqual(endpoints.map(() => null));
+        expect(stage.receiver.hanging()).toBe(endpoints.length);
+        expect(await stateOf(pid)).toBe('T');
+      }),
+      { numRuns: 25 },
+    );
+  } finally {
+    process.kill(pid, 'SIGCONT');
+    for (const release of releases) release();
+  }
+  expect(await stage.judge({ endpoints, acknowledged: [], crashes: 0 })).toEqual([]);
+  expect(await stage.log()).toHaveLength(expected);
+});
 
 /** The one letter of proc(5): T is stopped. */
 async function stateOf(pid: number): Promise<string> {

@@ -2,7 +2,7 @@
 
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { instanceProgram } from '../chaos/instance-program.ts';
 import { actAsAdmin } from '../support/admin.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
@@ -11,8 +11,6 @@ import { reportOnFailure } from '../support/failure-report.ts';
 import { type RunningService, startService } from '../support/service.ts';
 import { type Stage, openStage } from '../support/stage.ts';
 import { type Workplace, openWorkplace, secrets } from '../support/workplace.ts';
-
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let database: TestDatabase;
 let stage: Stage;

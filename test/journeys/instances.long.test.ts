@@ -1,6 +1,6 @@
 // Two instances on one database and one Valkey: who serves what, and what becomes of it when one of them goes.
 
-import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
 import { startLoad } from '../support/load.ts';
@@ -10,8 +10,6 @@ import { runTidings } from '../support/run-tidings.ts';
 import type { RunningService } from '../support/service.ts';
 import { type Stage, openStage } from '../support/stage.ts';
 import { adminToken } from '../support/workplace.ts';
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const endpoints = Array.from({ length: 16 }, (_, index) => `endpoint-${index + 1}`);
 const acknowledged: string[] = [];

@@ -23,43 +23,39 @@ beforeAll(async () => {
 afterAll(() => stage[Symbol.asyncDispose]());
 beforeEach(() => reportOnFailure(stage));
 
-test(
-  'an event whose request ends its thread spends its retries as worker lost; the next one follows, and others lose nothing',
-  { timeout: 60_000 },
-  async () => {
-    const admin = actAsAdmin(stage);
-    const ids: string[] = [];
-    for (let round = 0; round < 20; round += 1) ids.push(...(await admin.publish('a.one', 'a.two', 'a.three')));
-    const poisons = await admin.publish('poison.one', 'poison.two');
-    ids.push(...poisons);
-    for (let round = 0; round < 20; round += 1) ids.push(...(await admin.publish('a.four', 'a.five', 'a.six')));
+test('an event whose request ends its thread spends its retries as worker lost; the next one follows, and others lose nothing', async () => {
+  const admin = actAsAdmin(stage);
+  const ids: string[] = [];
+  for (let round = 0; round < 20; round += 1) ids.push(...(await admin.publish('a.one', 'a.two', 'a.three')));
+  const poisons = await admin.publish('poison.one', 'poison.two');
+  ids.push(...poisons);
+  for (let round = 0; round < 20; round += 1) ids.push(...(await admin.publish('a.four', 'a.five', 'a.six')));
 
-    const rows = await eventually(
-      async () => {
-        const found = await stage.attempts('poison');
-        return found.length === 6 ? found : null;
-      },
-      { saying: 'every retry of both events' },
-    );
-    expect(rows.map(({ eventId, attempt, status }) => [eventId, attempt, status])).toEqual(
-      poisons.flatMap((id) => [
-        [id, 1, 'retrying'],
-        [id, 2, 'retrying'],
-        [id, 3, 'failed'],
-      ]),
-    );
-    for (const { error, httpStatus } of rows) {
-      expect(error).toMatch(/^worker lost: /);
-      expect(httpStatus).toBeNull();
-    }
-    for (const id of others) {
-      await eventually(() => stage.receiver.accepted(id) === ids.length, { saying: `all events at ${id}` });
-      // Whoever shared the thread may get again what was on the wire, and nothing else: order is kept.
-      const first = new Set(stage.receiver.of(id).map(({ eventId }) => eventId));
-      expect([...first]).toEqual(ids);
-      expect(overlapping(stage.receiver.of(id))).toEqual([]);
-      expect(stage.receiver.of(id).every(({ signed }) => signed)).toBe(true);
-    }
-    expect((await admin.standing('poison')).backlog).toBe(0);
-  },
-);
+  const rows = await eventually(
+    async () => {
+      const found = await stage.attempts('poison');
+      return found.length === 6 ? found : null;
+    },
+    { saying: 'every retry of both events' },
+  );
+  expect(rows.map(({ eventId, attempt, status }) => [eventId, attempt, status])).toEqual(
+    poisons.flatMap((id) => [
+      [id, 1, 'retrying'],
+      [id, 2, 'retrying'],
+      [id, 3, 'failed'],
+    ]),
+  );
+  for (const { error, httpStatus } of rows) {
+    expect(error).toMatch(/^worker lost: /);
+    expect(httpStatus).toBeNull();
+  }
+  for (const id of others) {
+    await eventually(() => stage.receiver.accepted(id) === ids.length, { saying: `all events at ${id}` });
+    // Whoever shared the thread may get again what was on the wire, and nothing else: order is kept.
+    const first = new Set(stage.receiver.of(id).map(({ eventId }) => eventId));
+    expect([...first]).toEqual(ids);
+    expect(overlapping(stage.receiver.of(id))).toEqual([]);
+    expect(stage.receiver.of(id).every(({ signed }) => signed)).toBe(true);
+  }
+  expect((await admin.standing('poison')).backlog).toBe(0);
+});

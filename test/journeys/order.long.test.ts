@@ -14,22 +14,18 @@ beforeAll(async () => {
 });
 afterAll(() => stage[Symbol.asyncDispose]());
 
-test(
-  '2,000 events reach each of 20 endpoints once, in order, one at a time, signed, each attempt with its row',
-  { timeout: 120_000 },
-  async () => {
-    const loads = Array.from({ length: 4 }, () => startLoad(stage.service, { batches: 9, size: 50 }));
-    const users = changeUsers(100);
-    await Promise.all([users, ...loads.map(({ done }) => done)]);
-    const acknowledged = loads.flatMap((load) => load.acknowledged);
+test('2,000 events reach each of 20 endpoints once, in order, one at a time, signed, each attempt with its row', async () => {
+  const loads = Array.from({ length: 4 }, () => startLoad(stage.service, { batches: 9, size: 50 }));
+  const users = changeUsers(100);
+  await Promise.all([users, ...loads.map(({ done }) => done)]);
+  const acknowledged = loads.flatMap((load) => load.acknowledged);
 
-    expect(await stage.judge({ endpoints, acknowledged, crashes: 0 })).toEqual([]);
-    expect(await stage.log()).toHaveLength(2_000);
-    expect(stage.receiver.journal).toHaveLength(40_000);
-    expect(await stage.attempts()).toHaveLength(40_000);
-    expect(stage.receiver.journal.every(({ attempt, status }) => attempt === 1 && status === 200)).toBe(true);
-  },
-);
+  expect(await stage.judge({ endpoints, acknowledged, crashes: 0 })).toEqual([]);
+  expect(await stage.log()).toHaveLength(2_000);
+  expect(stage.receiver.journal).toHaveLength(40_000);
+  expect(await stage.attempts()).toHaveLength(40_000);
+  expect(stage.receiver.journal.every(({ attempt, status }) => attempt === 1 && status === 200)).toBe(true);
+});
 
 /** Makes users and deletes them again, one after another: an event for each of the two. */
 async function changeUsers(count: number): Promise<void> {

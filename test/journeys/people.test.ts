@@ -136,7 +136,6 @@ test.each([
   ['program', byProgram],
 ])(
   'by %s: sign up, sign in, link, unlink, sign in by the other, update and delete are events in that order, with data',
-  { timeout: 60_000 },
   async (_, person) => {
     const before = (await stage.log()).length;
     const user_id = await live(person());

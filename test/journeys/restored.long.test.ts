@@ -150,7 +150,7 @@ async function reload(): Promise<string[]> {
   return answer.reloadWebhooks.added;
 }
 
-test('restored under a stopped service: Valkey shows that the log was longer', { timeout: 60_000 }, async () => {
+test('restored under a stopped service: Valkey shows that the log was longer', async () => {
   const wrongs = await loseTail(async (accept) => {
     await services.pop()!.stop();
     await putBack();
@@ -161,7 +161,7 @@ test('restored under a stopped service: Valkey shows that the log was longer', {
   expect(noticed()).toBe(1);
 });
 
-test('restored under two instances, as fast as can be: they go on by themselves', { timeout: 60_000 }, async () => {
+test('restored under two instances, as fast as can be: they go on by themselves', async () => {
   await start();
   const before = noticed();
   const wrongs = await loseTail(async (accept) => {
@@ -172,29 +172,25 @@ test('restored under two instances, as fast as can be: they go on by themselves'
   expect(noticed()).toBeGreaterThan(before);
 });
 
-test(
-  'restored while Valkey is emptied: what the instances have read themselves shows it',
-  { timeout: 60_000 },
-  async () => {
-    const before = noticed();
-    const valkey = new Redis(inject('valkeyUrl'));
-    const wrongs = await loseTail(async (accept) => {
-      await configure([...endpoints, 'late']);
-      expect(await reload()).toEqual(['late']);
-      await putBack(async () => {
-        await eventually(() => services.every(isAway));
-        // Of this log alone: others are on this Valkey, too.
-        const keys = await valkey.keys(`${prefix}:*`);
-        expect(keys).not.toEqual([]);
-        await valkey.unlink(...keys);
-      });
-      accept();
-    }).finally(() => valkey.disconnect());
-    expect(wrongs).toEqual([]);
-    expect(noticed()).toBeGreaterThan(before);
-    // The backup has the configuration of before.
-    expect(receiver.of('late')).toEqual([]);
+test('restored while Valkey is emptied: what the instances have read themselves shows it', async () => {
+  const before = noticed();
+  const valkey = new Redis(inject('valkeyUrl'));
+  const wrongs = await loseTail(async (accept) => {
+    await configure([...endpoints, 'late']);
     expect(await reload()).toEqual(['late']);
-    await delivered('late', await publish(3));
-  },
-);
+    await putBack(async () => {
+      await eventually(() => services.every(isAway));
+      // Of this log alone: others are on this Valkey, too.
+      const keys = await valkey.keys(`${prefix}:*`);
+      expect(keys).not.toEqual([]);
+      await valkey.unlink(...keys);
+    });
+    accept();
+  }).finally(() => valkey.disconnect());
+  expect(wrongs).toEqual([]);
+  expect(noticed()).toBeGreaterThan(before);
+  // The backup has the configuration of before.
+  expect(receiver.of('late')).toEqual([]);
+  expect(await reload()).toEqual(['late']);
+  await delivered('late', await publish(3));
+});

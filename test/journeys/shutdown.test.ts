@@ -1,13 +1,11 @@
 // The end of the service by signals, in the middle of its work.
 
-import { afterAll, beforeAll, beforeEach, expect, inject, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { actAsAdmin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
 import { startLoad } from '../support/load.ts';
 import { type Stage, openStage } from '../support/stage.ts';
-
-vi.setConfig({ testTimeout: 90_000 });
 
 const endpoints = ['crm', 'billing', 'search', 'audit'];
 const acknowledged: string[] = [];

@@ -32,45 +32,35 @@ async function ready(): Promise<{ code: number; status: string }> {
   return { code: response.status, status };
 }
 
-test(
-  'a Valkey that is wiped again and again under load costs no event and no repeat',
-  { timeout: 60_000 },
-  async () => {
-    const valkey = new Redis((await stage.place.valkey()).url);
-    try {
-      const load = startLoad(stage.service, { batches: 12, size: 20 });
-      // Without a pause: what a batch appends is wiped before it is read, and what follows shows a gap.
-      while (load.acknowledged.length < 240) await valkey.flushall();
-      await load.done;
-      acknowledged.push(...load.acknowledged);
-      expect(await judgeAfter(startLoad(stage.service, { batches: 1, size: 1 }))).toEqual([]);
-      expect(await valkey.keys('tidings:*:events')).toHaveLength(1);
-    } finally {
-      valkey.disconnect();
-    }
-  },
-);
-
-test(
-  'a Valkey that is killed under load is started again, and costs no event and no repeat',
-  {
-    timeout: 60_000,
-  },
-  async () => {
+test('a Valkey that is wiped again and again under load costs no event and no repeat', async () => {
+  const valkey = new Redis((await stage.place.valkey()).url);
+  try {
     const load = startLoad(stage.service, { batches: 12, size: 20 });
-    for (let times = 1; times <= 2; times += 1) {
-      await stage.receiver.more(300);
-      process.kill((await stage.place.valkey()).pid, 'SIGKILL');
-      await eventually(
-        () => stage.service().lines.filter(({ msg }) => msg === 'The embedded Valkey runs again').length === times,
-        { saying: 'Valkey started again' },
-      );
-    }
-    expect(await judgeAfter(load)).toEqual([]);
-  },
-);
+    // Without a pause: what a batch appends is wiped before it is read, and what follows shows a gap.
+    while (load.acknowledged.length < 240) await valkey.flushall();
+    await load.done;
+    acknowledged.push(...load.acknowledged);
+    expect(await judgeAfter(startLoad(stage.service, { batches: 1, size: 1 }))).toEqual([]);
+    expect(await valkey.keys('tidings:*:events')).toHaveLength(1);
+  } finally {
+    valkey.disconnect();
+  }
+});
 
-test('while Valkey hangs, deliveries go on without it and without repeats', { timeout: 60_000 }, async () => {
+test('a Valkey that is killed under load is started again, and costs no event and no repeat', async () => {
+  const load = startLoad(stage.service, { batches: 12, size: 20 });
+  for (let times = 1; times <= 2; times += 1) {
+    await stage.receiver.more(300);
+    process.kill((await stage.place.valkey()).pid, 'SIGKILL');
+    await eventually(
+      () => stage.service().lines.filter(({ msg }) => msg === 'The embedded Valkey runs again').length === times,
+      { saying: 'Valkey started again' },
+    );
+  }
+  expect(await judgeAfter(load)).toEqual([]);
+});
+
+test('while Valkey hangs, deliveries go on without it and without repeats', async () => {
   const load = startLoad(stage.service, { batches: 10, size: 20 });
   await stage.receiver.more(200);
   const { pid } = await stage.place.valkey();

@@ -148,41 +148,33 @@ test('a database that does not exist, or lets nobody in, is UNAVAILABLE', async 
   expect((await refusalOf(door.transactions.run(async () => 1))).code).toBe('UNAVAILABLE');
 });
 
-test(
-  'when every connection is taken, a change is UNAVAILABLE instead of waiting for ever',
-  { timeout: 6_000 },
-  async () => {
-    await using door = open(database.url, 1);
-    const begun = Promise.withResolvers<void>();
-    const release = Promise.withResolvers<void>();
-    const first = door.transactions.run(async () => {
-      begun.resolve();
-      await release.promise;
-    });
-    await begun.promise;
-    expect((await refusalOf(door.transactions.run(async () => 1))).code).toBe('UNAVAILABLE');
-    release.resolve();
-    await first;
-    expect(await door.transactions.run(async () => 'free again')).toBe('free again');
-  },
-);
+test('when every connection is taken, a change is UNAVAILABLE instead of waiting for ever', async () => {
+  await using door = open(database.url, 1);
+  const begun = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const first = door.transactions.run(async () => {
+    begun.resolve();
+    await release.promise;
+  });
+  await begun.promise;
+  expect((await refusalOf(door.transactions.run(async () => 1))).code).toBe('UNAVAILABLE');
+  release.resolve();
+  await first;
+  expect(await door.transactions.run(async () => 'free again')).toBe('free again');
+});
 
-test(
-  'a database that stops answering is UNAVAILABLE, also on a connection that stands',
-  { timeout: 12_000 },
-  async () => {
-    await using proxy = await openPostgresProxy(database.url);
-    const door = open(proxy.url, 1);
-    expect(await door.transactions.run(async () => 'well')).toBe('well');
-    proxy.mode = 'silent';
-    let ran = false;
-    expect((await refusalOf(door.transactions.run(async () => (ran = true)))).code).toBe('UNAVAILABLE');
-    expect(ran).toBe(false);
-    proxy.mode = 'pass';
-    proxy.cut();
-    await eventually(() => door.transactions.run(async () => 'well again'));
-  },
-);
+test('a database that stops answering is UNAVAILABLE, also on a connection that stands', async () => {
+  await using proxy = await openPostgresProxy(database.url);
+  const door = open(proxy.url, 1);
+  expect(await door.transactions.run(async () => 'well')).toBe('well');
+  proxy.mode = 'silent';
+  let ran = false;
+  expect((await refusalOf(door.transactions.run(async () => (ran = true)))).code).toBe('UNAVAILABLE');
+  expect(ran).toBe(false);
+  proxy.mode = 'pass';
+  proxy.cut();
+  await eventually(() => door.transactions.run(async () => 'well again'));
+});
 
 test('a connection lost in the middle of the work is UNAVAILABLE, nothing was changed, and its place is free again', async () => {
   await using door = open(database.url, 1);

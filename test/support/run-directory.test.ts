@@ -5,12 +5,10 @@ import { once } from 'node:events';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { removeAbandonedDirectories, removeWithProcesses } from './embedded-directory.ts';
 import { eventually } from './eventually.ts';
 import { isAlive } from './processes-in.ts';
-
-vi.setConfig({ testTimeout: 90_000 });
 
 const program = fileURLToPath(new URL('small-run.ts', import.meta.url));
 

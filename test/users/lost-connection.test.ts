@@ -62,7 +62,6 @@ const changes: Record<string, (subject: string) => Promise<() => Promise<unknown
 
 test.each(Object.entries(changes))(
   '%s: with the connection lost at each of its messages or answers, rows and events agree',
-  { timeout: 60_000 },
   async (name, prepare) => {
     for (const what of ['message', 'answer'] as const) {
       const kept: boolean[] = [];

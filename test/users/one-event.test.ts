@@ -58,66 +58,62 @@ const operation = fc.record({
 const columns = { avatarUrl: 'avatar_url', displayName: 'display_name', email: 'email', role: 'role' } as const;
 type Row = Record<keyof typeof columns, unknown>;
 
-test(
-  'property 1: created, updated and deleted emit one event each, and none when the change fails or rolls back',
-  { timeout: 120_000 },
-  async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(operation, { minLength: 4, maxLength: 14 }), async (operations) => {
-        await orm.em.fork().execute('truncate users, webhook_events cascade');
-        let step: Step = 'nowhere';
-        const { transactions, commits } = failingTransactions(orm, () => step);
-        const ever: string[] = [crypto.randomUUID()];
-        const model = new Map<string, Row>();
-        const expected: unknown[] = [];
+test('property 1: created, updated and deleted emit one event each, and none when the change fails or rolls back', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(operation, { minLength: 4, maxLength: 14 }), async (operations) => {
+      await orm.em.fork().execute('truncate users, webhook_events cascade');
+      let step: Step = 'nowhere';
+      const { transactions, commits } = failingTransactions(orm, () => step);
+      const ever: string[] = [crypto.randomUUID()];
+      const model = new Map<string, Row>();
+      const expected: unknown[] = [];
 
-        for (const { does, whom, step: at } of operations) {
-          const id = ever[whom % ever.length]!;
-          const before = model.get(id);
-          step = at;
-          await failAt(orm, step);
-          const commitsBefore = commits();
-          const outcome = await perform(does, id, transactions).then(
-            (made) => ({ made }),
-            (error: unknown) => (error instanceof Error ? error : expect.fail('no error')),
-          );
-          await failAt(orm, 'nowhere');
+      for (const { does, whom, step: at } of operations) {
+        const id = ever[whom % ever.length]!;
+        const before = model.get(id);
+        step = at;
+        await failAt(orm, step);
+        const commitsBefore = commits();
+        const outcome = await perform(does, id, transactions).then(
+          (made) => ({ made }),
+          (error: unknown) => (error instanceof Error ? error : expect.fail('no error')),
+        );
+        await failAt(orm, 'nowhere');
 
-          const bad =
-            (does.kind === 'create' && does.email === 'no e-mail') ||
-            (does.kind === 'update' && (does.input.email === 'no e-mail' || does.input.avatarUrl === 'nowhere')) ||
-            (does.kind !== 'create' && !before);
-          const changed = does.kind === 'update' && before ? differences(before, does.input) : null;
-          // Nothing to write: Postgres is given nothing to fail at.
-          const idle = changed !== null && Object.keys(changed).length === 0;
-          const fails = bad || (idle ? isOneOf(codeSteps, at) : at !== 'nowhere');
-          expect(outcome instanceof Error).toBe(fails);
-          expect(commits() - commitsBefore).toBe(fails ? 0 : 1);
+        const bad =
+          (does.kind === 'create' && does.email === 'no e-mail') ||
+          (does.kind === 'update' && (does.input.email === 'no e-mail' || does.input.avatarUrl === 'nowhere')) ||
+          (does.kind !== 'create' && !before);
+        const changed = does.kind === 'update' && before ? differences(before, does.input) : null;
+        // Nothing to write: Postgres is given nothing to fail at.
+        const idle = changed !== null && Object.keys(changed).length === 0;
+        const fails = bad || (idle ? isOneOf(codeSteps, at) : at !== 'nowhere');
+        expect(outcome instanceof Error).toBe(fails);
+        expect(commits() - commitsBefore).toBe(fails ? 0 : 1);
 
-          if (outcome instanceof Error || idle) {
-            // Nothing happened.
-          } else if (does.kind === 'create') {
-            const made = outcome.made!;
-            ever.push(made);
-            model.set(made, { email: does.email, displayName: does.displayName, avatarUrl: null, role: 'USER' });
-            const data = { user_id: made, email: does.email, display_name: does.displayName, provider: null };
-            expected.push({ type: 'user.created', subject: made, data });
-          } else if (changed) {
-            model.set(id, { ...before!, ...definedOf(does.kind === 'update' ? does.input : {}) });
-            const data = { user_id: id, changed: Object.keys(changed).sort(), ...changed };
-            expected.push({ type: 'user.updated', subject: id, data });
-          } else {
-            model.delete(id);
-            expected.push({ type: 'user.deleted', subject: id, data: { user_id: id } });
-          }
-          expect(await storedUsers()).toEqual(Object.fromEntries(model));
-          expect(await storedEvents()).toEqual(expected);
+        if (outcome instanceof Error || idle) {
+          // Nothing happened.
+        } else if (does.kind === 'create') {
+          const made = outcome.made!;
+          ever.push(made);
+          model.set(made, { email: does.email, displayName: does.displayName, avatarUrl: null, role: 'USER' });
+          const data = { user_id: made, email: does.email, display_name: does.displayName, provider: null };
+          expected.push({ type: 'user.created', subject: made, data });
+        } else if (changed) {
+          model.set(id, { ...before!, ...definedOf(does.kind === 'update' ? does.input : {}) });
+          const data = { user_id: id, changed: Object.keys(changed).sort(), ...changed };
+          expected.push({ type: 'user.updated', subject: id, data });
+        } else {
+          model.delete(id);
+          expected.push({ type: 'user.deleted', subject: id, data: { user_id: id } });
         }
-      }),
-      { numRuns: 40 },
-    );
-  },
-);
+        expect(await storedUsers()).toEqual(Object.fromEntries(model));
+        expect(await storedEvents()).toEqual(expected);
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
 
 type Operation =
   | { kind: 'create'; email: string; displayName: string }

@@ -255,7 +255,7 @@ test('it measures the longest wait of a steady endpoint for an event that was th
   expect(judge(history).longestStall.ms).toBe(0);
 });
 
-test('it judges 200,000 deliveries in seconds', { timeout: 30_000 }, () => {
+test('it judges 200,000 deliveries in seconds', () => {
   const { requests, attempts, lines, ...rest } = goodHistory(10_000);
   const endpoints = Array.from({ length: 20 }, (_, index) => `steady-${index + 1}`);
   const history = {
