@@ -50,6 +50,7 @@ const mayImport: Record<string, readonly string[]> = {
   // Around it.
   api: ['policy', 'model', 'telemetry', 'settings', 'users', 'outbox', 'cursors/predicates', 'log/valkey'],
   operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'log', 'cursors'],
+  'operations/open-databases': ['operations', 'model', 'telemetry', 'settings', 'embedded'],
   embedded: ['telemetry', 'settings'],
 
   // The whole, and the ways to start it.

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLeaseRows, freeLeases } from '../../src/cluster/heartbeat-sql.ts';
 import { writeCursors } from '../../src/cursors/write-cursors.ts';
 import { runInstance } from '../../src/cluster/run-instance.ts';
+import { noStream } from '../../src/log/no-stream.ts';
 import { createLogTable } from '../../src/log/table.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { Replay } from '../../src/model/replay.ts';
@@ -45,10 +46,14 @@ function start(...endpoints: Endpoint[]) {
     id,
     leaseTtlMs: 3_000,
     orm,
-    leases: createLeaseRows(orm, { id, name: 'reload-test' }),
-    cursors: { write: (rows, server) => writeCursors(orm, rows, server) },
+    leases: { ...createLeaseRows(orm, { id, name: 'reload-test' }), onLost() {} },
+    writeCursors,
+    log: { prefix: 'tidings:test', epoch: 'first' },
     table: createLogTable(orm),
-    stream: null,
+    stream: noStream,
+    relay: { setMode() {}, onNumbered() {} },
+    configurations: { reach: () => Promise.resolve(), check: () => Promise.resolve(), onChange() {} },
+    wakes: { wakeOthers() {}, onWake() {} },
     pool: {
       run: (turn) =>
         new Promise((resolve) => {
@@ -66,12 +71,7 @@ function start(...endpoints: Endpoint[]) {
     },
     recorder: { record: () => Promise.resolve() },
     slots: { fast: 4, slow: 4 },
-    onRelayMode() {},
-    onConfiguration() {},
-    checkConfiguration: () => Promise.resolve(),
-    onEpoch() {},
-    onRelease() {},
-    log: pino({ level: 'silent' }),
+    logger: pino({ level: 'silent' }),
   });
   const put = (version: number, ...some: Endpoint[]) =>
     instance.configure({ version, endpoints: some, standsAside: null });
