@@ -7,7 +7,7 @@ import { SlowestFirst } from './test/support/slowest-first.ts';
 
 const root = import.meta.dirname;
 const long = 'test/**/*.long.test.ts';
-const { withServers, withoutServers } = sortByNeeds(root);
+const { withServers, withoutServers, isolated } = sortByNeeds(root);
 
 // What Node has compiled once serves every worker, and every process that the tests start.
 Object.assign(process.env, compileCache);
@@ -29,6 +29,7 @@ export default defineConfig({
     unstubEnvs: true,
     projects: [
       { extends: true, test: { name: 'short-without-servers', include: withoutServers, exclude: [long] } },
+      { extends: true, test: { name: 'short-isolated', include: isolated, isolate: true } },
       {
         extends: true,
         test: {

@@ -10,7 +10,7 @@ import { type TcpProxy, openTcpProxy } from '../support/tcp-proxy.ts';
 
 /** Enough for a machine on which much else runs. */
 export const patience = { withinMs: 45_000 };
-vi.setConfig({ testTimeout: 120_000 });
+const testTimeout = 120_000;
 
 export type FaultWorld = AsyncDisposable & {
   stage: Stage;
@@ -45,6 +45,8 @@ export async function openFaultWorld({
   count?: number;
   environment?: Record<string, string>;
 }): Promise<FaultWorld> {
+  // For each file that opens one: the worker has loaded this module once for all of them.
+  vi.setConfig({ testTimeout });
   await using opening = new AsyncDisposableStack();
   const database = given ?? opening.use<TestDatabase>(await openDatabase());
   const postgres = opening.use(await openTcpProxy(database.url));

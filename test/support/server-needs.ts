@@ -3,9 +3,12 @@
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-export type TestFiles = { withServers: string[]; withoutServers: string[] };
+export type TestFiles = { withServers: string[]; withoutServers: string[]; isolated: string[] };
 
-/** Sorts the test files below `root`/test: one that leads to a call of Vitest's `inject` needs the servers. */
+/**
+ * Sorts the test files below `root`/test. One that leads to a call of Vitest's `inject` needs the servers. One that sets
+ * the authorities that Node trusts needs a process of its own: Node reads them once, at its first connection.
+ */
 export function sortByNeeds(root: string): TestFiles {
   const needs = new Map<string, boolean>();
 
@@ -23,9 +26,10 @@ export function sortByNeeds(root: string): TestFiles {
     return found;
   }
 
-  const files = globSync('test/**/*.test.ts', { cwd: root }).toSorted();
-  return {
-    withServers: files.filter((path) => needsServers(path)),
-    withoutServers: files.filter((path) => !needsServers(path)),
-  };
+  const sorted: TestFiles = { withServers: [], withoutServers: [], isolated: [] };
+  for (const path of globSync('test/**/*.test.ts', { cwd: root }).toSorted()) {
+    const isIsolated = readFileSync(join(root, path), 'utf8').includes('setDefaultCACertificates(');
+    sorted[isIsolated ? 'isolated' : needsServers(path) ? 'withServers' : 'withoutServers'].push(path);
+  }
+  return sorted;
 }
