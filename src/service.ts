@@ -48,7 +48,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const settings = readSettings();
   const { version } = packageJson;
   const id = randomUUID();
-  const lease = arrange('lease', { ttlMs: 3_000 });
+  const { ttlMs } = arrange('lease', { ttlMs: 3_000 });
   const logOptions = { level: settings.logLevel, format: settings.logFormat };
   const { logger, always, flush } = await openLog(logOptions);
   opening.defer(flush);
@@ -94,29 +94,17 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
 
   // Deliveries: the threads, and the instance that says what they send.
   const { deliveryThreads: threads, allowedNetworks } = settings;
-  const pool = open(
-    arrange(
-      'pool',
-      await openThreadPool({
-        ...arrange('thread', { threadFile: undefined as string | undefined }),
-        threads,
-        databaseUrl,
-        allowedNetworks,
-        log: { logger, options: logOptions },
-        version,
-      }),
-    ),
-  );
+  const poolLog = { logger, options: logOptions };
+  const poolOptions = arrange('poolOptions', { threads, databaseUrl, allowedNetworks, log: poolLog, version });
+  const pool = open(arrange('pool', await openThreadPool(poolOptions)));
   const recorder = open(arrange('recorder', createRecorder({ orm, log: logger })));
   if (isOurs) await freeLeases(orm);
-  const instanceName = { id, name: `${hostname()}:${process.pid}` };
-  const leases = open(
-    arrange('leases', openLeaseRows({ url: databaseUrl, ttlMs: lease.ttlMs, instance: instanceName })),
-  );
+  const name = `${hostname()}:${process.pid}`;
+  const leases = open(arrange('leases', openLeaseRows({ url: databaseUrl, ttlMs, instance: { id, name } })));
   const running = open(
     runInstance({
       id,
-      leaseTtlMs: lease.ttlMs,
+      leaseTtlMs: ttlMs,
       orm,
       leases,
       ...arrange('cursors', { writeCursors }),
@@ -150,7 +138,6 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   });
   const { held } = instance;
   const readiness = createReadiness({ orm, stream, held, configuration: configurations.current, isDraining });
-  const { adminToken, sessionSecret } = configuration.serviceSecrets;
   const door = open(
     await openDoor({
       settings,
@@ -159,8 +146,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       endpoints,
       readiness,
       isDraining,
-      adminToken,
-      sessionSecret,
+      secrets: configuration.serviceSecrets,
       providers: configuration.oauth.providers,
       valkeyUrl,
       prefix: log.prefix,
@@ -177,18 +163,10 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       draining = true;
       logger.info('draining');
       const endAt = performance.now() + settings.shutdownGraceMs;
-      await within(settings.shutdownGraceMs, running.drain());
+      await running.drain(settings.shutdownGraceMs);
       // Only now: until the turns have ended, /readyz and every other answer say that another instance must be asked.
       await door.close(Math.max(0, endAt - performance.now()));
       await parts.disposeAsync();
     },
   };
-}
-
-/** Waits for `work`, but no longer than `graceMs`: what is cut off is repeated at the next start. */
-async function within(graceMs: number, work: Promise<unknown>): Promise<void> {
-  const { promise: over, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, Math.min(graceMs, 2 ** 31 - 1));
-  await Promise.race([work, over]);
-  clearTimeout(timer);
 }

@@ -1,6 +1,7 @@
 // The door: the API with its sign-in, limits and health, on a socket that listens.
 
 import type { ProviderSettings } from '../settings/oauth.ts';
+import type { ServiceSecrets } from '../settings/service-secrets.ts';
 import type { Settings } from '../settings/environment.ts';
 import { createProviders } from '../users/providers/providers.ts';
 import { createSessions } from '../users/sessions.ts';
@@ -11,11 +12,11 @@ import { openHttp } from './server.ts';
 
 export type DoorParts = Pick<
   Api,
-  'orm' | 'transactions' | 'endpoints' | 'readiness' | 'isDraining' | 'adminToken' | 'version' | 'log'
+  'orm' | 'transactions' | 'endpoints' | 'readiness' | 'isDraining' | 'version' | 'log'
 > & {
   settings: Pick<Settings, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'trustProxy' | 'sessionTtlMs'>;
   providers: readonly ProviderSettings[];
-  sessionSecret: string;
+  secrets: Pick<ServiceSecrets, 'adminToken' | 'sessionSecret'>;
   valkeyUrl: string | null;
   /** Of the keys in Valkey. */
   prefix: string;
@@ -31,24 +32,26 @@ export type Door = AsyncDisposable & {
 /** Resolves when it listens. */
 export async function openDoor(parts: DoorParts): Promise<Door> {
   const { settings, orm, transactions, valkeyUrl, prefix, log } = parts;
+  const { adminToken, sessionSecret } = parts.secrets;
   await using opening = new AsyncDisposableStack();
   let listeningAt = '';
   const publicUrl = () => settings.publicUrl ?? listeningAt;
   const ownOrigin = settings.publicUrl ? [new URL(settings.publicUrl).origin] : [];
 
-  const sessions = createSessions({ orm, secret: parts.sessionSecret, ttlMs: settings.sessionTtlMs });
+  const sessions = createSessions({ orm, secret: sessionSecret, ttlMs: settings.sessionTtlMs });
   const signIn = createSignIn({
     transactions,
     orm,
     providers: createProviders(parts.providers),
     sessions,
-    stateSecret: parts.sessionSecret,
+    stateSecret: sessionSecret,
     publicUrl,
     allowedOrigins: settings.allowedOrigins,
   });
   const limits = opening.use(await openRateLimits({ url: valkeyUrl, prefix, log }));
   const app = createApp({
     ...parts,
+    adminToken,
     sessions,
     signIn,
     limits,

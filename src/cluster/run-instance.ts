@@ -31,8 +31,8 @@ export type RunningInstance = AsyncDisposable & {
   instance: Instance;
   /** Resolves once another heartbeat has succeeded and the leases that this instance could take are taken. */
   afterHeartbeat(): Promise<void>;
-  /** Begins no more turns. Resolves when no turn is in flight and all leases are given back. */
-  drain(): Promise<void>;
+  /** Begins no more turns. Resolves when no turn is in flight and all leases are given back, or after the grace. */
+  drain(graceMs: number): Promise<void>;
 };
 
 export type InstanceParts = {
@@ -201,7 +201,7 @@ export function runInstance(parts: InstanceParts): RunningInstance {
   return {
     instance,
     afterHeartbeat: () => new Promise((resolve) => instance.afterHeartbeat(resolve)),
-    drain: () => new Promise((resolve) => instance.drain(resolve)),
+    drain: (graceMs) => within(graceMs, new Promise<void>((resolve) => instance.drain(resolve))),
     async [Symbol.asyncDispose]() {
       closed = true;
       clearInterval(recounter);
@@ -210,6 +210,14 @@ export function runInstance(parts: InstanceParts): RunningInstance {
       await leases.removeInstance().catch(() => {});
     },
   };
+}
+
+/** Waits for `work`, but no longer than `graceMs`: what is cut off is repeated at the next start. */
+async function within(graceMs: number, work: Promise<unknown>): Promise<void> {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, Math.min(graceMs, 2 ** 31 - 1));
+  await Promise.race([work, over]);
+  clearTimeout(timer);
 }
 
 /** Logs once that Postgres does not answer, and once that it does again. */

@@ -33,12 +33,12 @@ process.on('worker', (thread) => {
 });
 
 const stopped = new Promise<void>((resolve) => process.on('SIGTERM', () => resolve()));
-const constants: Record<string, object> = {
+const changes: Record<string, object> = {
   lease: { ttlMs: Number(process.argv[2]) },
-  thread: { threadFile: new URL('./thread.ts', import.meta.url).href },
+  poolOptions: { threadFile: new URL('./thread.ts', import.meta.url).href },
 };
 const service = await startService((name, part) =>
-  name in constants ? (constants[name] as typeof part) : failpoints.arrange(name, part),
+  failpoints.arrange(name, name in changes ? { ...part, ...changes[name] } : part),
 );
 // Node itself writes it at an orderly end, which many of these never come to.
 flushCompileCache();
