@@ -56,7 +56,7 @@ export function createInstance({
     ports: {
       ...ports,
       trusts: (lease) => shards.trusts(lease),
-      loadCursor: (endpointId) => cursorLoader.ask(endpointId),
+      loadCursor: (endpointId) => cursorLoader.loadCursor(endpointId),
       pastGap: (position) => pastGap(gaps, position),
       readPage: (after, done) => readPage(after, (page) => barrier.whenInForce(page, () => done(page))),
       readReplays(endpointId, question, done) {
