@@ -3,18 +3,24 @@
 import { spawn } from 'node:child_process';
 import { readFile, readlink, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { hasPostmaster, readPostmaster } from '../../src/embedded/postmaster.ts';
 import { openOrm } from '../../src/model/orm.ts';
-import { makeEmbeddedDirectory } from '../support/embedded-directory.ts';
+import { type EmbeddedDirectory, makeEmbeddedDirectory } from '../support/embedded-directory.ts';
 import { eventually } from '../support/eventually.ts';
 import { runKillableService } from './killable-service.ts';
 
 const isRoot = process.getuid?.() === 0;
 
+/** Of all tests that need data of their own: each leaves its server ended and its data there. */
+let place: EmbeddedDirectory;
+beforeAll(async () => {
+  place = await makeEmbeddedDirectory();
+});
+afterAll(() => place[Symbol.asyncDispose]());
+
 test('it listens on loopback alone, asks for its password, and stores any text', async () => {
-  await using place = await makeEmbeddedDirectory();
   await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
   expect(await ask(postgres.url, 'show listen_addresses')).toBe('127.0.0.1');
   expect(await ask(postgres.url, 'show unix_socket_directories')).toBe('');
@@ -25,10 +31,9 @@ test('it listens on loopback alone, asks for its password, and stores any text',
 });
 
 test('a clean end stops it, and the next start finds its data', async () => {
-  await using place = await makeEmbeddedDirectory();
   {
     await using first = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
-    await ask(first.url, `create table kept as select 'a row' as value`);
+    await keepARow(first.url);
   }
   expect(await readPostmaster(await dataIn(place.path))).toBeNull();
   await using second = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
@@ -36,7 +41,6 @@ test('a clean end stops it, and the next start finds its data', async () => {
 });
 
 test.runIf(isRoot)('as root it runs as another user, from a directory that only root may enter', async () => {
-  await using place = await makeEmbeddedDirectory();
   expect((await stat(place.path)).mode & 0o777).toBe(0o700);
   await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
   const link = join(place.path, 'postgres');
@@ -48,38 +52,12 @@ test.runIf(isRoot)('as root it runs as another user, from a directory that only 
   expect((await stat(`/proc/${await pidIn(place.path)}`)).uid).toBe(uid);
 });
 
-test.runIf(isRoot)('a copied directory does not share the database of its original', async () => {
-  await using original = await makeEmbeddedDirectory();
-  await using copy = await makeEmbeddedDirectory();
-  await using place = await makeEmbeddedDirectory();
-  await writeFile(join(place.path, 'directory'), original.path);
-  await symlink(place.path, join(original.path, 'postgres'));
-  await symlink(place.path, join(copy.path, 'postgres'));
-  await expect(openEmbeddedPostgres({ directory: copy.path, log: logInto([]) })).rejects.toThrow(
-    `links to the database of ${original.path}`,
-  );
-});
-
-test.runIf(isRoot)('removing the directory removes its data, as it does for everyone but root', async () => {
-  await using place = await makeEmbeddedDirectory();
-  {
-    await using service = await runKillableService(place.path, 'postgres');
-    await ask(service.urls.postgres, `create table old as select 1 as value`);
-  }
-  const before = await pidIn(place.path);
-  await rm(join(place.path, 'postgres'));
-  await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
-  expect(await ask(postgres.url, `select to_regclass('old')::text`)).toBeNull();
-  expect(await pidIn(place.path)).not.toBe(before);
-});
-
 test('it outlives a kill -9 of the service, and the next start takes up the running server', async () => {
-  await using place = await makeEmbeddedDirectory();
   let url: string | undefined;
   {
     await using service = await runKillableService(place.path, 'postgres');
     url = service.urls.postgres;
-    await ask(url, `create table kept as select 'a row' as value`);
+    await keepARow(url);
   }
   const pid = await pidIn(place.path);
   expect(await ask(url, 'select value from kept')).toBe('a row');
@@ -92,10 +70,9 @@ test('it outlives a kill -9 of the service, and the next start takes up the runn
 });
 
 test('one that dies under a running service is started again on its port and its data', async () => {
-  await using place = await makeEmbeddedDirectory();
   const lines: string[] = [];
   await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto(lines) });
-  await ask(postgres.url, `create table kept as select 'a row' as value`);
+  await keepARow(postgres.url);
   const pid = await pidIn(place.path);
   process.kill(pid, 'SIGKILL');
   await eventually(() => lines.includes('The embedded Postgres runs again'));
@@ -105,10 +82,9 @@ test('one that dies under a running service is started again on its port and its
 });
 
 test('a pid file of a dead server whose number is another process by now does not keep it from starting', async () => {
-  await using place = await makeEmbeddedDirectory();
   {
     await using service = await runKillableService(place.path, 'postgres');
-    await ask(service.urls.postgres, `create table kept as select 'a row' as value`);
+    await keepARow(service.urls.postgres);
   }
   process.kill(await pidIn(place.path), 'SIGKILL');
   await eventually(async () => !(await hasPostmaster(await dataIn(place.path))));
@@ -124,6 +100,30 @@ test('a pid file of a dead server whose number is another process by now does no
   } finally {
     stranger.kill();
   }
+});
+
+test.runIf(isRoot)('a copied directory does not share the database of its original', async () => {
+  await using original = await makeEmbeddedDirectory();
+  await using copy = await makeEmbeddedDirectory();
+  await using shared = await makeEmbeddedDirectory();
+  await writeFile(join(shared.path, 'directory'), original.path);
+  await symlink(shared.path, join(original.path, 'postgres'));
+  await symlink(shared.path, join(copy.path, 'postgres'));
+  await expect(openEmbeddedPostgres({ directory: copy.path, log: logInto([]) })).rejects.toThrow(
+    `links to the database of ${original.path}`,
+  );
+});
+
+test.runIf(isRoot)('removing the directory removes its data, as it does for everyone but root', async () => {
+  {
+    await using service = await runKillableService(place.path, 'postgres');
+    await ask(service.urls.postgres, `create table old as select 1 as value`);
+  }
+  const before = await pidIn(place.path);
+  await rm(join(place.path, 'postgres'));
+  await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
+  expect(await ask(postgres.url, `select to_regclass('old')::text`)).toBeNull();
+  expect(await pidIn(place.path)).not.toBe(before);
 });
 
 function logInto(lines: string[]) {
@@ -143,6 +143,11 @@ function withPassword(given: string, password: string): string {
   const url = new URL(given);
   url.password = password;
   return url.href;
+}
+
+async function keepARow(url: string | undefined): Promise<void> {
+  await ask(url, 'drop table if exists kept');
+  await ask(url, `create table kept as select 'a row' as value`);
 }
 
 /** The one value that a statement answers. */
