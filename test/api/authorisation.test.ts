@@ -105,7 +105,7 @@ describe.each([
   });
 });
 
-test('from what is not for admins alone one reaches oneself, and nothing else', () => {
+test('through what is not only for admins, a user reaches their own data and nothing else', () => {
   const reached = new Set<GraphQLNamedType>();
   function reach(type: GraphQLNamedType): void {
     if (reached.has(type)) return;
@@ -117,7 +117,7 @@ test('from what is not for admins alone one reaches oneself, and nothing else', 
   expect(objects.toSorted()).toEqual(['OAuthAccount', 'OAuthStart', 'Session', 'User']);
 });
 
-test('a page of a foreign origin is nobody, whatever cookie the browser adds', async () => {
+test('a page of a foreign origin is anonymous, whatever cookie the browser adds', async () => {
   const { token } = await signInAs(door, 'ADMIN');
   const asking = async (headers: Record<string, string>) => {
     const body = { query: '{ me { id } users(first: 0) { nodes { id } } }' };

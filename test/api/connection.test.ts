@@ -69,7 +69,7 @@ test('walking forward or backward, in pages of any size, gives each row once and
   );
 });
 
-test('a page between two cursors is that part of the list, and says truly what lies around it', async () => {
+test('a page between two cursors is that part of the list, and says truly whether there is more around it', async () => {
   const { edges } = await page({ first: 200 });
   const place = fc.option(fc.integer({ min: 0, max: 22 }), { nil: null });
   await fc.assert(

@@ -10,7 +10,7 @@ afterAll(async () => await door[Symbol.asyncDispose]());
 
 const query = { query: '{ __typename }' };
 
-test('a page of an allowed origin may ask, and is told so in the preflight', async () => {
+test('a page of an allowed origin may call, and the answer to its preflight says so', async () => {
   const answer = await door.fetch('/graphql', post(query, { origin: friend }));
   expect(answer.status).toBe(200);
   expect(answer.headers.get('access-control-allow-origin')).toBe(friend);

@@ -44,7 +44,7 @@ test('each endpoint names the instance that holds the lease of its shard', async
   expect(await owners()).toEqual({ crm: 'one:10', billing: 'two:20', search: null });
 });
 
-test('an instance that has left owns nothing, also when it could not give its leases back', async () => {
+test('an instance that is gone owns nothing, also when it could not give its leases back', async () => {
   door.endpoints = [endpoint({ id: 'crm' })];
   await lease('crm', randomUUID());
   expect(await owners()).toEqual({ crm: null });

@@ -12,14 +12,14 @@ afterAll(async () => await door[Symbol.asyncDispose]());
 
 const browser = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
 
-test('a browser that goes to /graphql is sent to /graphiql with what it asked, a program is answered', async () => {
+test('a browser at /graphql is redirected to /graphiql with its query, and a program is answered', async () => {
   const moved = await door.fetch('/graphql?query={__typename}', { headers: { accept: browser } });
   expect([moved.status, moved.headers.get('location')]).toEqual([302, '/graphiql?query={__typename}']);
   const answered = await door.fetch('/graphql?query={__typename}', { headers: { accept: 'application/json' } });
   expect(await answered.json()).toEqual({ data: { __typename: 'Query' } });
 });
 
-test('the page is whole, compressed, and not sent again to who has it', async () => {
+test('the page is whole and compressed, and is not sent again to a browser that has it', async () => {
   const first = await door.fetch('/graphiql', { headers: { 'accept-encoding': 'gzip, br' } });
   expect(first.headers.get('content-encoding')).toBe('gzip');
   const html = gunzipSync(await first.bytes()).toString();
@@ -43,7 +43,7 @@ test('the prepared operations are its tabs', async () => {
   }
 });
 
-test('its policy allows what stands in the page and this origin, and nothing else', async () => {
+test('its content security policy allows what is in the page and this origin, and nothing else', async () => {
   const { headers } = await door.fetch('/graphiql');
   const policy = headers.get('content-security-policy')!;
   expect(policy).toMatch(/^default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline';/);
@@ -51,7 +51,7 @@ test('its policy allows what stands in the page and this origin, and nothing els
   expect(policy).not.toContain('http');
 });
 
-test('it is loaded by nobody who does not ask for it', async () => {
+test('its code is loaded only when somebody asks for the page', async () => {
   const app = new URL('../../src/api/app.ts', import.meta.url);
   const script = `
     import { registerHooks } from 'node:module';

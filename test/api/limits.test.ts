@@ -129,7 +129,7 @@ describe('cost', () => {
     );
   });
 
-  test('aliases of dear fields add up, and so do fragments that repeat each other', async () => {
+  test('the costs of aliases add up, and so do those of fragments that repeat each other', async () => {
     const page = (name: string) => `${name}: ${events(200, `id deliveries { ${all} }`)}`;
     expect(await ask({ query: `{ ${['a', 'b', 'c', 'd'].map(page).join(' ')} }` })).toMatchObject(
       refused('GRAPHQL_VALIDATION_FAILED', /a cost of/),
@@ -143,7 +143,7 @@ describe('cost', () => {
     expect(await ask({ query })).toMatchObject(refused('GRAPHQL_VALIDATION_FAILED', /a cost of/));
   });
 
-  test('a query that is known already is weighed anew with each variables and each operation', async () => {
+  test('a query that was parsed before is weighed again with new variables or another operation', async () => {
     const all200 = events('$n', `id deliveries { event { deliveries { ${all} } } }`);
     const query = `query Small { __typename } query Page($n: Int) { ${all200} }`;
     const token = 'Bearer the-admin-token';
@@ -178,7 +178,7 @@ describe('the schema is for admins', () => {
   };
   const type = { query: '{ __type(name: "User") { name } }' };
 
-  test('the introspection of GraphiQL, with its every option, is answered to the admin token and to a user with the role', async () => {
+  test('the introspection of GraphiQL, with every option, is answered to the admin token and to a user with the role', async () => {
     const { token } = await signInAs(door, 'ADMIN');
     for (const authorization of ['Bearer the-admin-token', `Bearer ${token}`]) {
       expect((await ask(introspection, authorization)).data.__schema.queryType.name).toBe('Query');
@@ -186,7 +186,7 @@ describe('the schema is for admins', () => {
     }
   });
 
-  test('nobody else is answered, whatever was answered to an admin before, and __typename is for all', async () => {
+  test('nobody else gets the schema, whatever an admin was answered before, and everybody gets __typename', async () => {
     const { token } = await signInAs(door, 'USER');
     for (const authorization of ['', 'Bearer wrong', `Bearer ${token}`]) {
       for (const body of [introspection, type]) {
@@ -222,13 +222,13 @@ describe('the schema is for admins', () => {
     ],
   ] as const;
 
-  test.each(nearMisses)('a stranger who nearly hits %s is not told its name', async (_, body) => {
+  test.each(nearMisses)('an error for a stranger who misspells %s suggests no name', async (_, body) => {
     const { errors } = await ask(body);
     expect(errors?.length).toBeGreaterThan(0);
     expect(JSON.stringify(errors)).not.toMatch(/did you mean/i);
   });
 
-  test('an admin is told, also after a stranger asked the same', async () => {
+  test('an error for an admin suggests the name, also after a stranger asked the same', async () => {
     for (const [, body] of nearMisses.slice(0, 2)) {
       expect(JSON.stringify((await ask(body)).errors)).not.toMatch(/did you mean/i);
       expect(JSON.stringify((await ask(body, 'Bearer the-admin-token')).errors)).toMatch(/did you mean/i);
@@ -237,7 +237,7 @@ describe('the schema is for admins', () => {
   });
 });
 
-test('of the queries that were parsed the last 64 KiB are kept, and none that is long', () => {
+test('the last 64 KiB of parsed queries are kept, and no long query', () => {
   const cache = createDocumentCache();
   const document = parse('{ __typename }');
   const query = (at: number) => String(at).padEnd(4_096);

@@ -76,7 +76,7 @@ test('an event is shown as it is stored, with its deliveries oldest first', asyn
   });
 });
 
-test('an event that has no position yet, and no subject, shows null for both', async () => {
+test('an event without a position and without a subject shows null for both', async () => {
   const { id } = await storeEvent(door.orm);
   const { data } = await door.ask('query ($id: ID!) { webhookEvent(id: $id) { position subject deliveries { id } } }', {
     id,
@@ -137,7 +137,7 @@ test('the filters of events hold all together, and since is inclusive and until 
   );
 });
 
-test('a moment may be given with any offset', async () => {
+test('a time may be given with any offset', async () => {
   const { id } = await storeEvent(door.orm, { type: 'order.offset', createdAt: at(0) });
   for (const since of [
     '2026-11-23T12:00:00Z',
@@ -161,7 +161,7 @@ test.each([
   '9999-12-31T23:59:59-01:00',
   '1764000000',
   '',
-])('%j is no moment', async (since) => {
+])('%j is no time', async (since) => {
   const query = 'query ($filter: WebhookEventFilter) { webhookEvents(filter: $filter) { totalCount } }';
   const { errors } = await door.ask(query, { filter: { since } });
   expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['BAD_USER_INPUT']);
@@ -170,7 +170,7 @@ test.each([
 test.each([
   ['the year 1', '0001-01-01T00:00:00Z'],
   ['the year 9999', '9999-12-31T23:59:59.999Z'],
-])('%s is a moment to compare with', async (_, moment) => {
+])('%s is a time to compare with', async (_, moment) => {
   const since = await eventIds({ since: moment });
   const until = await eventIds({ until: moment });
   expect([since.length === 0, until.length === 0]).toContain(true);

@@ -84,7 +84,7 @@ test('what a refusal says is text on its page, whatever it holds', async () => {
   expect(page).not.toContain('<script');
 });
 
-test('what goes wrong unforeseen is 500 without a word of it, and logged', async () => {
+test('an unforeseen error is 500 without a word of it, and is logged', async () => {
   const { back, cookie } = await shim.begin();
   shim.google.beforeItSays = () => {
     throw new Error('the inside of the service');
@@ -94,7 +94,7 @@ test('what goes wrong unforeseen is 500 without a word of it, and logged', async
   expect(door.logged.at(-1)).toContain('the inside of the service');
 });
 
-test('a provider’s no is the caller’s 400 and uses the state up', async () => {
+test('a refusal by the provider is a 400 for the caller, and uses the state up', async () => {
   const { state, cookie, back } = await shim.begin();
   const refused = await shim.get(`/oauth/google/callback?error=access_denied&state=${encodeURIComponent(state)}`, {
     ...json,

@@ -17,7 +17,7 @@ async function countEvents(): Promise<number> {
   return await door.orm.em.fork().count(WebhookEvent);
 }
 
-test('a browser is sent to the provider, bound by a cookie, and comes back signed in by another', async () => {
+test('a browser is sent to the provider, bound by a cookie, and comes back signed in by another cookie', async () => {
   const away = await shim.get('/oauth/google?redirect_to=/welcome%3Fa=b');
   expect(away.status).toBe(302);
   expect(away.headers.get('location')).toMatch(/^https:\/\/google\.example\/authorize\?state=/);
@@ -108,18 +108,18 @@ test('two tabs of one browser are both signed in, each with a session of its own
   expect(new Set(tokens).size).toBe(2);
 });
 
-test('behind https a cookie without the host prefix, which a sibling domain can set, is no browser’s', async () => {
+test('behind https a cookie without the host prefix, which a sibling domain can set, is refused', async () => {
   const { back, cookie } = await shim.begin();
   const response = await shim.get(back, { ...html, cookie: cookie.replace('__Host-', '') });
   expect(response.status).toBe(400);
 });
 
-test('a key that is none of ours is replaced', async () => {
+test('a browser key of another form is replaced', async () => {
   const { cookie } = await shim.begin({ headers: { cookie: `${browserCookie}=short` } });
   expect(cookie).toMatch(/^__Host-tidings_browser=[\w-]{43}$/);
 });
 
-test('a session that was there before is not taken over: the new one has another id', async () => {
+test('a session that was there before is not reused: the new one has another id', async () => {
   const before = await signInAs(door, 'USER');
   const { back, cookie } = await shim.begin({ subject: 'fixed' });
   const response = await shim.get(back, { ...html, cookie: `${cookie}; tidings_session=${before.token}` });

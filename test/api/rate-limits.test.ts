@@ -57,7 +57,7 @@ test('20 wrong tokens a minute are answered, the next are 429 with Retry-After, 
   expect(await ask(door, { authorization: 'Basic d3Jvbmc6d3Jvbmc=' })).toMatchObject({ codes: ['UNAUTHENTICATED'] });
 });
 
-test('a token of a session that has ended is no guess', async () => {
+test('a token of an ended session does not count as a guess', async () => {
   const door = await openLimitedDoor();
   const { token } = await signInAs(door, 'USER');
   await door.sessions.end(token.slice(0, 36));
@@ -133,7 +133,7 @@ test('instances count together, and each limit by itself', async () => {
   expect(await one.failedToken('b')).toBeNull();
 });
 
-test('of what a flood sends beyond the limit Valkey hears nothing, and the log one line', async () => {
+test('a flood beyond the limit sends nothing to Valkey, and one line to the log', async () => {
   const { limits, lines, prefix } = await openLimits();
   await times(20, async () => await limits.failedToken('a'));
   const valkey = new Redis(inject('valkeyUrl'));
@@ -174,7 +174,7 @@ test.each([
     },
   ],
 ])(
-  'without a Valkey (%s) nobody is refused or kept waiting, and the log says how many were not counted',
+  'without a Valkey (%s) nobody is refused or delayed, and the log says how many were not counted',
   async (_, urlOf) => {
     const { limits, lines } = await openLimits({ url: await urlOf() });
     const begin = performance.now();

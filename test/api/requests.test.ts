@@ -94,7 +94,7 @@ test('an operation name that the query lacks is BAD_USER_INPUT', async () => {
   expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['BAD_USER_INPUT']);
 });
 
-test('an error that nobody foresaw is masked for the caller and logged for the operator', async () => {
+test('an unforeseen error is masked for the caller and logged for the operator', async () => {
   await using other = await openDoor();
   other.endpoints.push({ ...endpoint({ id: 'crm' }), url: null as unknown as string });
   await other.orm.em.fork().execute('alter table users rename to people');

@@ -77,7 +77,7 @@ test('a chunked upload that breaks off is 400, and no error of ours', async () =
   expect(lines).toMatchObject([{ level: 20, path: '/graphql', msg: 'a request broke off before its end' }]);
 });
 
-test('a port that is taken is said in a sentence', async () => {
+test('a port that is in use is reported in one sentence', async () => {
   await using http = await openHttp({ host: '127.0.0.1', port: 0, app });
   await expect(openHttp({ host: '127.0.0.1', port: http.port, app })).rejects.toThrow(
     `Cannot listen on 127.0.0.1:${http.port} (EADDRINUSE): another program has this port; set PORT to a free one, or to 0.`,
@@ -98,7 +98,7 @@ function slowApp() {
   };
 }
 
-test('closing refuses new connections, and ends as soon as what is in flight was answered', async () => {
+test('closing refuses new connections, and ends as soon as everything in flight is answered', async () => {
   const slow = slowApp();
   const http = await openHttp({ host: '127.0.0.1', port: 0, app: slow });
   // A kept-alive connection that nobody closes would hold the server open for its whole idle time.
@@ -113,7 +113,7 @@ test('closing refuses new connections, and ends as soon as what is in flight was
   await agent.close();
 });
 
-test('beyond the most connections whoever connects is dropped, and those that stand are served', async () => {
+test('beyond the limit a new connection is dropped, and the open ones are served', async () => {
   const slow = slowApp();
   await using http = await openHttp({ host: '127.0.0.1', port: 0, connections: 1, app: slow });
   const inFlight = fetch(http.url);
@@ -134,7 +134,7 @@ test('what is still in flight when the grace ends is cut off', async () => {
   slow.answer('too late');
 });
 
-test('a database that refuses connections makes every field UNAVAILABLE, and the operator is told', async () => {
+test('a database that refuses connections makes every field UNAVAILABLE, and the log says why', async () => {
   const nobody = createServer().listen(0, '127.0.0.1');
   await once(nobody, 'listening');
   const { port } = nobody.address() as { port: number };
@@ -194,7 +194,7 @@ test.each([
   proxy.cut();
 });
 
-test('a slow query of a database that is there is waited for', async () => {
+test('a slow query of a database that answers is waited for', async () => {
   const holder = door.orm.em.fork();
   const locked = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();

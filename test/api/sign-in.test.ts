@@ -47,7 +47,7 @@ async function typesOf(subject: string): Promise<string[]> {
   return events.map(({ type }) => type);
 }
 
-test('a program signs somebody in with code and state alone, and gets a token that works until it says', async () => {
+test('a program signs somebody in with only code and state, and gets a token that works until the time it names', async () => {
   const { data, errors } = await come('ada');
   expect(errors).toBeUndefined();
   const { token, expiresAt, user } = data.completeOAuth;
@@ -74,7 +74,7 @@ test('a state is good once, at its own provider, and an unknown provider is NOT_
   expect(codesOf(await door.ask(start, { provider: 'nobody' }, nobody))).toEqual(['NOT_FOUND']);
 });
 
-test('what a browser began is not for completeOAuth', async () => {
+test('completeOAuth does not finish what a browser began', async () => {
   const response = await door.fetch('/oauth/google', { headers: { accept: 'application/json' } });
   const { state } = (await response.json()) as { state: string };
   const code = providers.google.answerFor(state, { subject: 'browser' }).get('code');
@@ -91,7 +91,7 @@ test('link is for a user’s session: one more way in, and the session stays', a
   expect(await typesOf(id)).toEqual(['user.created', 'user.login', 'user.oauth_linked']);
 });
 
-test('an invitation is an admin’s to give, not a link at once, and for somebody who exists', async () => {
+test('only an admin gives an invitation, never together with a link, and only for somebody who exists', async () => {
   const user = await signInAs(door, 'USER');
   const admin = await signInAs(door, 'ADMIN');
   const asked = { userId: user.id };

@@ -40,7 +40,7 @@ test('me is the session’s user by header or cookie, and null for nobody and fo
   expect(await whoIs(asAdmin)).toBeNull();
 });
 
-test('a bearer token decides whatever the cookie says, and another scheme is for somebody before us', async () => {
+test('a bearer token decides whatever the cookie says, and another scheme is ignored', async () => {
   const { id, token } = await signInAs(door, 'USER');
   expect(await whoIs({ ...cookie(token), authorization: 'Bearer nobodys' })).toBeNull();
   expect(await whoIs({ ...cookie(token), ...asAdmin })).toBeNull();
@@ -69,7 +69,7 @@ test.each([
   expect(await whoIs({ ...bearer(token), ...(origin === undefined ? {} : { origin }) })).toBe(id);
 });
 
-test('a session that has ended, has expired or was never ours is nobody’s', async () => {
+test('a session that has ended, has expired or never existed belongs to nobody', async () => {
   const { id, token } = await signInAs(door, 'USER');
   const [name, signature] = token.split('.') as [string, string];
   const other = await signInAs(door, 'USER');
@@ -91,7 +91,7 @@ test('a session that has ended, has expired or was never ours is nobody’s', as
   expect(await whoIs(bearer(token))).toBeNull();
 });
 
-test('a role is that of this moment: a change of it holds for sessions that are open', async () => {
+test('a role is read for each request: a change of it holds for sessions that are open', async () => {
   const { id, token } = await signInAs(door, 'USER');
   const admins = '{ users { totalCount } }';
   const give = (role: string) => door.ask(`mutation { updateUser(id: "${id}", input: { role: ${role} }) { id } }`);
@@ -102,7 +102,7 @@ test('a role is that of this moment: a change of it holds for sessions that are 
   expect(await codesOf(admins, bearer(token))).toEqual(['FORBIDDEN']);
 });
 
-test('however often a request asks who asks, sessions are searched once', async () => {
+test('a request looks for its session once, however many fields need it', async () => {
   let searched = 0;
   const asking = createViewers({
     adminToken,
@@ -117,7 +117,7 @@ test('however often a request asks who asks, sessions are searched once', async 
   expect(searched).toBe(2);
 });
 
-test('while the database is away who asks cannot be known: UNAVAILABLE, and only for what needs to know', async () => {
+test('while the database is away the viewer is unknown: UNAVAILABLE, and only for fields that need it', async () => {
   const nobody = createServer().listen(0, '127.0.0.1');
   await once(nobody, 'listening');
   const { port } = nobody.address() as { port: number };

@@ -46,7 +46,7 @@ test.each<[string, string, (run: Run) => unknown]>([
     'wrongly signed = 1, phantom = 1',
     ({ received }) => received.push({ ...received[5]!, path: '/e00000' }),
   ],
-])('a run with a request %s has none', (_, says, change) => {
+])('a run with a request %s has no figure', (_, says, change) => {
   const run = rightRun();
   change(run);
   expect(() => demandRight('Tidings', run)).toThrow(new NoFigure(`Tidings: no figure, since ${says}`));

@@ -91,7 +91,7 @@ const twice200 = {
   rows: [[1, 'delivered']],
 };
 
-test('K1: killed before the commit, there is no event; the client, who was told nothing, makes it anew', async () => {
+test('K1: killed before the commit, there is no event; the client, who got no answer, makes it anew', async () => {
   await arm(stage.service(), 'within transactions.run');
   const events = [{ type: 'k1.event', data: {}, idempotencyKey: 'k1' }];
   await expect(stage.service().ask(publishing, { events })).rejects.toThrow('fetch failed');
@@ -113,11 +113,11 @@ const passed: [name: string, point: Failpoint, expected: typeof once200 | typeof
   ['K6: dispatched, and not given to a thread', 'before pool.run', once200],
   ['K7: in the thread, and not on the wire', 'before turn.deliver', once200],
   ['K10: answered, and not recorded', 'after turn.deliver', twice200],
-  ['K11: recorded, and its actor not told', 'after recorder.record', once200],
+  ['K11: recorded, and not reported to its actor', 'after recorder.record', once200],
   ['K12: recorded, and the cursor not moved', 'after pool.run', once200],
 ];
 
-test.each(passed)('%s: the client is told of one event, and it is delivered', async (name, point, expected) => {
+test.each(passed)('%s: the client has one event, and it is delivered', async (name, point, expected) => {
   const type = `${name.slice(0, name.indexOf(':')).toLowerCase()}.event`;
   const before = await countOf(type);
   await arm(stage.service(), point);

@@ -60,7 +60,7 @@ const exits: [name: string, point: Failpoint, requests: unknown[], rows: unknown
     ],
   ],
   [
-    'with a row written, and its actor not told: nothing comes again',
+    'with a row written, and not reported to its actor: nothing comes again',
     'after recorder.record',
     [[1, 200]],
     [[1, 'delivered']],

@@ -102,7 +102,7 @@ test('--no-secrets leaves secrets unresolved', async () => {
 const provider = ['providers:', '  - id: github', '    preset: github', '    client_id: c', '    client_secret: hub'];
 const wrongProvider = [...provider, '    scope: [read:user]'];
 
-test('the problems of both files are told at once, as lines and as JSON', async () => {
+test('the problems of both files are reported at once, as lines and as JSON', async () => {
   const both = { webhooks: wrong, oauth: wrongProvider };
   const places = [
     'config/webhooks.yaml:3:10 endpoints.0.url',
@@ -154,7 +154,7 @@ test('a missing file is a warning', async () => {
   });
 });
 
-test('a bad setting is told in both forms, and others than its own are not read', async () => {
+test('a bad setting is reported in both forms, and settings of other commands are not read', async () => {
   const environment = { WEBHOOK_ALLOW_HTTP: 'yes', PORT: 'nonsense' };
   expect(await check(null, [], environment)).toMatchObject({
     status: 1,

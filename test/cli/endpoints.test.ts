@@ -81,7 +81,7 @@ test('each endpoint is a line of its state, backlog, owner, next attempt and las
   ]);
 });
 
-test('options count before the environment, and that before the token of the working directory', async () => {
+test('options come before the environment, and the environment before the token of the working directory', async () => {
   door.endpoints = [];
   const none = { status: 0, stdout: 'There are no endpoints.\n', stderr: '' };
   const wrong = { TIDINGS_URL: 'http://127.0.0.1:1', TIDINGS_TOKEN: 'wrong' };
@@ -121,7 +121,7 @@ test.for([
   expect(stderr).not.toContain('hush');
 });
 
-test('a server that is not there is one sentence on stderr, and exit status 1', async () => {
+test('a server that does not answer is one sentence on stderr, and exit status 1', async () => {
   const gone = await openReceiver();
   await gone[Symbol.asyncDispose]();
   const { origin } = new URL(gone.url);
@@ -132,7 +132,7 @@ test('a server that is not there is one sentence on stderr, and exit status 1', 
   });
 });
 
-test('a refused token, and a server that is not Tidings, are told as such', async () => {
+test('a refused token, and a server that is not Tidings, are each reported as such', async () => {
   expect(await run(['--token', 'wrong-token'], given())).toEqual({
     status: 1,
     stdout: '',

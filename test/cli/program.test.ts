@@ -27,7 +27,7 @@ test.for([
   { args: ['start', '--port', '1'], what: 'an unknown option' },
   { args: ['migrate', 'now'], what: 'an argument too many' },
   { args: ['endpoints', '--url'], what: 'an option without its value' },
-])('$what is a usage error: exit status 2, told on stderr', async ({ args }) => {
+])('$what is a usage error: exit status 2, reported on stderr', async ({ args }) => {
   const { status, stdout, stderr } = await runTidings(args);
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   expect(stderr).not.toBe('');

@@ -110,7 +110,7 @@ describe('the first demo', () => {
   });
 });
 
-test('a demo started again goes on with its data, and says what its service said last when that dies', async () => {
+test('a demo started again continues with its data, and prints the last log lines of its service when that dies', async () => {
   await using demo = runDemo(directory);
   await demo.shows('✓ verified, answered 204');
   // Her account is still there, so she is no new user.

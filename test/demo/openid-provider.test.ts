@@ -38,7 +38,7 @@ beforeEach(async () => {
   browser = openBrowser();
 });
 
-test('whoever is chosen on its page is who the client is told of, and the next sign-in is asked again', async () => {
+test('the client gets the person who is chosen on the page, and the next sign-in asks again', async () => {
   for (const person of [hedy, joan]) {
     const returned = await browser.signIn(url, { login: person.sub, stopAt: callback });
     const tokens = await client.authorizationCodeGrant(configuration, returned, { ...checks, idTokenExpected: true });
@@ -46,7 +46,7 @@ test('whoever is chosen on its page is who the client is told of, and the next s
   }
 });
 
-test('who goes back without signing in is access_denied', async () => {
+test('going back without signing in is access_denied', async () => {
   const page = await loginPageAt(url);
   const denied = await browser.request(page, { method: 'POST', body: new URLSearchParams({ deny: 'yes' }) });
   const returned = await browser.request(denied.headers.get('location')!);
@@ -65,7 +65,7 @@ test('no client is sent anywhere but to the callback that it was allowed', async
   }
 });
 
-test('its page names everybody, and asks nobody for anything', async () => {
+test('its page lists everybody, and asks nobody for anything', async () => {
   const answer = await browser.request(await loginPageAt(url));
   const page = await answer.text();
   for (const { name } of people) expect(page).toContain(name);
@@ -82,7 +82,7 @@ test('it says nothing on the terminal, which belongs to the demo', async () => {
   expect(said.flatMap((spy) => spy.mock.calls)).toEqual([]);
 });
 
-test('what is no sign-in under way gets a sentence and no page', async () => {
+test('a request outside a sign-in under way gets a sentence and no page', async () => {
   const answer = await browser.request(`${provider.issuer}/interaction/unknown`);
   expect([answer.status, await answer.text()]).toEqual([400, expect.stringMatching(/^[^\n<]+\n$/)]);
 });

@@ -28,7 +28,7 @@ test.for([
   expect(receiver.accepted()).toBe(0);
 });
 
-test('an endpoint that is told to fail fails so many times, and no other does', async () => {
+test('an endpoint that is set to fail fails that many times, and no other does', async () => {
   receiver.failNext('crm', 2);
   const answers: number[] = [];
   for (const endpoint of ['crm', 'audit', 'crm', 'crm']) {
@@ -38,7 +38,7 @@ test('an endpoint that is told to fail fails so many times, and no other does', 
   expect(receiver.accepted()).toBe(2);
 });
 
-test('what is no webhook of an endpoint reaches nobody', async () => {
+test('a webhook to a path of no endpoint is 404 and is not shown', async () => {
   const answer = await fetch(`${receiver.url}/nobody`, { method: 'POST', body });
   expect({ status: answer.status, arrivals }).toEqual({ status: 404, arrivals: [] });
 });

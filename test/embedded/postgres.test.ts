@@ -52,7 +52,7 @@ test.runIf(isRoot)('as root it runs as another user, from a directory that only 
   expect((await stat(`/proc/${await pidIn(place.path)}`)).uid).toBe(uid);
 });
 
-test('it outlives a kill -9 of the service, and the next start takes up the running server', async () => {
+test('it outlives a kill -9 of the service, and the next start uses the running server', async () => {
   let url: string | undefined;
   {
     await using service = await runKillableService(place.path, 'postgres');
@@ -69,7 +69,7 @@ test('it outlives a kill -9 of the service, and the next start takes up the runn
   expect(await hasPostmaster(await dataIn(place.path))).toBe(false);
 });
 
-test('one that dies under a running service is started again on its port and its data', async () => {
+test('a server that dies under a running service is started again on its port and its data', async () => {
   const lines: string[] = [];
   await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto(lines) });
   await keepARow(postgres.url);

@@ -29,7 +29,7 @@ test('a clean end stops it, and the next start finds its data', async () => {
   expect(await ask(second?.url, 'GET', 'kept')).toBe('a value');
 });
 
-test('it outlives a kill -9 of the service, and the next start takes up the running server', async () => {
+test('it outlives a kill -9 of the service, and the next start uses the running server', async () => {
   await using place = await makeEmbeddedDirectory();
   let url = '';
   {
@@ -42,7 +42,7 @@ test('it outlives a kill -9 of the service, and the next start takes up the runn
   expect(await pidOf(url)).toBe(pid);
 });
 
-test('one that dies under a running service is started again on its port and its data', async () => {
+test('a server that dies under a running service is started again on its port and its data', async () => {
   await using place = await makeEmbeddedDirectory();
   const lines: string[] = [];
   await using valkey = await openEmbeddedValkey({ directory: place.path, log: logInto(lines) });
@@ -55,7 +55,7 @@ test('one that dies under a running service is started again on its port and its
   expect(lines.join('\n')).not.toContain(new URL(valkey!.url).password);
 });
 
-test('where there is no program for it, a warning says how to install one, and the service goes on without', async () => {
+test('without a Valkey program, a warning says how to install one, and the service runs without it', async () => {
   await using place = await makeEmbeddedDirectory();
   vi.stubEnv('PATH', '/nowhere');
   try {

@@ -94,7 +94,7 @@ test('while nobody can write delivery rows, each endpoint gets at most 17 reques
   expect(await world.judge(losses)).toEqual([]);
 });
 
-test('a transaction of somebody else that stays open holds up no event but its own', async () => {
+test('a transaction of somebody else that stays open delays no event but its own', async () => {
   const nemesis = openOrm({ url: database.url, connections: 1, name: 'nemesis' });
   const em = nemesis.em.fork();
   await em.begin();

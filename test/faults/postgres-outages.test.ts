@@ -3,9 +3,8 @@
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type PostgresServer, openPostgresServer } from '../support/postgres-server.ts';
-import { hogConnections } from '../support/connection-hogs.ts';
 import { type FaultWorld, openFaultWorld, patience, reportOn } from './fault-world.ts';
-import { mutation, whileAway } from './postgres-away.ts';
+import { whileAway } from './postgres-away.ts';
 
 let postgres: PostgresServer;
 let world: FaultWorld;
@@ -24,9 +23,9 @@ beforeEach(() => reportOn(world));
 
 const isReady = async () => (await world.ready()).status === 'ready';
 
-test.each(['SIGINT', 'SIGQUIT', 'SIGKILL'] as const)('a restart by %s under load', async (signal) => {
+test('a restart by SIGKILL under load', async () => {
   losses += 1;
-  await world.underLoad(async () => await postgres.restartBy(signal), { batches: 15, size: 20 });
+  await world.underLoad(async () => await postgres.restartBy('SIGKILL'), { batches: 15, size: 20 });
   await eventually(isReady, patience);
   expect(await world.judge(losses)).toEqual([]);
 });
@@ -34,20 +33,6 @@ test.each(['SIGINT', 'SIGQUIT', 'SIGKILL'] as const)('a restart by %s under load
 test('away for some seconds: mutations answer UNAVAILABLE, deliveries pause, and everything goes on by itself', async () => {
   losses += 1;
   expect(await whileAway({ world, postgres, awayMs: 4_000 })).toEqual([]);
-  await eventually(isReady, patience);
-  expect(await world.judge(losses)).toEqual([]);
-});
-
-test('out of connections: mutations are UNAVAILABLE, and everything goes on when there are some', async () => {
-  losses += 1;
-  await world.underLoad(async () => {
-    await world.postgres.fall();
-    using _hogs = await hogConnections(postgres.url);
-    await world.postgres.rise();
-    const { code, ms } = await mutation(world);
-    expect(code).toBe('UNAVAILABLE');
-    expect(ms).toBeLessThan(3_000);
-  });
   await eventually(isReady, patience);
   expect(await world.judge(losses)).toEqual([]);
 });

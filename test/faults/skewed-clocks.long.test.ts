@@ -83,7 +83,7 @@ test.each([
   ['ahead', 'right'],
   ['right', 'ahead'],
 ] as const)(
-  'when the one that is %s is killed, the other goes on in order, and a retry keeps its wait',
+  'when the one that is %s is killed, the other continues in order, and a retry keeps its wait',
   async (victim, other) => {
     const shares = await pair.sharedOut();
     const [id] = shares.find(({ service }) => service === running.get(victim))!.ids;

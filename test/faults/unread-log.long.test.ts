@@ -17,7 +17,7 @@ afterAll(() => stage[Symbol.asyncDispose]());
 beforeEach(() => reportOnFailure(stage));
 
 test(
-  'while nobody reads its log the service delivers as ever, and SIGTERM ends it with 0',
+  'while nobody reads its log the service delivers as always, and SIGTERM ends it with 0',
   { timeout: 120_000 },
   async () => {
     const { read, ended, send } = stage.service();

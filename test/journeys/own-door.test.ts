@@ -28,7 +28,7 @@ const paths = {
   loop: `/graphql?query=${encodeURIComponent(mutation)}`,
 };
 
-test('an event for the service’s own doors fails at each of them, and no event comes of it', async () => {
+test('an event for the service’s own URLs fails at each of them, and causes no other event', async () => {
   const { url } = stage.service();
   const headers = { authorization: `Bearer ${adminToken}`, accept: 'application/json' };
   await stage.place.configure(

@@ -135,7 +135,7 @@ test.each([
   ['browser', byBrowser],
   ['program', byProgram],
 ])(
-  'by %s: sign up, sign in, link, unlink, sign in by the other, update and delete are told in that order, with their data',
+  'by %s: sign up, sign in, link, unlink, sign in by the other, update and delete are events in that order, with data',
   { timeout: 60_000 },
   async (_, person) => {
     const before = (await stage.log()).length;

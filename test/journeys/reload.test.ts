@@ -165,7 +165,7 @@ test('a changed URL and secret hold from the next attempt, of the event under wa
   expect(rows.map(({ url }) => url)).toEqual(['mover', 'moved', 'moved'].map(stage.receiver.urlOf));
 });
 
-test('a missing file sends nothing and retires nobody: places are kept until a file is there again', async () => {
+test('a missing file sends nothing and removes nobody: cursors are kept until a file is there again', async () => {
   await inForce(stage.endpoint('patient'));
   const before = await admin.publish('a.before');
   await admin.received('patient', before);

@@ -71,7 +71,7 @@ async function whileBusy(endpoint: string, work: () => Promise<void>): Promise<v
   expect(busy().map(({ eventId }) => eventId)).toEqual(published);
 }
 
-test('failed deliveries are replayed by their ids while the line goes on, each once and without a place', async () => {
+test('failed deliveries are replayed by their ids while the line goes on, each once and without a position', async () => {
   const [first, second, third, left] = await fail('by_ids', 4);
   const deliveries = await admin.failed('by_ids');
   const chosen = [third, first, second].map((event) => deliveries.get(event!)!);
@@ -142,7 +142,7 @@ test('a paused endpoint keeps its replays until it is resumed; a 410 pauses, and
   ]);
 });
 
-test('replays that a killed service leaves go on with the next one, more than one window of them, all once', async () => {
+test('replays that a killed service leaves go on with the next one, more than one window of them, each once', async () => {
   const events = await fail('killed', 300);
   const before = stage.receiver.of('killed').length;
   // Some are over, one hangs: the service dies in the middle of it.

@@ -150,7 +150,7 @@ async function reload(): Promise<string[]> {
   return answer.reloadWebhooks.added;
 }
 
-test('put back under a stopped service: Valkey tells that the log was longer', { timeout: 60_000 }, async () => {
+test('restored under a stopped service: Valkey shows that the log was longer', { timeout: 60_000 }, async () => {
   const wrongs = await loseTail(async (accept) => {
     await services.pop()!.stop();
     await putBack();
@@ -161,7 +161,7 @@ test('put back under a stopped service: Valkey tells that the log was longer', {
   expect(noticed()).toBe(1);
 });
 
-test('put back under two instances, as quickly as can be: they go on by themselves', { timeout: 60_000 }, async () => {
+test('restored under two instances, as fast as can be: they go on by themselves', { timeout: 60_000 }, async () => {
   await start();
   const before = noticed();
   const wrongs = await loseTail(async (accept) => {
@@ -173,7 +173,7 @@ test('put back under two instances, as quickly as can be: they go on by themselv
 });
 
 test(
-  'put back while Valkey is emptied: what the instances have read themselves tells',
+  'restored while Valkey is emptied: what the instances have read themselves shows it',
   { timeout: 60_000 },
   async () => {
     const before = noticed();

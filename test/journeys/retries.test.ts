@@ -46,7 +46,7 @@ async function rowsOf(endpoint: string, count: number) {
   );
 }
 
-test('a 410 pauses the endpoint through a restart and a reload, and a resume goes on with the same event, attempts anew', async () => {
+test('a 410 pauses the endpoint through a restart and a reload; a resume goes on with the same event, attempts anew', async () => {
   stage.receiver.behave('gone', ({ attempt }) => ({
     status: stage.receiver.of('gone').length === 1 ? 410 : 200 + attempt,
   }));
@@ -100,7 +100,7 @@ test('a Retry-After longer than the backoff is waited for, and one longer than m
   expect(await rowsOf('busy', 2)).toMatchObject([{ status: 'retrying', httpStatus: 503 }, { status: 'delivered' }]);
 });
 
-test('an event whose retries are spent is failed, and the next one follows and tells of it', async () => {
+test('an event whose retries are spent is failed, and the next one follows and names it as previous', async () => {
   stage.receiver.behave('broken', ({ type }) => ({ status: type === 'broken.bad' ? 500 : 200 }));
   const [bad, good] = await admin.publish('broken.bad', 'broken.good');
   await admin.received('broken', [bad!, bad!, bad!, good!]);

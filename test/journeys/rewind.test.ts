@@ -72,7 +72,7 @@ test('a rewind does not wait for the request under way, which is recorded before
   );
 });
 
-test('a service that is killed right after a rewind goes on at the new place, and sends everything from there', async () => {
+test('a service that is killed right after a rewind continues at the new position, and sends everything from there', async () => {
   const ids = await publish('killed', 40);
   await admin.received('killed', ids);
   await settled('killed');
@@ -93,7 +93,7 @@ test('a service that is killed right after a rewind goes on at the new place, an
   expect(rows).toEqual([...ids, ...ids]);
 });
 
-test('a paused endpoint stays paused at its new place', async () => {
+test('a paused endpoint stays paused at its new position', async () => {
   const ids = await publish('paused', 3);
   await admin.received('paused', ids);
   await settled('paused');
@@ -133,9 +133,9 @@ test('a rewind ends a wait for a retry: the attempts are counted from 1, and tho
 test.each([
   ['ahead', { position: '100000' }, 'BAD_USER_INPUT'],
   ['no number', { position: 'latest' }, 'BAD_USER_INPUT'],
-  ['two places', { position: '1', at: '2026-01-01T00:00:00Z' }, 'BAD_USER_INPUT'],
+  ['given twice', { position: '1', at: '2026-01-01T00:00:00Z' }, 'BAD_USER_INPUT'],
   ['none', {}, 'BAD_USER_INPUT'],
-])('a rewind to a place that is %s is refused', async (_, to, code) => {
+])('a rewind to a position that is %s is refused', async (_, to, code) => {
   await expect(admin.rewind('delivered', to)).rejects.toMatchObject({ code });
   await expect(admin.rewind('nobody', to)).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });

@@ -26,7 +26,7 @@ async function open() {
 }
 
 test.each(['ask', 'change'] as const)(
-  'a connection that the network forgot is left for another, when it is found out by: %s',
+  'a connection that the network forgot is replaced, when it is found by: %s',
   async (how) => {
     await using one = await open();
     for (let times = 0; times < 2; times += 1) {

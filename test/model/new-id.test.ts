@@ -18,7 +18,7 @@ test('a clock that is set back makes no smaller id', () => {
   expect(newId() > before).toBe(true);
 });
 
-test('an id tells the millisecond in which it was made', () => {
+test('an id holds the millisecond in which it was made', () => {
   vi.useFakeTimers({ now: Date.UTC(2099, 0, 1) });
   onTestFinished(() => void vi.useRealTimers());
   expect(Number.parseInt(newId().replaceAll('-', '').slice(0, 12), 16)).toBe(Date.UTC(2099, 0, 1));

@@ -37,7 +37,7 @@ const places = async () =>
   );
 const missingSecret = 'the secret "new_secret" of the endpoint "crm": not found';
 
-test('of two instances that start at once on a new database one makes the version, and both have it', async () => {
+test('when two instances start at once on a new database, one makes the version, and both have it', async () => {
   await storeEvent(orm);
   const [one, two] = await Promise.all([start(file(named('crm'))), start(file(named('crm')))]);
   for (const { configurations } of [one, two]) {
@@ -52,7 +52,7 @@ test('of two instances that start at once on a new database one makes the versio
   ]);
 });
 
-test('of two instances that start at once with different files each makes a version, and the later one holds', async () => {
+test('when two instances start at once with different files, each makes a version, and the later one is in force', async () => {
   const [one, two] = await Promise.all([start(file(named('one'))), start(file(named('two')))]);
   await Promise.all([one.configurations.reach(2), two.configurations.reach(2)]);
   const [, last] = await versions();
@@ -61,7 +61,7 @@ test('of two instances that start at once with different files each makes a vers
   expect(await places()).toEqual([`${held} 0`]);
 });
 
-test('a reload on one instance is reached on the other, with the secrets that are found there', async () => {
+test('a reload on one instance is in force on the other, with the secrets that the other finds', async () => {
   const [one, two] = [await start(file(named('crm'))), await start(file(named('crm')))];
   two.next.secret = () => 'another value, of the other instance';
   one.next.found = file(named('crm', { maxRetries: 9 }), named('off', { enabled: false, secrets: [] }));
@@ -111,7 +111,7 @@ test('a start with an old file says so and serves the version in force; a reload
   expect(await places()).toEqual(['old 1']);
 });
 
-test('an instance without a file stands aside, retires nobody, and knows what is in force all the same', async () => {
+test('an instance without a file steps aside, removes no endpoint, and still knows what is in force', async () => {
   const one = await start(file(named('crm')));
   const aside = await start(missing);
   expect(aside.started).toEqual(['version 1: aside, there is no config/webhooks.yaml']);
@@ -137,7 +137,7 @@ test('on a new database an instance without a file makes no version', async () =
   expect(await versions()).toEqual([]);
 });
 
-test('an instance that lacks a secret of the version in force stands aside, says which, and comes back with a reload', async () => {
+test('an instance that lacks a secret of the version in force steps aside, says which, and serves after a reload', async () => {
   const one = await start(file(named('crm')));
   const two = await start(file(named('crm')));
   two.next.secret = (name) => (name === 'new_secret' ? null : 'some value');
@@ -156,7 +156,7 @@ test('an instance that lacks a secret of the version in force stands aside, says
   expect(two.inForce()).toEqual([named('crm', { secretName: 'new_secret', secrets: ['a value that came late'] })]);
 });
 
-test('an instance that stands aside for a secret tries again when a newer version comes', async () => {
+test('an instance that steps aside for a secret tries again when a newer version comes', async () => {
   const [one, two] = [await start(file(named('crm'))), await start(file(named('crm')))];
   two.next.secret = (name) => (name === 'new_secret' ? null : 'some value');
   one.next.found = file(named('crm', { secretName: 'new_secret' }));
@@ -179,7 +179,7 @@ test('a reload without a change is a version, for which every instance reads its
   expect(two.inForce()).toEqual([named('crm', { secrets: ['the rotated value'] })]);
 });
 
-test('secrets that changed are read again when asked to, and what did not change is told to nobody', async () => {
+test('secrets that changed are read again when asked, and without a change nothing is reported', async () => {
   const one = await start(file(named('crm')));
   one.next.secret = () => 'the rotated value';
   await one.configurations.readAgain();
@@ -211,7 +211,7 @@ test('no value of a secret is stored', async () => {
   expect(row.text).toContain('older_secret');
 });
 
-test('what is in force is reached once Postgres answers', async () => {
+test('the version in force is loaded once Postgres answers', async () => {
   const one = await start(file(named('crm')));
   await using proxy = await openPostgresProxy(database.url);
   const away = openOrm({ url: proxy.url, connections: 2, name: 'away' });
@@ -227,7 +227,7 @@ test('what is in force is reached once Postgres answers', async () => {
   await away.close(true);
 });
 
-test('a database that was restored to an older version is followed there', async () => {
+test('when a database is restored to an older version, that version is in force', async () => {
   const one = await start(file(named('crm')));
   one.next.found = file(named('new'));
   await one.reload(reload);
@@ -239,7 +239,7 @@ test('a database that was restored to an older version is followed there', async
   expect(one.told.at(-1)).toBe('version 1: crm');
 });
 
-test('another configuration under the number of the one that is known is found by a check, and by no other means', async () => {
+test('another configuration under the known version number is found by a check, and by nothing else', async () => {
   const [one, two] = [await start(file(named('crm'))), await start(file(named('crm')))];
   one.next.found = file(named('lost'));
   await one.reload(reload);

@@ -30,7 +30,7 @@ test('a database of our own gets its tables, two starts at once or not', async (
   expect(await pendingMigrations(database.url)).toEqual([]);
 });
 
-test('a database that was given is not changed: what it lacks is named, with the command', async () => {
+test('a database that was given is not changed: what it lacks is reported, with the command', async () => {
   await using database = await openEmpty();
   const error = await prepareDatabase({ url: database.url, isOurs: false }).catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(StartError);
@@ -45,7 +45,7 @@ test('a database that has every table is left alone', async () => {
   await prepareDatabase({ url: database.url, isOurs: false });
 });
 
-test('a database that stays away is told in one line after 30 s, without its password', async () => {
+test('a database that stays away is reported in one line after 30 s, without its password', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   const startedAt = performance.now();
   const preparing = prepareDatabase({ url: 'postgres://somebody:hidden@127.0.0.1:1/nothing', isOurs: false });

@@ -12,7 +12,7 @@ async function warnings(url: string): Promise<string[]> {
   return await durabilityWarnings(orm);
 }
 
-test('one of our own keeps what it acknowledged; a start on one that was told not to warns, and says where that is set', async () => {
+test('our own Postgres keeps what it acknowledged; a start on an unsafe one warns, and says where that is set', async () => {
   await using server = await openPostgresServer();
   expect(await warnings(server.url)).toEqual([]);
   const admin = openOrm({ url: server.url, connections: 1, name: 'test-admin' });
@@ -29,7 +29,7 @@ test('one of our own keeps what it acknowledged; a start on one that was told no
   ]);
 });
 
-test('a server that leaves writing to the machine is warned of', async () => {
+test('a server that does not wait for its disk causes a warning', async () => {
   await using server = await openRestorablePostgres();
   expect(await warnings(server.url)).toEqual([
     expect.stringMatching(/^Postgres has fsync = off \(set by: command line\): /),
@@ -44,7 +44,7 @@ test.each([
   ['waits for its disk and not for its standby', { synchronous_commit: 'local', synchronous_standby_names: '*' }, 1],
   ['may read half a page after a loss of power', { full_page_writes: 'off' }, 1],
   ['waits for nothing', { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }, 3],
-])('one that %s', (_, given, count) => {
+])('a server that %s', (_, given, count) => {
   const settings = Object.entries({ ...sound, ...given }).map(([name, setting]) => ({ name, setting, source: 'user' }));
   expect(warningsOf(settings)).toHaveLength(count);
 });

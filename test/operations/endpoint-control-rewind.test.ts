@@ -41,7 +41,7 @@ test('a rewind is stored before it is announced, and a paused endpoint stays pau
   expect(after!.generation).not.toBe(before!.generation);
 });
 
-test('a rewind that is refused is announced to nobody', async () => {
+test('a rewind that is refused is not announced', async () => {
   const control = await start(file(named('crm'), named('off', { enabled: false })));
   const codeOf = (id: string, position: string) =>
     control.rewind(id, { position }).catch((error: unknown) => (error as Refusal).code);
@@ -51,7 +51,7 @@ test('a rewind that is refused is announced to nobody', async () => {
   expect(control.told).toEqual([]);
 });
 
-test('the endpoints of replays are announced once they are stored, and how many there were is the answer', async () => {
+test('the endpoints of replays are announced once they are stored, and the answer is their number', async () => {
   const { id: eventId } = await storeEvent(orm);
   const { id } = await storeDelivery(orm, { eventId, endpointId: 'crm', status: 'failed' });
   const control = await start(file(named('crm'), named('off', { enabled: false })));
@@ -62,7 +62,7 @@ test('the endpoints of replays are announced once they are stored, and how many 
   expect([await codeOf('crm'), await codeOf('off'), await codeOf('no such')]).toEqual([0, 'CONFLICT', 'NOT_FOUND']);
 });
 
-test('a test is recorded for its endpoint and announced, and refused for one that is paused or disabled', async () => {
+test('a test is recorded for its endpoint and announced, and is refused when that is paused or disabled', async () => {
   const control = await start(file(named('crm'), named('off', { enabled: false }), named('held')));
   await control.pause('held');
   control.told.length = 0;

@@ -40,7 +40,7 @@ const versionOf = async (id: string) => {
 };
 const places = async () => (await cursors()).map(({ endpointId, position }) => [endpointId, position]);
 
-test('a start puts the file in force: every enabled endpoint has a place at the end of what is committed', async () => {
+test('a start puts the file in force: every enabled endpoint has a cursor at the end of what is committed', async () => {
   await storeEvent(orm);
   await storeEvent(orm);
   const control = await start(file(named('one'), named('two', { enabled: false })));
@@ -51,7 +51,7 @@ test('a start puts the file in force: every enabled endpoint has a place at the 
   ]);
 });
 
-test('a reload tells what was added, changed and removed, and is the next version', async () => {
+test('a reload says what was added, changed and removed, and is the next version', async () => {
   const control = await start(
     file(
       named('same'),
@@ -114,7 +114,7 @@ test('an event committed before a reload is not for the endpoint it adds, one co
   expect(await places()).toEqual([['crm', 1]]);
 });
 
-test('a dry run tells the difference and changes nothing', async () => {
+test('a dry run says what would change, and changes nothing', async () => {
   const control = await start(file(named('one'), named('two')));
   const before = await cursors();
   control.next.found = file(named('two', { maxRetries: 9 }), named('three'));
@@ -131,7 +131,7 @@ test('a dry run tells the difference and changes nothing', async () => {
   expect(await cursors()).toEqual(before);
 });
 
-test('a bad file changes nothing, and every error is told', async () => {
+test('a bad file changes nothing, and every error is reported', async () => {
   const control = await start(file(named('one')));
   const before = await cursors();
   const problems = [{ file: 'config/webhooks.yaml', line: 8, column: 5, path: 'endpoints.0.url', message: 'no' }];
@@ -142,7 +142,7 @@ test('a bad file changes nothing, and every error is told', async () => {
   expect(await cursors()).toEqual(before);
 });
 
-test('a missing file stops the sending and keeps every place, and the file’s return goes on there', async () => {
+test('a missing file stops the sending and keeps every cursor, and each endpoint continues there when the file is back', async () => {
   const control = await start(file(named('one'), named('two')));
   await control.pause('two');
   control.told.length = 0;
@@ -186,7 +186,7 @@ test('a resume counts once, and does nothing where there is no pause', async () 
   expect(await cursors()).toMatchObject([{ pauseReason: null, resumes: 1 }]);
 });
 
-test('a pause outlives a reload and a disabling, and is forgotten by removal alone', async () => {
+test('a pause outlives a reload and a disabling, and only removal ends it', async () => {
   const control = await start(file(named('crm')));
   await control.pause('crm');
   const reasons: (string | null | undefined)[] = [];
@@ -211,7 +211,7 @@ test.each(['pause', 'resume'] as const)('%s of an endpoint that is not there is 
   expect((refusal as Refusal).code).toBe('NOT_FOUND');
 });
 
-test('a change waits for the reload that ends its version, and meets what that put in force', async () => {
+test('a change waits for the reload that ends its version, and then applies to the new version', async () => {
   const control = await start(file(named('crm')));
   const em = orm.em.fork();
   await em.begin();
@@ -226,7 +226,7 @@ test('a change waits for the reload that ends its version, and meets what that p
   expect(control.inForce().map(({ id }) => id)).toEqual(['new']);
 });
 
-test('a reload waits for the changes that were begun under the version it ends, and leaves nothing of them behind', async () => {
+test('a reload waits for changes that began under the version it ends, and leaves nothing of them behind', async () => {
   const control = await start(file(named('crm')));
   const em = orm.em.fork();
   await em.begin();
@@ -244,7 +244,7 @@ test('a reload waits for the changes that were begun under the version it ends, 
   expect((await cursors()).map(({ endpointId }) => endpointId)).toEqual(['new']);
 });
 
-test('changes of endpoints of many shards at once do not lock each other out', async () => {
+test('changes at endpoints of many shards at once do not lock each other out', async () => {
   const ids = Array.from({ length: 40 }, (_, index) => `endpoint-${index}`);
   const control = await start(file(...ids.map((id) => named(id))));
   const touched = await Promise.all(

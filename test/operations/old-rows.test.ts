@@ -43,7 +43,7 @@ test('idempotency keys go after two days, the statistics of a minute after eight
   ]);
 });
 
-test('used states go after a day, and so do sessions a day after they expired, with nothing told', async () => {
+test('used states go after a day, and so do sessions a day after they expired, and no event is emitted', async () => {
   await stored.sql(
     `insert into oauth_used_states (id, used_at)
        select gen_random_uuid(), used_at::timestamptz from unnest(array['2024-03-19T11:59:59Z', '2024-03-19T12:00:00Z']) used_at`,

@@ -202,7 +202,7 @@ test('the service has made them when it has started, makes them again, and stops
   expect(await children('webhook_events')).toHaveLength(8);
 });
 
-test('the service starts without its database, says so, and makes them when it is there', async () => {
+test('the service starts without its database, says so, and makes partitions when the database is there', async () => {
   const { lines, log } = collectLog();
   await orm.em.fork().execute('alter table webhook_events rename to webhook_events_away');
   await using _service = await startPartitions({ orm, log, everyMs: 20 });

@@ -47,7 +47,7 @@ test.each([
   ['that fails', { check: () => Promise.reject(Object.assign(new Error('10.0.0.1'), { code: 'EPIPE' })) }, 'EPIPE'],
   ['that never answers', { check: () => new Promise<string>(() => {}) }, 'no answer within 2 s'],
   ['that is not there', noStream, expect.stringContaining('Postgres alone')],
-])('a Valkey %s is degraded, with what is the matter', async (_, stream, detail) => {
+])('a Valkey %s is degraded, with the reason', async (_, stream, detail) => {
   const { orm } = await open();
   expect(await createReadiness({ ...rest, orm, stream })()).toEqual({
     status: 'degraded',
@@ -55,7 +55,7 @@ test.each([
   });
 });
 
-test('it says which leases it has, the relay beside the shards', async () => {
+test('the answer says which leases the instance has, the relay beside the shards', async () => {
   const { orm } = await open();
   const ask = async (held: { index: number }[]) => {
     const { status, checks } = await createReadiness({ ...rest, orm, held: () => held })();
@@ -66,7 +66,7 @@ test('it says which leases it has, the relay beside the shards', async () => {
   expect(await ask([])).toEqual(['ready', true, '0 of 64 shards']);
 });
 
-test('one that stands aside is degraded and says why, and without any configuration there is nothing to serve', async () => {
+test('an instance that steps aside is degraded and says why; without any configuration there is nothing to serve', async () => {
   const { orm } = await open();
   const ask = async (configuration: Standing) => {
     const { status, checks } = await createReadiness({ ...rest, orm, configuration: () => configuration })();
@@ -100,7 +100,7 @@ test.each([
   });
 });
 
-test('a Postgres that refuses connections is unavailable, and its host and user are not told', async () => {
+test('a Postgres that refuses connections is unavailable, and the answer hides its host and user', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };

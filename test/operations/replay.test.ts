@@ -103,7 +103,7 @@ test('what was delivered since it failed is left out, and what failed again sinc
   ]);
 });
 
-test('what waits already is not queued again, and is again once it is over', async () => {
+test('a replay that waits already is not queued again, and can be once it is over', async () => {
   const id = await attempt(2);
   expect((await queue({ deliveryIds: [id] })).queued).toBe(1);
   const [item] = await orm.em.fork().find(Replay, {});

@@ -84,7 +84,7 @@ test('a clock that is an hour or ten years ahead makes nothing old that the newe
   expect(await stored.days('webhook_events')).toEqual(['20240302', '20240303']);
 });
 
-test('a row from the future makes nothing old that the clock does not', async () => {
+test('a row from the future makes nothing old that is not old by the clock', async () => {
   const today = new Date(Math.floor(Date.now() / dayMs) * dayMs).toISOString();
   await stored.partitions(today, 1);
   await stored.event(today, 1);
@@ -146,7 +146,7 @@ test('an event that a replay or a test still has to send stays', async () => {
   expect(warnings()).toMatchObject([{ endpoints: ['crm'], msg: expect.stringContaining('replays') }]);
 });
 
-test('a replay that is ordered while its day is being dropped keeps the day', async () => {
+test('a replay that is requested while its day is being dropped keeps the day', async () => {
   const { first } = await march();
   await stored.cursor('crm', 3);
   let running = Promise.resolve();
@@ -164,7 +164,7 @@ test('a replay that is ordered while its day is being dropped keeps the day', as
   expect((await stored.days('webhook_events'))[0]).toBe('20240301');
 });
 
-test('no delivery is left without its event, and that alarms nobody', async () => {
+test('no delivery is left without its event, and no warning is logged', async () => {
   const { first } = await march();
   await stored.delivery('2024-03-04T00:00:00Z', first);
   for (let runs = 0; runs < 3; runs++) {
@@ -178,7 +178,7 @@ test('no delivery is left without its event, and that alarms nobody', async () =
   expect((await stored.days('webhook_events'))[0]).toBe('20240302');
 });
 
-test('the attempts from which an endpoint knows what it has done stay, and younger days do not wait for them', async () => {
+test('attempts above a cursor stay while they say what is settled, and younger days do not wait for them', async () => {
   const { first, second } = await march();
   await stored.cursor('crm', 0);
   await stored.cursor('hr', 0, 'exhausted');
@@ -197,7 +197,7 @@ test('the attempts from which an endpoint knows what it has done stay, and young
   expect((await stored.days('webhook_deliveries'))[0]).toBe('20240303');
 });
 
-test('an endpoint goes on in the middle of a page whose beginning was dropped', async () => {
+test('an endpoint continues in the middle of a page whose beginning was dropped', async () => {
   await march();
   await stored.cursor('crm', 1);
   await run();
@@ -256,7 +256,7 @@ test('instances that run at once drop each day once, and none fails', async () =
   );
 });
 
-test('what others call a partition of the logs is left alone', async () => {
+test('a partition of the logs that others made is left alone', async () => {
   await march();
   await stored.sql(`create table webhook_events_archive partition of webhook_events
     for values from ('00000000-0000-0000-0000-000000000000') to ('00000000-0000-0000-0000-000000000001')`);

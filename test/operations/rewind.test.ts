@@ -62,7 +62,7 @@ async function march(position = 10, since = 0) {
   return events;
 }
 
-test('a rewind goes on with the position it names, in a new generation, with nothing settled and nothing tried', async () => {
+test('a rewind continues at the position it names, in a new generation, with nothing settled and no attempts', async () => {
   const events = await march(10);
   await orm.em.fork().nativeUpdate(WebhookCursor, 'crm', { resumes: 3, pauseReason: 'admin', lastError: 'HTTP 503' });
   await storeAttempts(orm, [
@@ -95,7 +95,7 @@ test('each rewind has a generation that was never used', async () => {
   expect(used.size).toBe(4);
 });
 
-test('a cursor that is written late, by an actor of before, does not undo a rewind', async () => {
+test('a late cursor write by an actor from before does not undo a rewind', async () => {
   await march();
   const place = (await loadPlace())!;
   const before = startActor(crm, place, lease);
@@ -125,7 +125,7 @@ test.each<RewindTo>([{}, { position: null, at: null }, { position: '1', at: new 
   },
 );
 
-test('a rewind only goes back, and the answer says where the endpoint stands by its rows', async () => {
+test('a rewind only goes back, and a refusal says how far the endpoint is by its rows', async () => {
   const events = await march(5);
   // Settled, but the cursor was not written yet.
   await storeAttempts(orm, [{ event: events[5]! }, { event: events[6]!, status: 'failed' }]);
@@ -136,7 +136,7 @@ test('a rewind only goes back, and the answer says where the endpoint stands by 
   expect(await cursor()).toMatchObject({ position: 7, previous: 7 });
 });
 
-test('what is not for the endpoint does not stand between it and the log’s end', async () => {
+test('events that are not for the endpoint do not limit a rewind to the log’s end', async () => {
   await storeLog(orm, ['a.a', 'b.b', 'webhook.test', 'b.b']);
   await storeCursor(orm, { endpointId: 'crm', position: 1 });
   const narrow = makeEndpoint({ id: 'crm', events: ['a.*'] });
@@ -145,14 +145,14 @@ test('what is not for the endpoint does not stand between it and the log’s end
   await expect(rewind({ position: '6' }, narrow)).rejects.toThrow('position 4');
 });
 
-test('previous is the event before by the present filter, and tests of it are none', async () => {
+test('previous is the event before by the present filter, and never a test', async () => {
   await storeLog(orm, ['a.a', 'b.b', 'webhook.test', 'b.b', 'a.a', 'a.a']);
   await storeCursor(orm, { endpointId: 'crm', position: 6, previous: 6 });
   await rewind({ position: '5' }, makeEndpoint({ id: 'crm', events: ['a.*'] }));
   expect(await cursor()).toMatchObject({ position: 4, previous: 1, filter: 'a.*' });
 });
 
-test('nothing was before what is sent first since the endpoint was added, also after a rewind to there', async () => {
+test('the first event since an endpoint was added has no previous, also after a rewind to there', async () => {
   await march(10, 5);
   await rewind({ position: '6' });
   expect(await cursor()).toMatchObject({ position: 5, previous: 0, since: 5 });
@@ -161,7 +161,7 @@ test('nothing was before what is sent first since the endpoint was added, also a
   expect(await cursor()).toMatchObject({ position: 2, previous: 0, since: 2 });
 });
 
-test('a new place begins a new line', async () => {
+test('a new cursor begins a new line', async () => {
   await storeLog(orm, ['a.a', 'a.a']);
   await orm.em.fork().transactional((em) => assignCursors(em, [crm]));
   expect(await cursor()).toMatchObject({ position: 2, since: 2 });
@@ -186,7 +186,7 @@ test.each([
   expect((await cursor()).position).toBe(position);
 });
 
-test('a time that lies ahead is refused like a position', async () => {
+test('a time in the future is refused like a position', async () => {
   await march(3);
   await timed(...Array.from({ length: 10 }, (_, index) => `2026-01-02T00:00:0${index}.000Z`));
   const [code, message] = await refusal({ at: new Date('2026-01-02T00:00:08.000Z') });
@@ -203,7 +203,7 @@ test('a time after the last event is refused, also at the end of the line', asyn
   expect([code, message]).toEqual(['BAD_USER_INPUT', 'to.at: no event is that late, and a rewind only goes back.']);
 });
 
-test('what retention dropped cannot be gone back to, and the oldest position that is left is named', async () => {
+test('a rewind to what retention dropped is refused, and names the oldest position that is left', async () => {
   await march();
   await orm.em.fork().execute('delete from webhook_events where position <= 4');
   await timed(...Array.from({ length: 10 }, (_, index) => `2026-01-02T00:00:0${index}.000Z`));
@@ -264,13 +264,13 @@ test.each<[string, RewindTo, number, number]>([
   ['a time before it', { at: second(10) }, 9, 9],
   ['a time within it', { at: second(500) }, 2_000, 10],
   ['a time behind it', { at: second(2_003) }, 2_002, 2_002],
-])('a gap of the log is stepped over: a rewind to %s', async (_, to, position, previous) => {
+])('a rewind skips a gap of the log: to %s', async (_, to, position, previous) => {
   await marchOverGap();
   await rewind(to);
   expect(await cursor()).toMatchObject({ position, previous });
 });
 
-test('beside a gap of the log, too, nothing is gone back to that retention dropped', async () => {
+test('beside a gap of the log, too, a rewind to what retention dropped is refused', async () => {
   await marchOverGap();
   await orm.em.fork().execute('delete from webhook_events where position in (1, 2, 3)');
   expect((await refusal({ position: '3' }))[1]).toMatch('position 4 is the oldest');
@@ -284,7 +284,7 @@ test('beside a gap of the log, too, nothing is gone back to that retention dropp
   expect(await cursor()).toMatchObject({ position: 2_000, previous: 0 });
 });
 
-test('a time after the last event is refused when the log ends with a gap, and the gap is not ahead', async () => {
+test('a time after the last event is refused when the log ends with a gap, and the gap is not in the future', async () => {
   await march();
   await storeGap(orm, 11, 2_000);
   await timed(...Array.from({ length: 10 }, (_, index) => `2026-01-02T00:00:0${index}.000Z`));

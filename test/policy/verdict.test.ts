@@ -21,7 +21,7 @@ test('410 alone says that the endpoint is gone, and no answer is a failure', () 
   expect(verdictOf(null)).toBe('failed');
 });
 
-test('Retry-After is listened to on 429 and 503 alone', () => {
+test('Retry-After counts on 429 and 503 alone', () => {
   const codes = Array.from({ length: 900 }, (_, index) => index + 100).filter(mayDefer);
   expect(codes).toEqual([429, 503]);
 });

@@ -37,7 +37,7 @@ test.each([
   expect(rule.parse(text)).toBeNull();
 });
 
-test('a duration outside of its bounds is refused, at the bounds taken', () => {
+test('a duration outside its bounds is refused, and one at its bounds is accepted', () => {
   const timeouts = durations('1ms', '5m');
   expect(['0ms', '1ms', '5m', '300001ms', '301s'].map((text) => timeouts.parse(text))).toEqual([
     null,

@@ -30,7 +30,7 @@ test('an empty environment gives the defaults of the contract', () => {
   });
 });
 
-test('every setting is taken from its variable', () => {
+test('every setting is read from its variable', () => {
   const settings = settingsOf({
     DATABASE_URL: 'postgres://u:p%40ss@db:5432/tidings?sslmode=require',
     VALKEY_URL: 'valkeys://:pw@cache:6380/2',

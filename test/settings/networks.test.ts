@@ -38,7 +38,7 @@ test('host bits are refused, and the network that was meant is named', () => {
   expect(parseNetworks('fd00::1/8')).toEqual({ problem: expect.stringContaining('write fd00::/8') });
 });
 
-test('exactly the CIDRs without host bits are taken, as an independent library finds them', () => {
+test('exactly the CIDRs without host bits are accepted, as an independent library finds them', () => {
   const v4 = fc.tuple(fc.ipV4(), fc.nat(32));
   const v6 = fc.tuple(fc.ipV6(), fc.nat(128));
   fc.assert(

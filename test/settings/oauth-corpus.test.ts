@@ -6,7 +6,7 @@ type Case = { name: string; yaml: string | string[]; problems: string[] };
 
 const corpus = JSON.parse(readFileSync(new URL('../corpora/oauth-yaml.json', import.meta.url), 'utf8')) as Case[];
 
-test.each(corpus)('$name: exactly these problems, at these places', async ({ yaml, problems }) => {
+test.each(corpus)('$name: exactly these problems, each with line and column', async ({ yaml, problems }) => {
   expect(await oauthProblems(yaml, null)).toEqual(
     problems.map((begin) => expect.stringMatching(new RegExp(`^${RegExp.escape(begin)}`)) as unknown),
   );
@@ -19,7 +19,7 @@ const beyond: [string, () => string | Buffer, string][] = [
   ['a text of 1 MB', () => `providers: ${'x'.repeat(1_000_000)}`, '1:12 providers: must be a list'],
 ];
 
-test.each(beyond)('a file that is %s is refused at its place', async (_, content, problem) => {
+test.each(beyond)('a file that is %s is refused with line and column', async (_, content, problem) => {
   const found = await oauthProblems(content(), null);
   expect(found[0]?.startsWith(problem), found[0]).toBe(true);
 });

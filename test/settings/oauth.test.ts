@@ -11,7 +11,7 @@ async function providersOf(lines: string[], environment: Record<string, string> 
 
 const entra = 'https://login.example.com/tenant/v2.0/';
 
-test('a missing file is a warning, and nobody vouches for anybody', async () => {
+test('a missing file is a warning, and there are no providers', async () => {
   await using scratch = await scratchDirectory();
   const message = 'the file does not exist, so nobody can sign in; config/oauth.yaml.example shows its form';
   expect(await readOAuth({ directory: scratch.path, secrets: null })).toEqual({
@@ -77,12 +77,12 @@ test.each(['https://id.example.com', 'https://id.example.com/', 'HTTPS://ID.exam
   },
 );
 
-test('secrets that stay unresolved are not asked for', async () => {
+test('when secrets are not to be resolved, none is looked for', async () => {
   const yaml = 'providers: [{id: a, preset: github, client_id: c, client_secret: nowhere}]';
   expect(await providersOf([yaml], null)).toMatchObject([{ id: 'a', clientSecret: '' }]);
 });
 
-test('a secret that nobody has is told at each place that needs it, beside all else, without its name', async () => {
+test('a secret that is nowhere is reported wherever the file needs it, with all other problems, without its name', async () => {
   const found = await oauthProblems(
     [
       'providers:',
@@ -115,7 +115,7 @@ test.each([
 });
 
 test.each(['x', 'whsec_abc', 'a b', '='.repeat(1_000)])(
-  'the client secret %j is the provider’s to choose',
+  'the client secret %j is accepted, because the provider chooses it',
   async (s) => {
     const yaml = 'providers: [{id: a, preset: github, client_id: c, client_secret: s}]';
     expect(await readOAuthText(yaml, { s })).toMatchObject({
@@ -126,7 +126,7 @@ test.each(['x', 'whsec_abc', 'a b', '='.repeat(1_000)])(
   },
 );
 
-test('no value of the file is ever repeated in a problem', async () => {
+test('no problem repeats a value of the file', async () => {
   const canary = 'c4n4ry';
   const found = await oauthProblems(
     [

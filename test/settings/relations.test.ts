@@ -7,7 +7,7 @@ import { makeEndpoint } from '../support/endpoint.ts';
 const thirtyDays = 2_592_000_000;
 const twoDays = 172_800_000;
 
-test('a grace shorter than the longest timeout of an enabled endpoint is told, with the reason', () => {
+test('a grace shorter than the longest timeout of an enabled endpoint is a warning, with the reason', () => {
   const endpoints = [
     makeEndpoint({ id: 'a', timeoutMs: 30_000 }),
     makeEndpoint({ id: 'b', timeoutMs: 300_000, enabled: false }),
@@ -19,7 +19,7 @@ test('a grace shorter than the longest timeout of an enabled endpoint is told, w
   ]);
 });
 
-test('a retention below two days is told, with what is kept instead and why', () => {
+test('a retention below two days is a warning, with what is kept instead and why', () => {
   const relations = { shutdownGraceMs: 20_000, endpoints: [] };
   expect(relationWarnings({ ...relations, deliveryRetentionMs: twoDays })).toEqual([]);
   expect(relationWarnings({ ...relations, deliveryRetentionMs: twoDays - 1 })).toEqual([

@@ -28,14 +28,14 @@ function secretsIn(environment: Record<string, string> = {}) {
   return { secrets, warnings };
 }
 
-test('the file is taken before the environment, and warns of nothing', async () => {
+test('the file comes before the environment, and causes no warning', async () => {
   await writeFile(join(directory, 'crm'), 'from the file');
   const { secrets, warnings } = secretsIn({ crm: 'exact', CRM: 'upper' });
   expect(await secrets.resolve('crm')).toEqual({ value: 'from the file' });
   expect(warnings).toEqual([]);
 });
 
-test('the variable of the very name is taken before that in upper case', async () => {
+test('the variable with the exact name comes before the one in upper case', async () => {
   expect(await secretsIn({ crm: 'exact', CRM: 'upper' }).secrets.resolve('crm')).toEqual({ value: 'exact' });
   expect(await secretsIn({ MY_CRM_KEY: 'upper' }).secrets.resolve('my-crm.key')).toEqual({ value: 'upper' });
 });
@@ -97,13 +97,13 @@ test('links are followed, as orchestrators mount secrets so', async () => {
   expect(await secretsIn().secrets.resolve('crm')).toEqual({ value: 'value' });
 });
 
-test('a name that nobody has is missing, and so is that of a property of every object', async () => {
+test('an unknown name is missing, and so is the name of a property that every object has', async () => {
   for (const name of ['crm', 'constructor', '__proto__']) {
     expect(await secretsIn().secrets.resolve(name)).toMatchObject({ missing: true });
   }
 });
 
-test('a secrets directory that is missing, or a file, leaves the environment', async () => {
+test('when the secrets directory is missing, or is a file, the environment is used', async () => {
   await rm(directory, { recursive: true });
   expect(await secretsIn({ crm: 'value' }).secrets.resolve('crm')).toEqual({ value: 'value' });
   await writeFile(directory, '');

@@ -28,7 +28,7 @@ async function resolve(environment: Record<string, string>, local: string | null
   return await resolveServiceSecrets({ secrets, localDirectory: local });
 }
 
-test('secrets that are given are taken, and nothing is made', async () => {
+test('secrets that are given are used, and none is made', async () => {
   expect(await resolve({ ADMIN_TOKEN: 'token', SESSION_SECRET: session }, localDirectory)).toEqual({
     adminToken: 'token',
     sessionSecret: session,
@@ -46,7 +46,7 @@ test('without a database of its own a missing secret is a problem that says how 
   });
 });
 
-test('missing ones are made once, with mode 0600, and read again at the next start', async () => {
+test('missing secrets are made once, with mode 0600, and read again at the next start', async () => {
   const first = await resolve({}, localDirectory);
   if ('problems' in first) throw new Error(first.problems.join());
   expect(first.local).toEqual([

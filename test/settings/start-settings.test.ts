@@ -40,7 +40,7 @@ test('a start gets what both files hold, with its secrets', async () => {
   });
 });
 
-test('what is wrong in either file or with the secrets of the service stops the start, all told at once', async () => {
+test('problems in either file or with the service’s own secrets stop the start, and all are reported at once', async () => {
   const error = await configurationOf(
     { webhooks: 'endpoints: {}', oauth: `providers: [${provider}]\nmore: x`, secrets: { admin_token: 'a' } },
     'postgres://127.0.0.1/none',

@@ -36,14 +36,14 @@ async function problems(): Promise<string[]> {
   return read.ok ? [] : read.problems.map((problem) => problemLine(problem).replace('config/webhooks.yaml:', ''));
 }
 
-test.each(corpus)('$name: exactly these problems, at these places', async ({ yaml, problems: expected }) => {
+test.each(corpus)('$name: exactly these problems, each with line and column', async ({ yaml, problems: expected }) => {
   const found = await problemsOf(Array.isArray(yaml) ? yaml.join('\n') : yaml);
   expect(found).toEqual(
     expected.map((begin) => expect.stringMatching(new RegExp(`^${RegExp.escape(begin)}`)) as unknown),
   );
 });
 
-test('http endpoints are taken where they are allowed, everything else is refused as ever', async () => {
+test('http endpoints are accepted where they are allowed, and everything else is refused as before', async () => {
   const yaml = (url: string) => `endpoints: [{id: a, url: "${url}", secret: s, events: ["*"]}]`;
   const read = async (url: string) => {
     await writeFile(file, yaml(url));
@@ -70,12 +70,12 @@ const beyond: [string, () => string | Buffer, string][] = [
   ['a text of 1 MB', () => `endpoints: ${'x'.repeat(1_000_000)}`, '1:12 endpoints: must be a list'],
 ];
 
-test.each(beyond)('a file that is %s is refused at its place', async (_, content, problem) => {
+test.each(beyond)('a file that is %s is refused with line and column', async (_, content, problem) => {
   const found = await problemsOf(content());
   expect(found[0]?.startsWith(problem), found[0]).toBe(true);
 });
 
-test('a hundred aliases are taken, one more is refused at its place', async () => {
+test('a hundred aliases are accepted, and one more is refused with line and column', async () => {
   const yaml = (count: number) =>
     `endpoints: [{id: a, url: "https://a.example.com", secret: &s s, events: ["*"], previous_secrets: []}${', *s'.repeat(count)}]`;
   const tooMany = (lines: string[]) => lines.filter((line) => line.includes('more than 100 aliases'));
@@ -89,7 +89,7 @@ test('aliases of aliases do not multiply', async () => {
   expect(found.at(-1)).toContain('endpoints.2: must be a map');
 });
 
-test('40,000 keys are compared at once, not each with all', async () => {
+test('40,000 keys are compared at once, not each with all others', async () => {
   const keys = Array.from({ length: 40_000 }, (_, i) => `key${i}: v\n`).join('');
   const begun = process.cpuUsage();
   const found = await problemsOf(`endpoints: []\n${keys}key7: again\n`);
@@ -99,7 +99,7 @@ test('40,000 keys are compared at once, not each with all', async () => {
   expect(user / 1e6).toBeLessThan(7);
 });
 
-test('a directory and a FIFO in the place of the file are refused and block nothing', async () => {
+test('a directory or a FIFO instead of the file is refused and blocks nothing', async () => {
   await rm(file, { recursive: true, force: true });
   await mkdir(file);
   expect(await problems()).toEqual(['1:1 (root): the file is a directory, not a file']);

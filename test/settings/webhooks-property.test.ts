@@ -143,7 +143,7 @@ test('property 8: arbitrary valid files load with their meaning, and reload to t
   );
 });
 
-test('property 8: arbitrary files with a mistake are refused at the place of the mistake', async () => {
+test('property 8: arbitrary files with a mistake are refused with the line and column of the mistake', async () => {
   await fc.assert(
     fc.asyncProperty(broken, async ([value, breakage, options]) => {
       const wrong = structuredClone(value);
@@ -157,7 +157,7 @@ test('property 8: arbitrary files with a mistake are refused at the place of the
   );
 });
 
-test('property 8: arbitrary text and bytes load, or are refused with a place in the file', async () => {
+test('property 8: arbitrary text and bytes load, or are refused with line and column', async () => {
   const yamlish = fc
     .array(
       fc.constantFrom(
@@ -202,7 +202,7 @@ test('property 8: arbitrary text and bytes load, or are refused with a place in 
   );
 });
 
-test('property 8: arbitrary damage leaves a valid file, or is refused with a place in the file', async () => {
+test('property 8: arbitrary damage leaves a valid file, or is refused with line and column', async () => {
   const damaged = fc
     .tuple(webhooksValue, style, fc.nat(), fc.constantFrom('\0', '\u0001{', '"', '\n\t', '\n@'))
     .map(([value, options, at, damage]) => {

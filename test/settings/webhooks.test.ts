@@ -43,7 +43,7 @@ const url = 'https://a.example.com/hooks';
 /** The ed25519 test key of the Standard Webhooks specification. */
 const ed25519 = 'whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==';
 
-test('a missing file is a warning, no endpoints, and told apart from an empty list', async () => {
+test('a missing file is a warning and no endpoints, and is not the same as an empty list', async () => {
   const secrets = null;
   expect(await readWebhooks({ directory: scratch.path, allowHttp: false, secrets })).toEqual({
     ok: true,
@@ -54,7 +54,7 @@ test('a missing file is a warning, no endpoints, and told apart from an empty li
   expect(await readYaml(['endpoints: []'])).toEqual({ ok: true, missing: false, endpoints: [], warnings: [] });
 });
 
-test('an endpoint gets what is built in, then the defaults, then its own values, lists and maps whole', async () => {
+test('an endpoint gets the built-in values, then the defaults, then its own values, lists and maps whole', async () => {
   const [first, second] = await endpointsOf(
     [
       'defaults:',
@@ -105,7 +105,7 @@ test('a URL is kept as it is written', async () => {
   expect(endpoint?.url).toBe(written);
 });
 
-test('a secret that nobody has is told at each place that needs it, without its name', async () => {
+test('a secret that is nowhere is reported wherever the file needs it, without its name', async () => {
   const found = await problemsOf([
     'defaults: {previous_secrets: [c4n4ry_old]}',
     'endpoints:',
@@ -120,7 +120,7 @@ test('a secret that nobody has is told at each place that needs it, without its 
   expect(found.join()).not.toContain('c4n4ry');
 });
 
-test('secrets are resolved although other things are wrong, so that all is told at once', async () => {
+test('secrets are resolved even when other things are wrong, so that all problems are reported at once', async () => {
   expect(await problemsOf(['endpoints:', '  - {id: A, secret: s, events: ["*"], foo: 1}'])).toEqual([
     expect.stringMatching(/^2:5 endpoints\.0\.url: is missing/),
     expect.stringMatching(/^2:10 endpoints\.0\.id: /),
@@ -129,7 +129,7 @@ test('secrets are resolved although other things are wrong, so that all is told 
   ]);
 });
 
-test('the secrets of a disabled endpoint are not looked at', async () => {
+test('the secrets of a disabled endpoint are not looked for', async () => {
   const [endpoint] = await endpointsOf([
     'defaults: {previous_secrets: [gone]}',
     `endpoints: [{id: a, url: "${url}", secret: gone, events: ["*"], enabled: false}]`,
@@ -150,7 +150,7 @@ test.each([
   if (secret !== '') expect(found.join()).not.toContain(secret.slice(6));
 });
 
-test('a short secret is taken with a warning at its place', async () => {
+test('a short secret is accepted with a warning that has line and column', async () => {
   const read = await readYaml([`endpoints: [{id: a, url: "${url}", secret: s, events: ["*"]}]`], { s: 'x'.repeat(23) });
   expect(read).toMatchObject({ ok: true, endpoints: [{ secrets: ['x'.repeat(23)] }] });
   expect(read.warnings.map(problemLine)).toEqual([
@@ -158,7 +158,7 @@ test('a short secret is taken with a warning at its place', async () => {
   ]);
 });
 
-test('an ed25519 secret signs standard, and is refused with timestamped wherever that was said', async () => {
+test('an ed25519 secret signs standard, and is refused with timestamped, wherever the file says that', async () => {
   const yaml = (more: string, defaults = '{}') => [
     `defaults: ${defaults}`,
     `endpoints: [{id: a, url: "${url}", secret: s, events: ["*"]${more}}]`,
@@ -183,7 +183,7 @@ test('a key that looks like a secret is not shown', async () => {
   expect(found).toEqual(['2:1 (hidden): this key is unknown here']);
 });
 
-test('no value of the file is ever repeated in a problem', async () => {
+test('no problem repeats a value of the file', async () => {
   const canary = 'c4n4ry';
   const found = await problemsOf([
     'defaults:',

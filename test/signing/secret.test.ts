@@ -14,7 +14,7 @@ test.each([
   expect(parseSigningSecret(value)).toEqual({ key: expect.objectContaining({ kind }) });
 });
 
-test.each(['x', '23 bytes of plain text.', 'WHSEC_abc', 'whpk_abc'])('%s is taken with a warning', (value) => {
+test.each(['x', '23 bytes of plain text.', 'WHSEC_abc', 'whpk_abc'])('%s is accepted with a warning', (value) => {
   expect(parseSigningSecret(value)).toEqual({
     key: expect.objectContaining({ kind: 'hmac' }),
     warning: `the secret is short: ${value.length} bytes of the 24 that are safe`,

@@ -96,7 +96,7 @@ test('a flush ends although nobody reads any more', async () => {
   child.kill('SIGKILL');
 });
 
-test('of what nobody reads 16 MiB wait; then lines are dropped, and how many is said once somebody reads again', async () => {
+test('16 MiB wait for a reader; then lines are dropped, and their number is logged once somebody reads again', async () => {
   const file = new URL('../../src/telemetry/logger.ts', import.meta.url).href;
   const source = `
     const { openLog } = await import(${JSON.stringify(file)});

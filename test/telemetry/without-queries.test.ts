@@ -24,7 +24,7 @@ test('an error is logged with type, stack and causes, without the queries of add
   expect(JSON.stringify(logged(error))).not.toContain('secret');
 });
 
-test('what is thrown and no error is logged as its text', () => {
+test('a thrown value that is no error is logged as its text', () => {
   expect(logged('/b?code=secret').message).toBe('/b?…');
   expect(logged(undefined).message).toBe('undefined');
 });

@@ -50,7 +50,7 @@ test.each([
   expect(avatarUrlOrNull(told)).toBe(kept);
 });
 
-test('whatever a provider tells, a user may have what is left of it', () => {
+test('whatever a provider gives, what is kept of it is valid for a user', () => {
   const told = fc.oneof(fc.string({ unit: 'binary', maxLength: 400 }), fc.emailAddress(), fc.webUrl(), fc.anything());
   fc.assert(
     fc.property(told, (value) => {

@@ -32,7 +32,7 @@ async function told(subject: string) {
   return events.map(({ type, payload }) => [type, fromPayload(payload).data]);
 }
 
-test('a new user is stored as given, the e-mail trimmed, and told with email, display_name and no provider', async () => {
+test('a new user is stored as given, the e-mail trimmed; its event has email, display_name and no provider', async () => {
   const user = await createUser(transactions, { email: '  Ada@Example.com\n', displayName: 'Ada' });
   const stored = await orm.em.fork().findOneOrFail(User, user.id);
   expect(stored).toMatchObject({ email: 'Ada@Example.com', displayName: 'Ada', avatarUrl: null, role: 'USER' });
@@ -48,7 +48,7 @@ test('two users may have the same e-mail', async () => {
   expect(one.id).not.toBe(two.id);
 });
 
-test('an update tells what changed, sorted, with the new values, and nothing else', async () => {
+test('the event of an update has what changed, sorted, with the new values, and nothing else', async () => {
   const { id } = await createUser(transactions, ada);
   await updateUser(transactions, id, {
     role: 'ADMIN',
@@ -81,7 +81,7 @@ test('an update tells what changed, sorted, with the new values, and nothing els
   });
 });
 
-test('an update that changes nothing is not told, and leaves updatedAt', async () => {
+test('an update that changes nothing emits no event, and keeps updatedAt', async () => {
   const made = await createUser(transactions, ada);
   for (const input of [{}, ada, { email: ' ada@example.com ' }, { avatarUrl: null }]) {
     expect(await updateUser(transactions, made.id, input)).toMatchObject({ ...ada, updatedAt: made.updatedAt });
@@ -89,14 +89,14 @@ test('an update that changes nothing is not told, and leaves updatedAt', async (
   expect(await told(made.id)).toHaveLength(1);
 });
 
-test('a deletion tells the user’s id and nothing more', async () => {
+test('the event of a deletion has the user’s id and nothing more', async () => {
   const { id } = await createUser(transactions, ada);
   await deleteUser(transactions, id);
   expect(await findUser(orm.em.fork(), id)).toBeNull();
   expect((await told(id)).at(-1)).toEqual(['user.deleted', { user_id: id }]);
 });
 
-test('an id may be written in upper case, and the event names it as it is stored', async () => {
+test('an id may be written in upper case, and the event has it as it is stored', async () => {
   const { id } = await createUser(transactions, ada);
   expect(await findUser(orm.em.fork(), id.toUpperCase())).toMatchObject({ id });
   expect(await updateUser(transactions, id.toUpperCase(), { displayName: 'A.' })).toMatchObject({ id });
@@ -140,7 +140,7 @@ test.each<[keyof UpdateUserInput, unknown]>([
   ['displayName', {}],
   ['role', null],
   ['role', 'OWNER'],
-])('%s %j is BAD_USER_INPUT that names the field, and nothing is stored or told', async (field, value) => {
+])('%s %j is BAD_USER_INPUT that names the field; nothing is stored, and no event is emitted', async (field, value) => {
   const { id } = await createUser(transactions, ada);
   const before = [await orm.em.fork().count(User), await orm.em.fork().count(WebhookEvent)];
   const refused = { code: 'BAD_USER_INPUT', message: expect.stringMatching(`^${field}: .`) };
@@ -160,7 +160,7 @@ test.each([
   ' https://example.com',
   'https://example.com/\0',
   `https://example.com/${'a'.repeat(2048)}`,
-])('an avatar that is no http or https URL is BAD_USER_INPUT: %j', async (avatarUrl) => {
+])('an avatar that is not an http or https URL is BAD_USER_INPUT: %j', async (avatarUrl) => {
   const { id } = await createUser(transactions, ada);
   await expect(updateUser(transactions, id, { avatarUrl })).rejects.toMatchObject({
     code: 'BAD_USER_INPUT',
@@ -177,7 +177,7 @@ test.each(['ada@localhost', 'Ada.Lovelace+x@exämple.com', '数学@example.com',
 );
 
 test(
-  'of a user that is updated from three sides at once the last event says what is stored',
+  'when a user is updated from three sides at once, the last event says what is stored',
   { timeout: 60_000 },
   async () => {
     for (let round = 0; round < 40; round += 1) {
@@ -190,7 +190,7 @@ test(
   },
 );
 
-test('of a user that is updated and deleted at once nothing is told after user.deleted', async () => {
+test('when a user is updated and deleted at once, no event follows user.deleted', async () => {
   for (let round = 0; round < 20; round += 1) {
     const { id } = await createUser(transactions, ada);
     const changes = [

@@ -19,7 +19,7 @@ const types = async (id: string) => (await world.told(id)).map(([type]) => type)
 const came = async (...[provider, person]: Parameters<SignInWorld['come']>) =>
   signedInBy(await world.come(provider, person));
 
-test('a link tells user.oauth_linked with its provider, keeps the session, and is a way in from then on', async () => {
+test('a link emits user.oauth_linked with its provider, keeps the session, and is a way in from then on', async () => {
   const first = await world.come('google', 'linking');
   const who = signedInBy(first);
   const { session } = await world.link(who, 'github', { subject: '4711', email: 'else@example.com', name: 'Else' });
@@ -32,7 +32,7 @@ test('a link tells user.oauth_linked with its provider, keeps the session, and i
   expect(await ways(who.user.id)).toEqual(['google', 'github']);
 });
 
-test('a link that is there already changes and tells nothing', async () => {
+test('a link that is there already changes nothing and emits nothing', async () => {
   const who = await came('google', 'twice');
   await world.link(who, 'github', 'twice');
   const before = await world.everything();
@@ -53,7 +53,7 @@ test('an identity of somebody else, and a second one at the same provider, are C
   expect(await world.everything()).toEqual(before);
 });
 
-test('of two users who link one identity at once one gets it and the other is told CONFLICT', async () => {
+test('when two users link one identity at once, one gets it and the other gets CONFLICT', async () => {
   for (let round = 0; round < 10; round += 1) {
     const rivals = [await came('google', `rival-a-${round}`), await came('google', `rival-b-${round}`)];
     const outcomes = await Promise.allSettled(rivals.map((rival) => world.link(rival, 'github', `prize-${round}`)));
@@ -67,7 +67,7 @@ test('of two users who link one identity at once one gets it and the other is to
   }
 });
 
-test('of a link and a first sign-in with one identity at once one makes it its own', async () => {
+test('of a link and a first sign-in with one identity at once, only one gets the identity', async () => {
   for (let round = 0; round < 10; round += 1) {
     const who = await came('google', `linker-${round}`);
     const [linked, signedIn] = await Promise.allSettled([
@@ -81,7 +81,7 @@ test('of a link and a first sign-in with one identity at once one makes it its o
   }
 });
 
-test('one who links two identities of one provider at once gets one of them', async () => {
+test('a user who links two identities of one provider at once gets one of them', async () => {
   const who = await came('google', 'doubler');
   const outcomes = await Promise.allSettled(['d1', 'd2', 'd3'].map((subject) => world.link(who, 'github', subject)));
   expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected']);
@@ -91,7 +91,7 @@ test('one who links two identities of one provider at once gets one of them', as
   expect((await types(who.user.id)).filter((type) => type === 'user.oauth_linked')).toHaveLength(1);
 });
 
-test('an unlink tells user.oauth_unlinked with its provider, and the identity is nobody’s', async () => {
+test('an unlink emits user.oauth_unlinked with its provider, and frees the identity', async () => {
   const who = await came('google', 'unlinking');
   await world.link(who, 'github', 'unlinking');
   expect(await world.signIn.unlink(who.user.id, 'github')).toMatchObject({ id: who.user.id });
@@ -103,7 +103,7 @@ test('an unlink tells user.oauth_unlinked with its provider, and the identity is
   expect((await came('github', 'unlinking')).user.id).not.toBe(who.user.id);
 });
 
-test('an account that is not linked, and a user who is none, are NOT_FOUND', async () => {
+test('an account that is not linked, and a user who does not exist, are NOT_FOUND', async () => {
   const who = await came('google', 'lonely');
   const notFound = { code: 'NOT_FOUND' };
   await expect(world.signIn.unlink(who.user.id, 'github')).rejects.toMatchObject(notFound);
@@ -111,7 +111,7 @@ test('an account that is not linked, and a user who is none, are NOT_FOUND', asy
   await expect(world.signIn.unlink(crypto.randomUUID(), 'google')).rejects.toMatchObject(notFound);
 });
 
-test('the last way in stays, also when the other one is at a provider that is configured no more', async () => {
+test('the last way in stays, also when the other one is at a provider that is no longer configured', async () => {
   const who = await came('google', 'last');
   await expect(world.signIn.unlink(who.user.id, 'google')).rejects.toMatchObject({ code: 'CONFLICT' });
   await world.link(who, 'github', 'last');
@@ -267,7 +267,7 @@ test('only an invitation for this provider is taken up, and none that a browser 
   }
 });
 
-test('there is no invitation for a user who is none, at its start or at its end', async () => {
+test('there is no invitation for a user who does not exist, at its start or at its end', async () => {
   for (const userId of [crypto.randomUUID(), 'x', '']) {
     await expect(invite(userId)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   }

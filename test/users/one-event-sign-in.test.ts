@@ -49,7 +49,7 @@ const unlinked: Operation[] = (
 ).map(([does, provider]) => ({ step: 'nowhere', whom: 0, provider, subject: 'a', does }));
 
 test(
-  'property 1: after any failure at any step, users, accounts and sessions are exactly what the events tell',
+  'property 1: after any failure at any step, users, accounts and sessions are exactly what the events say',
   { timeout: 120_000 },
   async () => {
     const seen = new Set<string>();

@@ -90,7 +90,7 @@ test.each([
   expect(() => accept(wanted)).toThrow(expect.objectContaining({ code: 'BAD_USER_INPUT' }));
 });
 
-test('what is accepted is of an allowed origin, and the same wherever it is read', () => {
+test('an accepted URL has an allowed origin, and is the same wherever it is read', () => {
   const piece = fc.constantFrom(
     ...['/', '//', '\\', ':', '@', '.', '?', '#', '%2f', '%5c', '%0a', '\t', ' ', 'https', 'http:', 'javascript:'],
     ...['evil.example', 'tidings.example', 'app.example.com', 'a', '\u2028', '\u3002', '\uff0f'],

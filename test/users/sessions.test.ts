@@ -91,7 +91,7 @@ test('a forged or altered token is unknown before the database is asked', async 
   });
 });
 
-test('while the database is away a session can neither be found nor ended, which is told as such', async () => {
+test('while the database is away a session can neither be found nor ended, and the answer says so', async () => {
   await withoutDatabase(async (sessions) => {
     const id = newId();
     const away = { name: 'Refusal', code: 'UNAVAILABLE', message: expect.not.stringContaining(id) };
@@ -100,6 +100,6 @@ test('while the database is away a session can neither be found nor ended, which
   });
 });
 
-test('a token whose signature is right and whose id is none of a session is ended', async () => {
+test('a token with a right signature and the id of no session is an ended session', async () => {
   expect(await world.sessions.find(world.sessions.tokenOf(newId()))).toEqual({ kind: 'ended' });
 });

@@ -66,7 +66,7 @@ test.each([
   ['a seal of nothing', 'Fe26.2*1*a*b*c*1*d*e'],
   ['a NUL', '\0'],
   ['very long', 'a'.repeat(100_000)],
-])('a state that is none is refused: %s', async (_, state) => {
+])('an invalid state is refused: %s', async (_, state) => {
   const begun = await world.begin('google', 'stranger-none');
   await refusedUnused(withState(begun, state), begun);
 });
@@ -138,7 +138,7 @@ test('a state is good once', async () => {
   expect(world.providers.google.asked).toBe(1);
 });
 
-test('of ten who bring one state at once one gets in, and the provider is asked once', async () => {
+test('when ten bring one state at once, one gets in, and the provider is asked once', async () => {
   const begun = await world.begin('google', 'replayer-at-once');
   const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => world.signIn.complete(begun)));
   const failed = outcomes.filter(({ status }) => status === 'rejected');
@@ -156,13 +156,13 @@ test('a state that is purged a day later is too old by then', async () => {
   await refused(begun, 'BAD_USER_INPUT');
 });
 
-test('a state is good at its provider alone', async () => {
+test('a state is good only at its provider', async () => {
   const begun = await world.begin('google', 'mixed-up');
   await refusedUnused({ ...begun, provider: 'github' }, begun);
 });
 
 test.each(['facebook', '', '__proto__', 'constructor', 'GOOGLE'])(
-  'a provider that is none is NOT_FOUND: %j',
+  'an unknown provider is NOT_FOUND: %j',
   async (provider) => {
     const purpose = { kind: 'sign-in' } as const;
     const notFound = { code: 'NOT_FOUND' };
@@ -190,7 +190,7 @@ test.each([null, 'a key'])(
   },
 );
 
-test('a link is finished by who began it, neither by nobody nor by another', async () => {
+test('only the user who began a link can finish it', async () => {
   const begin = () => world.begin('github', 'ada', { purpose: { kind: 'link', userId: ada.user.id }, signedIn: ada });
   const first = await begin();
   await refusedUnused({ ...first, signedIn: null }, first, 'UNAUTHENTICATED');
@@ -227,7 +227,7 @@ test.each([
   expect(world.providers.google.asked).toBe(1);
 });
 
-test('while the provider fails nobody comes in, and the state is used up', async () => {
+test('while the provider fails nobody signs in, and the state is used up', async () => {
   world.providers.google.beforeItSays = () => {
     throw new Refusal('UNAVAILABLE', 'The provider is away.');
   };

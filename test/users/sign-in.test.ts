@@ -15,7 +15,7 @@ afterAll(() => world[Symbol.asyncDispose]());
 const find = (id: string) => world.orm.em.fork().findOne(User, { id });
 const types = async (id: string) => (await world.told(id)).map(([type]) => type);
 
-test('a first sign-in makes a user of what the provider tells, then signs in, and tells both in this order', async () => {
+test('a first sign-in makes a user of the provider’s data, then signs in, and emits both events in this order', async () => {
   const person = { subject: 'ada-1', email: 'ada@example.com', name: 'Ada', picture: 'https://example.com/ada.png' };
   const before = Date.now();
   const { session, redirectTo } = await world.come('google', person);
@@ -39,13 +39,13 @@ test('a first sign-in makes a user of what the provider tells, then signs in, an
   expect(await world.sessions.find(session.token)).toMatchObject({ kind: 'signed-in', user: { id } });
 });
 
-test('of a person of whom the provider tells nothing the event says null', async () => {
+test('when the provider gives no data of a person, the event has null', async () => {
   const { session } = await world.come('github', { subject: 'nobody', email: null, name: null });
   const data = { user_id: session.user.id, email: null, display_name: null, provider: 'github' };
   expect((await world.told(session.user.id)).map(([, told]) => told)).toEqual([data, data]);
 });
 
-test('a later sign-in tells user.login alone, with the profile as it is here, and changes none of it', async () => {
+test('a later sign-in emits user.login alone, with the profile as it is here, and changes none of it', async () => {
   const first = await world.come('google', { subject: 'bob-1', email: 'bob@example.com', name: 'Bob' });
   const { id } = first.session.user;
   await updateUser(world.transactions, id, { displayName: 'Robert' });
@@ -72,7 +72,7 @@ test('the same subject at another provider, and the same e-mail, are somebody el
 });
 
 test(
-  'of twenty first sign-ins of one person at once one makes the user, and all sign in',
+  'of twenty first sign-ins of one person at once, one makes the user, and all sign in',
   { timeout: 30_000 },
   async () => {
     const came = await Promise.all(Array.from({ length: 20 }, () => world.come('google', 'everywhere')));
@@ -87,7 +87,7 @@ test(
   },
 );
 
-test('who was deleted comes back as a new user, and the old sessions stay ended', async () => {
+test('a person who was deleted comes back as a new user, and the old sessions stay ended', async () => {
   const first = await world.come('google', 'phoenix');
   await deleteUser(world.transactions, first.session.user.id);
   const second = await world.come('google', 'phoenix');
@@ -96,7 +96,7 @@ test('who was deleted comes back as a new user, and the old sessions stay ended'
   expect(await world.sessions.find(first.session.token)).toEqual({ kind: 'ended' });
 });
 
-test('a sign-in that a deletion overtakes while it waits for the user is a first one', async () => {
+test('a sign-in whose user is deleted while it waits is a first sign-in', async () => {
   for (let round = 0; round < 10; round += 1) {
     const subject = `leaving-${round}`;
     const { id } = (await world.come('google', subject)).session.user;
@@ -165,6 +165,6 @@ test('what a browser carries to the provider gives away neither nonce, verifier,
   expect(url.length).toBeLessThan(2_000);
 });
 
-test('the providers are told in the order of the file', () => {
+test('the providers are listed in the order of the file', () => {
   expect(world.signIn.providers).toEqual(['google', 'github', 'gitlab']);
 });

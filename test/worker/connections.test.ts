@@ -15,7 +15,7 @@ test('deliveries one after another share one connection', async () => {
   expect(endpoint.received).toHaveLength(300);
 });
 
-test('another path of the same origin keeps the connection; another origin takes a new one and ends the old', async () => {
+test('another path of the same origin keeps the connection; another origin gets a new one and ends the old', async () => {
   await using first = await openReceiver();
   await using second = await openReceiver();
   await using connections = openConnections();
@@ -123,7 +123,7 @@ test('a deadline below a second is kept, and after it the next attempt starts af
   expect(endpoint.connections()).toBe(2);
 });
 
-test('an answer that waits in the socket while the process was held up is taken, not timed out', async () => {
+test('an answer that waits in the socket while the process stalls is taken, not timed out', async () => {
   await using endpoint = await openReceiver({
     reply: () => {
       // Receiver and sender share this thread, so both wait here, beyond the deadline.

@@ -55,7 +55,7 @@ function startThread(control: Control, program: string): Worker {
   });
 }
 
-test('a thread sees the stop word, and what it says is seen, while it runs without pause', async () => {
+test('a thread that runs without pause sees the stop word, and others see what it writes', async () => {
   const control = openControl();
   control.begin(3);
   const worker = startThread(
@@ -66,12 +66,14 @@ test('a thread sees the stop word, and what it says is seen, while it runs witho
     control.setCurrent(3, null);
     parentPort.postMessage('stopped');`,
   );
+  // Its last message may come in the same moment as its end.
+  const ended = once(worker, 'exit');
   expect(await once(worker, 'message')).toEqual(['running']);
   expect(control.current(3)).toBe(41);
   control.stop(3);
   expect(await once(worker, 'message')).toEqual(['stopped']);
   expect(control.current(3)).toBeNull();
-  await once(worker, 'exit');
+  await ended;
 });
 
 const lease = fc.record({ index: fc.integer({ min: 0, max: leaseCount - 1 }), epoch: fc.nat({ max: 3 }) });
@@ -110,7 +112,7 @@ test('the words of slots and leases do not overlap', () => {
   expect(control.trusts({ index: 0, epoch: 1 })).toBe(true);
 });
 
-test('a thread that runs without pause sees by itself that the time of a lease is over, and trusts it anew when it is renewed', async () => {
+test('a thread that runs without pause sees that a lease is over, and trusts it again when it is renewed', async () => {
   const control = openControl();
   const under = { index: 5, epoch: 2 };
   control.trust(under, 50);
@@ -124,10 +126,11 @@ test('a thread that runs without pause sees by itself that the time of a lease i
     while (control.trusts(under));
     parentPort.postMessage('taken');`,
   );
+  const ended = once(worker, 'exit');
   expect(await once(worker, 'message')).toEqual(['over']);
   control.trust(under, 3_600_000);
   expect(await once(worker, 'message')).toEqual(['renewed']);
   control.trust({ ...under, epoch: 3 }, 3_600_000);
   expect(await once(worker, 'message')).toEqual(['taken']);
-  await once(worker, 'exit');
+  await ended;
 });

@@ -25,7 +25,7 @@ test.each([
   expect(endpoint.connections()).toBe(1);
 });
 
-test('an endpoint that closes each connection is reached anew over TLS each time', async () => {
+test('an endpoint that closes each connection gets a new one over TLS each time', async () => {
   await using endpoint = await openReceiver({ tls: trusted, reply: () => ({ headers: { connection: 'close' } }) });
   await using connections = openConnections({ resolve });
   for (let count = 0; count < 3; count += 1) {

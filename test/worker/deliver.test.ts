@@ -56,7 +56,7 @@ test.each(['replay', 'test'] as const)('a %s carries no position, since it is se
   expect(Object.keys(headers).filter((name) => name.startsWith('x-webhook-'))).toEqual(['x-webhook-attempt']);
 });
 
-test('what is sent beside the line carries no x-webhook-previous, and an attempt its own number', async () => {
+test('a request beside the line carries no x-webhook-previous, and each attempt carries its own number', async () => {
   await using endpoint = await openReceiver();
   await using connections = openConnections();
   const attempt = attemptAt(endpoint.url);
@@ -106,7 +106,7 @@ test.each<[number, string | string[], number | null]>([
   expect((await deliver(connections, attemptAt(endpoint.url), clock)).retryAfterMs).toBe(waitMs);
 });
 
-test('an endpoint that nobody listens at fails with class connect', async () => {
+test('an endpoint where nothing listens fails with class connect', async () => {
   const endpoint = await openReceiver();
   await endpoint[Symbol.asyncDispose]();
   await using connections = openConnections();

@@ -80,7 +80,7 @@ test.each(answers)('DNS: $name', async ({ answers: given, outcomes, allowedNetwo
   }
 });
 
-test('the settings take 2,048 characters of URL, and https alone unless http is allowed', () => {
+test('the settings accept 2,048 characters of URL, and https alone unless http is allowed', () => {
   const long = (length: number) => 'https://ok.test/'.padEnd(length, 'x');
   expect(endpointUrlProblem(long(2_048), false)).toBeNull();
   expect(endpointUrlProblem(long(2_049), false)).toMatch(/^must be at most 2048 characters/);
@@ -100,7 +100,7 @@ test('without settings a start allows no network, and then none of these is dial
   }
 });
 
-test('a name with one private address among 500 is refused, wherever it stands', async () => {
+test('a name with one private address among 500 is refused, wherever it is in the answer', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat({ max: 499 }), async (place) => {
       const addresses = Array.from({ length: 500 }, (_, index) => (index === place ? '10.0.0.1' : '93.184.216.34'));

@@ -33,7 +33,7 @@ test('a peer that is not what was dialled is refused before the first byte', asy
   expect(endpoint.bytesRead()).toBe(0);
 });
 
-test('a peer that was gone as soon as it was there is no refusal', async () => {
+test('a peer that disconnects as soon as it is connected is not a refusal', async () => {
   const socket = new Socket();
   await using connections = openConnections({ dial: () => () => socket });
   const attempt = deliver(connections, attemptAt(`https://${publicV4}/`));

@@ -115,7 +115,7 @@ const anyCase = fc
       .map((letters) => letters.join('')),
   );
 
-test('no spelling of a reserved name is taken', async () => {
+test('no spelling of a reserved name is accepted', async () => {
   await fc.assert(
     fc.asyncProperty(anyCase, async (name) => {
       expect((await readHeaders([[name, 'x']])).problems?.[0]).toContain('this header is set by Tidings');
@@ -124,7 +124,7 @@ test('no spelling of a reserved name is taken', async () => {
   );
 });
 
-test('whatever text stands as a header, what the settings take is what the wire carries', async () => {
+test('whatever the text of a header, what the settings accept is what the wire carries', async () => {
   const text = fc.string({
     unit: fc.oneof(fc.constantFrom('\r', '\n', '\t', ' ', ':', '\0', 'é'), fc.string({ minLength: 1, maxLength: 1 })),
     maxLength: 12,

@@ -94,7 +94,7 @@ test('a turn’s report comes when its rows are there, and its requests came in 
   expect(receiver.connections()).toBe(1);
 });
 
-test('turns of many endpoints run at once, and an endpoint that hangs holds up no other', async () => {
+test('turns of many endpoints run at once, and an endpoint that hangs delays no other', async () => {
   const release = Promise.withResolvers<Reply>();
   await using hanging = await openReceiver({ reply: () => release.promise });
   await using quick = await openReceiver();
@@ -114,7 +114,7 @@ test('turns of many endpoints run at once, and an endpoint that hangs holds up n
   await Promise.all(hung);
 });
 
-test('an interrupted turn ends with the request on the wire, and the next turn of its slot is not told', async () => {
+test('an interrupted turn ends with the request on the wire, and the next turn of its slot is not interrupted', async () => {
   const release = Promise.withResolvers<Reply>();
   await using receiver = await openReceiver({ reply: (_, index) => (index === 0 ? release.promise : {}) });
   const turn = makeTurn(5, { receiver: { url: receiver.url } });
@@ -128,7 +128,7 @@ test('an interrupted turn ends with the request on the wire, and the next turn o
   expect(receiver.received).toHaveLength(5);
 });
 
-test('a lease that is not trusted any more lets every thread send at most what is on its wire', async () => {
+test('when a lease is no longer trusted, every thread sends at most what is on its wire', async () => {
   const release = Promise.withResolvers<Reply>();
   await using receiver = await openReceiver({ reply: (_, index) => (index < 4 ? release.promise : {}) });
   const running = ['a', 'b', 'c', 'd'].map((id, slot) =>

@@ -86,7 +86,7 @@ const endRecorders = () =>
       `select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'recorder-under-test'`,
     );
 
-test('a row that is said to be recorded can be seen by all', async () => {
+test('a row that is reported as recorded is visible to all', async () => {
   await using recorder = open();
   for (const each of many(3)) {
     await recorder.record(each);
@@ -109,7 +109,7 @@ test('attempts that end together share batches, and each is recorded once', asyn
 test.each([
   ['a NUL', '\0'],
   ['text that the database does not take', 'refused with 22001'],
-])('a batch refused for %s is split until the bad row stands alone, which alone loses its text', async (_, body) => {
+])('a batch refused for %s is split until the bad row is alone, and only that row loses its text', async (_, body) => {
   await orm.em.fork().execute(`
     create or replace function refuse() returns trigger language plpgsql as $$
     begin
@@ -143,7 +143,7 @@ test('a bad 410 pauses its endpoint all the same', async () => {
   expect(await rows()).toHaveLength(2);
 });
 
-test('a row that is there already, from a try of which nothing is known, is done as it is', async () => {
+test('a row that is there already, after a write with an unknown outcome, stays as it is', async () => {
   await using recorder = open();
   const attempts = many(50);
   await orm.em.fork().insert(WebhookDelivery, attempts[20]!.row);
@@ -156,7 +156,7 @@ test('a row that is there already, from a try of which nothing is known, is done
   expect(performance.now() - startedAt).toBeLessThan(3_000);
 });
 
-test('rows are written once Postgres is back, each once, and what comes meanwhile as well', async () => {
+test('rows are written once Postgres is back, each once, and so are those that come meanwhile', async () => {
   await using proxy = await openPostgresProxy(database.url);
   await using recorder = open(proxy.url);
   await recorder.record(attempt());
@@ -246,7 +246,7 @@ test.each([
   expect(await rows()).toHaveLength(1);
 });
 
-test('410 leaves the reason of a pause that is there', async () => {
+test('410 keeps the reason of a pause that is there', async () => {
   await storeCursor(orm, { endpointId: 'crm', pauseReason: 'admin' });
   await using recorder = open();
   await recorder.record(gone());
@@ -258,7 +258,7 @@ test.each([
   ['failed for good', 'replay', 500, { status: 'failed' }, 0],
   ['to be retried', 'test', 500, { status: 'retrying' }, 1],
   ['a line’s own', 'line', 200, {}, 1],
-] as const)('the side item of an attempt that is %s stays only while another will follow', async (...given) => {
+] as const)('the replay of an attempt that is %s stays only while another attempt will follow', async (...given) => {
   const [, origin, status, failure, left] = given;
   const id = randomUUIDv7();
   const made = attempt({ origin, status, failure });

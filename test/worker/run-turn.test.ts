@@ -116,7 +116,7 @@ test('it is over when every row is durable, not before', async () => {
   expect(attempts).toHaveLength(3);
 });
 
-test('told to stop before it begins, it sends nothing', async () => {
+test('a turn that is stopped before it begins sends nothing', async () => {
   const turn = makeTurn(3);
   const control = openTrustingControl();
   control.begin(0);
@@ -128,7 +128,7 @@ test('told to stop before it begins, it sends nothing', async () => {
   expect(deliver).not.toHaveBeenCalled();
 });
 
-test('told to stop while a request is on the wire, it ends with its answer', async () => {
+test('a turn that is stopped while a request is on the wire ends with its answer', async () => {
   const turn = makeTurn(10);
   const { report, attempts, control } = start(turn, (index) => {
     if (index === 3) control.stop(turn.slot);
@@ -160,7 +160,7 @@ test('a lease that is lost while a request is on the wire ends the turn with its
   expect([attempts.length, durable.length]).toEqual([3, 3]);
 });
 
-test('told to stop while it waits for rows, it sends nothing more', async () => {
+test('a turn that is stopped while it waits for rows sends nothing more', async () => {
   const turn = makeTurn(20);
   const { report, attempts, control, waiting, write } = start(turn, () => resultOf(200), { held: true });
   await eventually(() => waiting.length === 16);
@@ -174,7 +174,7 @@ test('told to stop while it waits for rows, it sends nothing more', async () => 
   expect(attempts).toHaveLength(16);
 });
 
-test('a turn that takes long ends by itself with what it has sent, but sends its first event always', async () => {
+test('a turn that takes long ends by itself with what it has sent, but always sends its first event', async () => {
   const slow = start(makeTurn(10), (index) => {
     if (index === 2) vi.advanceTimersByTime(250);
     return resultOf(200);
@@ -187,7 +187,7 @@ test('a turn that takes long ends by itself with what it has sent, but sends its
   expect(await slower.report).toEqual({ settled: 1, failure: null });
 });
 
-test('between requests it says that none is on the wire', async () => {
+test('between requests the thread says that none is on the wire', async () => {
   const turn = makeTurn(2, { slot: 7 });
   const { report, control } = start(turn, () => resultOf(200));
   await report;

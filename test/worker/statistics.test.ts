@@ -161,7 +161,7 @@ test('it ends with everything written, also what came while it wrote', async () 
   expect((await counted(endpointId))[minute]?.delivered).toBe(100);
 });
 
-test('of more counts than can wait for Postgres the oldest are forgotten, and many are written in several statements', async () => {
+test('when too many counts wait for Postgres the oldest are dropped, and many are written in several statements', async () => {
   let statements = 0;
   let isAway = true;
   const execute = () => {

@@ -218,7 +218,7 @@ const bad: Record<string, { change: (history: MadeUp) => unknown; wrongs: string
 const both = <Value>(cases: Record<string, Value>) =>
   bothWays.flatMap(([by, causes]) => Object.entries(cases).map(([what, value]) => ({ by, what, value, causes })));
 
-test.each(both(fine))('by $by it is silent about $what', ({ value, causes }) => {
+test.each(both(fine))('by $by it finds nothing wrong with $what', ({ value, causes }) => {
   expect(wrongsAfter(value, causes())).toEqual([]);
 });
 
@@ -238,7 +238,7 @@ test('it counts what it sees, by its kind', () => {
   ]);
 });
 
-test('it judges no records when no rows are told', () => {
+test('it judges no records when it gets no rows', () => {
   expect(judge({ ...goodHistory(), attempts: null }).wrongs).toEqual([]);
   const history = { ...goodHistory(), attempts: null };
   history.requests.push(request(4, 60));

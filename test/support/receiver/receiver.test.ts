@@ -58,7 +58,7 @@ async function send(url: string, { id = randomUUID(), secret = secrets.first_sec
   return response.status;
 }
 
-test('an entry says which event came, where in the log, how often, whole or not, and by whom', async () => {
+test('an entry has the event, its position, its attempt, the hash of its body, its secret and its sender', async () => {
   const headers = { 'x-webhook-previous': '4', [senderHeader]: 'a1' };
   await send(receiver.urlOf('crm'), { id: 'event-1', secret: secrets.second_secret, headers });
   await send(receiver.urlOf('crm'), { id: 'event-2', secret: stranger });

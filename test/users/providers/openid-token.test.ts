@@ -168,7 +168,7 @@ test.each([
   { named: undefined, secretIn: 'header' },
   { named: ['client_secret_post', 'client_secret_basic'], secretIn: 'header' },
   { named: ['client_secret_post'], secretIn: 'form' },
-])('a provider that takes $named gets the secret in the $secretIn, and there alone', async ({ named, secretIn }) => {
+])('a provider that supports $named gets the secret in the $secretIn, and only there', async ({ named, secretIn }) => {
   mock.server.service.on(Events.BeforeWellKnownOpenIdConfiguration, ({ body }: MutableResponse) => {
     Object.assign(body as object, { token_endpoint_auth_methods_supported: named });
   });

@@ -24,7 +24,7 @@ afterAll(() => stage[Symbol.asyncDispose]());
 beforeEach(() => reportOnFailure(stage));
 
 test(
-  'an event whose request ends its thread spends its retries as worker lost, the next one follows, and others lose nothing',
+  'an event whose request ends its thread spends its retries as worker lost; the next one follows, and others lose nothing',
   { timeout: 60_000 },
   async () => {
     const admin = actAsAdmin(stage);

@@ -34,7 +34,7 @@ beforeEach(async () => {
   reportOnFailure(stage);
 });
 
-test('each endpoint has one owner, about half of them each instance, and both say the same', async () => {
+test('each endpoint has one owner, each instance has about half of them, and both say the same', async () => {
   const shares = await pair.sharedOut();
   const seen = await owners(running[0]!);
   expect(Object.keys(seen)).toEqual(endpoints);
@@ -60,7 +60,7 @@ test('what is published through either arrives everywhere once and in order', as
   expect(await stage.judge({ endpoints, acknowledged, crashes })).toEqual([]);
 });
 
-test('within 2 s of the end of one that was stopped the other serves all, and nothing is sent twice', async () => {
+test('within 2 s of the end of a stopped instance the other serves all, and nothing is sent twice', async () => {
   const [leaver, stayer] = await pair.sharedOut();
   const stop = pair.publishSteadily(stayer!.service);
   await stage.receiver.more(10 * endpoints.length);
@@ -73,7 +73,7 @@ test('within 2 s of the end of one that was stopped the other serves all, and no
   expect(await stage.judge({ endpoints, acknowledged, crashes })).toEqual([]);
 });
 
-test('within 10 s of the death of one that was killed the other serves all; only what was in flight may be repeated', async () => {
+test('within 10 s of a kill of one instance the other serves all; only what was in flight may be repeated', async () => {
   const [stayer, victim] = await pair.sharedOut();
   const stop = pair.publishSteadily(stayer!.service);
   await stage.receiver.more(10 * endpoints.length);
