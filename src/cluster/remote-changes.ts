@@ -25,8 +25,9 @@ export function createRemoteChanges(ports: RemoteChangePorts, dispatcher: () => 
   function compare({ endpointId, generation, resumes, pauseReason, hasReplays }: EndpointState): void {
     const actor = dispatcher().actor(endpointId);
     if (!actor) return;
-    const same = actor.generation === generation && actor.resumes === resumes && actor.pauseReason === pauseReason;
-    if (actor.loading || !same) dispatcher().reloadCursor(endpointId);
+    const { stored } = actor;
+    const same = stored.generation === generation && stored.resumes === resumes && stored.pauseReason === pauseReason;
+    if (actor.reading === 'loading' || !same) dispatcher().reloadCursor(endpointId);
     else if (hasReplays) dispatcher().wakeReplays(endpointId);
   }
 

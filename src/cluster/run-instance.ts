@@ -14,7 +14,6 @@ import { deliveryRow } from '../worker/delivery-row.ts';
 import type { ThreadPool } from '../worker/pool.ts';
 import type { Recorder } from '../worker/recorder.ts';
 import type { Turn, TurnReport } from '../worker/turn.ts';
-import type { Actor } from '../dispatch/actor.ts';
 import { countMatches } from '../cursors/count-backlog.ts';
 import type { writeCursors } from '../cursors/write-cursors.ts';
 import type { OpenLeaseRows } from './heartbeat-sql.ts';
@@ -23,7 +22,6 @@ import type { HeartbeatAnswer } from './instance-ports.ts';
 import { loadCursors } from '../cursors/load-cursors.ts';
 import { readReplays } from '../cursors/read-replays.ts';
 import { readEndpointStates } from '../cursors/read-endpoint-states.ts';
-import { exactTo } from '../dispatch/cursor-state.ts';
 
 const recountEveryMs = 1_000;
 
@@ -163,24 +161,13 @@ export function runInstance(parts: InstanceParts): RunningInstance {
   async function recount(): Promise<void> {
     const { dispatcher } = instance;
     for (const actor of dispatcher.actors()) {
-      const isDue = !actor.loading && actor.backlogIsLowerBound && actor.backlog < exactTo;
-      if (!isDue || actor.isSkipping(dispatcher.position)) continue;
-      await recountOf(actor).catch((error: unknown) => {
+      const recounted = actor.recount(dispatcher.position);
+      if (recounted === null) continue;
+      const { after, upTo, take } = recounted;
+      await countMatches(orm, { endpoint: actor.endpoint, after }, upTo).then(take, (error: unknown) => {
         if (!closed) logger.warn({ reason: reasonOf(error) }, 'a backlog could not be counted; trying again');
       });
     }
-  }
-
-  async function recountOf(actor: Actor): Promise<void> {
-    const { dispatcher } = instance;
-    const { position } = actor.cursor(dispatcher.position);
-    const before = { backlog: actor.backlog, dispatched: dispatcher.position, backlogEra: actor.backlogEra };
-    const count = await countMatches(orm, { endpoint: actor.endpoint, after: position }, before.dispatched);
-    // The cursor was loaded again, or the filter was changed: this number is out of date.
-    if (actor.backlogEra !== before.backlogEra) return;
-    // Add what has changed while it was counted.
-    actor.backlog = count.count + (actor.backlog - before.backlog);
-    actor.backlogIsLowerBound = count.isLowerBound;
   }
 
   relay.onNumbered(instance.headIs);

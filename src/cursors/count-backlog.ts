@@ -1,8 +1,8 @@
-// Counts the events that wait for endpoints, where the actor has no running count.
+// Counts the events that wait for endpoints: for actors that have no count, and for whoever asks from outside.
 
-import type { MikroORM } from '@mikro-orm/postgresql';
-import { boundPatterns, isFor } from './predicates.ts';
-import { compilePatterns, likePattern } from '../policy/routing.ts';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { boundPatterns, isFor, isInGap, isOfLine, isSettled } from './predicates.ts';
+import { compilePatterns, filterText, likePattern } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import { type Count, exactTo } from '../dispatch/cursor-state.ts';
 
@@ -51,11 +51,56 @@ async function countInPostgres(
   after: number,
   head: number,
 ): Promise<Count> {
-  const [row] = await orm.em.fork().execute<[{ count: number }]>(
-    `select count(*)::int as count from (
-       select 1 from webhook_events e
-        where e.position > ? and e.position <= ? and ${isFor(boundPatterns)} limit ?) counted`,
-    [after, Math.min(head, after + lookAhead), JSON.stringify(events.map(likePattern)), countTo],
-  );
+  const [row] = await orm.em
+    .fork()
+    .execute<[{ count: number }]>(
+      `select count(*)::int as count from (${eventsFor('e.position > ? and e.position <= ?', boundPatterns)} limit ?) counted`,
+      [after, Math.min(head, after + lookAhead), JSON.stringify(events.map(likePattern)), countTo],
+    );
   return { count: row.count, isLowerBound: row.count === countTo || after + lookAhead < head };
+}
+
+/**
+ * Backlogs by endpoint id, exact up to 10,000 and never more; an endpoint without a position has none. What its owner
+ * stored counts the events above its cursor, up to where the owner had examined the log. Added are the events after that,
+ * those without a position, too; subtracted are those above the cursor that are settled by now. All of these are few, and
+ * each count has a limit. What was counted with another filter does not count: then all events above the cursor are counted.
+ */
+export async function readBacklogs(em: EntityManager, endpoints: readonly Endpoint[]): Promise<Map<string, number>> {
+  const asked = endpoints.map(({ id, events }) => {
+    return { endpoint_id: id, patterns: events.map(likePattern), filter: filterText(events) };
+  });
+  const rows = await em.execute<{ endpoint_id: string; backlog: number }[]>(storedAndComing, [JSON.stringify(asked)]);
+  return new Map(rows.map(({ endpoint_id: id, backlog }) => [id, backlog]));
+}
+
+const storedAndComing = `
+  select c.endpoint_id,
+         least(${exactTo}, greatest(0, known.backlog + coming.events - settled.events))::float8 as backlog
+  from jsonb_to_recordset(?::jsonb) as asked (endpoint_id text, patterns text[], filter text)
+  join webhook_cursors c using (endpoint_id)
+  cross join lateral (
+    select case when c.filter = asked.filter then c.backlog else 0 end as backlog,
+           case when c.filter = asked.filter then c.examined else c.position end as up_to
+  ) known
+  cross join lateral (
+    select count(distinct above.position) as events from (
+      select d.position from webhook_deliveries d
+      where ${isOfLine} and ${isSettled} and d.position > c.position and not ${isInGap('d.position')}
+        and d.event_type like any (asked.patterns)
+      limit ${10 * exactTo}
+    ) above
+  ) settled
+  cross join lateral (
+    select count(*) as events from (
+      ${eventsFor('e.position > known.up_to', 'asked.patterns')}
+      union all
+      ${eventsFor('e.position is null', 'asked.patterns')}
+      limit ${exactTo + 1} + settled.events
+    ) unexamined
+  ) coming
+  where c.position is not null`;
+
+function eventsFor(where: string, patterns: string): string {
+  return `select 1 from webhook_events e where ${where} and ${isFor(patterns)}`;
 }

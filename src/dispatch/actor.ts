@@ -4,139 +4,135 @@
 // failed attempt the same event again, until its retries are spent. Replays (tests are replays, too) are sent beside the
 // line: they alternate with it, and never change its order.
 //
-//   loading   its cursor is not known yet, or a turn was lost: it sends nothing until its stored rows are read
-//   lagging   its mailbox was full: the dispatcher skips it, and it reads pages of the table until it has caught up
-//   live      the dispatcher gives it each matching event as the log grows
-//   paused    it sends nothing; its mailbox and its cursor stay
-//   retiring  it begins no further turn, so that another instance may take over
+// Four things change independently. How it reads (loading, lagging, live) is in reading.ts. Whether it sends, whether its
+// endpoint is paused, and whether it retires is here:
+//
+//   idle ──▶ queued           something is due
+//   queued ──▶ running        a slot is free
+//   queued ──▶ idle           nothing is due any more
+//   running ──▶ idle          the turn has ended
+//
+//   active ──▶ paused         an admin pauses it, or it answers 410
+//   paused ──▶ active         a resume is loaded
+//
+//   serving ──▶ retiring      its lease is given back
+//
+// It begins no turn while it is loading, while it is paused, and from the moment it retires.
 //
 // It has no clock and no I/O: times are monotonic milliseconds that it is given.
 
 import type { Lease } from '../policy/shards.ts';
 import type { LogEntry } from '../log/entry.ts';
-import type { PauseReason } from '../model/webhook-cursor.ts';
 import { filterText } from '../policy/routing.ts';
-import type { Endpoint, EndpointDelivery } from '../settings/endpoint.ts';
-import type { Turn, TurnEvent, TurnReport } from '../worker/turn.ts';
-import { type QueuedEvent, type Mailbox, createMailbox } from './mailbox.ts';
-import type { CursorState } from './cursor-state.ts';
-import { type Settled, createSettled } from './settled.ts';
-import { type Replay, type ReplayWindow, createReplayWindow } from './replay-window.ts';
-
-/** Events of one turn: twice as many as the last turn settled, within these limits. */
-const turnEvents = { least: 8, first: 16, most: 64 };
-
-/** A lagging actor asks for the next page when its mailbox holds no more events than this. */
-const lowWater = 64;
+import { type Endpoint, type EndpointDelivery, deliveryOf } from '../settings/endpoint.ts';
+import type { Turn, TurnReport } from '../worker/turn.ts';
+import type { Recount } from './backlog-count.ts';
+import type { Count, CursorState } from './cursor-state.ts';
+import { Reading } from './reading.ts';
+import { type Replay, createReplayWindow } from './replay-window.ts';
 
 type Beginning = { kind: 'line' } | { kind: 'replay'; replay: Replay };
 
 /** What to do next: begin a turn (of the line or of a replay), do nothing before `at`, or do nothing. */
 export type Choice = Beginning | { kind: 'wait'; at: number } | null;
 
+type Sending = { is: 'idle' } | { is: 'queued' } | { is: 'running'; slot: number; what: Beginning };
+
+/** What it knows of the stored cursor. */
+type Stored = Pick<CursorState, 'generation' | 'resumes' | 'pauseReason' | 'lastError'>;
+
 export class Actor {
-  endpoint: Endpoint;
-  matches: (type: string) => boolean;
   /** It sends under this lease. */
   readonly lease: Lease;
-  generation = 0;
-  resumes = 0;
-  pauseReason: PauseReason | null = null;
-  backlog = 0;
-  backlogIsLowerBound = false;
-  /** Raised when the backlog is counted from the start: after a load, or for another filter. */
-  backlogEra = 0;
-  lastError: string | null = null;
-  live = false;
-  loading = false;
-  /** A page was asked for and has not arrived. */
-  reading = false;
-  /** The stored state was changed while the cursor is being loaded: it must be loaded once more. */
-  overtaken = false;
-  /** The stored state was changed while a turn runs: discard the turn's report, and load the cursor again. */
-  changed = false;
-  retiring = false;
-  /** It waits in one of the dispatcher's queues for a slot. */
-  queued = false;
-  /** Its last turn took long. */
-  slow = false;
-  /** The log was examined for it up to here. While it is live, the dispatcher's position counts if it is farther. */
-  examined = 0;
-  /** The running turn. */
-  running: { slot: number; choice: Beginning } | null = null;
-  readonly replays: ReplayWindow = createReplayWindow();
+  readonly replays = createReplayWindow();
 
+  #endpoint: Endpoint;
   #delivery: EndpointDelivery;
-  #mailbox: Mailbox = createMailbox();
-  #lastMatch = 0;
-  #settled: Settled = createSettled([]);
-  /** By position: the first event of the line, and events behind it that a lost thread had on the wire. */
-  #retries = new Map<number, { attempts: number; notBefore: number }>();
+  #matches: (type: string) => boolean;
+  #reading = new Reading((type) => this.#matches(type));
+  #sending: Sending = { is: 'idle' };
+  #isRetiring = false;
+  #isSlow = false;
+  #stored: Stored = { generation: 0, resumes: 0, pauseReason: null, lastError: null };
   #replayNext = true;
-  #turnEvents = turnEvents.first;
-  #filterChanged = false;
 
   /** It sends nothing before `load`. */
   constructor(endpoint: Endpoint, matches: (type: string) => boolean, lease: Lease) {
-    this.endpoint = endpoint;
+    this.#endpoint = endpoint;
     this.#delivery = deliveryOf(endpoint);
-    this.matches = matches;
+    this.#matches = matches;
     this.lease = lease;
-    this.loading = true;
-    this.backlogIsLowerBound = true;
   }
 
-  /** Drops the running turn: nobody knows what it did. It sends nothing before `load`. */
-  lose(): void {
-    this.running = null;
-    this.loading = true;
-    this.changed = false;
+  get endpoint(): Endpoint {
+    return this.#endpoint;
+  }
+  get reading(): Reading['is'] {
+    return this.#reading.is;
+  }
+  get sending(): Sending['is'] {
+    return this.#sending.is;
+  }
+  /** The slot of its running turn. */
+  get slot(): number | null {
+    return this.#sending.is === 'running' ? this.#sending.slot : null;
+  }
+  /** Its last turn took long. */
+  get isSlow(): boolean {
+    return this.#isSlow;
+  }
+  get stored(): Readonly<Stored> {
+    return this.#stored;
+  }
+  /** The log was examined for it up to here. While it is live, the dispatcher's position counts if it is farther. */
+  get examined(): number {
+    return this.#reading.examined;
+  }
+  /** How many events wait for its endpoint. */
+  get backlog(): Count {
+    return this.#reading.backlog;
+  }
+  get #mayBegin(): boolean {
+    return this.#reading.is !== 'loading' && this.#stored.pauseReason === null && !this.#isRetiring;
   }
 
-  /** It has yet to skip settled events, which `backlog` does not count: its cursor and its backlog do not match yet. */
-  isSkipping(dispatched: number): boolean {
-    return this.#settled.isAhead(this.#reach(dispatched));
+  matches(type: string): boolean {
+    return this.#matches(type);
   }
 
-  /** Starts again from the stored cursor. */
-  load(cursor: CursorState, now: number): void {
-    this.backlogEra += 1;
-    this.generation = cursor.generation;
-    this.resumes = cursor.resumes;
-    this.pauseReason = cursor.pauseReason;
-    this.backlog = cursor.backlog;
-    this.backlogIsLowerBound = cursor.backlogIsLowerBound;
-    this.lastError = cursor.lastError;
-    this.live = false;
-    this.loading = false;
-    this.reading = false;
-    this.#filterChanged = false;
-    this.examined = cursor.position;
-    this.#mailbox.clear();
-    this.#lastMatch = cursor.previous;
-    this.#settled = createSettled(cursor.settled);
-    this.#retries = new Map(
-      cursor.retries.map(({ position, attempts, waitMs }) => [position, { attempts, notBefore: now + waitMs }]),
-    );
+  /** The load of its cursor begins, while the dispatcher is at `from`. */
+  loadBegins(from: number): void {
+    this.#reading.loadBegins(from);
+  }
+
+  /** Starts again from the stored cursor. Returns false if that is stale: it must be loaded once more. */
+  load(cursor: CursorState, dispatched: number, now: number): boolean {
+    // The end of a turn leads to another load.
+    if (this.#reading.is !== 'loading' || this.#sending.is === 'running') return true;
+    if (!this.#reading.load(cursor, dispatched, now)) return false;
+    const { generation, resumes, pauseReason, lastError } = cursor;
+    this.#stored = { generation, resumes, pauseReason, lastError };
     this.replays.reset(cursor.hasReplays);
+    return true;
   }
 
-  /** Takes an event from the dispatcher while it is live. When its mailbox is full it becomes lagging. */
+  /** Its stored state was changed. Returns whether to load its cursor now: if not, that is done at the end of its turn. */
+  reload(): boolean {
+    return this.#reading.storedChanged() && this.#sending.is !== 'running';
+  }
+
+  /** Takes an event for its endpoint that the dispatcher has read. When its mailbox is full it begins to lag. */
   take(entry: LogEntry): void {
-    if (entry.position <= this.examined) return;
-    // The endpoint's last owner had read farther than this dispatcher.
-    if (this.#settled.skip(entry.position)) {
-      this.#lastMatch = entry.position;
-      this.backlog -= 1;
-      return;
-    }
-    if (this.#mailbox.full) {
-      this.live = false;
-      this.examined = entry.position - 1;
-      return;
-    }
-    this.#mailbox.push({ entry, previous: this.#lastMatch });
-    this.#lastMatch = entry.position;
+    this.#reading.take(entry);
+  }
+
+  /** Whether it is lagging and has room for another page. */
+  wantsPage(): boolean {
+    return this.#reading.wantsPage && this.#mayBegin;
+  }
+
+  pageAsked(): void {
+    this.#reading.pageAsked();
   }
 
   /**
@@ -144,41 +140,16 @@ export class Actor {
    * examined as much as the dispatcher. `pastGap` gives the position after which the log continues.
    */
   takePage(page: readonly LogEntry[], dispatched: number, pastGap: (position: number) => number): void {
-    if (this.live) return;
-    this.examined = pastGap(this.examined);
-    for (const entry of page) {
-      if (entry.position !== this.examined + 1) continue;
-      const isSettled = this.#settled.skip(entry.position);
-      if (entry.addressedTo === null && this.matches(entry.type)) {
-        if (isSettled) {
-          this.#lastMatch = entry.position;
-        } else if (this.#mailbox.full) {
-          return;
-        } else {
-          this.#mailbox.push({ entry, previous: this.#lastMatch });
-          this.#lastMatch = entry.position;
-        }
-      }
-      this.examined = pastGap(entry.position);
-    }
-    this.live = this.examined >= dispatched;
-  }
-
-  /** Whether it is lagging and has room for another page. */
-  wantsPage(): boolean {
-    if (this.live || this.reading || this.loading || this.pauseReason !== null) return false;
-    // A few large events fill it, too. A page of which it can take nothing would be read again and again.
-    return this.#mailbox.size <= lowWater && !this.#mailbox.full;
+    this.#reading.takePage(page, dispatched, pastGap);
   }
 
   wantsReplays(): boolean {
-    return this.replays.wantsMore && !this.loading && this.pauseReason === null;
+    return this.replays.wantsMore && this.#mayBegin;
   }
 
   choose(now: number): Choice {
-    if (this.running || this.loading || this.retiring || this.pauseReason !== null) return null;
-    const head = this.#mailbox.first();
-    const lineAt = head === undefined ? Infinity : (this.#retries.get(head.entry.position)?.notBefore ?? -Infinity);
+    if (!this.#mayBegin || this.#sending.is === 'running') return null;
+    const lineAt = this.#reading.dueAt;
     const replay = this.replays.next();
     const lineReady = lineAt <= now;
     const replayReady = replay !== undefined && replay.notBefore <= now;
@@ -188,109 +159,90 @@ export class Actor {
     return at === Infinity ? null : { kind: 'wait', at };
   }
 
-  begin(choice: Beginning, slot: number): Turn {
-    this.running = { slot, choice };
-    this.#replayNext = choice.kind === 'line';
-    const common = {
-      slot,
-      lease: this.lease,
-      receiver: this.#delivery,
-      generation: this.generation,
-      resumes: this.resumes,
-    };
-    if (choice.kind === 'replay') {
-      const { id, event, origin, attempts } = choice.replay;
-      return { ...common, origin, replayId: id, attemptsBefore: attempts, events: [event] };
-    }
-    const queued = this.#mailbox.front(this.#turnEvents);
-    // A turn counts the attempts of its first event only, so an event that was tried before begins a turn of its own.
-    const end = queued.findIndex(({ entry }, index) => index > 0 && this.#retries.has(entry.position));
-    const attemptsBefore = this.#retries.get(queued[0]!.entry.position)?.attempts ?? 0;
-    const events = queued.slice(0, end === -1 ? undefined : end).map(turnEvent);
-    return { ...common, origin: 'line', replayId: null, attemptsBefore, events };
+  /** It waits for a slot. */
+  queue(): void {
+    this.#sending = { is: 'queued' };
   }
 
-  /** Takes the report of the running turn; all its attempts are durable. */
-  finish(report: TurnReport, now: number): void {
-    const choice = this.running!.choice;
-    this.running = null;
+  /** It waits for a slot no more. */
+  leaveQueue(): void {
+    this.#sending = { is: 'idle' };
+  }
+
+  begin(what: Beginning, slot: number): Turn {
+    this.#sending = { is: 'running', slot, what };
+    this.#isSlow = false;
+    this.#replayNext = what.kind === 'line';
+    const { generation, resumes } = this.#stored;
+    const common = { slot, lease: this.lease, receiver: this.#delivery, generation, resumes };
+    if (what.kind === 'line') return { ...common, origin: 'line', replayId: null, ...this.#reading.turn() };
+    const { id, event, origin, attempts } = what.replay;
+    return { ...common, origin, replayId: id, attemptsBefore: attempts, events: [event] };
+  }
+
+  /** The running turn takes long. */
+  takesLong(): void {
+    this.#isSlow = true;
+  }
+
+  /**
+   * Its turn has ended. All attempts of a report are durable; without one nobody knows what the turn did. Returns false
+   * if it sends nothing before its cursor is loaded.
+   */
+  finish(report: TurnReport | null, now: number): boolean {
+    if (this.#sending.is !== 'running') throw new Error(`${this.#endpoint.id} has no turn that could end`);
+    const { what } = this.#sending;
+    this.#sending = { is: 'idle' };
+    // With a stored state that has changed, or without a report, its rows tell what is settled.
+    if (!report || this.#reading.is === 'loading') {
+      this.#reading.lose();
+      return false;
+    }
     const { failure } = report;
     if (failure) {
-      this.lastError = failure.message;
-      if (failure.gone) this.pauseReason ??= 'gone';
+      this.#stored.lastError = failure.message;
+      if (failure.gone) this.#stored.pauseReason ??= 'gone';
     }
     const again =
       failure?.status === 'retrying' ? { attempts: failure.attempt, notBefore: now + failure.waitMs } : null;
-    if (choice.kind === 'replay') {
-      if (again) Object.assign(choice.replay, again);
-      else if (report.settled > 0) this.replays.remove(choice.replay);
-    } else {
-      const settled = this.#mailbox.front(report.settled);
-      this.#mailbox.drop(report.settled);
-      this.#turnEvents = Math.min(Math.max(turnEvents.least, 2 * report.settled), turnEvents.most);
-      // The backlog of a new filter does not count events that only the old one asked for.
-      this.backlog -= this.#filterChanged
-        ? settled.filter(({ entry }) => this.matches(entry.type)).length
-        : settled.length;
-      const head = this.#mailbox.first();
-      for (const { entry } of settled) this.#retries.delete(entry.position);
-      if (again && head) this.#retries.set(head.entry.position, again);
-      if (this.#filterChanged) this.#readAgain(settled.at(-1));
-      else this.#settled.forget(head?.entry.position ?? this.examined);
-    }
+    if (what.kind === 'line') this.#reading.settle(report.settled, again);
+    else if (again) Object.assign(what.replay, again);
+    else if (report.settled > 0) this.replays.remove(what.replay);
+    return true;
   }
 
   /** Takes a changed configuration. A changed filter also applies to the events that wait. */
   configure(endpoint: Endpoint, matches: (type: string) => boolean): void {
-    const sameFilter = filterText(endpoint.events) === filterText(this.endpoint.events);
-    this.endpoint = endpoint;
+    const sameFilter = filterText(endpoint.events) === filterText(this.#endpoint.events);
+    this.#endpoint = endpoint;
     this.#delivery = deliveryOf(endpoint);
-    this.matches = matches;
-    if (sameFilter) return;
-    this.backlogEra += 1;
-    this.backlog = 0;
-    this.backlogIsLowerBound = true;
-    if (this.running?.choice.kind === 'line') this.#filterChanged = true;
-    else this.#readAgain();
+    this.#matches = matches;
+    const isLineRunning = this.#sending.is === 'running' && this.#sending.what.kind === 'line';
+    if (!sameFilter) this.#reading.filterChanged(isLineRunning);
+  }
+
+  /** It begins no further turn, so that another instance may take over. */
+  retire(): void {
+    this.#isRetiring = true;
   }
 
   /** Everything up to `position` is settled for this endpoint. `dispatched`: how far the dispatcher has read. */
   cursor(dispatched: number): { position: number; previous: number } {
-    const head = this.#mailbox.first();
-    if (head) return { position: head.entry.position - 1, previous: head.previous };
-    return { position: this.#reach(dispatched), previous: this.#lastMatch };
+    return this.#reading.cursor(dispatched);
   }
 
-  /** The log was examined for it up to here. */
-  #reach(dispatched: number): number {
-    return this.live ? Math.max(this.examined, dispatched) : this.examined;
+  /** Its cursor and its backlog do not match yet. */
+  isSkipping(dispatched: number): boolean {
+    return this.#reading.isSkipping(dispatched);
   }
 
-  /** Empties the mailbox, and reads again after `settled`, or from the mailbox's first event. */
-  #readAgain(settled?: QueuedEvent): void {
-    this.#filterChanged = false;
-    const head = this.#mailbox.first();
-    if (settled) {
-      this.examined = settled.entry.position;
-      this.#lastMatch = settled.entry.position;
-    } else if (head) {
-      this.examined = head.entry.position - 1;
-      this.#lastMatch = head.previous;
-    } else {
-      return;
-    }
-    this.#mailbox.clear();
-    this.#settled.stepBack(this.examined);
-    this.live = false;
+  /** What is stored of its backlog, with its cursor. */
+  storedBacklog(dispatched: number): { examined: number; backlog: number } {
+    return this.#reading.storedBacklog(dispatched);
   }
-}
 
-/** What is copied to the thread: an endpoint without what only the main thread needs. */
-function deliveryOf(endpoint: Endpoint): EndpointDelivery {
-  const { id, url, headers, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs } = endpoint;
-  return { id, url, headers, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs };
-}
-
-function turnEvent({ entry: { id, type, payload, position }, previous }: QueuedEvent): TurnEvent {
-  return { id, type, payload, position, previous };
+  /** What to count of its backlog; null: nothing. */
+  recount(dispatched: number): Recount | null {
+    return this.#reading.recount(dispatched);
+  }
 }

@@ -50,19 +50,18 @@ export function createCursorLoader(ports: CursorLoaderPorts, dispatcher: () => D
     const actors = [...asked].flatMap((id) => dispatcher().actor(id) ?? []);
     asked.clear();
     if (actors.length === 0) return;
-    const before = actors.map(({ backlog }) => backlog);
+    for (const actor of actors) actor.loadBegins(head);
     const questions = actors.map(({ endpoint, lease }) => ({ endpoint, lease }));
     ports.loadCursors(questions, head, (cursors) => {
       const missing: Actor[] = [];
-      actors.forEach((actor, index) => {
+      for (const actor of actors) {
         const { id } = actor.endpoint;
         // The cursor was read for an actor that is gone: its successor loads its own.
-        if (!dispatcher().serves(actor)) return;
+        if (!dispatcher().serves(actor)) continue;
         const cursor = cursors?.get(id);
-        // Events that came meanwhile were added to the actor's old backlog.
-        if (cursor) dispatcher().load(id, { ...cursor, backlog: cursor.backlog + actor.backlog - before[index]! });
+        if (cursor) dispatcher().load(id, cursor);
         else missing.push(actor);
-      });
+      }
       if (missing.length > 0) askAgain(missing);
     });
   }

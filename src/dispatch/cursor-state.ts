@@ -22,7 +22,9 @@ export type CursorState = {
   retries: readonly { position: number; attempts: number; waitMs: number }[];
   /** There are replays to read and send. */
   hasReplays: boolean;
+  /** How many events for the endpoint are unsettled after `position` and up to `countedTo`. */
   backlog: number;
+  countedTo: number;
   /** The backlog was too long to count, or was not counted yet: it is at least this. */
   backlogIsLowerBound: boolean;
   lastError: string | null;
@@ -61,7 +63,7 @@ export type LineRow = {
   waitMs: number;
 };
 
-/** The stored backlog counts the events up to here, with this filter. Those that follow must still be counted. */
+/** The stored backlog counts the events up to here, with this filter. Those that follow have yet to be counted. */
 export function countedUpTo(cursor: StoredCursor, events: readonly string[]): number {
   return isCountedBy(cursor, events) ? cursor.examined : cursor.position;
 }
@@ -79,10 +81,11 @@ export function cursorStateOf(
 ): CursorState {
   const final = rows.filter(({ status }) => status !== 'retrying');
   const settled = new Set(final.map(({ position }) => position));
+  const countedTo = Math.max(head, countedUpTo(cursor, events));
   // Only events that match the filter were counted.
   const matches = compilePatterns(events);
   const counted = new Set(
-    final.filter(({ position, type }) => position <= head && matches(type)).map(({ position }) => position),
+    final.filter(({ position, type }) => position <= countedTo && matches(type)).map(({ position }) => position),
   ).size;
   const stored = isCountedBy(cursor, events) ? cursor.backlog : 0;
   return {
@@ -95,6 +98,7 @@ export function cursorStateOf(
     retries: retriesOf(rows, settled, cursor.resumes),
     hasReplays: cursor.hasReplays,
     backlog: Math.max(0, stored + count - counted),
+    countedTo,
     backlogIsLowerBound: isLowerBound || stored >= exactTo,
     lastError: cursor.lastError,
   };

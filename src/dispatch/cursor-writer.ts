@@ -55,36 +55,37 @@ export function createCursorWriter({
   /** Called for an endpoint that has another owner now, or another generation. */
   onRefused(endpointId: string): void;
 }): CursorWriter {
-  const texts = new Map<string, string>();
+  /** What was written last for each actor. */
+  let written = new WeakMap<Actor, string>();
   /** What to write when the write in flight has ended. */
   const waiting: (() => void)[] = [];
   let writing = false;
   let stopped = false;
 
-  function moved(some: Iterable<Actor>): CursorRow[] {
-    const rows: CursorRow[] = [];
+  function moved(some: Iterable<Actor>): Map<Actor, CursorRow> {
+    const rows = new Map<Actor, CursorRow>();
     for (const actor of some) {
       // While an actor skips settled events its backlog does not match its cursor.
-      if (actor.loading || actor.isSkipping(dispatched()) || !serves(actor)) continue;
+      if (actor.reading === 'loading' || actor.isSkipping(dispatched()) || !serves(actor)) continue;
       const row = rowOf(actor, dispatched(), owner);
-      if (texts.get(row.endpoint_id) !== JSON.stringify(row)) rows.push(row);
+      if (written.get(actor) !== JSON.stringify(row)) rows.set(actor, row);
     }
     return rows;
   }
 
   function write(some: Iterable<Actor>, done: () => void): void {
-    const rows = mayWrite() ? moved(some) : [];
-    if (rows.length === 0) {
+    const rows = mayWrite() ? moved(some) : new Map<Actor, CursorRow>();
+    if (rows.size === 0) {
       done();
       goOn();
       return;
     }
     writing = true;
-    ports.writeCursors(rows, (refused) => {
+    ports.writeCursors([...rows.values()], (refused) => {
       writing = false;
-      for (const row of refused ? rows : []) {
+      for (const [actor, row] of refused ? rows : []) {
         if (refused!.has(row.endpoint_id)) onRefused(row.endpoint_id);
-        else texts.set(row.endpoint_id, JSON.stringify(row));
+        else written.set(actor, JSON.stringify(row));
       }
       done();
       goOn();
@@ -107,7 +108,9 @@ export function createCursorWriter({
       waiting.push(() => write(some, done));
       goOn();
     },
-    forget: () => texts.clear(),
+    forget() {
+      written = new WeakMap();
+    },
     stop() {
       stopped = true;
     },
@@ -118,14 +121,13 @@ function rowOf(actor: Actor, dispatched: number, owner: string): CursorRow {
   const { position, previous } = actor.cursor(dispatched);
   return {
     endpoint_id: actor.endpoint.id,
-    generation: actor.generation,
+    generation: actor.stored.generation,
     owner,
     owner_epoch: actor.lease.epoch,
     position,
     previous,
-    examined: dispatched,
     filter: filterText(actor.endpoint.events),
-    backlog: Math.max(0, actor.backlog),
-    last_error: actor.lastError,
+    ...actor.storedBacklog(dispatched),
+    last_error: actor.stored.lastError,
   };
 }

@@ -13,6 +13,7 @@ import type { CursorState } from './cursor-state.ts';
 import { type RefillPorts, createRefill } from './refill.ts';
 import { createRoutes } from './routes.ts';
 import { createSlots } from './slots.ts';
+import { createTurnsInFlight } from './turns-in-flight.ts';
 
 /** A turn that takes longer than this counts as slow from then on, and so does its endpoint's next turn. */
 const slowAfterMs = 250;
@@ -34,43 +35,6 @@ export type DispatcherPorts = RefillPorts & {
 
 export type Dispatcher = ReturnType<typeof createDispatcher>;
 
-/**
- * Turns in flight, and who waits for their end. An endpoint's actor has at most one. The turn of an actor that is removed
- * drains: it goes on to its end, and the endpoint's next actor waits for that.
- */
-function createTurnsInFlight(isRunning: (endpointId: string) => boolean) {
-  const draining = new Map<string, number>();
-  const waiting = new Map<string, (() => void)[]>();
-  const isNone = (endpointId: string) => !isRunning(endpointId) && !draining.has(endpointId);
-
-  return {
-    isDraining: (endpointId: string): boolean => draining.has(endpointId),
-    /** The endpoints with a draining turn. */
-    draining: (): Iterable<string> => draining.keys(),
-    /** Its actor is removed while the turn runs. */
-    drain: (endpointId: string): void => void draining.set(endpointId, (draining.get(endpointId) ?? 0) + 1),
-    /** A draining turn has ended. Returns whether it was the endpoint's last one. */
-    endDraining(endpointId: string): boolean {
-      const left = draining.get(endpointId)! - 1;
-      if (left > 0) draining.set(endpointId, left);
-      else draining.delete(endpointId);
-      return left === 0;
-    },
-    /** Calls back when no turn of the endpoint is in flight: at once when none is. */
-    whenNone(endpointId: string, callback: () => void): void {
-      if (isNone(endpointId)) callback();
-      else waiting.set(endpointId, [...(waiting.get(endpointId) ?? []), callback]);
-    },
-    /** A turn has ended: calls those who wait if it was the endpoint's last one. */
-    turnEnded(endpointId: string): void {
-      if (!waiting.has(endpointId) || !isNone(endpointId)) return;
-      const callbacks = waiting.get(endpointId)!;
-      waiting.delete(endpointId);
-      for (const callback of callbacks) callback();
-    },
-  };
-}
-
 /** It takes the log's events after `position`. What is below, the actors read from the table. */
 export function createDispatcher({
   ports,
@@ -86,22 +50,22 @@ export function createDispatcher({
   const routes = createRoutes(actors);
   const wakeups = createWakeups(ports, scheduleTurn);
   const refill = createRefill({ ports, wakeups, position: () => position, onRefilled: scheduleTurn });
-  const inFlight = createTurnsInFlight((endpointId) => Boolean(actors.get(endpointId)?.running));
+  const inFlight = createTurnsInFlight((endpointId) => actors.get(endpointId)?.sending === 'running');
   const queues = { fast: [] as Actor[], slow: [] as Actor[] };
   let position = start;
   let stopped = false;
 
   /** Queues the actor if it has a turn to begin. To be called after everything that may have changed that. */
   function scheduleTurn(actor: Actor): void {
-    if (stopped || actors.get(actor.endpoint.id) !== actor || actor.retiring) return;
+    if (stopped || actors.get(actor.endpoint.id) !== actor) return;
     refill.start(actor);
-    if (actor.queued || !ports.trusts(actor.lease)) return;
+    if (actor.sending === 'queued' || !ports.trusts(actor.lease)) return;
     const choice = actor.choose(ports.now());
     if (choice?.kind === 'wait') {
       wakeups.set(actor, choice.at);
     } else if (choice) {
-      actor.queued = true;
-      queues[actor.slow ? 'slow' : 'fast'].push(actor);
+      actor.queue();
+      queues[actor.isSlow ? 'slow' : 'fast'].push(actor);
       fillSlots();
     }
   }
@@ -122,7 +86,7 @@ export function createDispatcher({
   }
 
   function begin(actor: Actor, slot: number): void {
-    actor.queued = false;
+    actor.leaveQueue();
     const { id } = actor.endpoint;
     const mayBegin = actors.get(id) === actor && !stopped && ports.trusts(actor.lease);
     const choice = mayBegin ? actor.choose(ports.now()) : null;
@@ -133,9 +97,8 @@ export function createDispatcher({
     }
     const turn = actor.begin(choice, slot);
     let isRunning = true;
-    actor.slow = false;
     const cancel = ports.schedule(slowAfterMs, () => {
-      actor.slow = true;
+      actor.takesLong();
       slots.moveToSlow(slot);
       fillSlots();
     });
@@ -147,10 +110,7 @@ export function createDispatcher({
       if (actors.get(id) !== actor) {
         // Its endpoint may have a new actor. That one's cursor can be loaded now that this turn's rows are durable.
         if (inFlight.endDraining(id) && actors.has(id)) ports.loadCursor(id);
-      } else if (report && !actor.changed) {
-        actor.finish(report, ports.now());
-      } else {
-        actor.lose();
+      } else if (!actor.finish(report, ports.now())) {
         ports.loadCursor(id);
       }
       inFlight.turnEnded(id);
@@ -161,7 +121,7 @@ export function createDispatcher({
   }
 
   function interrupt(actor: Actor): void {
-    if (actor.running) ports.interrupt(actor.running.slot);
+    if (actor.slot !== null) ports.interrupt(actor.slot);
   }
 
   function remove(endpointId: string): void {
@@ -170,7 +130,7 @@ export function createDispatcher({
     actors.delete(endpointId);
     routes.clear();
     interrupt(actor);
-    if (actor.running) inFlight.drain(endpointId);
+    if (actor.sending === 'running') inFlight.drain(endpointId);
     wakeups.forget(actor);
   }
 
@@ -212,10 +172,7 @@ export function createDispatcher({
           continue;
         }
         for (const actor of routes.to(entry.type)) {
-          // The endpoint's cursor is ahead of the dispatcher.
-          if (entry.position <= actor.examined) continue;
-          actor.backlog += 1;
-          if (actor.live) actor.take(entry);
+          actor.take(entry);
           touched.add(actor);
         }
       }
@@ -230,7 +187,6 @@ export function createDispatcher({
       const actor = actors.get(endpoint.id);
       if (!actor) return;
       actor.configure(endpoint, compilePatterns(endpoint.events));
-      actor.overtaken = actor.loading;
       routes.clear();
       interrupt(actor);
       scheduleTurn(actor);
@@ -252,14 +208,12 @@ export function createDispatcher({
     load(endpointId: string, cursor: CursorState): void {
       const actor = actors.get(endpointId);
       // The end of a draining turn loads the cursor again.
-      if (!actor?.loading || inFlight.isDraining(endpointId)) return;
-      if (actor.overtaken) {
-        actor.overtaken = false;
+      if (actor?.reading !== 'loading' || inFlight.isDraining(endpointId)) return;
+      if (!actor.load(cursor, position, ports.now())) {
         ports.loadCursor(endpointId);
         return;
       }
       wakeups.forget(actor);
-      actor.load(cursor, ports.now());
       actor.takePage([], position, ports.pastGap);
       scheduleTurn(actor);
     },
@@ -268,17 +222,8 @@ export function createDispatcher({
     reloadCursor(endpointId: string): void {
       const actor = actors.get(endpointId);
       if (!actor) return;
-      if (actor.loading) {
-        actor.overtaken = true;
-        return;
-      }
-      actor.loading = true;
-      if (actor.running) {
-        actor.changed = true;
-        interrupt(actor);
-      } else {
-        ports.loadCursor(endpointId);
-      }
+      if (actor.reload()) ports.loadCursor(endpointId);
+      else interrupt(actor);
     },
 
     /** A replay was stored for the endpoint. */
@@ -293,7 +238,7 @@ export function createDispatcher({
     retire(endpointId: string, done: () => void): void {
       const actor = actors.get(endpointId);
       if (actor) {
-        actor.retiring = true;
+        actor.retire();
         interrupt(actor);
         wakeups.forget(actor);
       }

@@ -40,12 +40,11 @@ export function createRefill({
   onRefilled(actor: Actor): void;
 }): Refill {
   function readPage(actor: Actor): void {
-    actor.reading = true;
+    actor.pageAsked();
     ports.readPage(actor.examined, (page) => {
-      actor.reading = false;
       actor.takePage(page, position(), ports.pastGap);
       if (page.length > 0) onRefilled(actor);
-      else if (!actor.live) wakeups.set(actor, ports.now() + retryDelaysMs.refill);
+      else if (actor.reading !== 'live') wakeups.set(actor, ports.now() + retryDelaysMs.refill);
     });
   }
 

@@ -34,6 +34,12 @@ export type EndpointSettings = Omit<EndpointDelivery, 'secrets'> & {
 /** `secrets` holds the values of the names, and is empty while the endpoint is disabled. */
 export type Endpoint = EndpointSettings & EndpointDelivery;
 
+/** What is copied to a thread: an endpoint without what only the main thread needs. */
+export function deliveryOf(endpoint: Endpoint): EndpointDelivery {
+  const { id, url, headers, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs } = endpoint;
+  return { id, url, headers, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs };
+}
+
 /** The names whose values sign: of a disabled endpoint none. */
 export function secretNames({ enabled, secretName, previousSecretNames }: EndpointSettings): readonly string[] {
   return enabled ? [secretName, ...previousSecretNames] : [];

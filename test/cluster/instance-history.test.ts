@@ -44,7 +44,7 @@ test('a database that lost what was read makes a new history begin after all of 
   world.pass(1_100);
   expect(world.seen.begun[0]).toEqual({ from: 'first', past: 3 });
   expect(world.seen.relay).toBe('rests');
-  world.actor('crm')!.backlog += 1;
+  world.actor('crm')!.take(entryAt(4));
   world.pass(5_000);
   expect(world.seen.changes).toEqual([]);
   goOn(world, 'second', 3);
@@ -132,7 +132,7 @@ test('while no heartbeat goes well no cursor is written, and the relay rests', (
   world.database.isAway = true;
   world.answer('heartbeat');
   world.database.isAway = false;
-  world.actor('crm')!.backlog += 1;
+  world.actor('crm')!.take(entryAt(2));
   world.pass(10_000);
   expect(world.seen.changes).toEqual([]);
   expect(world.seen.relay).toBe('rests');

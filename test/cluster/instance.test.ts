@@ -76,7 +76,7 @@ test('of a configuration that follows later ones, which were not seen, every cur
   world.database.cursors.set('crm', { ...emptyCursor, generation: 2, position: 1 });
   world.put(3);
   world.pass(100);
-  expect(world.actor('crm')!.generation).toBe(2);
+  expect(world.actor('crm')!.stored.generation).toBe(2);
 });
 
 test('one that stands aside serves nothing, takes nothing and says so; once it can serve, it does', () => {
@@ -98,11 +98,11 @@ test('what was changed of an endpoint is read again: at once when it was changed
   world.database.cursors.set('crm', { ...emptyCursor, position: 1, previous: 1, pauseReason: 'admin' });
   world.instance.reloadCursors(['crm']);
   world.pass(10);
-  expect(world.actor('crm')!.pauseReason).toBe('admin');
+  expect(world.actor('crm')!.stored.pauseReason).toBe('admin');
   world.database.cursors.set('crm', { ...emptyCursor, position: 1, previous: 1, resumes: 1 });
   world.database.controls = world.database.controls.map((version) => version + 1);
   world.pass(1_100);
-  expect(world.actor('crm')!.resumes).toBe(1);
+  expect(world.actor('crm')!.stored.resumes).toBe(1);
 });
 
 test('who waits for a heartbeat is told when what was to be had is taken', () => {

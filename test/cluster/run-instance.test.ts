@@ -116,7 +116,7 @@ function start(...endpoints: Endpoint[]) {
     put,
     out,
     dispatcher: instance.dispatcher,
-    backlog: () => instance.dispatcher.actor('crm')?.backlog,
+    backlog: () => instance.dispatcher.actor('crm')?.backlog.count,
     /** Stores the next event and lets the instance read it. */
     async publish(type: string, addressedTo: string | null = null): Promise<void> {
       const position = (head += 1);
@@ -180,7 +180,7 @@ test('what comes while a lost turn’s cursor is read again is not lost: a test 
 test('a changed filter is counted anew, and the new number is stored', async () => {
   await storeCursor(orm, { endpointId: 'crm', position: 0, pauseReason: 'admin' });
   await using deliveries = start(makeEndpoint());
-  await eventually(() => deliveries.dispatcher.actor('crm')?.loading === false);
+  await eventually(() => deliveries.dispatcher.actor('crm')?.reading === 'live');
   for (const type of ['a.a', 'b.b', 'a.a', 'b.b', 'b.b']) await deliveries.publish(type);
   expect(deliveries.backlog()).toBe(5);
   deliveries.put(2, makeEndpoint({ events: ['b.*'] }));

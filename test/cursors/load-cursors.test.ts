@@ -99,6 +99,7 @@ test('an endpoint has its cursor, a disabled one and one that never had any have
     retries: [],
     hasReplays: false,
     backlog: 1,
+    countedTo: 3,
     backlogIsLowerBound: false,
     lastError: 'HTTP 410',
   });
@@ -282,4 +283,11 @@ test('a cursor that is read, written back and read again has the same backlog, p
       await write(actor, 10);
     }
   }
+});
+
+test('a backlog whose owner had read farther than the log is asked for counts what is waiting there, once', async () => {
+  const events = await storeLog(orm, Array<string>(6).fill('a.a'));
+  await cursorAt(1, { examined: 6, backlog: 5, filter: makeEndpoint().events.join('\n') });
+  await storeAttempts(orm, [{ event: events[1]! }, { event: events[4]! }]);
+  expect(await load(3)).toMatchObject({ backlog: 3, countedTo: 6, backlogIsLowerBound: false });
 });

@@ -79,16 +79,17 @@ test('after the last failure the next event is due at once, from its first attem
   actor.finish(failed({ status: 'failed', waitMs: 0, attempt: 6 }, 1), 0);
   const turn = begin(actor, 0);
   expect({ positions: positions(turn), before: turn.attemptsBefore }).toEqual({ positions: [2, 3], before: 0 });
-  expect(actor.lastError).toBe('HTTP 503');
+  expect(actor.stored.lastError).toBe('HTTP 503');
 });
 
 test('410 pauses: nothing is begun until a resume is read, after which attempts are counted anew', () => {
   const actor = startLive(2);
   begin(actor, 0);
   actor.finish(failed({ gone: true, attempt: 3, waitMs: 0 }), 0);
-  expect(actor.pauseReason).toBe('gone');
+  expect(actor.stored.pauseReason).toBe('gone');
   expect(actor.choose(1_000_000)).toBeNull();
-  actor.load({ ...emptyCursor, resumes: 1 }, 1_000_000);
+  expect(actor.reload()).toBe(true);
+  actor.load({ ...emptyCursor, resumes: 1 }, 0, 1_000_000);
   actor.takePage(entriesFrom(1, 2), 2, noGap);
   const turn = begin(actor, 1_000_000);
   expect({ before: turn.attemptsBefore, resumes: turn.resumes, first: positions(turn)[0] }).toEqual({
@@ -100,7 +101,7 @@ test('410 pauses: nothing is begun until a resume is read, after which attempts 
 
 test('one that is read as paused begins nothing and reads nothing, and keeps the reason', () => {
   const actor = start({ pauseReason: 'gone', hasReplays: true });
-  expect(actor.pauseReason).toBe('gone');
+  expect(actor.stored.pauseReason).toBe('gone');
   expect([actor.wantsPage(), actor.wantsReplays()]).toEqual([false, false]);
   actor.take(entriesFrom(1, 1)[0]!);
   expect(actor.choose(1_000_000)).toBeNull();
@@ -109,7 +110,7 @@ test('one that is read as paused begins nothing and reads nothing, and keeps the
 test('one that retires begins nothing, whatever is due', () => {
   const actor = startLive(2);
   read(actor, replayAt(9));
-  actor.retiring = true;
+  actor.retire();
   expect(actor.choose(1_000_000)).toBeNull();
 });
 
@@ -155,10 +156,12 @@ test('a replay whose retries are spent is not sent again, and one that a turn di
 test('a paused endpoint reads no replays, and after a resume those that it knew are read anew, with their attempts', () => {
   const actor = startLive(0);
   read(actor, replayAt(9, { attempts: 3, waitMs: 60_000 }));
-  actor.load({ ...emptyCursor, pauseReason: 'admin', hasReplays: true }, 5);
+  actor.reload();
+  actor.load({ ...emptyCursor, pauseReason: 'admin', hasReplays: true }, 0, 5);
   expect(actor.wantsReplays()).toBe(false);
   expect(actor.choose(1_000_000)).toBeNull();
-  actor.load({ ...emptyCursor, resumes: 1, hasReplays: true }, 10);
+  actor.reload();
+  actor.load({ ...emptyCursor, resumes: 1, hasReplays: true }, 0, 10);
   expect(actor.wantsReplays()).toBe(true);
   expect(actor.choose(1_000_000)).toBeNull();
   read(actor, replayAt(9));
@@ -175,14 +178,14 @@ test('nothing is sent and nothing is read before its cursor is known', () => {
   const actor = new Actor(makeEndpoint(), () => true, { index: 0, epoch: 1 });
   actor.replays.wake();
   expect(actor.choose(1_000_000)).toBeNull();
-  expect([actor.wantsPage(), actor.wantsReplays(), actor.backlogIsLowerBound]).toEqual([false, false, true]);
+  expect([actor.wantsPage(), actor.wantsReplays(), actor.backlog.isLowerBound]).toEqual([false, false, true]);
 });
 
 test('a full window makes it lag, and pages bring it back to life without a gap or a repeat', () => {
   const actor = startLive(0);
   const log = entriesFrom(1, 1_000);
-  for (const entry of log) if (actor.live) actor.take(entry);
-  expect(actor.live).toBe(false);
+  for (const entry of log) actor.take(entry);
+  expect(actor.reading).toBe('lagging');
   const sent: number[] = [];
   while (sent.length < 1_000) {
     if (actor.wantsPage()) actor.takePage(log.slice(actor.examined, actor.examined + 100), 1_000, noGap);
@@ -191,7 +194,7 @@ test('a full window makes it lag, and pages bring it back to life without a gap 
     actor.finish({ settled: turn.events.length, failure: null }, 0);
   }
   expect(sent).toEqual(log.map(({ position }) => position));
-  expect(actor.live).toBe(true);
+  expect(actor.reading).toBe('live');
   expect(actor.cursor(1_000)).toEqual({ position: 1_000, previous: 1_000 });
 });
 
@@ -250,8 +253,8 @@ test('after a changed filter the backlog has to be counted again, and what a tur
   const changed = makeEndpoint({ events: ['user.*'] });
   actor.configure(changed, compilePatterns(changed.events));
   actor.finish({ settled: 5, failure: null }, 0);
-  expect(actor.backlogIsLowerBound).toBe(true);
-  expect(actor.backlog).toBeGreaterThanOrEqual(0);
+  expect(actor.backlog.isLowerBound).toBe(true);
+  expect(actor.backlog.count).toBeGreaterThanOrEqual(0);
 });
 
 test('a changed URL or secret changes the next turn, not what is in the window', () => {

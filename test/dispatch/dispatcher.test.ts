@@ -39,7 +39,7 @@ test('an addressed event goes to its endpoint alone, whatever its patterns, and 
   world.publish('order.paid');
   world.deliver('crm');
   expect(world.turnOf('crm').turn.events).toMatchObject([{ position: 2, previous: 0 }]);
-  expect(world.dispatcher.actor('all')!.backlog).toBe(1);
+  expect(world.dispatcher.actor('all')!.backlog.count).toBe(1);
 });
 
 test('the log may not have a gap', () => {
@@ -123,7 +123,7 @@ test('a new type reaches an endpoint by its changed filter, not by the routes of
   world.serve(makeEndpoint({ events: ['a.*'] }));
   world.publish('b.b');
   world.dispatcher.configure(makeEndpoint({ events: ['b.*'] }));
-  expect(world.dispatcher.actor('crm')!.live).toBe(true);
+  expect(world.dispatcher.actor('crm')!.reading).toBe('live');
   world.publish('b.b');
   expect(world.deliver('crm')).toEqual([2]);
 });
@@ -141,7 +141,7 @@ test('an endpoint behind reads on in pages, and goes over to live events without
   world.deliver('crm');
   world.deliver('crm');
   expect(sent(world, 'crm').flat()).toEqual([4, 5, 6, 7, 8, 9, 10, 11, 12, 13]);
-  expect(world.dispatcher.actor('crm')!.backlog).toBe(0);
+  expect(world.dispatcher.actor('crm')!.backlog.count).toBe(0);
 });
 
 test('a read that failed is made again after a while, not at once', () => {
@@ -160,9 +160,9 @@ test('events that lie before the cursor of a new endpoint are not in its backlog
   const world = driveDispatcher({ position: 2 });
   world.serve(makeEndpoint(), { ...emptyCursor, position: 5, backlog: 0 });
   for (let n = 3; n <= 6; n += 1) world.publish('a.a');
-  expect(world.dispatcher.actor('crm')!.backlog).toBe(1);
+  expect(world.dispatcher.actor('crm')!.backlog.count).toBe(1);
   expect(world.deliver('crm')).toEqual([6]);
-  expect(world.dispatcher.actor('crm')!.backlog).toBe(0);
+  expect(world.dispatcher.actor('crm')!.backlog.count).toBe(0);
 });
 
 test('a removed endpoint is told to stop and gets nothing more; what waits for a slot is dropped', () => {
@@ -232,7 +232,7 @@ test('an endpoint that lags behind large events reads on when it has room for on
     else delivered.push(...world.deliver('crm'));
   }
   expect(delivered).toEqual(log.map(({ position }) => position));
-  expect(world.dispatcher.actor('crm')!.live).toBe(true);
+  expect(world.dispatcher.actor('crm')!.reading).toBe('live');
 });
 
 test('no turn begins under a lease that is not trusted, and what waits begins once it is', () => {

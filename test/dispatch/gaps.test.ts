@@ -21,14 +21,14 @@ test('an endpoint that lags behind a gap of the log reads on after it, and x-web
     { position: 2_001, previous: 10 },
     { position: 2_002, previous: 2_001 },
   ]);
-  expect(world.dispatcher.actor('crm')!.live).toBe(true);
+  expect(world.dispatcher.actor('crm')!.reading).toBe('live');
 });
 
 test('at the end of a log that ends with a gap an endpoint is live, and takes what comes next', () => {
   const world = driveDispatcher({ position: 2_000, gaps: [{ first: 11, last: 2_000 }] });
   world.serve(makeEndpoint({ id: 'crm', events: ['*'] }), { ...emptyCursor, position: 9, previous: 9 });
   world.reading.shift()!.done([entryAt(10)]);
-  expect(world.dispatcher.actor('crm')!.live).toBe(true);
+  expect(world.dispatcher.actor('crm')!.reading).toBe('live');
   expect(world.deliver('crm')).toEqual([10]);
   world.publish('order.paid');
   expect(world.turnOf('crm').turn.events).toMatchObject([{ position: 2_001, previous: 10 }]);
@@ -37,7 +37,7 @@ test('at the end of a log that ends with a gap an endpoint is live, and takes wh
 test('a cursor inside a gap is live where the log goes on behind it', () => {
   const world = driveDispatcher({ position: 100, gaps: [{ first: 51, last: 100 }] });
   world.serve(makeEndpoint(), { ...emptyCursor, position: 50, previous: 50 });
-  expect(world.dispatcher.actor('crm')!.live).toBe(true);
+  expect(world.dispatcher.actor('crm')!.reading).toBe('live');
   expect(world.reading).toEqual([]);
   world.publish('order.paid');
   expect(world.turnOf('crm').turn.events).toMatchObject([{ position: 101, previous: 50 }]);

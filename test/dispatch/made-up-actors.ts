@@ -17,6 +17,7 @@ export const emptyCursor: CursorState = {
   hasReplays: false,
   backlog: 0,
   backlogIsLowerBound: false,
+  countedTo: 0,
   lastError: null,
 };
 
@@ -25,7 +26,7 @@ export const aLease: Lease = { index: 0, epoch: 1 };
 /** An actor that has loaded its cursor. */
 export function startActor(endpoint: Endpoint, cursor: Partial<CursorState> = {}, lease = aLease, now = 0): Actor {
   const actor = new Actor(endpoint, compilePatterns(endpoint.events), lease);
-  actor.load({ ...emptyCursor, ...cursor }, now);
+  actor.load({ ...emptyCursor, ...cursor }, 0, now);
   return actor;
 }
 

@@ -57,7 +57,7 @@ test('a filter that is changed while the cursor is read makes it be read again: 
   world.loadAs({ ...emptyCursor, backlog: 2 });
   expect({ out: world.out, loadingCursors: world.loadingCursors }).toEqual({ out: [], loadingCursors: ['crm'] });
   world.loadAs({ ...emptyCursor, backlog: 1 });
-  expect(world.dispatcher.actor('crm')!.backlog).toBe(1);
+  expect(world.dispatcher.actor('crm')!.backlog.count).toBe(1);
   expect(world.deliver('crm')).toEqual([2]);
 });
 

@@ -51,7 +51,7 @@ function isConverged(world: World): boolean {
     services.some((service) => {
       const { actor, position } = service!.instance.dispatcher;
       const known = actor(id);
-      const isPresent = known?.live && known.generation === tables.cursors.get(id)?.generation;
+      const isPresent = known?.reading === 'live' && known.stored.generation === tables.cursors.get(id)?.generation;
       return service!.process.alive && isPresent && known.cursor(position).position === tables.head;
     });
   return (
@@ -90,8 +90,8 @@ function whatIsLeft({ postgres: { tables }, services, endpoints }: World): strin
   });
   const actors = services.flatMap((service) =>
     [...(service?.instance.dispatcher.actors() ?? [])].map((actor) => {
-      const { endpoint, loading, live, examined, running } = actor;
-      return `${service!.process.id} has ${endpoint.id}${loading ? ' loading' : ''}${live ? ' live' : ''}${running ? ' running' : ''} at ${examined}`;
+      const { endpoint, reading, sending, examined } = actor;
+      return `${service!.process.id} has ${endpoint.id}, ${reading} and ${sending}, at ${examined}`;
     }),
   );
   const left = [`head ${tables.head}`, `${tables.pending.length} unnumbered`, `${tables.items.length} items`];

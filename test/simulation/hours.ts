@@ -2,6 +2,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { checkBacklogs } from './backlogs.ts';
 import { converge } from './converge.ts';
 import { applyFault } from './faults.ts';
 import { judgeWorld } from './judge-world.ts';
@@ -58,6 +59,7 @@ function liveAnHour(world: World): void {
     passUntil(time, at + chance() * 2 * publishEveryMs);
   }
   converge(world);
+  checkBacklogs(world.postgres.tables, world.endpoints);
   judgeWorld(world);
   passUntil(time, end);
 }

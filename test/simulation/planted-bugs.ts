@@ -75,34 +75,34 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   one(
     'an event is skipped while an actor changes from lagging to live',
-    'src/dispatch/actor.ts',
-    'this.live = this.examined >= dispatched;',
-    'this.live = this.examined >= dispatched - 1;',
+    'src/dispatch/reading.ts',
+    'if (this.examined >= dispatched) this.#state =',
+    'if (this.examined >= dispatched - 1) this.#state =',
   ),
   one(
     'a retry lets the next event pass',
-    'src/dispatch/actor.ts',
-    'this.#mailbox.drop(report.settled);',
-    'this.#mailbox.drop(report.settled + (again ? 1 : 0));',
+    'src/dispatch/line.ts',
+    'this.#mailbox.drop(events);',
+    'this.#mailbox.drop(events + (again ? 1 : 0));',
   ),
   one(
     'events that a pause holds are taken for settled',
     'src/dispatch/actor.ts',
-    'if (head) return { position: head.entry.position - 1',
-    'if (head && this.pauseReason === null) return { position: head.entry.position - 1',
+    'return this.#reading.cursor(dispatched);',
+    'const held = { position: dispatched, previous: 0 }; return this.#stored.pauseReason === null ? this.#reading.cursor(dispatched) : held;',
   ),
   one(
     'what is settled above the cursor is sent again',
-    'src/dispatch/actor.ts',
-    'this.#settled = createSettled(cursor.settled);',
-    'this.#settled = createSettled([]);',
+    'src/dispatch/line.ts',
+    'new Settled(cursor.settled)',
+    'new Settled([])',
   ),
   {
     name: 'what is settled above the cursor is sent again when the filter changes',
     edits: [
       {
-        file: 'src/dispatch/actor.ts',
-        find: 'this.#settled.stepBack(this.examined);',
+        file: 'src/dispatch/line.ts',
+        find: 'this.#settled.stepBack(this.#examined);',
         replace: '',
       },
     ],
@@ -111,13 +111,17 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a turn that was lost is sent again from memory',
     'src/dispatch/dispatcher.ts',
-    'actor.lose();\n        ports.loadCursor(id);',
-    'actor.running = null;',
+    'actor.finish(report, ports.now())',
+    'actor.finish(report ?? { settled: 0, failure: null }, ports.now())',
   ),
   {
     name: 'a draining turn does not keep the next actor waiting',
     edits: [
-      { file: 'src/dispatch/dispatcher.ts', find: 'if (actor.running) inFlight.drain(endpointId);', replace: '' },
+      {
+        file: 'src/dispatch/dispatcher.ts',
+        find: "if (actor.sending === 'running') inFlight.drain(endpointId);",
+        replace: '',
+      },
     ],
     kinds: ['reload', 'thread hangs'],
   },
@@ -135,14 +139,14 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   one(
     'a test that is meant for one endpoint is sent to others',
-    'src/dispatch/actor.ts',
-    'if (entry.addressedTo === null && this.matches(entry.type)) {',
-    'if (this.matches(entry.type)) {',
+    'src/dispatch/line.ts',
+    'const isForIt = entry.addressedTo === null && this.#matches(entry.type);',
+    'const isForIt = this.#matches(entry.type);',
   ),
   one(
     'a test or replay that was sent is sent again',
     'src/dispatch/actor.ts',
-    'else if (report.settled > 0) this.replays.remove(choice.replay);',
+    'else if (report.settled > 0) this.replays.remove(what.replay);',
     '',
   ),
   one(
@@ -184,8 +188,8 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         file: 'src/dispatch/dispatcher.ts',
-        find: 'routes.clear();\n    interrupt(actor);\n    if (actor.running) inFlight',
-        replace: 'routes.clear();\n    if (actor.running) inFlight',
+        find: "routes.clear();\n    interrupt(actor);\n    if (actor.sending === 'running') inFlight",
+        replace: "routes.clear();\n    if (actor.sending === 'running') inFlight",
       },
     ],
     kinds: ['thread hangs', 'stop', 'leave'],
@@ -195,6 +199,24 @@ export const plantedBugs: readonly PlantedBug[] = [
     'src/dispatch/dispatcher.ts',
     'inFlight.turnEnded(id);\n      scheduleTurn(actor);',
     'inFlight.turnEnded(id);',
+  ),
+  one(
+    'an event that the endpoint’s last owner has counted is counted once more',
+    'src/dispatch/cursor-state.ts',
+    'const countedTo = Math.max(head, countedUpTo(cursor, events));',
+    'const countedTo = head;',
+  ),
+  one(
+    'an event that came while a cursor was loaded is not counted',
+    'src/dispatch/backlog-count.ts',
+    '{ count: count + came, isLowerBound }',
+    '{ count, isLowerBound }',
+  ),
+  one(
+    'what is settled above the cursor is not in the backlog that is stored with it',
+    'src/dispatch/reading.ts',
+    'const skipped = this.#line.skippedAbove(position);',
+    'const skipped = 0;',
   ),
   one(
     'a late write of a cursor undoes a rewind',

@@ -1,5 +1,6 @@
 // Runs one schedule in a world of its own, and judges what came of it.
 
+import { checkBacklogs } from './backlogs.ts';
 import { converge } from './converge.ts';
 import { applyFault } from './faults.ts';
 import { judgeWorld } from './judge-world.ts';
@@ -19,6 +20,7 @@ export function runSchedule(schedule: Schedule): Outcome {
     for (const step of schedule.steps) applyFault(world, step);
     passUntil(time, faultyMs);
     converge(world);
+    checkBacklogs(world.postgres.tables, world.endpoints);
     judgeWorld(world);
   } catch (error) {
     if (!(error instanceof Error)) throw error;

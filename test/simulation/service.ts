@@ -2,6 +2,7 @@
 
 import { createInstance } from '../../src/cluster/instance.ts';
 import { createRelaySteps } from '../../src/outbox/relay-steps.ts';
+import { checkWritten } from './backlogs.ts';
 import type { Postgres } from './postgres.ts';
 import { createProcess } from './process.ts';
 import type { Receivers } from './receivers.ts';
@@ -121,6 +122,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
         ask((stored) => {
           if (String(postgres.server) !== server) return new Set(rows.map((row) => row.endpoint_id));
           const own = watch.cursorsWritten(process, rows);
+          for (const row of rows) if (own.has(row.endpoint_id)) checkWritten(stored, id, row);
           const refused = tables.writeCursors(stored, rows);
           watch.cursorsStored(process, rows, refused, own);
           return refused;

@@ -2,12 +2,13 @@
 
 import type { EntityManager } from '@mikro-orm/postgresql';
 import DataLoader from 'dataloader';
+import { readBacklogs } from '../../cursors/count-backlog.ts';
+import { oldestUnsettled } from '../../cursors/oldest-unsettled.ts';
 import type { OAuthAccount } from '../../model/oauth-account.ts';
 import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
 import type { WebhookEvent } from '../../model/webhook-event.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 import { accountsOf } from '../../users/accounts.ts';
-import { backlogs, oldestUnsettled } from './endpoint-backlog.ts';
 import { owners } from './endpoint-owner.ts';
 import { type EndpointState, endpointStates } from './endpoint-state.ts';
 import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
@@ -43,7 +44,7 @@ export function createLoaders(em: EntityManager): Loaders {
     accountsOfUser: new DataLoader((userIds: readonly string[]) => accountsOf(em, userIds), { cache: false }),
     endpointState: ofEndpoints(endpointStates),
     owner: ofEndpoints(owners),
-    backlog: ofEndpoints(backlogs),
+    backlog: ofEndpoints(readBacklogs),
     oldestUnsettledAt: ofEndpoints(oldestUnsettled),
     statistics: { HOUR: ofWindow('HOUR'), DAY: ofWindow('DAY'), WEEK: ofWindow('WEEK') },
   };

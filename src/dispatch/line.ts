@@ -1,0 +1,169 @@
+// One endpoint's line: its next events in log order, the attempts that they had, and what is settled behind the first. Pure.
+
+import type { LogEntry } from '../log/entry.ts';
+import type { TurnEvent } from '../worker/turn.ts';
+import type { CursorState } from './cursor-state.ts';
+import { type QueuedEvent, createMailbox } from './mailbox.ts';
+import { Settled } from './settled.ts';
+
+/** Events of one turn: twice as many as the last turn settled, within these limits. */
+const turnEvents = { least: 8, first: 16, most: 64 };
+
+/** It has room for another page when its mailbox holds no more events than this. */
+const lowWater = 64;
+
+/** The attempts that an event had, and when the next one is due. */
+export type Retry = { attempts: number; notBefore: number };
+
+/** It begins at the log's start. */
+export class Line {
+  #matches: (type: string) => boolean;
+  #mailbox = createMailbox();
+  #examined = 0;
+  #lastMatch = 0;
+  #settled = new Settled([]);
+  /** By position: of the first event, and of events behind it that a lost thread had on the wire. */
+  #retries = new Map<number, Retry>();
+  #mostEvents = turnEvents.first;
+
+  /** `matches`: whether the endpoint asks for events of a type, as it is configured now. */
+  constructor(matches: (type: string) => boolean) {
+    this.#matches = matches;
+  }
+
+  /** How many events its mailbox holds. */
+  get size(): number {
+    return this.#mailbox.size;
+  }
+  /** The log was examined for it up to here. */
+  get examined(): number {
+    return this.#examined;
+  }
+  /** A few large events fill it, too. A page of which it can take nothing would be read again and again. */
+  get hasRoom(): boolean {
+    return this.#mailbox.size <= lowWater && !this.#mailbox.full;
+  }
+  /** When its first event is due. Infinity: it has none. */
+  get dueAt(): number {
+    const head = this.#mailbox.first();
+    return head === undefined ? Infinity : (this.#retries.get(head.entry.position)?.notBefore ?? -Infinity);
+  }
+
+  /** Starts again from a cursor. */
+  reset(cursor: CursorState, now: number): void {
+    this.#examined = cursor.position;
+    this.#mailbox.clear();
+    this.#lastMatch = cursor.previous;
+    this.#settled = new Settled(cursor.settled);
+    this.#retries = new Map(
+      cursor.retries.map(({ position, attempts, waitMs }) => [position, { attempts, notBefore: now + waitMs }]),
+    );
+  }
+
+  /** Takes the next event for the endpoint. Returns false when its mailbox is full: it has examined all before it. */
+  take(entry: LogEntry): boolean {
+    // The endpoint's last owner had read farther than this dispatcher.
+    if (this.#settled.skip(entry.position, true)) {
+      this.#lastMatch = entry.position;
+    } else if (this.#mailbox.full) {
+      this.#examined = entry.position - 1;
+      return false;
+    } else {
+      this.#push(entry);
+    }
+    return true;
+  }
+
+  /** Takes consecutive entries of the log until its mailbox is full. */
+  takePage(page: readonly LogEntry[], pastGap: (position: number) => number): void {
+    this.#examined = pastGap(this.#examined);
+    for (const entry of page) {
+      const { position } = entry;
+      if (position !== this.#examined + 1) continue;
+      const isForIt = entry.addressedTo === null && this.#matches(entry.type);
+      if (this.#settled.skip(position, isForIt)) {
+        if (isForIt) this.#lastMatch = position;
+      } else if (!isForIt) {
+        // A filter of before may have asked for it.
+        this.#retries.delete(position);
+      } else if (this.#mailbox.full) {
+        return;
+      } else {
+        this.#push(entry);
+      }
+      this.#examined = pastGap(position);
+    }
+  }
+
+  /** The events of its next turn. */
+  turn(): { events: TurnEvent[]; attemptsBefore: number } {
+    const queued = this.#mailbox.front(this.#mostEvents);
+    // A turn counts the attempts of its first event only, so an event that was tried before begins a turn of its own.
+    const end = queued.findIndex(({ entry }, index) => index > 0 && this.#retries.has(entry.position));
+    const attemptsBefore = this.#retries.get(queued[0]!.entry.position)?.attempts ?? 0;
+    return { events: queued.slice(0, end === -1 ? undefined : end).map(turnEvent), attemptsBefore };
+  }
+
+  /** Its first events are settled. `again`: the one behind them failed. Returns the last settled one. */
+  settle(events: number, again: Retry | null): QueuedEvent | undefined {
+    const settled = this.#mailbox.front(events);
+    for (const { entry } of settled) this.#retries.delete(entry.position);
+    this.#mailbox.drop(events);
+    this.#mostEvents = Math.min(Math.max(turnEvents.least, 2 * events), turnEvents.most);
+    const head = this.#mailbox.first();
+    if (again && head) this.#retries.set(head.entry.position, again);
+    return settled.at(-1);
+  }
+
+  /** What lies before its first event is never read again. */
+  forget(): void {
+    this.#settled.forget(this.#mailbox.first()?.entry.position ?? this.#examined);
+  }
+
+  /** Empties its mailbox, to read again after `last`, or else from its first event. Returns false when there is neither. */
+  readAgain(last?: QueuedEvent): boolean {
+    const head = this.#mailbox.first();
+    if (last) {
+      this.#examined = last.entry.position;
+      this.#lastMatch = last.entry.position;
+    } else if (head) {
+      this.#examined = head.entry.position - 1;
+      this.#lastMatch = head.previous;
+    } else {
+      return false;
+    }
+    this.#mailbox.clear();
+    this.#settled.stepBack(this.#examined);
+    return true;
+  }
+
+  /** Everything up to `position` is settled. `reached`: the log was examined for it up to here. */
+  cursor(reached: number): { position: number; previous: number } {
+    const head = this.#mailbox.first();
+    if (head) return { position: head.entry.position - 1, previous: head.previous };
+    return { position: reached, previous: this.#lastMatch };
+  }
+
+  isSettled(position: number): boolean {
+    return this.#settled.has(position);
+  }
+
+  /** It has yet to skip a settled event above `position`. */
+  isSkipping(position: number): boolean {
+    return this.#settled.isAhead(position);
+  }
+
+  /** How many of its events above `position` it has skipped. */
+  skippedAbove(position: number): number {
+    return this.#settled.skippedAbove(position);
+  }
+
+  #push(entry: LogEntry): void {
+    this.#mailbox.push({ entry, previous: this.#lastMatch });
+    this.#lastMatch = entry.position;
+  }
+}
+
+function turnEvent({ entry: { id, type, payload, position }, previous }: QueuedEvent): TurnEvent {
+  return { id, type, payload, position, previous };
+}
