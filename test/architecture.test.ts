@@ -53,6 +53,7 @@ const mayImport: Record<string, readonly string[]> = {
     ...['predicates', 'count-backlog', 'oldest-unsettled'].map((name) => `cursors/${name}`),
   ],
   operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'log', 'cursors'],
+  'operations/open-databases': ['operations', 'model', 'telemetry', 'settings', 'embedded'],
   embedded: ['telemetry', 'settings'],
 
   // The whole, and the ways to start it.

@@ -13,11 +13,15 @@ export type ConfigurationBarrier = {
   clear(): void;
 };
 
+export type BarrierPorts = {
+  /** Loads the configuration in force, which is this version or a newer one. It comes by the instance's `configure`. */
+  reach(version: number): void;
+  /** Loads the configuration in force, whatever its version: a restored database may have another one of the same number. */
+  check(done: () => void): void;
+};
+
 /** `inForce` gives the version that this instance serves. */
-export function createConfigurationBarrier(
-  ports: { reachConfiguration(version: number): void; checkConfiguration(done: () => void): void },
-  inForce: () => number,
-): ConfigurationBarrier {
+export function createConfigurationBarrier(configurations: BarrierPorts, inForce: () => number): ConfigurationBarrier {
   let waiting: { version: number; go: () => void }[] = [];
   let checks = 0;
   let isChecked = true;
@@ -28,7 +32,7 @@ export function createConfigurationBarrier(
     waiting = waiting.filter(({ version }) => version > inForce());
     for (const { go } of due) go();
     const newest = waiting.at(-1);
-    if (newest) ports.reachConfiguration(newest.version);
+    if (newest) configurations.reach(newest.version);
   }
 
   return {
@@ -36,13 +40,13 @@ export function createConfigurationBarrier(
       const version = entries.at(-1)?.configuration ?? 0;
       if (isChecked && version <= inForce()) return go();
       waiting.push({ version, go });
-      if (isChecked) ports.reachConfiguration(version);
+      if (isChecked) configurations.reach(version);
     },
     versionChanged: letThrough,
     check() {
       const check = (checks += 1);
       isChecked = false;
-      ports.checkConfiguration(() => {
+      configurations.check(() => {
         isChecked ||= check === checks;
         letThrough();
       });

@@ -2,6 +2,7 @@
 
 import type { Lease } from '../policy/shards.ts';
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { openOrm } from '../model/orm.ts';
 import type { HeartbeatAnswer, HeartbeatQuestion } from './instance-ports.ts';
 import type { LeaseRow } from './leases.ts';
 
@@ -26,6 +27,39 @@ export function createLeaseRows(orm: MikroORM, instance: InstanceName): LeaseRow
     async removeInstance() {
       await orm.em.fork().execute('delete from webhook_instances where id = ?', [instance.id]);
     },
+  };
+}
+
+export type OpenLeaseRows = LeaseRows &
+  AsyncDisposable & {
+    /** Calls the listener when the connection is lost: another server may answer the next question. */
+    onLost(listener: () => void): void;
+  };
+
+/** On a connection of their own, so that a heartbeat waits for nothing else, and not long for Postgres. */
+export function openLeaseRows({
+  url,
+  ttlMs,
+  instance,
+}: {
+  url: string;
+  ttlMs: number;
+  instance: InstanceName;
+}): OpenLeaseRows {
+  let tellLost = () => {};
+  const orm = openOrm({
+    url,
+    connections: 1,
+    name: 'tidings-heartbeat',
+    statementMs: ttlMs / 2,
+    onLost: () => tellLost(),
+  });
+  return {
+    ...createLeaseRows(orm, instance),
+    onLost(listener) {
+      tellLost = listener;
+    },
+    [Symbol.asyncDispose]: () => orm.close(true),
   };
 }
 

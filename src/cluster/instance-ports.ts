@@ -1,13 +1,13 @@
 // What an instance needs from outside: clocks, the database, the stream, the threads.
 
 import type { Lease } from '../policy/shards.ts';
-import type { LogEntry } from '../log/entry.ts';
 import type { Gap } from '../log/gaps.ts';
+import type { BarrierPorts } from './configuration-barrier.ts';
 import type { Known } from './log-check.ts';
 import type { LogReaderPorts } from '../log/reader.ts';
-import type { RelayMode } from '../outbox/relay-steps.ts';
+import type { RelaySteps } from '../outbox/relay-steps.ts';
 import type { RemoteChangePorts } from './remote-changes.ts';
-import type { CursorPorts } from '../dispatch/cursor-writer.ts';
+import type { CursorPorts, CursorRow } from '../dispatch/cursor-writer.ts';
 import type { DispatcherPorts } from '../dispatch/dispatcher.ts';
 import type { InstanceRow, LeaseRow } from './leases.ts';
 import type { CursorLoaderPorts } from '../dispatch/cursor-loader.ts';
@@ -62,26 +62,27 @@ export type ShardPorts = {
   take(rows: readonly LeaseRow[], done: (taken: readonly Lease[] | null) => void): void;
   /** Gives a lease back. If that fails, its time to live has to run out. */
   release(lease: Lease, done: () => void): void;
-  /** Tells the threads until when to trust a lease; a time in the past: not at all. */
-  trust(lease: Lease, until: number): void;
-  setRelayMode(mode: RelayMode): void;
+  /** Tells the threads for how much longer to trust a lease; less than nothing: not at all. */
+  trust(lease: Lease, forMs: number): void;
 };
 
 export type InstancePorts = HeartbeatPorts &
   ShardPorts &
   CursorLoaderPorts &
   RemoteChangePorts &
-  CursorPorts &
+  Omit<CursorPorts, 'writeCursors'> &
   Omit<DispatcherPorts, 'trusts' | 'loadCursor' | 'pastGap' | 'idle'> &
   Omit<LogReaderPorts, 'take'> & {
-    /** Appends what was numbered here to the stream. */
-    append(entries: readonly LogEntry[]): void;
+    /** Writes cursors as the writer's port does, on this database server only: another one may have lost what is settled. */
+    writeCursors(
+      rows: readonly CursorRow[],
+      server: string | null,
+      done: (refused: ReadonlySet<string> | null) => void,
+    ): void;
+    relay: Pick<RelaySteps, 'setMode'>;
     /** Begins a new history after `past`, unless `from` is not the present history any more. */
     beginEpoch(change: { from: string; past: number }, done: () => void): void;
     /** Another history is in force: what was read of the one before must not be used any more. */
     useEpoch(epoch: string): void;
-    /** Loads the configuration in force, which is this version or a newer one. It comes by `configure`. */
-    reachConfiguration(version: number): void;
-    /** Loads the configuration in force, whatever its version: a restored database may have another one of the same number. */
-    checkConfiguration(done: () => void): void;
+    configurations: BarrierPorts;
   };

@@ -8,8 +8,8 @@
 
 import type { LogEntry } from '../log/entry.ts';
 import { type Gap, pastGap } from '../log/gaps.ts';
-import type { Known } from './log-check.ts';
 import { createLogReader } from '../log/reader.ts';
+import { retryDelaysMs } from '../policy/retry-delays.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import { type Asked, createHeartbeat } from './heartbeat.ts';
 import { createConfigurationBarrier } from './configuration-barrier.ts';
@@ -17,18 +17,13 @@ import { createRemoteChanges } from './remote-changes.ts';
 import { createCursorWriter } from '../dispatch/cursor-writer.ts';
 import { type Dispatcher, createDispatcher } from '../dispatch/dispatcher.ts';
 import type { HeartbeatAnswer, InstancePorts } from './instance-ports.ts';
-import { createLogCheck } from './log-check.ts';
+import { heartbeatsPerTtl, unnoticedPart } from './leases.ts';
+import { type Known, createLogCheck } from './log-check.ts';
 import { createCursorLoader } from '../dispatch/cursor-loader.ts';
 import { createShardOwnership } from './shard-ownership.ts';
 
 /** The configuration in force, as far as this instance can serve it; `standsAside` says why it cannot. */
 export type Configuration = { version: number; endpoints: readonly Endpoint[]; standsAside: string | null };
-
-/** Heartbeat within a lease's time to live. */
-const heartbeatsPerTtl = 3;
-/** The longest suspension that may go unnoticed, by the time to live. Two must fit into the 0.1 that no owner trusts. */
-const mostUnnoticed = 0.04;
-const askAgainMs = 100;
 
 export type Instance = ReturnType<typeof createInstance>;
 
@@ -52,7 +47,7 @@ export function createInstance({
   /** The last heartbeat succeeded, and the log is the one that is known. */
   let isVerified = false;
   let isDraining = false;
-  let afterHeartbeat: (() => void)[] = [];
+  const afterHeartbeat: (() => void)[] = [];
   let onDrained: (() => void) | null = null;
 
   const dispatcher: Dispatcher = createDispatcher({
@@ -61,7 +56,7 @@ export function createInstance({
     ports: {
       ...ports,
       trusts: (lease) => shards.trusts(lease),
-      loadCursor: (endpointId) => cursorLoader.ask(endpointId),
+      loadCursor: (endpointId) => cursorLoader.loadCursor(endpointId),
       pastGap: (position) => pastGap(gaps, position),
       readPage: (after, done) => readPage(after, (page) => barrier.whenInForce(page, () => done(page))),
       readReplays(endpointId, question, done) {
@@ -74,11 +69,11 @@ export function createInstance({
       idle: checkDrained,
     },
   });
-  const barrier = createConfigurationBarrier(ports, () => configuration.version);
+  const barrier = createConfigurationBarrier(ports.configurations, () => configuration.version);
   const cursorLoader = createCursorLoader(ports, () => dispatcher);
   const remoteChanges = createRemoteChanges(ports, () => dispatcher);
   const cursors = createCursorWriter({
-    ports,
+    ports: { ...ports, writeCursors: (rows, done) => ports.writeCursors(rows, server, done) },
     owner: id,
     actors: dispatcher.actors,
     serves: dispatcher.serves,
@@ -93,20 +88,18 @@ export function createInstance({
     dispatcher: () => dispatcher,
     endpoints: () => configuration.endpoints,
     isAside: () => isDraining || configuration.standsAside !== null,
-    isVerified: () => isVerified,
     onServe: remoteChanges.begin,
     onTaken() {
-      const callbacks = afterHeartbeat;
-      afterHeartbeat = [];
-      for (const callback of callbacks) callback();
+      for (const callback of afterHeartbeat.splice(0)) callback();
     },
     onReleased: checkDrained,
+    onRelayLease: setRelayMode,
     writeLast: cursors.writeNow,
   });
   const heartbeat = createHeartbeat({
     ports,
     everyMs: leaseTtlMs / heartbeatsPerTtl,
-    maxClockGapMs: leaseTtlMs * mostUnnoticed,
+    maxClockGapMs: leaseTtlMs * unnoticedPart,
     question: () => ({ ...shards.question(), known: logCheck.question() }),
     onLast: logCheck.learn,
     onAnswer: onHeartbeat,
@@ -158,7 +151,15 @@ export function createInstance({
 
   function missed(): void {
     isVerified = false;
-    shards.missed();
+    shards.doubt();
+    setRelayMode();
+  }
+
+  /** While the database may have lost the log's end, the relay rests. */
+  function setRelayMode(): void {
+    const is = shards.leadsRelay() ? 'leads' : 'stands by';
+    if (!isVerified || server === null) ports.relay.setMode({ is: 'rests' });
+    else ports.relay.setMode({ is, server, appends: heartbeat.streamIsChecked });
   }
 
   function onHeartbeat(answer: HeartbeatAnswer, { question, at, streamIsRead }: Asked): void {
@@ -170,7 +171,9 @@ export function createInstance({
       missed();
       // What is known belongs to this history, not to a later one.
       epoch ??= answer.epoch;
-      ports.beginEpoch({ from: answer.epoch, past: logCheck.highest }, () => ports.schedule(askAgainMs, heartbeat.ask));
+      ports.beginEpoch({ from: answer.epoch, past: logCheck.highest }, () =>
+        ports.schedule(retryDelaysMs.epoch, heartbeat.ask),
+      );
       return;
     }
     // The contested entry of the stream was wrong. The stream's last entry has not been compared yet: ask again.
@@ -188,7 +191,7 @@ export function createInstance({
     if (isOtherLog) adopt(answer);
     if (isOtherLog || isOtherServer) barrier.check();
     shards.onHeartbeat(answer, { asked: question.renew, askedAt: at });
-    if (answer.configuration !== configuration.version) ports.reachConfiguration(answer.configuration);
+    if (answer.configuration !== configuration.version) ports.configurations.reach(answer.configuration);
     remoteChanges.onVersions(
       answer.controls,
       shards.held().map(({ index }) => index),
@@ -257,12 +260,8 @@ export function createInstance({
       for (const endpointId of endpointIds) dispatcher.reloadCursor(endpointId);
     },
 
-    /** The relay gave these their positions. */
-    numbered(entries: readonly LogEntry[]): void {
-      // After entries of another history, they would hide that those are there.
-      if (streamReady()) ports.append(entries);
-      reader.headIs(entries.at(-1)!.position);
-    },
+    /** The relay gave positions up to this one. */
+    headIs: reader.headIs,
 
     /** Another instance has changed something: asks now. */
     wake: heartbeat.ask,

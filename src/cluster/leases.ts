@@ -1,13 +1,27 @@
 // Which leases this instance holds, which it may take, and which it gives back. Pure.
 //
-// A lease is a row with an owner, an epoch that each new owner raises, and a counter, `beat`, that each renewal raises. Only
-// monotonic clocks of single machines decide, never a wall clock, not even the database's:
+// A lease is a row with an owner, an epoch that each new owner raises, and a counter, `beat`, that each renewal raises. One
+// instance at most trusts a lease at a time, though no clocks of two machines are compared, and no wall clock decides, not
+// even the database's. This is one life of a lease, where T is its time to live (3 s):
 //
-//   owner       asks for a renewal ........ trusts the lease for 0.9 of its time to live, from the moment it asked
-//   row         ........ renewed: `beat` is raised, later than the owner asked
-//   challenger  ................ sees the new `beat`, later still, and takes the lease after a whole time to live
+//   owner       askedAt: asks ●──── trusts its lease ─────────────▶│ askedAt + 0.9 T
+//   row                          ● renewed: `beat` is raised
+//   challenger                       ● firstSeen: sees that `beat` ──────────────▶│ firstSeen + T: takes the lease
 //
-// The challenger counts only while its own heartbeats succeed. So the owner has stopped before anybody else begins.
+// - The owner asks with each heartbeat, three times in T. The trust counts from the question, not from the answer, and
+//   ends early, at once, when a heartbeat fails. Threads are told how long it lasts, and look before each request.
+// - The challenger sees the row unchanged for a whole T of its own monotonic clock. Only time in which its own heartbeats
+//   succeeded counts: a row that nobody could renew proves nothing by not changing.
+// - The row is renewed after `askedAt`, and seen after that. So at least 0.1 T lies between one owner's trust and the next
+//   one's. This margin is for clocks that run at different rates, and for what the next point cannot see.
+// - A monotonic clock stands still while its machine is suspended, and then the owner's trust would last too long. Each
+//   question and each answer compares it with the wall clock. When they differ by more than 0.04 T, the owner trusts nothing
+//   before its next renewal. Shorter suspensions go unnoticed: one between a question and its answer and one between the
+//   answer and the next question make 0.08 T, which fits in the margin.
+// - A lease that is given back is free at once: its row loses its owner after the last turn has ended.
+//
+// What the owner had on the wire when its trust ended cannot be taken back. The cursor names its owner and epoch, so that
+// a late write of a former owner changes nothing.
 
 import { hash } from '../policy/hash.ts';
 import { type Lease, relayLease, shardCount } from '../policy/shards.ts';
@@ -26,8 +40,12 @@ export type LeaseChanges = {
   excess: number[];
 };
 
-/** The part of the time to live during which an owner trusts its lease. The rest allows for clocks of different rates. */
+/** How often an owner asks for a renewal within the time to live. */
+export const heartbeatsPerTtl = 3;
+/** The part of the time to live during which an owner trusts its lease. */
 const trustedPart = 0.9;
+/** The longest suspension that may go unnoticed, by the time to live. Two must fit into what no owner trusts. */
+export const unnoticedPart = 0.04;
 
 type Seen = { mark: string; since: number };
 

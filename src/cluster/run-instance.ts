@@ -3,9 +3,10 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { LogTable } from '../log/table.ts';
 import type { LogStream } from '../log/stream.ts';
-import { beginEpoch } from '../log/identity.ts';
+import { type LogIdentity, beginEpoch, streamKey } from '../log/identity.ts';
+import type { Wakes } from '../log/wakes.ts';
 import { newId } from '../model/new-id.ts';
-import type { RelayMode } from '../outbox/relay-steps.ts';
+import type { RelaySteps } from '../outbox/relay-steps.ts';
 import { decideAfterFailure } from '../policy/retry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
@@ -14,9 +15,9 @@ import type { ThreadPool } from '../worker/pool.ts';
 import type { Recorder } from '../worker/recorder.ts';
 import type { Turn, TurnReport } from '../worker/turn.ts';
 import { countMatches } from '../cursors/count-backlog.ts';
-import type { LeaseRows } from './heartbeat-sql.ts';
-import type { CursorRow } from '../dispatch/cursor-writer.ts';
-import { type Instance, createInstance } from './instance.ts';
+import type { writeCursors } from '../cursors/write-cursors.ts';
+import type { OpenLeaseRows } from './heartbeat-sql.ts';
+import { type Configuration, type Instance, createInstance } from './instance.ts';
 import type { HeartbeatAnswer } from './instance-ports.ts';
 import { loadCursors } from '../cursors/load-cursors.ts';
 import { readReplays } from '../cursors/read-replays.ts';
@@ -26,12 +27,10 @@ const recountEveryMs = 1_000;
 
 export type RunningInstance = AsyncDisposable & {
   instance: Instance;
-  /** The database server of the last heartbeat. The log of any other server was not compared yet. */
-  readonly server: string | null;
   /** Resolves once another heartbeat has succeeded and the leases that this instance could take are taken. */
   afterHeartbeat(): Promise<void>;
-  /** Begins no more turns. Resolves when no turn is in flight and all leases are given back. */
-  drain(): Promise<void>;
+  /** Begins no more turns. Resolves when no turn is in flight and all leases are given back, or after the grace. */
+  drain(graceMs: number): Promise<void>;
 };
 
 export type InstanceParts = {
@@ -39,30 +38,33 @@ export type InstanceParts = {
   id: string;
   leaseTtlMs: number;
   orm: MikroORM;
-  leases: LeaseRows;
-  cursors: { write(rows: readonly CursorRow[], server: string | null): Promise<ReadonlySet<string>> };
-  table: Pick<LogTable, 'page'>;
-  stream: Pick<LogStream, 'ready' | 'read' | 'last' | 'append'> | null;
+  leases: Omit<OpenLeaseRows, typeof Symbol.asyncDispose>;
+  writeCursors: typeof writeCursors;
+  /** What the log was called when its stream was opened. */
+  log: LogIdentity;
+  table: Pick<LogTable, 'readPage' | 'forget'>;
+  stream: Pick<LogStream, 'ready' | 'readStream' | 'readLast' | 'use' | 'onContradiction'>;
+  relay: Pick<RelaySteps, 'setMode' | 'onNumbered'>;
+  configurations: {
+    /** Loads the configuration in force, unless it is this version. */
+    reach(version: number): Promise<void>;
+    /** Loads the configuration in force. Resolves when the listener was told of it. */
+    check(): Promise<void>;
+    onChange(listener: (inForce: Configuration) => void): void;
+  };
+  wakes: Pick<Wakes, 'wakeOthers' | 'onWake'>;
   pool: Pick<ThreadPool, 'run' | 'interrupt' | 'trust'>;
   /** Writes the row of an attempt that was under way when its thread died. */
   recorder: Pick<Recorder, 'record'>;
   slots: { fast: number; slow: number };
-  onRelayMode(mode: RelayMode): void;
-  /** A newer configuration than the instance's own is in force. */
-  onConfiguration(version: number): void;
-  /** Reads the configuration in force, whatever its version. Resolves when `configure` has put it in force here. */
-  checkConfiguration(): Promise<void>;
-  /** Another history of the log is in force. */
-  onEpoch(epoch: string): void;
-  /** A lease was given back. */
-  onRelease(): void;
-  log: Logger;
+  logger: Logger;
 };
 
+/** Starts an instance. It is the one listener of the parts that it is given. */
 export function runInstance(parts: InstanceParts): RunningInstance {
-  const { id, orm, leases, table, stream, pool, recorder, log } = parts;
-  const watch = createServerWatch(log);
-  let server: string | null = null;
+  const { id, orm, leases, table, stream, relay, configurations, wakes, pool, recorder, logger } = parts;
+  const watch = createServerWatch(logger);
+  let { epoch } = parts.log;
   let closed = false;
 
   const instance = createInstance({
@@ -76,46 +78,46 @@ export function runInstance(parts: InstanceParts): RunningInstance {
         const timer = setTimeout(callback, delayMs);
         return () => clearTimeout(timer);
       },
-      heartbeat(question, done) {
-        const answered = watch.answered<HeartbeatAnswer>((given) => {
-          // Before the instance compares the log: a query that began on another server does not count from now on.
-          if (given) server = given.server;
-          done(given);
-        });
-        answer(leases.heartbeat(question), answered, null);
-      },
+      heartbeat: (question, done) => answer(leases.heartbeat(question), watch.answered<HeartbeatAnswer>(done), null),
       take: (rows, done) => answer(leases.take(rows), done, 'leases could not be taken'),
       release(lease, done) {
-        const released = leases.release(lease).then(parts.onRelease);
+        const released = leases.release(lease).then(() => wakes.wakeOthers('change'));
         // A failure is not logged for each lease: the heartbeat reports it. Others take the lease when its time is over.
         answer(released, done, null);
       },
-      trust: (lease, until) => pool.trust(lease, until - performance.now()),
-      setRelayMode: parts.onRelayMode,
-      streamReady: () => stream?.ready ?? false,
-      readStream: (after, done) => answer(stream!.read(after), done, null),
-      append: (entries) => stream!.append(entries),
-      readLast: (done) => answer(stream!.last(), (last) => done(stream!.ready ? { last } : null), null),
+      trust: pool.trust,
+      relay,
+      streamReady: () => stream.ready,
+      readStream: (after, done) => answer(stream.readStream(after), done, null),
+      readLast: (done) => answer(stream.readLast(), (last) => done(stream.ready ? { last } : null), null),
       beginEpoch(change, done) {
-        log.error(
+        logger.error(
           { past: change.past },
           'The database has lost the end of the log, as a restored one has: a new one begins',
         );
         answer(beginEpoch(orm, change), done, 'the new log could not be begun');
       },
-      useEpoch: parts.onEpoch,
-      reachConfiguration: parts.onConfiguration,
-      checkConfiguration: (done) => void parts.checkConfiguration().then(done),
+      useEpoch(next) {
+        if (next === epoch) return;
+        epoch = next;
+        table.forget();
+        stream.use(streamKey({ prefix: parts.log.prefix, epoch }));
+      },
+      configurations: {
+        reach: (version) => void configurations.reach(version),
+        check: (done) => void configurations.check().then(done),
+      },
       loadCursors: (questions, head, done) =>
         answer(loadCursors(orm, id, questions, head), done, 'cursors could not be loaded'),
       readEndpointStates: (ids, done) =>
         answer(readEndpointStates(orm, ids), done, 'changes of endpoints could not be read'),
-      readPage: (after, done) => answer(table.page(after), (page) => done(page ?? []), 'the log could not be read'),
+      readPage: (after, done) => answer(table.readPage(after), (page) => done(page ?? []), 'the log could not be read'),
       readReplays: (endpointId, question, done) =>
         answer(readReplays(orm, endpointId, question), done, 'replays could not be read'),
-      writeCursors: (rows, done) => answer(parts.cursors.write(rows, server), done, 'cursors not written yet'),
+      writeCursors: (rows, server, done) =>
+        answer(parts.writeCursors(orm, rows, server), done, 'cursors not written yet'),
       run: (turn, done) => void run(turn).then(done),
-      interrupt: (slot) => pool.interrupt(slot),
+      interrupt: pool.interrupt,
     },
   });
 
@@ -123,7 +125,7 @@ export function runInstance(parts: InstanceParts): RunningInstance {
   function answer<T>(query: Promise<T | null>, done: (value: T | null) => void, problem: string | null): void {
     void query
       .catch((error: unknown) => {
-        if (problem !== null && !closed) log.warn({ reason: reasonOf(error) }, `${problem}; trying again`);
+        if (problem !== null && !closed) logger.warn({ reason: reasonOf(error) }, `${problem}; trying again`);
         return null;
       })
       .then(done);
@@ -163,11 +165,16 @@ export function runInstance(parts: InstanceParts): RunningInstance {
       if (recounted === null) continue;
       const { after, upTo, take } = recounted;
       await countMatches(orm, { endpoint: actor.endpoint, after }, upTo).then(take, (error: unknown) => {
-        if (!closed) log.warn({ reason: reasonOf(error) }, 'a backlog could not be counted; trying again');
+        if (!closed) logger.warn({ reason: reasonOf(error) }, 'a backlog could not be counted; trying again');
       });
     }
   }
 
+  relay.onNumbered(instance.headIs);
+  stream.onContradiction(instance.contradicted);
+  configurations.onChange(instance.configure);
+  wakes.onWake('change', instance.wake);
+  leases.onLost(instance.doubtServer);
   instance.start();
 
   // One at a time. While Postgres hangs, more would pile up, and the end would wait for all of them.
@@ -180,11 +187,8 @@ export function runInstance(parts: InstanceParts): RunningInstance {
 
   return {
     instance,
-    get server() {
-      return server;
-    },
     afterHeartbeat: () => new Promise((resolve) => instance.afterHeartbeat(resolve)),
-    drain: () => new Promise((resolve) => instance.drain(resolve)),
+    drain: (graceMs) => within(graceMs, new Promise<void>((resolve) => instance.drain(resolve))),
     async [Symbol.asyncDispose]() {
       closed = true;
       clearInterval(recounter);
@@ -195,14 +199,22 @@ export function runInstance(parts: InstanceParts): RunningInstance {
   };
 }
 
+/** Waits for `work`, but no longer than `graceMs`: what is cut off is repeated at the next start. */
+async function within(graceMs: number, work: Promise<unknown>): Promise<void> {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, Math.min(graceMs, 2 ** 31 - 1));
+  await Promise.race([work, over]);
+  clearTimeout(timer);
+}
+
 /** Logs once that Postgres does not answer, and once that it does again. */
-function createServerWatch(log: Logger) {
+function createServerWatch(logger: Logger) {
   let away = false;
   return {
     answered<T>(done: (value: T | null) => void): (value: T | null) => void {
       return (value) => {
-        if (value === null && !away) log.warn('Postgres does not answer; deliveries pause until it does');
-        if (value !== null && away) log.info('Postgres answers again');
+        if (value === null && !away) logger.warn('Postgres does not answer; deliveries pause until it does');
+        if (value !== null && away) logger.info('Postgres answers again');
         away = value === null;
         done(value);
       };

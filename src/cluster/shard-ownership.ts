@@ -14,10 +14,10 @@ export function createShardOwnership({
   dispatcher,
   endpoints,
   isAside,
-  isVerified,
   onServe,
   onTaken,
   onReleased,
+  onRelayLease,
   writeLast,
 }: {
   ports: ShardPorts;
@@ -28,14 +28,14 @@ export function createShardOwnership({
   endpoints(): readonly Endpoint[];
   /** This instance wants no leases. */
   isAside(): boolean;
-  /** The last heartbeat succeeded, and the log is the one that is known. */
-  isVerified(): boolean;
   /** A shard begins to be served: its cursors are loaded next. */
   onServe(shard: number): void;
   /** The leases that this instance could take are taken. */
   onTaken(): void;
   /** A lease is given back or lost, or a query about leases has ended. */
   onReleased(): void;
+  /** Whether this instance leads the relay may have changed. */
+  onRelayLease(): void;
   /** Writes the cursors of actors for the last time. */
   writeLast(actors: readonly Actor[], done: () => void): void;
 }) {
@@ -55,26 +55,20 @@ export function createShardOwnership({
         if (isAside()) giveBack(index);
         else if (index !== relayLease) serve(index);
       }
-      setRelayMode();
+      onRelayLease();
       onReleased();
       onTaken();
     });
   }
 
   function trustHeld(): void {
-    for (const lease of leases.held()) ports.trust(lease, leases.until(lease.index));
+    const now = ports.now();
+    for (const lease of leases.held()) ports.trust(lease, leases.until(lease.index) - now);
   }
 
   function doubt(): void {
     leases.doubt();
     trustHeld();
-  }
-
-  function setRelayMode(): void {
-    const epoch = leases.epochOf(relayLease);
-    const leads = epoch !== undefined && !leases.isReleasing(relayLease);
-    if (!isVerified()) ports.setRelayMode('rests');
-    else ports.setRelayMode(leads && leases.trusts({ index: relayLease, epoch }, ports.now()) ? 'leads' : 'stands by');
   }
 
   function serve(shard: number): void {
@@ -102,7 +96,7 @@ export function createShardOwnership({
   function giveBack(index: number): void {
     const epoch = leases.epochOf(index)!;
     leases.release(index);
-    if (index === relayLease) setRelayMode();
+    if (index === relayLease) onRelayLease();
     const actors = actorsOf(index);
     const draining = [...dispatcher().draining()].filter((endpointId) => shardOf(endpointId) === index);
     const endpointIds = new Set([...actors.map(({ endpoint }) => endpoint.id), ...draining]);
@@ -140,19 +134,20 @@ export function createShardOwnership({
       trustHeld();
       if (!wereTrusted) dispatcher().wake();
       for (const lease of changes.excess) giveBack(lease);
-      setRelayMode();
+      onRelayLease();
       if (changes.wanted.length > 0) take(changes.wanted);
       else onTaken();
     },
 
-    /** A heartbeat failed. The database may have lost what is being sent: everything waits for its next answer. */
-    missed(): void {
-      doubt();
-      ports.setRelayMode('rests');
-    },
-
     /** Trusts no lease before its next renewal. */
     doubt,
+
+    /** Whether this instance holds the relay's lease, trusts it, and does not give it back. */
+    leadsRelay(): boolean {
+      const epoch = leases.epochOf(relayLease);
+      if (epoch === undefined || leases.isReleasing(relayLease)) return false;
+      return leases.trusts({ index: relayLease, epoch }, ports.now());
+    },
 
     trusts: (lease: Lease): boolean => leases.trusts(lease, ports.now()),
     held: leases.held,

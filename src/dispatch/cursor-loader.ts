@@ -20,16 +20,16 @@ export type CursorLoaderPorts = {
   ): void;
 };
 
-export type Loads = {
+export type CursorLoader = {
   /** Loads an endpoint's cursor soon. */
-  ask(endpointId: string): void;
+  loadCursor(endpointId: string): void;
 };
 
-export function createCursorLoader(ports: CursorLoaderPorts, dispatcher: () => Dispatcher): Loads {
+export function createCursorLoader(ports: CursorLoaderPorts, dispatcher: () => Dispatcher): CursorLoader {
   const asked = new Set<string>();
   let scheduled = false;
 
-  function ask(endpointId: string): void {
+  function loadCursor(endpointId: string): void {
     asked.add(endpointId);
     if (scheduled) return;
     scheduled = true;
@@ -41,7 +41,7 @@ export function createCursorLoader(ports: CursorLoaderPorts, dispatcher: () => D
 
   function askAgain(actors: readonly Actor[]): void {
     ports.schedule(retryDelaysMs.cursorLoader, () => {
-      for (const actor of actors) if (dispatcher().serves(actor)) ask(actor.endpoint.id);
+      for (const actor of actors) if (dispatcher().serves(actor)) loadCursor(actor.endpoint.id);
     });
   }
 
@@ -66,5 +66,5 @@ export function createCursorLoader(ports: CursorLoaderPorts, dispatcher: () => D
     });
   }
 
-  return { ask };
+  return { loadCursor };
 }

@@ -23,35 +23,35 @@ export type LogStream = AsyncDisposable & {
    * The next entries after a position. Waits up to a second for the first one. Null: Valkey did not answer. Entries of a
    * stream that is not in use any more are dropped.
    */
-  read(after: number): Promise<LogEntry[] | null>;
+  readStream(after: number): Promise<LogEntry[] | null>;
   /** The stream's last entry. Null: it has none, or Valkey did not answer. */
-  last(): Promise<LogEntry | null>;
+  readLast(): Promise<LogEntry | null>;
   /** Changes to the stream under another key, and removes the old one. */
   use(key: string): void;
   /** Null when Valkey answers, else what is the matter with it. */
   check(): Promise<string | null>;
+  /** Tells the listener of each entry that has the position of another event that was to be appended: stream and log do not belong together. */
+  onContradiction(listener: (found: LogEntry) => void): void;
 };
 
 /**
  * Opens the stream under `key`. Resolves when Valkey has answered, or after a second, and then goes on trying. Calls
- * `onChange` when the stream becomes ready or stops being ready, with a remark for the operator. Calls `onContradiction`
- * with an entry that has the position of another event that was to be appended: stream and log do not belong together.
+ * `onChange` when the stream becomes ready or stops being ready, with a remark for the operator.
  */
 export async function openStream({
   url,
   key: firstKey,
   onChange,
-  onContradiction,
 }: {
   url: string;
   key: string;
   onChange: (ready: boolean, remark: string | null) => void;
-  onContradiction: (found: LogEntry) => void;
 }): Promise<LogStream> {
   const producer = openValkey({ url, commandTimeoutMs, onProblem: away });
   // Blocking reads have a connection of their own, as other commands would wait behind them.
   const consumer = openValkey({ url, commandTimeoutMs: blockMs + commandTimeoutMs, onProblem: away });
   let key = firstKey;
+  let tellContradiction: (found: LogEntry) => void = () => {};
   /** Streams that are not in use any more, and not removed yet. */
   const unused = new Set<string>();
   let problem: string | null = null;
@@ -102,7 +102,7 @@ export async function openStream({
     const [found] = await producer.xrange(stream, `${position}-0`, `${position}-0`);
     if (!found || stream !== key) return;
     const entry = toEntry(found[0], found[1]);
-    if (entry.id !== id) onContradiction(entry);
+    if (entry.id !== id) tellContradiction(entry);
   }
 
   const prober = setInterval(() => {
@@ -138,7 +138,7 @@ export async function openStream({
     get ready() {
       return ready;
     },
-    async read(after) {
+    async readStream(after) {
       const stream = key;
       try {
         const answer = await consumer.xread('COUNT', 1_000, 'BLOCK', blockMs, 'STREAMS', stream, `${after}-0`);
@@ -150,7 +150,7 @@ export async function openStream({
         return null;
       }
     },
-    async last() {
+    async readLast() {
       const stream = key;
       try {
         const [last] = await producer.xrevrange(stream, '+', '-', 'COUNT', 1);
@@ -173,6 +173,9 @@ export async function openStream({
       if (ready) await producer.ping().catch((error: unknown) => away(problemOf(error)));
       else await probe();
       return problem;
+    },
+    onContradiction(listener) {
+      tellContradiction = listener;
     },
     [Symbol.asyncDispose]() {
       closed = true;

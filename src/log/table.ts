@@ -15,7 +15,7 @@ export type LogTable = {
    * The page after a position: at most 500 events of consecutive positions, from the one after `pastGap(after)` on. Empty
    * at the log's end.
    */
-  page(after: number): Promise<readonly LogEntry[]>;
+  readPage(after: number): Promise<readonly LogEntry[]>;
   /** Drops all pages: they were read from another database. */
   forget(): void;
 };
@@ -99,7 +99,7 @@ export function createLogTable(orm: MikroORM): LogTable {
   }
 
   return {
-    async page(after) {
+    async readPage(after) {
       const asked = era;
       let page = await read(pastGap(gaps, after));
       // This is the log's end, or a gap that is not known here yet.

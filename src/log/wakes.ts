@@ -11,25 +11,21 @@ export type WakeKind = (typeof kinds)[number];
 export type Wakes = AsyncDisposable & {
   /** Wakes all others. Of many calls at one time some are sent as one. */
   wakeOthers(kind: WakeKind): void;
+  /** Calls the listener when another instance wakes this one. One listener a kind. */
+  onWake(kind: WakeKind, listener: () => void): void;
 };
 
 const commandTimeoutMs = 1_000;
 
-/** `from` names this instance, which does not wake itself. */
-export function openWakes({
-  url,
-  prefix,
-  from,
-  onWake,
-}: {
-  url: string;
-  prefix: string;
-  from: string;
-  onWake(kind: WakeKind): void;
-}): Wakes {
+const noWakes: Wakes = { wakeOthers() {}, onWake() {}, [Symbol.asyncDispose]: () => Promise.resolve() };
+
+/** `from` names this instance, which does not wake itself. Without a `url` nobody is woken. */
+export function openWakes({ url, prefix, from }: { url: string | null; prefix: string; from: string }): Wakes {
+  if (url === null) return noWakes;
   const channel = `${prefix}:wakes`;
   const publisher = openValkey({ url, commandTimeoutMs, onProblem: () => {} });
   const subscriber = openValkey({ url, commandTimeoutMs, onProblem: () => {} });
+  const listeners = new Map<WakeKind, () => void>();
   const inFlight = new Set<WakeKind>();
   const again = new Set<WakeKind>();
   let closed = false;
@@ -38,7 +34,7 @@ export function openWakes({
   subscriber.on('message', (_channel: string, message: string) => {
     const [kind, sender] = message.split(' ');
     const known = kinds.find((one) => one === kind);
-    if (known && sender !== from && !closed) onWake(known);
+    if (known && sender !== from && !closed) listeners.get(known)?.();
   });
 
   function wakeOthers(kind: WakeKind): void {
@@ -59,6 +55,7 @@ export function openWakes({
 
   return {
     wakeOthers,
+    onWake: (kind, listener) => void listeners.set(kind, listener),
     [Symbol.asyncDispose]() {
       closed = true;
       publisher.disconnect();

@@ -27,6 +27,8 @@ export type ReadFile = Extract<Webhooks, { ok: true }>;
 
 export type Configurations = AsyncDisposable & {
   current(): ConfigurationInForce;
+  /** Calls the listener at every change of `current`, in the same step. */
+  onChange(listener: (inForce: ConfigurationInForce) => void): void;
   /** Puts the file that the start read in force, unless it equals an older version. Refusal UNAVAILABLE. */
   start(initial: ReadFile): Promise<void>;
   /**
@@ -57,8 +59,6 @@ export type ConfigurationParts = {
   resolve(endpoints: readonly EndpointSettings[]): Promise<ResolvedEndpoints>;
   /** Gives committed events their positions, so that they lie before the cursors of new endpoints. */
   catchUp(): Promise<unknown>;
-  /** Called at every change of `current`, in the same step. */
-  onChange(inForce: ConfigurationInForce): void;
   announce: Announce;
   log: Pick<Logger, 'info' | 'warn' | 'error'>;
 };
@@ -69,10 +69,11 @@ const noFile = 'there is no config/webhooks.yaml';
 
 /** Nothing is in force before `start` or `reach`. */
 export function createConfigurations(parts: ConfigurationParts): Configurations {
-  const { orm, transactions, read, resolve, catchUp, onChange, announce, log } = parts;
+  const { orm, transactions, read, resolve, catchUp, announce, log } = parts;
   const closing = new AbortController();
   let stored: StoredVersion = { version: 0, digest: '' };
   let current: ConfigurationInForce = { version: 0, endpoints: [], standsAside: null };
+  let tellChange: (inForce: ConfigurationInForce) => void = () => {};
   let fileMissing = false;
   let last: Promise<unknown> = Promise.resolve();
 
@@ -99,7 +100,7 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
     } else if (before.standsAside !== null && standsAside === null) {
       log.info('this instance serves endpoints again');
     }
-    onChange(current);
+    tellChange(current);
   }
 
   /** Without `again` nothing is done when the version in force is the one this instance has. */
@@ -150,6 +151,9 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
 
   return {
     current: () => current,
+    onChange(listener) {
+      tellChange = listener;
+    },
     start: (initial) => inTurn(() => put(initial, { insists: false })),
     reach: (version) => loadWhile(() => current.version !== version),
     check: () => loadWhile(() => true),

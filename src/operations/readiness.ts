@@ -16,7 +16,7 @@ export type Readiness = {
 
 export type ReadinessParts = {
   orm: MikroORM;
-  stream: Pick<LogStream, 'check'> | null;
+  stream: Pick<LogStream, 'check'>;
   /** The leases that this instance holds now. */
   held(): readonly { index: number }[];
   configuration(): Pick<ConfigurationInForce, 'version' | 'standsAside'>;
@@ -38,7 +38,7 @@ export function createReadiness({
     let missing: string[] = [];
     const [postgres, valkey] = await Promise.all([
       problemWith(async () => void (missing = await missingMigrations(orm))),
-      stream ? problemWith(async () => await stream.check()) : 'there is none; events flow through Postgres alone',
+      problemWith(async () => await stream.check()),
     ]);
     const { version, standsAside } = configuration();
     const lacksConfiguration = standsAside !== null && version > 0;

@@ -7,6 +7,7 @@
 // One batch is under way at a time. A batch does not begin where the last one ended: a transaction that began early may
 // commit late, and its events still come before those of later transactions. Entries are appended to the stream only when
 // their commit is confirmed. When the answer to a commit is lost, nothing is appended, and readers find them in the table.
+// The mode comes from the instance, and says for which database server it holds, and whether the stream may be appended to.
 //
 // Pure: the clock, the timers and the database are given to it as ports.
 
@@ -22,7 +23,15 @@ const boundTrailsMs = 60_000;
 /** A relay that stands by numbers what was committed here after this time. */
 const lateMs = 500;
 
-export type RelayMode = 'leads' | 'stands by' | 'rests';
+export type RelayMode =
+  | { is: 'rests' }
+  | {
+      is: 'leads' | 'stands by';
+      /** The database server whose log was compared. On another one, which may have lost the log's end, nothing is numbered. */
+      server: string;
+      /** The stream was compared with the log. Behind what another history left there, new entries would hide that it is there. */
+      appends: boolean;
+    };
 
 /** `position`: the log's last one. `seq`: the highest one that was numbered; 0 for none. `cut`: there may be more. */
 export type Numbered = { entries: readonly LogEntry[]; position: number; seq: number; cut: boolean };
@@ -32,16 +41,19 @@ export type RelayPorts = {
   now(): number;
   /** Calls back once after `delayMs`; returns what cancels it. */
   schedule(delayMs: number, callback: () => void): () => void;
-  /** Numbers one batch of the events above a seq. Null: it failed, or nobody knows whether it did. */
-  number(aboveSeq: number, done: (numbered: Numbered | null) => void): void;
-  /** Gets each batch once it is committed. */
+  /** Numbers one batch of the events above a seq, on this server only. Null: it failed, or nobody knows whether it did. */
+  number(aboveSeq: number, server: string, done: (numbered: Numbered | null) => void): void;
+  /** Appends a batch to the stream once it is committed. */
   append(entries: readonly LogEntry[]): void;
 };
 
 export type RelaySteps = {
   /** A transaction with events may have been committed. */
   wake(): void;
+  /** It rests until a mode is set. */
   setMode(mode: RelayMode): void;
+  /** Tells the listener the log's last position after each batch. */
+  onNumbered(listener: (head: number) => void): void;
   /** Numbers everything that is committed, and gives the log's last position. Null: that failed, or the relay rests. */
   catchUp(done: (position: number | null) => void): void;
   /** Begins no more batches, and calls back when none is under way. */
@@ -50,7 +62,8 @@ export type RelaySteps = {
 
 export function createRelaySteps(ports: RelayPorts): RelaySteps {
   let bound = createTrailingBound();
-  let mode: RelayMode = 'rests';
+  let mode: RelayMode = { is: 'rests' };
+  let tellHead: (head: number) => void = () => {};
   let woken = true;
   let busy = false;
   let notBefore = -Infinity;
@@ -69,14 +82,14 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
   }
 
   function go(): void {
-    if (busy || stopped || mode === 'rests') return;
+    if (busy || stopped || mode.is === 'rests') return;
     const now = ports.now();
     if (now < notBefore) arm(notBefore - now);
-    else if (woken || waiting.length > 0) relayOnce(now);
-    else if (mode === 'leads') arm(pollMs);
+    else if (woken || waiting.length > 0) relayOnce(now, mode.server);
+    else if (mode.is === 'leads') arm(pollMs);
   }
 
-  function relayOnce(now: number): void {
+  function relayOnce(now: number, server: string): void {
     const served = waiting;
     const above = served.length > 0 || now - sweptAt > sweepMs ? 0 : bound.at(now);
     cancel?.();
@@ -84,14 +97,15 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
     waiting = [];
     woken = false;
     busy = true;
-    ports.number(above, (numbered) => {
+    ports.number(above, server, (numbered) => {
       busy = false;
       if (numbered) {
         if (above === 0) sweptAt = now;
         bound.reached(numbered.seq, now);
         if (numbered.entries.length > 0) {
           woken = true;
-          ports.append(numbered.entries);
+          if (mode.is !== 'rests' && mode.appends) ports.append(numbered.entries);
+          tellHead(numbered.position);
         }
         if (numbered.cut) waiting.push(...served);
         else for (const done of served) done(numbered.position);
@@ -112,27 +126,31 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
 
   return {
     wake() {
-      if (mode === 'leads') {
+      if (mode.is === 'leads') {
         woken = true;
         go();
-      } else if (cancel === null) {
+      } else if (cancel === null && !stopped) {
         arm(lateMs);
       }
     },
     setMode(next) {
-      if (next === mode) return;
-      if (mode === 'rests') {
+      const before = mode.is;
+      mode = next;
+      if (mode.is === before) return;
+      if (before === 'rests') {
         // The database may have been restored: its next events may be below what was numbered before.
         bound = createTrailingBound();
         sweptAt = -Infinity;
       }
-      mode = next;
-      if (mode === 'leads') woken = true;
-      if (mode === 'rests') for (const done of waiting.splice(0)) done(null);
+      if (mode.is === 'leads') woken = true;
+      if (mode.is === 'rests') for (const done of waiting.splice(0)) done(null);
       go();
     },
+    onNumbered(listener) {
+      tellHead = listener;
+    },
     catchUp(done) {
-      if (stopped || mode === 'rests') {
+      if (stopped || mode.is === 'rests') {
         done(null);
         return;
       }

@@ -1,4 +1,4 @@
-// The relay: gives committed events their positions, in the order of the log, and hands them to the stream.
+// The relay: gives committed events their positions, in the order of the log, and appends them to the stream.
 //
 // The lock on the head's row lets one relay number at a time. The select is a statement of its own, after the lock, so that
 // its snapshot shows what the last holder numbered. In one statement, two relays would number an event twice.
@@ -6,54 +6,53 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { LogEntry } from '../log/entry.ts';
-import { type Numbered, type RelayMode, createRelaySteps } from './relay-steps.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { reasonOf } from '../telemetry/reason.ts';
+import { type Numbered, type RelaySteps, createRelaySteps } from './relay-steps.ts';
 
 const batch = { events: 1_000, bytes: 4 * 1024 * 1024 };
 
-export type Relay = AsyncDisposable & {
-  /** A transaction with events may have been committed. */
-  wake(): void;
-  /** It rests until a mode is set. */
-  setMode(mode: RelayMode): void;
-  /** Numbers everything that is committed. Returns the log's last position. */
-  catchUp(): Promise<number>;
-};
+export type Relay = AsyncDisposable &
+  Pick<RelaySteps, 'wake' | 'setMode' | 'onNumbered'> & {
+    /** Numbers everything that is committed. Returns the log's last position. Rejects while the relay rests. */
+    catchUp(): Promise<number>;
+  };
 
 export type RelayParts = {
   orm: MikroORM;
-  /** The database server whose log was compared. On another one, which may have lost the log's end, nothing is numbered. */
-  server?(): string | null;
-  /** Gets each batch once it is committed. */
-  onNumbered(entries: readonly LogEntry[]): void;
-  onError(error: unknown): void;
+  stream: { append(entries: readonly LogEntry[]): void };
+  log: Pick<Logger, 'warn'>;
 };
 
-export function startRelay({ orm, server, onNumbered, onError }: RelayParts): Relay {
+/** It rests until its mode is set. */
+export function startRelay({ orm, stream, log }: RelayParts): Relay {
   const steps = createRelaySteps({
     now: () => performance.now(),
     schedule(delayMs, callback) {
       const timer = setTimeout(callback, delayMs);
       return () => clearTimeout(timer);
     },
-    number: (above, done) => void numberAbove(above).then(done),
+    number: (above, server, done) => void numberAbove(above, server).then(done),
     append(entries) {
       try {
-        onNumbered(entries);
+        stream.append(entries);
       } catch (error) {
-        onError(error);
+        warn(error, 'events could not be appended to the stream; they are read from the table');
       }
     },
   });
   let problem = new Error('the relay has ended');
 
-  async function numberAbove(seq: number): Promise<Numbered | null> {
-    // Read now. By the time there is a connection, another server may be known whose log was not compared yet.
-    const known = server?.() ?? null;
+  function warn(error: unknown, message: string): void {
+    log.warn({ reason: reasonOf(error) }, message);
+  }
+
+  async function numberAbove(seq: number, server: string): Promise<Numbered | null> {
     try {
-      return await orm.em.fork().transactional((em) => number(em, seq, known));
+      return await orm.em.fork().transactional((em) => number(em, seq, server));
     } catch (error) {
       problem = error as Error;
-      onError(error);
+      warn(error, 'events could not be numbered; trying again');
       return null;
     }
   }
@@ -61,6 +60,7 @@ export function startRelay({ orm, server, onNumbered, onError }: RelayParts): Re
   return {
     wake: steps.wake,
     setMode: steps.setMode,
+    onNumbered: steps.onNumbered,
     catchUp: () =>
       new Promise((resolve, reject) => {
         steps.catchUp((position) => {

@@ -12,6 +12,8 @@ export const retryDelaysMs = {
   relay: 500,
   /** The configuration in force is read. */
   configuration: 500,
+  /** The database is asked what a new epoch of the log has come to. */
+  epoch: 100,
   /** A start looks for its database. */
   database: 500,
 } as const;

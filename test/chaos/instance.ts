@@ -33,11 +33,13 @@ process.on('worker', (thread) => {
 });
 
 const stopped = new Promise<void>((resolve) => process.on('SIGTERM', () => resolve()));
-const service = await startService({
-  leaseTtlMs: Number(process.argv[2]),
-  arrange: failpoints.arrange,
-  threadFile: new URL('./thread.ts', import.meta.url).href,
-});
+const changes: Record<string, object> = {
+  lease: { ttlMs: Number(process.argv[2]) },
+  poolOptions: { threadFile: new URL('./thread.ts', import.meta.url).href },
+};
+const service = await startService((name, part) =>
+  failpoints.arrange(name, name in changes ? { ...part, ...changes[name] } : part),
+);
 // Node itself writes it at an orderly end, which many of these never come to.
 flushCompileCache();
 await stopped;

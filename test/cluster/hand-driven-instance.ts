@@ -52,7 +52,9 @@ export function driveInstance(...endpoints: Endpoint[]) {
   const interrupted: number[] = [];
   const trusted = new Map<number, { epoch: number; until: number }>();
   const seen = {
-    relay: 'rests' as RelayMode,
+    relay: 'rests' as RelayMode['is'],
+    /** The relay appends to the stream. */
+    appends: false,
     epochs: [] as string[],
     begun: [] as { from: string; past: number }[],
     configurations: [] as number[],
@@ -110,16 +112,18 @@ export function driveInstance(...endpoints: Endpoint[]) {
         };
         answer('release', release, () => done());
       },
-      trust: ({ index, epoch }, until) => void trusted.set(index, { epoch, until }),
-      setRelayMode(mode) {
-        seen.relay = mode;
+      trust: ({ index, epoch }, forMs) => void trusted.set(index, { epoch, until: time.now() + forMs }),
+      relay: {
+        setMode(mode) {
+          seen.relay = mode.is;
+          seen.appends = mode.is !== 'rests' && mode.appends;
+        },
       },
       streamReady: () => stream.ready,
       readStream(after, done) {
         stream.asked.push(after);
         stream.answer = () => done([]);
       },
-      append: (entries) => void stream.appended.push(...entries.map(({ position }) => position)),
       readLast: (done) => answer('last', () => ({ last: stream.last }), done),
       beginEpoch(change, done) {
         seen.begun.push(change);
@@ -130,13 +134,15 @@ export function driveInstance(...endpoints: Endpoint[]) {
         );
       },
       useEpoch: (epoch) => void seen.epochs.push(epoch),
-      checkConfiguration: (done) =>
-        answer(
-          'check',
-          () => {},
-          () => done(),
-        ),
-      reachConfiguration: (version) => void seen.configurations.push(version),
+      configurations: {
+        reach: (version) => void seen.configurations.push(version),
+        check: (done) =>
+          answer(
+            'check',
+            () => {},
+            () => done(),
+          ),
+      },
       loadCursors(questions, _head, done) {
         seen.cursorsLoaded += questions.length;
         const read = () =>
@@ -160,7 +166,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
           (page) => done(page ?? []),
         ),
       readReplays: (_id, _question, done) => answer('replay', () => database.replays, done),
-      writeCursors(rows, done) {
+      writeCursors(rows, _server, done) {
         const write = () => {
           seen.written.push(...rows);
           for (const { endpoint_id: id, position } of rows) seen.changes.push(`write ${id} at ${position}`);
@@ -211,7 +217,8 @@ export function driveInstance(...endpoints: Endpoint[]) {
       database.head = position;
       const entry = entryAt(position, { type, ...given });
       database.log.push(entry);
-      instance.numbered([entry]);
+      if (seen.appends && stream.ready) stream.appended.push(position);
+      instance.headIs(position);
       return position;
     },
     deliver(id: string): void {

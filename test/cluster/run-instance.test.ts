@@ -5,12 +5,17 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLeaseRows, freeLeases } from '../../src/cluster/heartbeat-sql.ts';
 import { writeCursors } from '../../src/cursors/write-cursors.ts';
 import { runInstance } from '../../src/cluster/run-instance.ts';
+import type { Configuration } from '../../src/cluster/instance.ts';
+import type { LogEntry } from '../../src/log/entry.ts';
+import type { RelayMode } from '../../src/outbox/relay-steps.ts';
+import { noStream } from '../../src/log/no-stream.ts';
 import { createLogTable } from '../../src/log/table.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { Replay } from '../../src/model/replay.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 import type { Turn, TurnReport } from '../../src/worker/turn.ts';
 import { storeCursor, storeEvent } from '../api/stored-rows.ts';
+import { entryAt } from '../log/made-up-entries.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { eventually } from '../support/eventually.ts';
@@ -40,15 +45,47 @@ type Outcome = { report: TurnReport } | { lost: { current: number | null } };
 /** RunningInstance on a real database, whose turns end when and as the test says, with these endpoints in force. */
 function start(...endpoints: Endpoint[]) {
   const id = randomUUID();
+  const leases = createLeaseRows(orm, { id, name: 'reload-test' });
+  /** What the parts beside it would tell, and what it told them. */
+  const tell = {
+    numbered: (_head: number) => {},
+    contradiction: (_found: LogEntry) => {},
+    inForce: (_configuration: Configuration) => {},
+    change: () => {},
+    lost: () => {},
+  };
+  const seen = { relay: [] as RelayMode['is'][], heartbeats: 0, woken: [] as string[] };
   const out: { turn: Turn; end(outcome: Outcome): void }[] = [];
   const { instance, ...deliveries } = runInstance({
     id,
-    leaseTtlMs: 3_000,
+    // No heartbeat comes by itself while a test waits for one.
+    leaseTtlMs: 300_000,
     orm,
-    leases: createLeaseRows(orm, { id, name: 'reload-test' }),
-    cursors: { write: (rows, server) => writeCursors(orm, rows, server) },
+    leases: {
+      ...leases,
+      heartbeat(question) {
+        seen.heartbeats += 1;
+        return leases.heartbeat(question);
+      },
+      onLost: (listener) => void (tell.lost = listener),
+    },
+    writeCursors,
+    log: { prefix: 'tidings:test', epoch: 'first' },
     table: createLogTable(orm),
-    stream: null,
+    stream: { ...noStream, onContradiction: (listener) => void (tell.contradiction = listener) },
+    relay: {
+      setMode: ({ is }) => void seen.relay.push(is),
+      onNumbered: (listener) => void (tell.numbered = listener),
+    },
+    configurations: {
+      reach: () => Promise.resolve(),
+      check: () => Promise.resolve(),
+      onChange: (listener) => void (tell.inForce = listener),
+    },
+    wakes: {
+      wakeOthers: (kind) => void seen.woken.push(kind),
+      onWake: (_kind, listener) => void (tell.change = listener),
+    },
     pool: {
       run: (turn) =>
         new Promise((resolve) => {
@@ -66,12 +103,7 @@ function start(...endpoints: Endpoint[]) {
     },
     recorder: { record: () => Promise.resolve() },
     slots: { fast: 4, slow: 4 },
-    onRelayMode() {},
-    onConfiguration() {},
-    checkConfiguration: () => Promise.resolve(),
-    onEpoch() {},
-    onRelease() {},
-    log: pino({ level: 'silent' }),
+    logger: pino({ level: 'silent' }),
   });
   const put = (version: number, ...some: Endpoint[]) =>
     instance.configure({ version, endpoints: some, standsAside: null });
@@ -79,6 +111,8 @@ function start(...endpoints: Endpoint[]) {
   return {
     ...deliveries,
     instance,
+    tell,
+    seen,
     put,
     out,
     dispatcher: instance.dispatcher,
@@ -155,4 +189,26 @@ test('a changed filter is counted anew, and the new number is stored', async () 
     const [row] = await orm.em.fork().execute('select backlog, filter from webhook_cursors');
     return row?.backlog === 3 && row.filter === 'b.*';
   });
+});
+
+test('it hears the parts that were made before it, and wakes the others when it has given its leases back', async () => {
+  await storeCursor(orm, { endpointId: 'crm', position: 0 });
+  await using deliveries = start();
+  const { tell, seen, dispatcher } = deliveries;
+  tell.inForce({ version: 1, endpoints: [makeEndpoint()], standsAside: null });
+  await eventually(() => dispatcher.actor('crm')?.loading === false && seen.relay.at(-1) === 'leads');
+  const { id } = await storeEvent(orm, { position: 1 });
+  await orm.em.fork().execute('update webhook_log_head set position = 1');
+  tell.numbered(1);
+  await eventually(() => dispatcher.position === 1);
+  for (const doubt of [tell.lost, () => tell.contradiction(entryAt(1, { id }))]) {
+    doubt();
+    expect(seen.relay.at(-1)).toBe('rests');
+    await eventually(() => seen.relay.at(-1) === 'leads');
+  }
+  const before = seen.heartbeats;
+  tell.change();
+  await eventually(() => seen.heartbeats > before);
+  await deliveries.drain(0);
+  await eventually(() => seen.woken.includes('change'));
 });

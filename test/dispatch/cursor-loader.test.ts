@@ -39,7 +39,7 @@ function start() {
     loads,
     actor,
     pass(ms: number) {
-      for (const id of world.loadingCursors.splice(0)) loads.ask(id);
+      for (const id of world.loadingCursors.splice(0)) loads.loadCursor(id);
       time.pass(ms);
     },
     add: (id: string) => world.dispatcher.add(makeEndpoint({ id }), aLease),

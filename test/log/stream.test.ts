@@ -20,8 +20,8 @@ async function open({ url = inject('valkeyUrl'), key = newKey() }: { url?: strin
     url,
     key,
     onChange: (ready) => changes.push(ready),
-    onContradiction: (found) => contradictions.push(found),
   });
+  stream.onContradiction((found) => contradictions.push(found));
   return { stream, key, changes, contradictions, [Symbol.asyncDispose]: () => stream[Symbol.asyncDispose]() };
 }
 
@@ -36,7 +36,7 @@ function connect(url: string = inject('valkeyUrl')): Redis {
 async function readAll(stream: LogStream, after: number, count: number): Promise<LogEntry[]> {
   const found: LogEntry[] = [];
   await eventually(async () => {
-    found.push(...((await stream.read(found.at(-1)?.position ?? after)) ?? []));
+    found.push(...((await stream.readStream(found.at(-1)?.position ?? after)) ?? []));
     return found.length >= count;
   });
   return found;
@@ -107,11 +107,11 @@ test('two logs on one Valkey do not mix', async () => {
 
 test('the last entry is that of the stream, of an earlier process too, and null where there is none', async () => {
   await using log = await open();
-  expect(await log.stream.last()).toBeNull();
+  expect(await log.stream.readLast()).toBeNull();
   log.stream.append(entriesFrom(1, 3));
   await readAll(log.stream, 0, 3);
   await using later = await open({ key: log.key });
-  expect(await later.stream.last()).toEqual(entryAt(3));
+  expect(await later.stream.readLast()).toEqual(entryAt(3));
 });
 
 test('after a change of streams nothing of the old one is read, also by a read under way, and it is removed', async () => {
@@ -119,14 +119,14 @@ test('after a change of streams nothing of the old one is read, also by a read u
   await using other = await open({ key: log.key });
   log.stream.append(entriesFrom(1, 3));
   await readAll(log.stream, 0, 3);
-  const [read, last] = [log.stream.read(0), log.stream.last()];
-  const waiting = other.stream.read(3);
+  const [read, last] = [log.stream.readStream(0), log.stream.readLast()];
+  const waiting = other.stream.readStream(3);
   const next = newKey();
   for (const { stream } of [log, other]) stream.use(next);
   expect([await read, await last, await waiting]).toEqual([[], null, []]);
   log.stream.append([entryAt(1_001, { id: 'another' })]);
   expect((await readAll(other.stream, 0, 1)).map(({ id }) => id)).toEqual(['another']);
-  expect((await other.stream.last())?.id).toBe('another');
+  expect((await other.stream.readLast())?.id).toBe('another');
   expect(await connect().exists(log.key)).toBe(0);
   expect(log.contradictions).toEqual([]);
 });
@@ -155,7 +155,7 @@ test('more than can be on its way at once is left for the table readers, and the
 
 test('whoever asks how it is does not wait for a blocked read', async () => {
   await using log = await open();
-  const reading = log.stream.read(0).then(() => 'the read');
+  const reading = log.stream.readStream(0).then(() => 'the read');
   const asked = log.stream.check().then((problem) => problem ?? 'the answer');
   expect(await Promise.race([reading, asked])).toBe('the answer');
   await reading;
@@ -168,12 +168,12 @@ test('a FLUSHALL under a blocked read shows as a gap, not as silence', async () 
   const admin = connect(valkey!.url);
   log.stream.append(entriesFrom(1, 3));
   await readAll(log.stream, 0, 3);
-  const read = log.stream.read(3);
+  const read = log.stream.readStream(3);
   await eventually(async () => /blocked_clients:1/.test(await admin.info('clients')));
   await admin.flushall();
   log.stream.append([entryAt(5)]);
   expect(await read).toEqual([entryAt(5)]);
-  expect(await log.stream.read(0)).toEqual([entryAt(5)]);
+  expect(await log.stream.readStream(0)).toEqual([entryAt(5)]);
 });
 
 test('with Valkey stopped a read is null and says so once; appending waits for nothing; with it back both work', async () => {
@@ -186,11 +186,11 @@ test('with Valkey stopped a read is null and says so once; appending waits for n
   process.kill(pid, 'SIGSTOP');
   try {
     log.stream.append([entryAt(2)]);
-    expect(await log.stream.read(1)).toBeNull();
+    expect(await log.stream.readStream(1)).toBeNull();
     expect(log.stream.ready).toBe(false);
     expect(await log.stream.check()).not.toBeNull();
     log.stream.append([entryAt(3)]);
-    expect(await log.stream.read(1)).toBeNull();
+    expect(await log.stream.readStream(1)).toBeNull();
     expect(log.changes).toEqual([true, false]);
   } finally {
     process.kill(pid, 'SIGCONT');
@@ -209,7 +209,7 @@ test('one that cannot be reached opens all the same, reads null, and is ready on
   await using log = await open({ url: `redis://127.0.0.1:${port}` });
   expect(log.stream.ready).toBe(false);
   log.stream.append([entryAt(1)]);
-  expect(await log.stream.read(0)).toBeNull();
+  expect(await log.stream.readStream(0)).toBeNull();
   expect(await log.stream.check()).not.toBeNull();
   expect(log.changes).toEqual([]);
 });
@@ -219,7 +219,7 @@ test('one that dies and comes back is ready again', async () => {
   await using valkey = await openEmbeddedValkey({ directory: place.path, log: { info() {}, warn() {} } });
   await using log = await open({ url: valkey!.url });
   const pid = Number(/process_id:(\d+)/.exec(await connect(valkey!.url).info('server'))?.[1]);
-  const read = log.stream.read(0);
+  const read = log.stream.readStream(0);
   process.kill(pid, 'SIGKILL');
   expect(await read).toBeNull();
   await eventually(() => log.changes.length >= 3 && log.stream.ready);

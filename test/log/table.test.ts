@@ -52,7 +52,7 @@ test('from any position, pages lead to the end of the log without a gap', async 
     fc.asyncProperty(fc.integer({ min: 0, max: end + 3 }), async (start) => {
       const found: number[] = [];
       for (;;) {
-        const page = await table.page(found.at(-1) ?? start);
+        const page = await table.readPage(found.at(-1) ?? start);
         if (page.length === 0) break;
         expect(page.length).toBeLessThanOrEqual(pageSize);
         found.push(...positions(page));
@@ -69,7 +69,7 @@ test('an entry has all that its event has', async () => {
        values ('0195f0a0-0000-7000-8000-000000000001', 1, 'webhook.test', 'crm', 7, '{"a":"é\u2028"}', now())`,
   );
   const { table } = open();
-  expect(await table.page(0)).toEqual([
+  expect(await table.readPage(0)).toEqual([
     {
       position: 1,
       id: '0195f0a0-0000-7000-8000-000000000001',
@@ -84,34 +84,34 @@ test('an entry has all that its event has', async () => {
 test('readers who ask for the same page at once share one query, and later ones need none', async () => {
   await storePositioned(orm, 1, pageSize + 1);
   const { table, seen } = open();
-  const pages = await Promise.all(range(0, 49).map((after) => table.page(after * 10)));
+  const pages = await Promise.all(range(0, 49).map((after) => table.readPage(after * 10)));
   expect(pages.map((page) => page.at(-1)!.position)).toEqual(range(0, 49).map(() => pageSize));
   expect(seen.queries).toBe(1);
-  expect(positions(await table.page(123))).toEqual(range(124, pageSize));
+  expect(positions(await table.readPage(123))).toEqual(range(124, pageSize));
   expect(seen.queries).toBe(1);
 });
 
 test('the page at the end of the log is read anew, so that later events show', async () => {
   await storePositioned(orm, 1, 3);
   const { table } = open();
-  expect(positions(await table.page(0))).toEqual([1, 2, 3]);
-  expect(positions(await table.page(3))).toEqual([]);
+  expect(positions(await table.readPage(0))).toEqual([1, 2, 3]);
+  expect(positions(await table.readPage(3))).toEqual([]);
   await storePositioned(orm, 4, 4);
-  expect(positions(await table.page(3))).toEqual([4]);
+  expect(positions(await table.readPage(3))).toEqual([4]);
   await storePositioned(orm, 5, pageSize + 1);
-  expect(positions(await table.page(4))).toEqual(range(5, pageSize));
-  expect(positions(await table.page(pageSize))).toEqual([pageSize + 1]);
+  expect(positions(await table.readPage(4))).toEqual(range(5, pageSize));
+  expect(positions(await table.readPage(pageSize))).toEqual([pageSize + 1]);
 });
 
 test('a hole ends the page, nothing behind it is given for what follows, and it is no hole once filled', async () => {
   await storePositioned(orm, 1, 2);
   await storePositioned(orm, 4, 5);
   const { table } = open();
-  expect(positions(await table.page(0))).toEqual([1, 2]);
-  expect(positions(await table.page(2))).toEqual([]);
-  expect(positions(await table.page(3))).toEqual([]);
+  expect(positions(await table.readPage(0))).toEqual([1, 2]);
+  expect(positions(await table.readPage(2))).toEqual([]);
+  expect(positions(await table.readPage(3))).toEqual([]);
   await storePositioned(orm, 3, 3);
-  expect(positions(await table.page(2))).toEqual([3, 4, 5]);
+  expect(positions(await table.readPage(2))).toEqual([3, 4, 5]);
 });
 
 const storeGap = (first: number, last: number) =>
@@ -122,7 +122,7 @@ async function readOn(table: LogTable, start: number): Promise<number[]> {
   const found: number[] = [];
   for (;;) {
     const after = found.at(-1) ?? start;
-    const page = await table.page(after);
+    const page = await table.readPage(after);
     if (page.length === 0) return found;
     expect(positions(page)).toEqual(range(page[0]!.position, page.at(-1)!.position));
     found.push(...positions(page));
@@ -147,7 +147,7 @@ test('a gap at the end of the log, which began while it was being read, is learn
   const { table } = open();
   expect(await readOn(table, 0)).toEqual(range(1, 10));
   await storeGap(11, 1_010);
-  expect(await table.page(10)).toEqual([]);
+  expect(await table.readPage(10)).toEqual([]);
   await storePositioned(orm, 1_011, 1_012);
   expect(await readOn(table, 10)).toEqual([1_011, 1_012]);
 });
@@ -157,7 +157,7 @@ test('what was read from a database before another one took its place is given t
   await storeGap(2 * pageSize + 1, 3 * pageSize);
   const { table } = open();
   await readOn(table, 0);
-  const asked = table.page(2 * pageSize - 1);
+  const asked = table.readPage(2 * pageSize - 1);
   table.forget();
   expect(await asked).toEqual([]);
   await orm.em.fork().execute('truncate webhook_events, webhook_log_gaps');
@@ -171,22 +171,22 @@ test('a failed read reaches all who waited for it and is not remembered', async 
   await storePositioned(orm, 1, 2);
   const { table, seen } = open();
   seen.failNext = true;
-  const answers = await Promise.allSettled([table.page(0), table.page(1)]);
+  const answers = await Promise.allSettled([table.readPage(0), table.readPage(1)]);
   expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-  expect(positions(await table.page(0))).toEqual([1, 2]);
+  expect(positions(await table.readPage(0))).toEqual([1, 2]);
 });
 
 test('at most 64 pages are kept: the one that was asked for longest ago goes first', async () => {
   await storePositioned(orm, 1, 65 * pageSize);
   const { table, seen } = open();
-  for (let page = 0; page < 64; page += 1) await table.page(page * pageSize);
-  await table.page(0);
+  for (let page = 0; page < 64; page += 1) await table.readPage(page * pageSize);
+  await table.readPage(0);
   expect(seen.queries).toBe(64);
-  await table.page(64 * pageSize);
+  await table.readPage(64 * pageSize);
   expect(seen.queries).toBe(65);
-  await table.page(0);
+  await table.readPage(0);
   expect(seen.queries).toBe(65);
-  await table.page(pageSize);
+  await table.readPage(pageSize);
   expect(seen.queries).toBe(66);
 });
 
@@ -196,7 +196,7 @@ test('at most 32 MiB are kept, and a page larger than that is read but not kept'
   const { table, seen } = open();
   const count = async (after: number) => {
     const before = seen.queries;
-    expect(await table.page(after)).toHaveLength(pageSize);
+    expect(await table.readPage(after)).toHaveLength(pageSize);
     return seen.queries - before;
   };
   expect([await count(0), await count(0), await count(pageSize), await count(pageSize)]).toEqual([1, 0, 1, 0]);

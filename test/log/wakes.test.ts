@@ -11,7 +11,8 @@ function open(
   { url = inject('valkeyUrl'), from = randomUUID() }: { url?: string; from?: string } = {},
 ) {
   const heard: WakeKind[] = [];
-  const wakes = openWakes({ url, prefix, from, onWake: (kind) => heard.push(kind) });
+  const wakes = openWakes({ url, prefix, from });
+  for (const kind of ['relay', 'change'] as const) wakes.onWake(kind, () => heard.push(kind));
   onTestFinished(() => wakes[Symbol.asyncDispose]());
   return { ...wakes, heard };
 }

@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
+import { noStream } from '../../src/log/no-stream.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { type ReadinessParts, createReadiness } from '../../src/operations/readiness.ts';
 import { openDatabase } from '../support/database.ts';
@@ -45,7 +46,7 @@ test.each([
   ['that answers with a problem', { check: () => Promise.resolve('LOADING the dataset') }, 'LOADING the dataset'],
   ['that fails', { check: () => Promise.reject(Object.assign(new Error('10.0.0.1'), { code: 'EPIPE' })) }, 'EPIPE'],
   ['that never answers', { check: () => new Promise<string>(() => {}) }, 'no answer within 2 s'],
-  ['that is not there', null, expect.stringContaining('Postgres alone')],
+  ['that is not there', noStream, expect.stringContaining('Postgres alone')],
 ])('a Valkey %s is degraded, with the reason', async (_, stream, detail) => {
   const { orm } = await open();
   expect(await createReadiness({ ...rest, orm, stream })()).toEqual({

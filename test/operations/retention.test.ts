@@ -202,7 +202,7 @@ test('an endpoint continues in the middle of a page whose beginning was dropped'
   await stored.cursor('crm', 1);
   await run();
   expect((await stored.days('webhook_events'))[0]).toBe('20240302');
-  const page = await createLogTable(orm).page(1);
+  const page = await createLogTable(orm).readPage(1);
   expect(page.map(({ position }) => position)).toEqual([2, 3]);
 });
 

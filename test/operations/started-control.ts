@@ -47,12 +47,12 @@ export async function startControl(orm: MikroORM, initial: Read) {
         },
       }),
     catchUp: () => numberAll(orm),
-    onChange({ version, endpoints, standsAside }) {
-      const ids = endpoints.map(({ id }) => id).join('+');
-      told.push(`version ${version}: ${standsAside === null ? ids : `aside, ${standsAside}`}`);
-    },
     announce,
     log: { info: line('info'), warn: line('warn'), error: line('error') },
+  });
+  configurations.onChange(({ version, endpoints, standsAside }) => {
+    const ids = endpoints.map(({ id }) => id).join('+');
+    told.push(`version ${version}: ${standsAside === null ? ids : `aside, ${standsAside}`}`);
   });
   await configurations.start(initial);
   onTestFinished(() => configurations[Symbol.asyncDispose]());

@@ -4,14 +4,19 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
 import { numberAll, startRelay } from '../../src/outbox/relay.ts';
 import { storeEvent } from '../api/stored-rows.ts';
+import { serverOf } from '../cursors/stored-log.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { relayMode } from './relay-modes.ts';
 
 let database: TestDatabase;
 let orm: MikroORM;
+/** The one that runs. */
+let server: string;
 beforeAll(async () => {
   database = await openDatabase();
   orm = openOrm({ url: database.url, connections: 10, name: 'relay-order-test' });
+  server = await serverOf(orm);
 });
 afterAll(async () => {
   await orm.close(true);
@@ -28,14 +33,14 @@ async function insert(em: EntityManager, type: string, count = 1): Promise<strin
   return ids;
 }
 
-function open(onNumbered: (types: string[]) => void) {
+function open(onAppended: (types: string[]) => void) {
   const relayOrm = openOrm({ url: database.url, connections: 1, name: 'relay-in-order' });
   const relay = startRelay({
     orm: relayOrm,
-    onNumbered: (entries) => onNumbered(entries.map(({ type }) => type)),
-    onError: () => {},
+    stream: { append: (entries) => onAppended(entries.map(({ type }) => type)) },
+    log: { warn: expect.fail },
   });
-  relay.setMode('leads');
+  relay.setMode(relayMode('leads', server));
   return {
     ...relay,
     async [Symbol.asyncDispose]() {
@@ -70,6 +75,16 @@ test('one who commits while a full batch is numbered comes before whoever begins
   expect(types.filter((type) => type.startsWith('user.'))).toEqual(['user.first', 'user.second']);
 });
 
+test('what is rolled back gets no position', async () => {
+  const before = await numberAll(orm);
+  const em = orm.em.fork();
+  await em.begin();
+  await insert(em, 'order.paid', 2);
+  await em.rollback();
+  await insert(orm.em.fork(), 'order.paid');
+  expect(await numberAll(orm)).toBe(before + 1);
+});
+
 test('catching up ends, however much is committed meanwhile', async () => {
   await using relay = open(() => {});
   let busy = true;
@@ -87,19 +102,16 @@ test('catching up ends, however much is committed meanwhile', async () => {
 });
 
 test('on a database server that nobody has compared the log with nothing is numbered, and then everything is', async () => {
-  const [{ present }] = await orm.em
-    .fork()
-    .execute<[{ present: string }]>('select pg_postmaster_start_time()::text as present');
-  let server = '2026-01-01 00:00:00+00';
-  const errors: unknown[] = [];
-  const relay = startRelay({ orm, server: () => server, onNumbered() {}, onError: (error) => errors.push(error) });
+  const warned: unknown[] = [];
+  const log = { warn: (fields: unknown) => void warned.push(fields) };
+  const relay = startRelay({ orm, stream: { append: () => expect.fail() }, log });
   try {
     const before = await numberAll(orm);
     await storeEvent(orm, { position: null });
-    relay.setMode('leads');
-    await eventually(() => errors.length > 0);
+    relay.setMode(relayMode('leads', '2026-01-01 00:00:00+00'));
+    await eventually(() => warned.length > 0);
     await expect(relay.catchUp()).rejects.toThrow('another database server');
-    server = present;
+    relay.setMode(relayMode('leads', server, false));
     expect(await relay.catchUp()).toBe(before + 1);
   } finally {
     await relay[Symbol.asyncDispose]();

@@ -3,6 +3,7 @@ import type { LogEntry } from '../../src/log/entry.ts';
 import { type Numbered, type RelayMode, createRelaySteps } from '../../src/outbox/relay-steps.ts';
 import { entriesFrom } from '../log/made-up-entries.ts';
 import { createSimulatedTime } from '../support/simulated-time.ts';
+import { relayMode } from './relay-modes.ts';
 
 const nothing: Numbered = { entries: [], position: 0, seq: 0, cut: false };
 const batch = (first: number, count: number, given: Partial<Numbered> = {}): Numbered => ({
@@ -14,17 +15,19 @@ const batch = (first: number, count: number, given: Partial<Numbered> = {}): Num
 });
 
 /** A relay whose batches wait until the test answers them. */
-function start(mode: RelayMode) {
+function start(is: RelayMode['is']) {
   const time = createSimulatedTime();
-  const batches: { at: number; above: number; answer(numbered: Numbered | null): void }[] = [];
+  const batches: { at: number; above: number; server: string; answer(numbered: Numbered | null): void }[] = [];
   const appended: number[] = [];
+  const told: number[] = [];
   const relay = createRelaySteps({
     now: time.now,
     schedule: (delayMs, callback) => time.at(delayMs, callback),
-    number(above, done) {
+    number(above, server, done) {
       const entry = {
         at: time.now(),
         above,
+        server,
         answer(numbered: Numbered | null) {
           batches.splice(batches.indexOf(entry), 1);
           done(numbered);
@@ -34,11 +37,13 @@ function start(mode: RelayMode) {
     },
     append: (entries: readonly LogEntry[]) => void appended.push(...entries.map(({ position }) => position)),
   });
-  relay.setMode(mode);
+  relay.onNumbered((head) => told.push(head));
+  relay.setMode(relayMode(is));
   return {
     relay,
     batches,
     appended,
+    told,
     pass: time.pass,
     now: time.now,
     answer: (numbered: Numbered | null = nothing) => batches[0]!.answer(numbered),
@@ -106,14 +111,14 @@ test('who stands by numbers what was committed here half a second later, once, a
 
 test('who rests numbers nothing, and what was committed meanwhile once it may', () => {
   const { relay, batches, pass, answer } = startLeading();
-  relay.setMode('rests');
+  relay.setMode(relayMode('rests'));
   relay.wake();
   pass(60_000);
   expect(batches).toEqual([]);
-  relay.setMode('stands by');
+  relay.setMode(relayMode('stands by'));
   expect(batches).toHaveLength(1);
   answer();
-  relay.setMode('leads');
+  relay.setMode(relayMode('leads'));
   expect(batches).toHaveLength(1);
 });
 
@@ -130,11 +135,35 @@ test('a batch that failed, or of which nobody knows, is not told of, and tried a
 });
 
 test('a batch that ends while it rests is told of all the same: it is committed', () => {
-  const { relay, batches, appended, answer } = startLeading();
+  const { relay, batches, told, answer } = startLeading();
   relay.wake();
-  relay.setMode('rests');
+  relay.setMode(relayMode('rests'));
   answer(batch(1, 2));
-  expect([batches, appended]).toEqual([[], [1, 2]]);
+  expect([batches, told]).toEqual([[], [2]]);
+});
+
+test('it appends only behind what was compared: before, it tells of each batch, which is read from the table', () => {
+  const { relay, appended, told, answer } = startLeading();
+  relay.wake();
+  relay.setMode(relayMode('leads', 'a server', false));
+  answer(batch(1, 2));
+  answer();
+  relay.setMode(relayMode('leads'));
+  relay.wake();
+  answer(batch(3, 1));
+  relay.setMode(relayMode('rests'));
+  answer(batch(4, 1));
+  expect([appended, told]).toEqual([[3], [2, 3, 4]]);
+});
+
+test('a batch is numbered on the server of the mode under which it began', () => {
+  const { relay, batches } = start('rests');
+  relay.setMode(relayMode('leads', 'one'));
+  relay.setMode(relayMode('leads', 'two'));
+  relay.wake();
+  expect(batches[0]!.server).toBe('one');
+  batches[0]!.answer(nothing);
+  expect(batches[0]!.server).toBe('two');
 });
 
 test('catching up numbers all that is committed, however many batches, and gives the log’s last position', () => {
@@ -162,7 +191,7 @@ test('catching up fails when a batch does, and at once while it rests, or when i
   answer(null);
   expect(found).toEqual([null]);
   catchUp();
-  relay.setMode('rests');
+  relay.setMode(relayMode('rests'));
   expect(found).toEqual([null, null]);
   catchUp();
   expect(found).toEqual([null, null, null]);
@@ -215,7 +244,7 @@ test('after a rest it looks below all that it numbered before: the database may 
   answer();
   pass(70_000);
   answer();
-  relay.setMode('rests');
-  relay.setMode('leads');
+  relay.setMode(relayMode('rests'));
+  relay.setMode(relayMode('leads'));
   expect(batches.map(({ above }) => above)).toEqual([0]);
 });

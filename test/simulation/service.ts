@@ -41,22 +41,22 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
   const loads: ((isRead: boolean) => void)[] = [];
   let isStopped = false;
   let isStarted = false;
-  /** The database server of the last heartbeat: what any other has was not compared yet. */
-  let server = 0;
 
   const relay = createRelaySteps({
     now: process.now,
     schedule: process.after,
-    number(above, done) {
-      const known = server;
+    number(above, server, done) {
       ask((stored) => {
-        if (postgres.server !== known) return null;
+        if (String(postgres.server) !== server) return null;
         const numbered = tables.number(stored, above);
         watch.numbered(process, numbered.entries);
         return numbered;
       }, done);
     },
-    append: (entries) => instance.numbered(entries),
+    append(entries) {
+      if (!streamReady) return;
+      valkey.append(process, key, entries, (found) => instance.contradicted(found), valkeyFailed);
+    },
   });
 
   const instance = createInstance({
@@ -75,10 +75,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
             return { ...tables.heartbeat(stored, id, question), server: String(postgres.server) };
           },
           (answer) => {
-            if (answer) {
-              heard();
-              server = Number(answer.server);
-            }
+            if (answer) heard();
             done(answer);
           },
         );
@@ -97,17 +94,15 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
         }, done);
       },
       trust: threads.trust,
-      setRelayMode: relay.setMode,
+      relay,
       streamReady: () => streamReady,
       readStream: (after, done) => valkey.read(process, key, after, streamAnswer(done)),
-      append: (entries) => valkey.append(process, key, entries, (found) => instance.contradicted(found), valkeyFailed),
       readLast: (done) => valkey.last(process, key, streamAnswer(done)),
       beginEpoch: (change, done) => ask((stored) => tables.beginEpoch(stored, change, parts.nextEpoch()), done),
       useEpoch(epoch) {
         key = epoch;
       },
-      reachConfiguration: reach,
-      checkConfiguration: check,
+      configurations: { reach, check },
       loadCursors(questions, head, done) {
         ask((stored) => {
           const cursors = tables.loadCursors(stored, id, questions, { head, clock: postgres.clock() });
@@ -123,10 +118,9 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
         ),
       readReplays: (endpoint, question, done) =>
         ask((stored) => tables.readReplays(stored, endpoint, question, postgres.clock()), done),
-      writeCursors(rows, done) {
-        const known = server;
+      writeCursors(rows, server, done) {
         ask((stored) => {
-          if (postgres.server !== known) return new Set(rows.map((row) => row.endpoint_id));
+          if (String(postgres.server) !== server) return new Set(rows.map((row) => row.endpoint_id));
           const own = watch.cursorsWritten(process, rows);
           for (const row of rows) if (own.has(row.endpoint_id)) checkWritten(stored, id, row);
           const refused = tables.writeCursors(stored, rows);
@@ -138,6 +132,8 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       interrupt: threads.interrupt,
     },
   });
+
+  relay.onNumbered(instance.headIs);
 
   function ask<Value>(run: (stored: tables.Tables) => Value | null, done: (value: Value | null) => void): void {
     postgres.ask(process, run, done);

@@ -153,7 +153,9 @@ export function createThreads(parts: ThreadsParts) {
   return {
     run,
     interrupt: (slot: number) => void stopped.add(slot),
-    trust: ({ index, epoch }: Lease, until: number) => void trusted.set(index, { epoch, until }),
+    trust({ index, epoch }: Lease, forMs: number): void {
+      trusted.set(index, { epoch, until: process.now() + forMs });
+    },
     trusts: control.trusts,
     /** Ends a thread with all its turns, and starts another in its place. */
     kill(which: number): void {

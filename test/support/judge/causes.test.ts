@@ -40,6 +40,11 @@ const excused: Record<string, (history: MadeUp) => unknown> = {
     requests.splice(1, 0, request(4, 12, { isLate: true, sender: 'b1', run: 'b1' }));
     attempts.push(row(4, 16, { run: 'b1' }));
   },
+  'a given up attempt of a thread that died, known to come late: after the next event': ({ requests, attempts }) => {
+    const [held] = requests.splice(1, 1);
+    requests.splice(2, 0, { ...held!, begunAt: 33, endedAt: 34, status: 503, isLate: true });
+    Object.assign(attempts[1]!, { status: 'failed', answered: false });
+  },
   'an answer that came too late for its process': (history) => {
     Object.assign(history.attempts[3]!, { status: 'retrying', answered: false });
     history.requests.push(request(4, 100, { attempt: 2 }));

@@ -72,14 +72,17 @@ function checkTurn(
   }
 }
 
-/** Attempts after which their events were given up; `unseen` has the events whose last attempt was not received. */
+/**
+ * Attempts after which their events were given up. `unseen` has the events whose last attempt was not received, or came
+ * late: the sender gave it up when its thread died, and went on while the request was still on its way.
+ */
 function findGivenUp(
   sent: readonly SeenRequest[],
   recorded: readonly RecordedAttempt[],
 ): { givenUp: ReadonlySet<string>; unseen: ReadonlySet<string> } {
   const failed = recorded.filter(({ status }) => status === 'failed');
   if (failed.length === 0) return { givenUp: new Set(), unseen: new Set() };
-  const seen = new Set(sent.map(attemptOf));
+  const seen = new Set(sent.filter(({ isLate }) => !isLate).map(attemptOf));
   return {
     givenUp: new Set(failed.map(attemptOf)),
     unseen: new Set(failed.filter((row) => !seen.has(attemptOf(row))).map(({ eventId }) => eventId)),

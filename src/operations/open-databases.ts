@@ -1,0 +1,52 @@
+// Opens the databases: those that were given, or embedded ones of our own, with what keeps them in order.
+
+import type { MikroORM } from '@mikro-orm/postgresql';
+import { lockDirectory } from '../embedded/lock.ts';
+import { openEmbeddedPostgres } from '../embedded/postgres.ts';
+import { openEmbeddedValkey } from '../embedded/valkey.ts';
+import { openOrm } from '../model/orm.ts';
+import type { Settings } from '../settings/environment.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { prepareDatabase } from './database.ts';
+import { durabilityWarnings } from './durability.ts';
+import { startPartitions } from './partitions.ts';
+import { startRetention } from './retention.ts';
+
+export type Databases = AsyncDisposable & {
+  databaseUrl: string;
+  /** Null: there is none, as no Valkey is installed. */
+  valkeyUrl: string | null;
+  orm: MikroORM;
+  /** Nobody else uses the database, as its directory is locked: what a killed run held is free. */
+  isOurs: boolean;
+};
+
+/** Throws a StartError for what the operator can mend. */
+export async function openDatabases(
+  settings: Pick<Settings, 'databaseUrl' | 'valkeyUrl' | 'deliveryRetentionMs'> & { stateDirectory: string },
+  log: Logger,
+): Promise<Databases> {
+  await using opening = new AsyncDisposableStack();
+  const { stateDirectory: directory, deliveryRetentionMs: retentionMs } = settings;
+  const serverLog = { info: (message: string) => log.info(message), warn: (message: string) => log.warn(message) };
+  const isOurs = settings.databaseUrl === null;
+  if (isOurs || settings.valkeyUrl === null) opening.use(await lockDirectory(directory));
+
+  const databaseUrl =
+    settings.databaseUrl ?? opening.use(await openEmbeddedPostgres({ directory, log: serverLog })).url;
+  await prepareDatabase({ url: databaseUrl, isOurs });
+  const orm = openOrm({ url: databaseUrl, connections: 10, name: 'tidings' });
+  opening.defer(() => orm.close(true));
+  for (const warning of await durabilityWarnings(orm)) log.warn(warning);
+  opening.use(await startPartitions({ orm, log }));
+  opening.use(startRetention({ orm, retentionMs, log }));
+
+  let { valkeyUrl } = settings;
+  if (valkeyUrl === null) {
+    const valkey = await openEmbeddedValkey({ directory, log: serverLog });
+    valkeyUrl = valkey ? opening.use(valkey).url : null;
+  }
+
+  const parts = opening.move();
+  return { databaseUrl, valkeyUrl, orm, isOurs, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+}
