@@ -196,7 +196,7 @@ test('it hears the parts that were made before it, and wakes the others when it 
   await using deliveries = start();
   const { tell, seen, dispatcher } = deliveries;
   tell.inForce({ version: 1, endpoints: [makeEndpoint()], standsAside: null });
-  await eventually(() => dispatcher.actor('crm')?.loading === false && seen.relay.at(-1) === 'leads');
+  await eventually(() => dispatcher.actor('crm')?.reading === 'live' && seen.relay.at(-1) === 'leads');
   const { id } = await storeEvent(orm, { position: 1 });
   await orm.em.fork().execute('update webhook_log_head set position = 1');
   tell.numbered(1);
