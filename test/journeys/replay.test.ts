@@ -56,17 +56,20 @@ const lineOf = (endpoint: string) => stage.receiver.of(endpoint).filter(({ previ
 
 /** Publishes to the endpoint, batch after batch, while `work` runs; then checks its line. */
 async function whileBusy(endpoint: string, work: () => Promise<void>): Promise<void> {
+  const busy = () => lineOf(endpoint).filter(({ type }) => type === `${endpoint}.busy`);
   let isOver = false;
   const published: string[] = [];
   const load = (async () => {
-    while (!isOver) published.push(...(await admin.publish(...Array<string>(20).fill(`${endpoint}.busy`))));
+    while (!isOver) {
+      published.push(...(await admin.publish(...Array<string>(20).fill(`${endpoint}.busy`))));
+      await eventually(() => isOver || busy().length >= published.length);
+    }
   })();
   await eventually(() => stage.receiver.of(endpoint).some(({ type }) => type === `${endpoint}.busy`));
   await work().finally(() => {
     isOver = true;
   });
   await load;
-  const busy = () => lineOf(endpoint).filter(({ type }) => type === `${endpoint}.busy`);
   await eventually(() => busy().length >= published.length);
   expect(busy().map(({ eventId }) => eventId)).toEqual(published);
 }
