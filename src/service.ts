@@ -44,7 +44,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   await using opening = new AsyncDisposableStack();
   const open = <T extends AsyncDisposable | Disposable>(part: T): T => opening.use(part);
 
-  // What it is told, and where it says what it does.
+  // Settings, and the logger.
   const settings = readSettings();
   const { version } = packageJson;
   const id = randomUUID();
@@ -164,7 +164,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       logger.info('draining');
       const endAt = performance.now() + settings.shutdownGraceMs;
       await running.drain(settings.shutdownGraceMs);
-      // Only now: until the turns have ended, /readyz and every other answer say that another instance must be asked.
+      // The door closes last: until then /readyz and every other answer send clients to another instance.
       await door.close(Math.max(0, endAt - performance.now()));
       await parts.disposeAsync();
     },

@@ -72,7 +72,7 @@ export type InstancePorts = HeartbeatPorts &
   RemoteChangePorts &
   Omit<CursorPorts, 'writeCursors'> &
   Omit<DispatcherPorts, 'trusts' | 'loadCursor' | 'pastGap' | 'idle'> &
-  Omit<LogReaderPorts, 'take'> & {
+  Omit<LogReaderPorts, 'offer'> & {
     /** Writes cursors as the writer's port does, on this database server only: another one may have lost what is settled. */
     writeCursors(
       rows: readonly CursorRow[],

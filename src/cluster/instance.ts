@@ -110,7 +110,7 @@ export function createInstance({
     ...ports,
     readPage,
     streamReady,
-    take(entries, done) {
+    offer(entries, done) {
       const history = epoch;
       barrier.whenInForce(entries, () => {
         if (epoch === history) {

@@ -1,15 +1,14 @@
 // Which leases this instance holds, which it may take, and which it gives back. Pure.
 //
-// A lease is a row with an owner, an epoch that each new owner raises, and a counter, `beat`, that each renewal raises. One
-// instance at most trusts a lease at a time, though no clocks of two machines are compared, and no wall clock decides, not
-// even the database's. This is one life of a lease, where T is its time to live (3 s):
+// A lease is a row with an owner, an epoch that each new owner raises, and a counter, `beat`, that each renewal raises. At
+// most one instance trusts a lease at a time. No clock of another machine decides, and no wall clock. This is one life of a lease, where T is its time to live (3 s):
 //
 //   owner       askedAt: asks ●──── trusts its lease ─────────────▶│ askedAt + 0.9 T
 //   row                          ● renewed: `beat` is raised
 //   challenger                       ● firstSeen: sees that `beat` ──────────────▶│ firstSeen + T: takes the lease
 //
 // - The owner asks with each heartbeat, three times in T. The trust counts from the question, not from the answer, and
-//   ends early, at once, when a heartbeat fails. Threads are told how long it lasts, and look before each request.
+//   ends at once when a heartbeat fails. Threads are told how long it lasts, and look before each request.
 // - The challenger sees the row unchanged for a whole T of its own monotonic clock. Only time in which its own heartbeats
 //   succeeded counts: a row that nobody could renew proves nothing by not changing.
 // - The row is renewed after `askedAt`, and seen after that. So at least 0.1 T lies between one owner's trust and the next
@@ -44,7 +43,7 @@ export type LeaseChanges = {
 export const heartbeatsPerTtl = 3;
 /** The part of the time to live during which an owner trusts its lease. */
 const trustedPart = 0.9;
-/** The longest suspension that may go unnoticed, by the time to live. Two must fit into what no owner trusts. */
+/** The longest suspension that may go unnoticed, as a part of the time to live. Two must fit into what no owner trusts. */
 export const unnoticedPart = 0.04;
 
 type Seen = { mark: string; since: number };

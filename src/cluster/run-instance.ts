@@ -53,7 +53,7 @@ export type InstanceParts = {
     onChange(listener: (inForce: Configuration) => void): void;
   };
   wakes: Pick<Wakes, 'wakeOthers' | 'onWake'>;
-  pool: Pick<ThreadPool, 'run' | 'interrupt' | 'trust'>;
+  pool: Pick<ThreadPool, 'runTurn' | 'interrupt' | 'trust'>;
   /** Writes the row of an attempt that was under way when its thread died. */
   recorder: Pick<Recorder, 'record'>;
   slots: { fast: number; slow: number };
@@ -116,7 +116,7 @@ export function runInstance(parts: InstanceParts): RunningInstance {
         answer(readReplays(orm, endpointId, question), done, 'replays could not be read'),
       writeCursors: (rows, server, done) =>
         answer(parts.writeCursors(orm, rows, server), done, 'cursors not written yet'),
-      run: (turn, done) => void run(turn).then(done),
+      runTurn: (turn, done) => void runTurn(turn).then(done),
       interrupt: pool.interrupt,
     },
   });
@@ -131,8 +131,8 @@ export function runInstance(parts: InstanceParts): RunningInstance {
       .then(done);
   }
 
-  async function run(turn: Turn): Promise<TurnReport | null> {
-    const outcome = await pool.run(turn);
+  async function runTurn(turn: Turn): Promise<TurnReport | null> {
+    const outcome = await pool.runTurn(turn);
     if ('report' in outcome) return outcome.report;
     if (outcome.lost.current !== null) await recordLost(turn, outcome.lost.current);
     return null;
@@ -213,7 +213,7 @@ function createServerWatch(logger: Logger) {
   return {
     answered<T>(done: (value: T | null) => void): (value: T | null) => void {
       return (value) => {
-        if (value === null && !away) logger.warn('Postgres does not answer; deliveries pause until it does');
+        if (value === null && !away) logger.warn('Postgres does not answer; nothing is sent until it does');
         if (value !== null && away) logger.info('Postgres answers again');
         away = value === null;
         done(value);

@@ -31,12 +31,12 @@ import type { Count, CursorState } from './cursor-state.ts';
 import { Reading } from './reading.ts';
 import { type Replay, createReplayWindow } from './replay-window.ts';
 
-type Beginning = { kind: 'line' } | { kind: 'replay'; replay: Replay };
+type Work = { kind: 'line' } | { kind: 'replay'; replay: Replay };
 
 /** What to do next: begin a turn (of the line or of a replay), do nothing before `at`, or do nothing. */
-export type Choice = Beginning | { kind: 'wait'; at: number } | null;
+export type Choice = Work | { kind: 'wait'; at: number } | null;
 
-type Sending = { is: 'idle' } | { is: 'queued' } | { is: 'running'; slot: number; what: Beginning };
+type Sending = { is: 'idle' } | { is: 'queued' } | { is: 'running'; slot: number; what: Work };
 
 /** What it knows of the stored cursor. */
 type Stored = Pick<CursorState, 'generation' | 'resumes' | 'pauseReason' | 'lastError'>;
@@ -107,7 +107,7 @@ export class Actor {
 
   /** Starts again from the stored cursor. Returns false if that is stale: it must be loaded once more. */
   load(cursor: CursorState, dispatched: number, now: number): boolean {
-    // The end of a turn leads to another load.
+    // A turn still runs: its end asks for this load again.
     if (this.#reading.is !== 'loading' || this.#sending.is === 'running') return true;
     if (!this.#reading.load(cursor, dispatched, now)) return false;
     const { generation, resumes, pauseReason, lastError } = cursor;
@@ -116,7 +116,7 @@ export class Actor {
     return true;
   }
 
-  /** Its stored state was changed. Returns whether to load its cursor now: if not, that is done at the end of its turn. */
+  /** Its stored state was changed. Returns whether to load its cursor now: if not, the end of the running turn or load does it. */
   reload(): boolean {
     return this.#reading.storedChanged() && this.#sending.is !== 'running';
   }
@@ -169,7 +169,7 @@ export class Actor {
     this.#sending = { is: 'idle' };
   }
 
-  begin(what: Beginning, slot: number): Turn {
+  begin(what: Work, slot: number): Turn {
     this.#sending = { is: 'running', slot, what };
     this.#isSlow = false;
     this.#replayNext = what.kind === 'line';
@@ -186,7 +186,7 @@ export class Actor {
   }
 
   /**
-   * Its turn has ended. All attempts of a report are durable; without one nobody knows what the turn did. Returns false
+   * Its turn has ended. All attempts of a report are durable. Null: nobody knows what the turn did. Returns false
    * if it sends nothing before its cursor is loaded.
    */
   finish(report: TurnReport | null, now: number): boolean {

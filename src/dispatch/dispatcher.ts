@@ -22,7 +22,7 @@ export type DispatcherPorts = RefillPorts & {
   /** Calls back once after `delayMs`; returns what cancels it. */
   schedule(delayMs: number, callback: () => void): () => void;
   /** Runs a turn on a thread. Null: the turn was lost, and nobody knows what it did. */
-  run(turn: Turn, done: (report: TurnReport | null) => void): void;
+  runTurn(turn: Turn, done: (report: TurnReport | null) => void): void;
   /** Tells a running turn to stop before its next request. */
   interrupt(slot: number): void;
   /** Whether a turn may begin under the lease now. */
@@ -102,7 +102,7 @@ export function createDispatcher({
       slots.moveToSlow(slot);
       fillSlots();
     });
-    ports.run(turn, (report) => {
+    ports.runTurn(turn, (report) => {
       if (!isRunning) return;
       isRunning = false;
       cancel();

@@ -73,7 +73,7 @@ export class Reading {
     return true;
   }
 
-  /** The stored state was changed. Returns whether it was loaded: if not, it is loaded once more. */
+  /** The stored state was changed. Returns false while a load is under way; that load is then repeated. */
   storedChanged(): boolean {
     if (this.#state.is !== 'loading') {
       this.#state = loading();
@@ -150,14 +150,14 @@ export class Reading {
   /** What is stored of the backlog: how many events, settled or not, lie above the cursor and up to `examined`. */
   storedBacklog(dispatched: number): { examined: number; backlog: number } {
     const { position } = this.cursor(dispatched);
-    // Whoever reads this counts all of them.
+    // The next load counts the backlog itself.
     if (this.#isUncounted) return { examined: position, backlog: 0 };
     const examined = this.#state.is === 'lagging' ? this.#state.count.countedTo : this.examined;
     const skipped = this.#line.skippedAbove(position);
     return { examined: Math.max(examined, dispatched), backlog: this.backlog.count + skipped };
   }
 
-  /** What to count of a backlog that may become exact by it. Null: nothing. */
+  /** The count that would make the backlog exact. Null: there is none to make. */
   recount(dispatched: number): Recount | null {
     if (this.#state.is !== 'lagging' || this.#state.isOutdated || !isToCount(this.#state.count)) return null;
     if (this.isSkipping(dispatched)) return null;

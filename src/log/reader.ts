@@ -12,7 +12,7 @@ export type LogReaderPorts = {
   /** Whether the stream can be read now. */
   streamReady(): boolean;
   /** Takes the next entries of the sequence, and calls back when it can take more. */
-  take(entries: readonly LogEntry[], done: () => void): void;
+  offer(entries: readonly LogEntry[], done: () => void): void;
 };
 
 export type LogReader = {
@@ -80,7 +80,7 @@ export function createLogReader(ports: LogReaderPorts): LogReader {
 
   function accept(entries: readonly LogEntry[], then: () => void): void {
     position = entries.at(-1)!.position;
-    ports.take(entries, inRun<void>(then));
+    ports.offer(entries, inRun<void>(then));
   }
 
   function pause(): void {

@@ -1,4 +1,6 @@
-// How long each part waits before it tries again what failed: one table, so that the delays are seen side by side.
+// How long each part waits before it tries again what failed inside the service. An endpoint's retries are in retry.ts.
+//
+// One table, so that the delays are seen side by side.
 
 /** In ms. Each is short enough for nobody to notice and long enough not to spin. */
 export const retryDelaysMs = {

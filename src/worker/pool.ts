@@ -10,7 +10,7 @@ import { type Turn, type TurnReport, maxSlots } from './turn.ts';
 
 export type ThreadPool = AsyncDisposable & {
   /** Runs a turn; `lost` when it did not come back, with the index of the event that was on the wire, if any. */
-  run(turn: Turn): Promise<{ report: TurnReport } | { lost: { current: number | null } }>;
+  runTurn(turn: Turn): Promise<{ report: TurnReport } | { lost: { current: number | null } }>;
   /** Stops a turn before its next request. */
   interrupt(slot: number): void;
   /** Turns of this lease epoch may begin requests for `forMs` more; turns of other epochs may not. */
@@ -58,7 +58,7 @@ export async function openThreadPool({
   pool.on('error', (error: Error) => log.logger.error({ reason: error.message }, 'a delivery thread failed'));
 
   return {
-    async run(turn) {
+    async runTurn(turn) {
       control.begin(turn.slot);
       const routed = { ...turn, [queueOptionsSymbol]: { thread: hash(turn.receiver.id) } satisfies Route };
       running += 1;

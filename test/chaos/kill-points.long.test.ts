@@ -109,11 +109,11 @@ const passed: [name: string, point: Failpoint, expected: typeof once200 | typeof
   ['K3: with its position committed, and not in Valkey', 'before stream.append', once200],
   ['K4: with its position on the way to Valkey', 'after stream.append', once200],
   ['K5: read from Valkey, and not dispatched', 'after stream.readStream', once200],
-  ['K6: dispatched, and not given to a thread', 'before pool.run', once200],
+  ['K6: dispatched, and not given to a thread', 'before pool.runTurn', once200],
   ['K7: in the thread, and not on the wire', 'before turn.deliver', once200],
   ['K10: answered, and not recorded', 'after turn.deliver', twice200],
   ['K11: recorded, and not reported to its actor', 'after recorder.record', once200],
-  ['K12: recorded, and the cursor not moved', 'after pool.run', once200],
+  ['K12: recorded, and the cursor not moved', 'after pool.runTurn', once200],
 ];
 
 test.each(passed)('%s: the client has one event, and it is delivered', async (name, point, expected) => {

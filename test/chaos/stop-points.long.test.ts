@@ -19,7 +19,7 @@ beforeEach(() => {
 });
 
 const stops: [name: string, point: Failpoint, requests: number][] = [
-  ['dispatched, and not given to a thread: it sends nothing', 'before pool.run', 1],
+  ['dispatched, and not given to a thread: it sends nothing', 'before pool.runTurn', 1],
   ['in the thread, and not on the wire: it sends nothing', 'before turn.deliver', 1],
   ['answered, and not recorded: this one comes twice, and each request is recorded', 'after turn.deliver', 2],
 ];

@@ -174,7 +174,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
         };
         answer('cursors', write, done);
       },
-      run(turn, done) {
+      runTurn(turn, done) {
         const entry = {
           turn,
           end(report: TurnReport | null) {

@@ -87,7 +87,7 @@ function start(...endpoints: Endpoint[]) {
       onWake: (_kind, listener) => void (tell.change = listener),
     },
     pool: {
-      run: (turn) =>
+      runTurn: (turn) =>
         new Promise((resolve) => {
           const entry = {
             turn,

@@ -42,7 +42,7 @@ export function driveDispatcher({
         timers.add(timer);
         return () => void timers.delete(timer);
       },
-      run(turn, done) {
+      runTurn(turn, done) {
         begun.push(turn);
         const entry: Out = {
           turn,

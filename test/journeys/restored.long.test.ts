@@ -139,7 +139,7 @@ async function putBack(meanwhile: () => Promise<unknown> = () => Promise.resolve
   await postgres.start();
 }
 
-const saysAway = 'Postgres does not answer; deliveries pause until it does';
+const saysAway = 'Postgres does not answer; nothing is sent until it does';
 const isAway = ({ lines }: RunningService) =>
   lines.findLast(({ msg }) => [saysAway, 'Postgres answers again'].includes(msg))?.msg === saysAway;
 

@@ -47,7 +47,7 @@ function start({ after = 0, streamReady = true, holdsTaken = false } = {}) {
     readStream: (from, done) => ask(stream, from, done),
     readPage: (from, done) => ask(pages, from, done),
     streamReady: () => world.streamReady,
-    take(entries, done) {
+    offer(entries, done) {
       taken.push(...entries.map(({ position }) => position));
       if (holdsTaken) goOn = done;
       else done();

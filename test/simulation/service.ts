@@ -128,7 +128,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
           return refused;
         }, done);
       },
-      run: threads.run,
+      runTurn: threads.runTurn,
       interrupt: threads.interrupt,
     },
   });

@@ -68,7 +68,7 @@ export function createThreads(parts: ThreadsParts) {
     return { ...what, ...given, recordedAt: 0, by: process.id };
   }
 
-  function run(turn: Turn, done: (report: TurnReport | null) => void): void {
+  function runTurn(turn: Turn, done: (report: TurnReport | null) => void): void {
     stopped.delete(turn.slot);
     const thread = threads[hash(turn.receiver.id) % threadCount]!;
     const steps = createTurnSteps(turn, { now: process.now, control });
@@ -151,7 +151,7 @@ export function createThreads(parts: ThreadsParts) {
   }
 
   return {
-    run,
+    runTurn,
     interrupt: (slot: number) => void stopped.add(slot),
     trust({ index, epoch }: Lease, forMs: number): void {
       trusted.set(index, { epoch, until: process.now() + forMs });

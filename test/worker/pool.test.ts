@@ -59,8 +59,8 @@ async function openOwn(threads: number) {
 async function runThrough(
   threads: ThreadPool,
   turn: Turn,
-): Promise<{ left: Turn } & Awaited<ReturnType<ThreadPool['run']>>> {
-  const outcome = await threads.run(turn);
+): Promise<{ left: Turn } & Awaited<ReturnType<ThreadPool['runTurn']>>> {
+  const outcome = await threads.runTurn(turn);
   if ('lost' in outcome || outcome.report.settled === turn.events.length) return { left: turn, ...outcome };
   expect(outcome.report.failure).toBeNull();
   return await runThrough(threads, { ...turn, events: turn.events.slice(outcome.report.settled) });
@@ -101,7 +101,7 @@ test('turns of many endpoints run at once, and an endpoint that hangs delays no 
   const slots = Array.from({ length: 40 }, (_, slot) => slot);
   const hung = slots
     .slice(0, 20)
-    .map((slot) => pool.run(makeTurn(1, { slot, receiver: { id: `hung-${slot}`, url: hanging.url } })));
+    .map((slot) => pool.runTurn(makeTurn(1, { slot, receiver: { id: `hung-${slot}`, url: hanging.url } })));
   await eventually(() => hanging.received.length === 20);
   const reports = await Promise.all(
     slots
@@ -118,7 +118,7 @@ test('an interrupted turn ends with the request on the wire, and the next turn o
   const release = Promise.withResolvers<Reply>();
   await using receiver = await openReceiver({ reply: (_, index) => (index === 0 ? release.promise : {}) });
   const turn = makeTurn(5, { receiver: { url: receiver.url } });
-  const running = pool.run(turn);
+  const running = pool.runTurn(turn);
   await eventually(() => receiver.received.length === 1);
   pool.interrupt(turn.slot);
   release.resolve({});
@@ -132,7 +132,7 @@ test('when a lease is no longer trusted, every thread sends at most what is on i
   const release = Promise.withResolvers<Reply>();
   await using receiver = await openReceiver({ reply: (_, index) => (index < 4 ? release.promise : {}) });
   const running = ['a', 'b', 'c', 'd'].map((id, slot) =>
-    pool.run(makeTurn(5, { slot, receiver: { id, url: receiver.url } })),
+    pool.runTurn(makeTurn(5, { slot, receiver: { id, url: receiver.url } })),
   );
   await eventually(() => receiver.received.length === 4);
   pool.trust(aLease, 0);
@@ -140,7 +140,7 @@ test('when a lease is no longer trusted, every thread sends at most what is on i
   expect(await Promise.all(running)).toEqual(running.map(() => ({ report: { settled: 1, failure: null } })));
   expect(receiver.received).toHaveLength(4);
   const late = makeTurn(1, { receiver: { url: receiver.url } });
-  expect(await pool.run(late)).toEqual({ report: { settled: 0, failure: null } });
+  expect(await pool.runTurn(late)).toEqual({ report: { settled: 0, failure: null } });
   expect(receiver.received).toHaveLength(4);
 });
 
@@ -154,7 +154,7 @@ test('a thread that dies names the event that each of its turns had on the wire,
   const turn = makeTurn(5, { receiver: { url: receiver.url } });
   const other = makeTurn(1, { slot: 1, receiver: { id: 'other', url: receiver.url } });
   const event = { ...other.events[0]!, position: 3 };
-  const running = [runThrough(opened.own, turn), opened.own.run({ ...other, events: [event] })] as const;
+  const running = [runThrough(opened.own, turn), opened.own.runTurn({ ...other, events: [event] })] as const;
   await eventually(() => receiver.received.filter(({ headers }) => headers['x-webhook-position'] === '3').length === 2);
   await eventually(async () => (await rows('crm')).length === 2);
   expect(opened.workers).toHaveLength(1);
@@ -170,7 +170,7 @@ test('a turn that only a bug can make throw is lost, and takes no other with it'
   await using receiver = await openReceiver();
   const broken = makeTurn(1, { receiver: { secrets: ['whsec_not base64'] } });
   const sound = makeTurn(1, { slot: 1, receiver: { id: 'other', url: receiver.url } });
-  expect(await Promise.all([pool.run(broken), pool.run(sound)])).toEqual([
+  expect(await Promise.all([pool.runTurn(broken), pool.runTurn(sound)])).toEqual([
     { lost: { current: null } },
     { report: { settled: 1, failure: null } },
   ]);

@@ -54,7 +54,7 @@ test('200 endpoints that hang in every way delay no healthy one on the same thre
   let ended = 0;
   const hung = Array.from({ length: slowEndpoints }, async (_, slot) => {
     const { url } = slow[slot % slow.length]!;
-    await pool.run(makeTurn(1, { slot, receiver: { id: `slow-${slot}`, url, timeoutMs: 60_000 } }));
+    await pool.runTurn(makeTurn(1, { slot, receiver: { id: `slow-${slot}`, url, timeoutMs: 60_000 } }));
     ended += 1;
   });
   await eventually(() => slow.reduce((sum, receiver) => sum + receiver.connections(), 0) === slowEndpoints);
@@ -68,7 +68,7 @@ test('200 endpoints that hang in every way delay no healthy one on the same thre
         receiver: { id: `healthy-${index}`, url: healthy.url },
       });
       while (turn.events.length > 0) {
-        const outcome = await pool.run(turn);
+        const outcome = await pool.runTurn(turn);
         if (!('report' in outcome)) throw new Error('a healthy turn was lost');
         expect(outcome.report.failure).toBeNull();
         turn = { ...turn, events: turn.events.slice(outcome.report.settled) };
