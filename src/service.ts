@@ -22,7 +22,7 @@ import { startRelay } from './outbox/relay.ts';
 import { createTransactions } from './outbox/transactions.ts';
 import { remarkOnSettings } from './settings/start-remarks.ts';
 import { readConfiguration, readSettings } from './settings/start-settings.ts';
-import { openLog } from './telemetry/logger.ts';
+import { openLogger } from './telemetry/logger.ts';
 import { type Arrange, asItIs } from './worker/arrange.ts';
 import { openThreadPool } from './worker/pool.ts';
 import { createRecorder } from './worker/recorder.ts';
@@ -50,7 +50,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const id = randomUUID();
   const { ttlMs } = arrange('lease', { ttlMs: 3_000 });
   const logOptions = { level: settings.logLevel, format: settings.logFormat };
-  const { logger, always, flush } = await openLog(logOptions);
+  const { logger, always, flush } = await openLogger(logOptions);
   opening.defer(flush);
   const configuration = await readConfiguration(settings, ({ secret, msg }) => logger.warn({ secret }, msg));
   const { read, resolve } = configuration;
@@ -60,10 +60,10 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const { databaseUrl, valkeyUrl, orm, isOurs } = open(await openDatabases(settings, logger));
 
   // The log, and how instances wake each other.
-  const log = await identifyLog(orm);
-  const stream = open(arrange('stream', await openLogStream({ url: valkeyUrl, identity: log, logger })));
+  const identity = await identifyLog(orm);
+  const stream = open(arrange('stream', await openLogStream({ url: valkeyUrl, identity, logger })));
   const table = createLogTable(orm);
-  const wakes = open(openWakes({ url: valkeyUrl, prefix: log.prefix, from: id }));
+  const wakes = open(openWakes({ url: valkeyUrl, prefix: identity.prefix, from: id }));
 
   // The outbox: changes with their events, and the relay that gives these their positions.
   const relayOrm = arrange(
@@ -108,7 +108,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       orm,
       leases,
       ...arrange('cursors', { writeCursors }),
-      log,
+      identity,
       table,
       stream,
       relay,
@@ -149,7 +149,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       secrets: configuration.serviceSecrets,
       providers: configuration.oauth.providers,
       valkeyUrl,
-      prefix: log.prefix,
+      prefix: identity.prefix,
       log: logger,
       version,
     }),

@@ -41,7 +41,7 @@ export type InstanceParts = {
   leases: Omit<OpenLeaseRows, typeof Symbol.asyncDispose>;
   writeCursors: typeof writeCursors;
   /** What the log was called when its stream was opened. */
-  log: LogIdentity;
+  identity: LogIdentity;
   table: Pick<LogTable, 'readPage' | 'forget'>;
   stream: Pick<LogStream, 'ready' | 'readStream' | 'readLast' | 'use' | 'onContradiction'>;
   relay: Pick<RelaySteps, 'setMode' | 'onNumbered'>;
@@ -64,7 +64,7 @@ export type InstanceParts = {
 export function runInstance(parts: InstanceParts): RunningInstance {
   const { id, orm, leases, table, stream, relay, configurations, wakes, pool, recorder, logger } = parts;
   const watch = createServerWatch(logger);
-  let { epoch } = parts.log;
+  let { epoch } = parts.identity;
   let closed = false;
 
   const instance = createInstance({
@@ -101,7 +101,7 @@ export function runInstance(parts: InstanceParts): RunningInstance {
         if (next === epoch) return;
         epoch = next;
         table.forget();
-        stream.use(streamKey({ prefix: parts.log.prefix, epoch }));
+        stream.use(streamKey({ prefix: parts.identity.prefix, epoch }));
       },
       configurations: {
         reach: (version) => void configurations.reach(version),

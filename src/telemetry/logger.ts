@@ -24,7 +24,7 @@ export type Log = {
  * Opens the log. Lines are written without blocking, within a tenth of a second. When the reader stops reading, up to
  * 16 MiB are buffered, then lines are dropped; deliveries never wait.
  */
-export async function openLog({ level, format }: LogOptions): Promise<Log> {
+export async function openLogger({ level, format }: LogOptions): Promise<Log> {
   const stream = format === 'pretty' ? await prettyStream() : plainStream();
   const options = {
     base: null,

@@ -1,7 +1,7 @@
 // The parts of a delivery thread, put together.
 
 import { openOrm } from '../model/orm.ts';
-import { type LogOptions, openLog } from '../telemetry/logger.ts';
+import { type LogOptions, openLogger } from '../telemetry/logger.ts';
 import { asItIs } from './arrange.ts';
 import { createConnections } from './connections.ts';
 import { openControl } from './control.ts';
@@ -28,7 +28,7 @@ export type Thread = {
 };
 
 export async function openThread(data: ThreadData, arrange = asItIs): Promise<Thread> {
-  const log = await openLog(data.log);
+  const log = await openLogger(data.log);
   const orm = openOrm({ url: data.databaseUrl, connections: 1, name: 'tidings-thread', statementMs: 10_000 });
   const connections = createConnections({ guard: createEgressGuard({ allowedNetworks: data.allowedNetworks }) });
   const recorder = createRecorder({ orm, log: log.logger });

@@ -70,7 +70,7 @@ function start(...endpoints: Endpoint[]) {
       onLost: (listener) => void (tell.lost = listener),
     },
     writeCursors,
-    log: { prefix: 'tidings:test', epoch: 'first' },
+    identity: { prefix: 'tidings:test', epoch: 'first' },
     table: createLogTable(orm),
     stream: { ...noStream, onContradiction: (listener) => void (tell.contradiction = listener) },
     relay: {

@@ -12,8 +12,8 @@ const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 async function write(options: LogOptions): Promise<string[]> {
   const file = new URL('../../src/telemetry/logger.ts', import.meta.url).href;
   const source = `
-    const { openLog } = await import(${JSON.stringify(file)});
-    const { logger, always, flush } = await openLog(${JSON.stringify(options)});
+    const { openLogger } = await import(${JSON.stringify(file)});
+    const { logger, always, flush } = await openLogger(${JSON.stringify(options)});
     for (const level of ${JSON.stringify(levels)}) logger[level]({ n: 1, text: 'two\\nlines' }, 'said at ' + level);
     always({ url: 'http://127.0.0.1:4000' }, 'ready');
     await flush();
@@ -63,8 +63,8 @@ test('what was logged before a flush is written, in its order, though the thread
   const file = new URL('../../src/telemetry/logger.ts', import.meta.url).href;
   const thread = `
     const { parentPort } = await import('node:worker_threads');
-    const { openLog } = await import(${JSON.stringify(file)});
-    const { logger, flush } = await openLog({ level: 'info', format: 'json' });
+    const { openLogger } = await import(${JSON.stringify(file)});
+    const { logger, flush } = await openLogger({ level: 'info', format: 'json' });
     for (let n = 0; n < 5_000; n += 1) logger.info({ n }, 'attempt');
     await flush();
     parentPort.postMessage('flushed');
@@ -82,8 +82,8 @@ test('what was logged before a flush is written, in its order, though the thread
 test('a flush ends although nobody reads any more', async () => {
   const file = new URL('../../src/telemetry/logger.ts', import.meta.url).href;
   const source = `
-    const { openLog } = await import(${JSON.stringify(file)});
-    const { logger, flush } = await openLog({ level: 'info', format: 'json' });
+    const { openLogger } = await import(${JSON.stringify(file)});
+    const { logger, flush } = await openLogger({ level: 'info', format: 'json' });
     for (let n = 0; n < 5_000; n += 1) logger.info({ n }, 'attempt');
     await flush();
     process.stderr.write('flushed');
@@ -99,8 +99,8 @@ test('a flush ends although nobody reads any more', async () => {
 test('16 MiB wait for a reader; then lines are dropped, and their number is logged once somebody reads again', async () => {
   const file = new URL('../../src/telemetry/logger.ts', import.meta.url).href;
   const source = `
-    const { openLog } = await import(${JSON.stringify(file)});
-    const { logger, flush } = await openLog({ level: 'info', format: 'json' });
+    const { openLogger } = await import(${JSON.stringify(file)});
+    const { logger, flush } = await openLogger({ level: 'info', format: 'json' });
     const text = 'x'.repeat(1_000);
     for (let n = 0; n < 20_000; n += 1) logger.info({ n, text }, 'attempt');
     const begunAt = performance.now();
