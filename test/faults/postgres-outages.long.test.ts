@@ -24,7 +24,7 @@ beforeEach(() => reportOn(world));
 
 const isReady = async () => (await world.ready()).status === 'ready';
 
-test.each(['SIGINT', 'SIGQUIT'] as const)('a restart by %s under load', async (signal) => {
+test.each(['SIGINT', 'SIGQUIT', 'SIGKILL'] as const)('a restart by %s under load', async (signal) => {
   losses += 1;
   await world.underLoad(async () => await postgres.restartBy(signal), { batches: 15, size: 20 });
   await eventually(isReady, patience);
