@@ -1,7 +1,7 @@
 // Counts the events that wait for endpoints: for actors that have no count, and for whoever asks from outside.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { boundPatterns, isFor, isInGap, isOfLine, isSettled } from './predicates.ts';
+import { boundPatterns, isFor, isInGap, isOfLine, isSettled, isUnaddressed, matchesAny } from './predicates.ts';
 import { compilePatterns, filterText, likePattern } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import { type Count, exactTo } from '../dispatch/cursor-state.ts';
@@ -23,8 +23,8 @@ export async function countNear(orm: MikroORM, asked: readonly Asked[], head: nu
   const recent =
     first < head
       ? await orm.em.fork().execute<{ position: number; type: string }[]>(
-          `select position::float8 as position, type from webhook_events
-            where position > ? and position <= ? and addressed_to is null`,
+          `select e.position::float8 as position, e.type from webhook_events e
+            where e.position > ? and e.position <= ? and ${isUnaddressed}`,
           [first, head],
         )
       : [];
@@ -62,9 +62,11 @@ async function countInPostgres(
 
 /**
  * Backlogs by endpoint id, exact up to 10,000 and never more; an endpoint without a position has none. What its owner
- * stored counts the events above its cursor, up to where the owner had examined the log. Added are the events after that,
- * those without a position, too; subtracted are those above the cursor that are settled by now. All of these are few, and
- * each count has a limit. What was counted with another filter does not count: then all events above the cursor are counted.
+ * stored counts the events above its cursor, up to where the owner had examined the log. Added are those of the next
+ * million events, and those without a position; subtracted are those above the cursor that are settled by now. All of
+ * these are few, and each count has a limit. What was counted with another filter does not count: then the events are
+ * counted from the cursor on. Until the owner has counted, an endpoint farther back than a million events can show less
+ * than waits for it.
  */
 export async function readBacklogs(em: EntityManager, endpoints: readonly Endpoint[]): Promise<Map<string, number>> {
   const asked = endpoints.map(({ id, events }) => {
@@ -87,13 +89,13 @@ const storedAndComing = `
     select count(distinct above.position) as events from (
       select d.position from webhook_deliveries d
       where ${isOfLine} and ${isSettled} and d.position > c.position and not ${isInGap('d.position')}
-        and d.event_type like any (asked.patterns)
+        and d.position <= known.up_to + ${lookAhead} and ${matchesAny('d.event_type', 'asked.patterns')}
       limit ${10 * exactTo}
     ) above
   ) settled
   cross join lateral (
     select count(*) as events from (
-      ${eventsFor('e.position > known.up_to', 'asked.patterns')}
+      ${eventsFor(`e.position > known.up_to and e.position <= known.up_to + ${lookAhead}`, 'asked.patterns')}
       union all
       ${eventsFor('e.position is null', 'asked.patterns')}
       limit ${exactTo + 1} + settled.events

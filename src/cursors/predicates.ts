@@ -14,8 +14,14 @@ export const isSettled = `d.status in ('delivered', 'failed')`;
  */
 export const isOfEvent = 'd.event_id = e.id and d.position = e.position';
 
-/** Event `e` is for an endpoint with these LIKE patterns, which are an array or a query. */
-export const isFor = (patterns: string) => `e.addressed_to is null and e.type like any (${patterns})`;
+/** Event `e` is for every endpoint that asks for its type. */
+export const isUnaddressed = 'e.addressed_to is null';
+
+/** An event type matches one of these LIKE patterns, which are an array or a query. */
+export const matchesAny = (type: string, patterns: string) => `${type} like any (${patterns})`;
+
+/** Event `e` is for an endpoint with these patterns. */
+export const isFor = (patterns: string) => `${isUnaddressed} and ${matchesAny('e.type', patterns)}`;
 
 /** The patterns of one endpoint, bound as a JSON array of text. */
 export const boundPatterns = 'select json_array_elements_text(?::json)';
