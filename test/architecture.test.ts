@@ -40,6 +40,7 @@ const mayImport: Record<string, readonly string[]> = {
     'log',
     'dispatch',
     'cursors',
+    'operations/configurations',
     'worker/turn',
     'worker/pool',
     'worker/recorder',
@@ -49,7 +50,7 @@ const mayImport: Record<string, readonly string[]> = {
 
   // Around it.
   api: [
-    ...['policy', 'model', 'telemetry', 'settings', 'users', 'outbox', 'log/valkey'],
+    ...['policy', 'model', 'telemetry', 'settings', 'users', 'outbox', 'log/valkey', 'operations/readiness'],
     ...['predicates', 'count-backlog', 'oldest-unsettled'].map((name) => `cursors/${name}`),
   ],
   operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'log', 'cursors'],

@@ -2,6 +2,7 @@
 
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
+import type { Readiness } from '../operations/readiness.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import { withoutQueries } from '../telemetry/without-queries.ts';
@@ -9,7 +10,7 @@ import type { Sessions } from '../users/sessions.ts';
 import { clientOf } from './client-address.ts';
 import { type EngineOptions, createEngine } from './graphql/engine.ts';
 import { graphiqlRoutes } from './graphiql.ts';
-import { type Readiness, healthRoutes } from './health.ts';
+import { healthRoutes } from './health.ts';
 import { limitGuesses } from './guessed-tokens.ts';
 import { landingPage } from './landing-page.ts';
 import { oauthRoutes } from './oauth.ts';

@@ -1,8 +1,9 @@
 // Health checks: whether the process runs, and whether it can do its work.
 
 import { OpenAPIHono, createRoute, z } from '@hono/zod-openapi';
+import type { Readiness } from '../operations/readiness.ts';
 
-const Readiness = z
+const readinessSchema = z
   .object({
     status: z.enum(['ready', 'degraded', 'unavailable']),
     checks: z.record(z.string(), z.object({ ok: z.boolean(), detail: z.string().optional() })).openapi({
@@ -11,9 +12,6 @@ const Readiness = z
     }),
   })
   .openapi('Readiness');
-
-/** What the routes answer; who looks at the service gives it. */
-export type Readiness = z.infer<typeof Readiness>;
 
 export const healthzRoute = createRoute({
   method: 'get',
@@ -36,11 +34,11 @@ export const readyzRoute = createRoute({
   responses: {
     200: {
       description: 'It can; slower while it is `degraded`.',
-      content: { 'application/json': { schema: Readiness } },
+      content: { 'application/json': { schema: readinessSchema } },
     },
     503: {
       description: 'Requests should go elsewhere.',
-      content: { 'application/json': { schema: Readiness } },
+      content: { 'application/json': { schema: readinessSchema } },
     },
   },
 });

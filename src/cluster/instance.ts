@@ -9,8 +9,8 @@
 import type { LogEntry } from '../log/entry.ts';
 import { type Gap, pastGap } from '../log/gaps.ts';
 import { createLogReader } from '../log/reader.ts';
+import type { ConfigurationInForce } from '../operations/configurations.ts';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
-import type { Endpoint } from '../settings/endpoint.ts';
 import { type Asked, createHeartbeat } from './heartbeat.ts';
 import { createConfigurationBarrier } from './configuration-barrier.ts';
 import { createRemoteChanges } from './remote-changes.ts';
@@ -21,9 +21,6 @@ import { heartbeatsPerTtl, unnoticedPart } from './leases.ts';
 import { type Known, createLogCheck } from './log-check.ts';
 import { createCursorLoader } from '../dispatch/cursor-loader.ts';
 import { createShardOwnership } from './shard-ownership.ts';
-
-/** The configuration in force, as far as this instance can serve it; `standsAside` says why it cannot. */
-export type Configuration = { version: number; endpoints: readonly Endpoint[]; standsAside: string | null };
 
 export type Instance = ReturnType<typeof createInstance>;
 
@@ -39,7 +36,7 @@ export function createInstance({
   leaseTtlMs: number;
   slots: { fast: number; slow: number };
 }) {
-  let configuration: Configuration = { version: 0, endpoints: [], standsAside: 'it has no configuration yet' };
+  let configuration: ConfigurationInForce = { version: 0, endpoints: [], standsAside: 'it has no configuration yet' };
   let epoch: string | null = null;
   let gaps: readonly Gap[] = [];
   const logCheck = createLogCheck();
@@ -219,7 +216,7 @@ export function createInstance({
     onDrained = null;
   }
 
-  function serve(next: Configuration): void {
+  function serve(next: ConfigurationInForce): void {
     // An endpoint may have been removed and added again in a version between: then its cursor is another one.
     const skipsVersions = ![configuration.version, configuration.version + 1].includes(next.version);
     configuration = next;
@@ -249,7 +246,7 @@ export function createInstance({
     },
 
     /** Puts a configuration in force. */
-    configure(next: Configuration): void {
+    configure(next: ConfigurationInForce): void {
       serve(next);
       barrier.versionChanged();
       if (epoch !== null) heartbeat.ask();

@@ -4,11 +4,11 @@
 // of that shard's endpoints are compared with the actors.
 
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
-import type { EndpointState } from '../dispatch/cursor-state.ts';
+import type { StoredState } from '../dispatch/cursor-state.ts';
 
 export type RemoteChangePorts = {
   /** The states of endpoints. Null: the read failed. */
-  readEndpointStates(endpointIds: readonly string[], done: (states: readonly EndpointState[] | null) => void): void;
+  readStoredStates(endpointIds: readonly string[], done: (states: readonly StoredState[] | null) => void): void;
 };
 
 export type RemoteChanges = {
@@ -22,7 +22,7 @@ export function createRemoteChanges(ports: RemoteChangePorts, dispatcher: () => 
   const seen = new Map<number, number>();
   let newest: readonly number[] = [];
 
-  function compare({ endpointId, generation, resumes, pauseReason, hasReplays }: EndpointState): void {
+  function compare({ endpointId, generation, resumes, pauseReason, hasReplays }: StoredState): void {
     const actor = dispatcher().actor(endpointId);
     if (!actor) return;
     const { stored } = actor;
@@ -40,7 +40,7 @@ export function createRemoteChanges(ports: RemoteChangePorts, dispatcher: () => 
       for (const shard of changed) seen.set(shard, versions[shard]!);
       const actors = [...dispatcher().actors()].filter(({ lease }) => changed.has(lease.index));
       if (actors.length === 0) return;
-      ports.readEndpointStates(
+      ports.readStoredStates(
         actors.map(({ endpoint }) => endpoint.id),
         (states) => {
           // The next heartbeat looks again.

@@ -6,6 +6,7 @@ import type { LogStream } from '../log/stream.ts';
 import { type LogIdentity, beginEpoch, streamKey } from '../log/identity.ts';
 import type { Wakes } from '../log/wakes.ts';
 import { newId } from '../model/new-id.ts';
+import type { ConfigurationInForce } from '../operations/configurations.ts';
 import type { RelaySteps } from '../outbox/relay-steps.ts';
 import { decideAfterFailure } from '../policy/retry.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -17,11 +18,11 @@ import type { Turn, TurnReport } from '../worker/turn.ts';
 import { countMatches } from '../cursors/count-backlog.ts';
 import type { writeCursors } from '../cursors/write-cursors.ts';
 import type { OpenLeaseRows } from './heartbeat-sql.ts';
-import { type Configuration, type Instance, createInstance } from './instance.ts';
+import { type Instance, createInstance } from './instance.ts';
 import type { HeartbeatAnswer } from './instance-ports.ts';
 import { loadCursors } from '../cursors/load-cursors.ts';
 import { readReplays } from '../cursors/read-replays.ts';
-import { readEndpointStates } from '../cursors/read-endpoint-states.ts';
+import { readStoredStates } from '../cursors/read-stored-states.ts';
 
 const recountEveryMs = 1_000;
 
@@ -50,7 +51,7 @@ export type InstanceParts = {
     reach(version: number): Promise<void>;
     /** Loads the configuration in force. Resolves when the listener was told of it. */
     check(): Promise<void>;
-    onChange(listener: (inForce: Configuration) => void): void;
+    onChange(listener: (inForce: ConfigurationInForce) => void): void;
   };
   wakes: Pick<Wakes, 'wakeOthers' | 'onWake'>;
   pool: Pick<ThreadPool, 'runTurn' | 'interrupt' | 'trust'>;
@@ -109,8 +110,8 @@ export function runInstance(parts: InstanceParts): RunningInstance {
       },
       loadCursors: (questions, head, done) =>
         answer(loadCursors(orm, id, questions, head), done, 'cursors could not be loaded'),
-      readEndpointStates: (ids, done) =>
-        answer(readEndpointStates(orm, ids), done, 'changes of endpoints could not be read'),
+      readStoredStates: (ids, done) =>
+        answer(readStoredStates(orm, ids), done, 'changes of endpoints could not be read'),
       readPage: (after, done) => answer(table.readPage(after), (page) => done(page ?? []), 'the log could not be read'),
       readReplays: (endpointId, question, done) =>
         answer(readReplays(orm, endpointId, question), done, 'replays could not be read'),

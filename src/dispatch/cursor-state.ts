@@ -50,7 +50,7 @@ export type StoredCursor = {
 };
 
 /** What a request may change, on whichever instance it is made. */
-export type EndpointState = Pick<StoredCursor, 'endpointId' | 'generation' | 'resumes' | 'pauseReason' | 'hasReplays'>;
+export type StoredState = Pick<StoredCursor, 'endpointId' | 'generation' | 'resumes' | 'pauseReason' | 'hasReplays'>;
 
 /** An attempt in the endpoint's line, above its cursor and of its generation. */
 export type LineRow = {

@@ -4,7 +4,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
 import { createApp } from '../../src/api/app.ts';
 import type { Endpoints, Reload } from '../../src/api/graphql/builder.ts';
-import type { Readiness } from '../../src/api/health.ts';
+import type { Readiness } from '../../src/operations/readiness.ts';
 import type { RateLimits } from '../../src/api/rate-limits.ts';
 import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';

@@ -1,13 +1,14 @@
 // One instance on a made-up database, whose answers come after a millisecond; turns end when the test says so.
 
 import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
-import { type Configuration, createInstance } from '../../src/cluster/instance.ts';
+import { createInstance } from '../../src/cluster/instance.ts';
 import type { HeartbeatQuestion } from '../../src/cluster/instance-ports.ts';
 import type { StoredReplay } from '../../src/dispatch/replay-window.ts';
 import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { Gap } from '../../src/log/gaps.ts';
 import type { Known } from '../../src/cluster/log-check.ts';
+import type { ConfigurationInForce } from '../../src/operations/configurations.ts';
 import type { RelayMode } from '../../src/outbox/relay-steps.ts';
 import { type Lease, shardCount } from '../../src/policy/shards.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
@@ -149,7 +150,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
           new Map(questions.map(({ endpoint: { id } }) => [id, database.cursors.get(id) ?? emptyCursor]));
         answer('load', read, done);
       },
-      readEndpointStates: (ids, done) =>
+      readStoredStates: (ids, done) =>
         answer(
           'states',
           () =>
@@ -188,7 +189,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
     },
   });
 
-  const put = (version: number, given: Partial<Configuration> = {}) =>
+  const put = (version: number, given: Partial<ConfigurationInForce> = {}) =>
     instance.configure({ version, endpoints, standsAside: null, ...given });
   put(1);
   instance.start();

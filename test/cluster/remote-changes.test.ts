@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import type { EndpointState } from '../../src/dispatch/cursor-state.ts';
+import type { StoredState } from '../../src/dispatch/cursor-state.ts';
 import { createRemoteChanges } from '../../src/cluster/remote-changes.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { driveDispatcher } from '../dispatch/hand-driven-dispatcher.ts';
 import { emptyCursor } from '../dispatch/made-up-actors.ts';
 
-const state = (endpointId: string, given: Partial<EndpointState> = {}): EndpointState => ({
+const state = (endpointId: string, given: Partial<StoredState> = {}): StoredState => ({
   endpointId,
   generation: 1,
   resumes: 0,
@@ -17,13 +17,13 @@ const state = (endpointId: string, given: Partial<EndpointState> = {}): Endpoint
 /** Endpoints of the shards 0 and 1, each with a turn out; readings wait until the test answers them. */
 function start() {
   const world = driveDispatcher({ slots: { fast: 9, slow: 9 } });
-  const readings: { ids: readonly string[]; answer(states: readonly EndpointState[] | null): void }[] = [];
+  const readings: { ids: readonly string[]; answer(states: readonly StoredState[] | null): void }[] = [];
   const controls = createRemoteChanges(
     {
-      readEndpointStates(ids, done) {
+      readStoredStates(ids, done) {
         const reading = {
           ids,
-          answer(states: readonly EndpointState[] | null) {
+          answer(states: readonly StoredState[] | null) {
             readings.splice(readings.indexOf(reading), 1);
             done(states);
           },

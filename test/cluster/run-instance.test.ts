@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createLeaseRows, freeLeases } from '../../src/cluster/heartbeat-sql.ts';
 import { writeCursors } from '../../src/cursors/write-cursors.ts';
 import { runInstance } from '../../src/cluster/run-instance.ts';
-import type { Configuration } from '../../src/cluster/instance.ts';
+import type { ConfigurationInForce } from '../../src/operations/configurations.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { RelayMode } from '../../src/outbox/relay-steps.ts';
 import { noStream } from '../../src/log/no-stream.ts';
@@ -50,7 +50,7 @@ function start(...endpoints: Endpoint[]) {
   const tell = {
     numbered: (_head: number) => {},
     contradiction: (_found: LogEntry) => {},
-    inForce: (_configuration: Configuration) => {},
+    inForce: (_configuration: ConfigurationInForce) => {},
     change: () => {},
     lost: () => {},
   };

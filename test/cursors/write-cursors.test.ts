@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
 import { assignCursors } from '../../src/cursors/assign-cursors.ts';
 import { loadCursors } from '../../src/cursors/load-cursors.ts';
-import { readEndpointStates } from '../../src/cursors/read-endpoint-states.ts';
+import { readStoredStates } from '../../src/cursors/read-stored-states.ts';
 import { writeCursors } from '../../src/cursors/write-cursors.ts';
 import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
@@ -251,10 +251,10 @@ test('an endpoint’s state says what others may have changed of each endpoint t
   await storeCursor(orm, { endpointId: 'disabled', position: null });
   await storeCursor(orm, { endpointId: 'not asked for', position: 0 });
   await orm.em.fork().insert(Replay, { id: newId(), endpointId: 'two', eventId: newId(), origin: 'replay' });
-  const states = await readEndpointStates(orm, ['one', 'two', 'disabled', 'unknown']);
+  const states = await readStoredStates(orm, ['one', 'two', 'disabled', 'unknown']);
   expect(states.toSorted((a, b) => a.endpointId.localeCompare(b.endpointId))).toEqual([
     { endpointId: 'one', generation: 9, resumes: 2, pauseReason: 'gone', hasReplays: false },
     { endpointId: 'two', generation: 1, resumes: 0, pauseReason: null, hasReplays: true },
   ]);
-  expect(await readEndpointStates(orm, [])).toEqual([]);
+  expect(await readStoredStates(orm, [])).toEqual([]);
 });

@@ -110,7 +110,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
           return cursors;
         }, done);
       },
-      readEndpointStates: (ids, done) => ask((stored) => tables.readEndpointStates(stored, ids), done),
+      readStoredStates: (ids, done) => ask((stored) => tables.readStoredStates(stored, ids), done),
       readPage: (after, done) =>
         ask(
           (stored) => tables.readPage(stored, after),

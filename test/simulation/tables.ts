@@ -8,7 +8,7 @@ import type { CursorQuestion } from '../../src/dispatch/cursor-loader.ts';
 import type { ReplayQuestion, StoredReplay } from '../../src/dispatch/replay-window.ts';
 import {
   type CursorState,
-  type EndpointState,
+  type StoredState,
   type StoredCursor,
   countedUpTo,
   cursorStateOf,
@@ -219,7 +219,7 @@ function waitLeft({ waitMs, recordedAt }: Row, clock: number): number {
   return Math.max(0, Math.min(waitMs, waitMs - (clock - recordedAt)));
 }
 
-export function readEndpointStates(tables: Tables, endpointIds: readonly string[]): EndpointState[] {
+export function readStoredStates(tables: Tables, endpointIds: readonly string[]): StoredState[] {
   return endpointIds.flatMap((endpointId) => {
     const cursor = tables.cursors.get(endpointId);
     if (!cursor) return [];

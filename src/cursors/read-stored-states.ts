@@ -1,10 +1,10 @@
 // Reads what requests may have changed on any instance: pauses, resumes, rewinds and replays.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
-import type { EndpointState } from '../dispatch/cursor-state.ts';
+import type { StoredState } from '../dispatch/cursor-state.ts';
 
-export async function readEndpointStates(orm: MikroORM, endpointIds: readonly string[]): Promise<EndpointState[]> {
-  return await orm.em.fork().execute<EndpointState[]>(
+export async function readStoredStates(orm: MikroORM, endpointIds: readonly string[]): Promise<StoredState[]> {
+  return await orm.em.fork().execute<StoredState[]>(
     `select endpoint_id as "endpointId", generation::float8 as generation, resumes, pause_reason as "pauseReason",
             exists (select 1 from webhook_side_items s where s.endpoint_id = c.endpoint_id) as "hasReplays"
        from webhook_cursors c
