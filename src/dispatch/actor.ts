@@ -29,7 +29,7 @@ import type { Turn, TurnReport } from '../worker/turn.ts';
 import type { Recount } from './backlog-count.ts';
 import type { Count, CursorState } from './cursor-state.ts';
 import { Reading } from './reading.ts';
-import { type Replay, createReplayWindow } from './replay-window.ts';
+import { type Replay, type ReplayWindow, createReplayWindow } from './replay-window.ts';
 
 type Work = { kind: 'line' } | { kind: 'replay'; replay: Replay };
 
@@ -44,7 +44,6 @@ type Stored = Pick<CursorState, 'generation' | 'resumes' | 'pauseReason' | 'last
 export class Actor {
   /** It sends under this lease. */
   readonly lease: Lease;
-  readonly replays = createReplayWindow();
 
   #endpoint: Endpoint;
   #delivery: EndpointDelivery;
@@ -54,6 +53,7 @@ export class Actor {
   #isRetiring = false;
   #isSlow = false;
   #stored: Stored = { generation: 0, resumes: 0, pauseReason: null, lastError: null };
+  #replays = createReplayWindow();
   #replayNext = true;
 
   /** It sends nothing before `load`. */
@@ -88,7 +88,7 @@ export class Actor {
   get examined(): number {
     return this.#reading.examined;
   }
-  /** How many events wait for its endpoint. */
+  /** How many events wait for its endpoint. For tests: what is stored does not say whether the number is exact. */
   get backlog(): Count {
     return this.#reading.backlog;
   }
@@ -112,7 +112,7 @@ export class Actor {
     if (!this.#reading.load(cursor, dispatched, now)) return false;
     const { generation, resumes, pauseReason, lastError } = cursor;
     this.#stored = { generation, resumes, pauseReason, lastError };
-    this.replays.reset(cursor.hasReplays);
+    this.#replays.reset(cursor.hasReplays);
     return true;
   }
 
@@ -143,14 +143,24 @@ export class Actor {
     this.#reading.takePage(page, dispatched, pastGap);
   }
 
+  /** A replay was stored for its endpoint. */
+  replayStored(): void {
+    this.#replays.wake();
+  }
+
   wantsReplays(): boolean {
-    return this.replays.wantsMore && this.#mayBegin;
+    return this.#replays.wantsMore && this.#mayBegin;
+  }
+
+  /** Which replays to read next, and who takes the answer. */
+  askReplays(): ReturnType<ReplayWindow['ask']> {
+    return this.#replays.ask();
   }
 
   choose(now: number): Choice {
     if (!this.#mayBegin || this.#sending.is === 'running') return null;
     const lineAt = this.#reading.dueAt;
-    const replay = this.replays.next();
+    const replay = this.#replays.next();
     const lineReady = lineAt <= now;
     const replayReady = replay !== undefined && replay.notBefore <= now;
     if (replayReady && (this.#replayNext || !lineReady)) return { kind: 'replay', replay };
@@ -207,7 +217,7 @@ export class Actor {
       failure?.status === 'retrying' ? { attempts: failure.attempt, notBefore: now + failure.waitMs } : null;
     if (what.kind === 'line') this.#reading.settle(report.settled, again);
     else if (again) Object.assign(what.replay, again);
-    else if (report.settled > 0) this.replays.remove(what.replay);
+    else if (report.settled > 0) this.#replays.remove(what.replay);
     return true;
   }
 

@@ -167,7 +167,7 @@ export function createDispatcher({
           const actor = actors.get(entry.addressedTo);
           if (!actor) continue;
           // Its replay was committed together with it.
-          actor.replays.wake();
+          actor.replayStored();
           touched.add(actor);
           continue;
         }
@@ -230,7 +230,7 @@ export function createDispatcher({
     wakeReplays(endpointId: string): void {
       const actor = actors.get(endpointId);
       if (!actor) return;
-      actor.replays.wake();
+      actor.replayStored();
       scheduleTurn(actor);
     },
 

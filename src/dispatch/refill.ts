@@ -49,7 +49,7 @@ export function createRefill({
   }
 
   function readReplays(actor: Actor): void {
-    const { question, take } = actor.replays.ask();
+    const { question, take } = actor.askReplays();
     ports.readReplays(actor.endpoint.id, question, (replays) => {
       take(replays, ports.now());
       if (replays) onRefilled(actor);

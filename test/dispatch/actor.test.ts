@@ -33,8 +33,8 @@ const failed = (failure: Partial<TurnReport['failure']> & object, settled = 0): 
 
 /** Has the actor read what is stored beside its line. */
 function read(actor: Actor, ...items: StoredReplay[]): void {
-  actor.replays.wake();
-  actor.replays.ask().take(items, 0);
+  actor.replayStored();
+  actor.askReplays().take(items, 0);
 }
 
 const positions = (turn: { events: readonly { position: number }[] }) => turn.events.map(({ position }) => position);
@@ -176,7 +176,7 @@ test('every turn carries the lease under which its actor began', () => {
 
 test('nothing is sent and nothing is read before its cursor is known', () => {
   const actor = new Actor(makeEndpoint(), () => true, { index: 0, epoch: 1 });
-  actor.replays.wake();
+  actor.replayStored();
   expect(actor.choose(1_000_000)).toBeNull();
   expect([actor.wantsPage(), actor.wantsReplays(), actor.backlog.isLowerBound]).toEqual([false, false, true]);
 });

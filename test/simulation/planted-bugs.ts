@@ -146,7 +146,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a test or replay that was sent is sent again',
     'src/dispatch/actor.ts',
-    'else if (report.settled > 0) this.replays.remove(what.replay);',
+    'else if (report.settled > 0) this.#replays.remove(what.replay);',
     '',
   ),
   one(
