@@ -131,7 +131,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const endpoints = createEndpointControl({
     read,
     configurations,
-    announce(_what, endpointIds) {
+    announce(endpointIds) {
       instance.reloadCursors(endpointIds);
       wakes.wakeOthers('change');
     },

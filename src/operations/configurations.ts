@@ -146,7 +146,7 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
       return await load({ again: true });
     }
     set(accepted, { endpoints, problem: null });
-    if (accepted.outcome === 'new') announce('configuration', accepted.repositioned);
+    if (accepted.outcome === 'new') announce(accepted.repositioned);
   }
 
   return {

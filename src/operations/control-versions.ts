@@ -7,7 +7,7 @@ import { shardOf } from '../policy/shards.ts';
  * Called after each commit that raised control versions or put another configuration in force, so that instances look
  * at once. An instance that misses the call finds out with its next heartbeat.
  */
-export type Announce = (what: 'configuration' | 'control', endpointIds: readonly string[]) => void;
+export type Announce = (endpointIds: readonly string[]) => void;
 
 /**
  * Raises the control versions of these endpoints' shards, always in the same order. Run it last in the transaction: all

@@ -66,7 +66,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
       await raiseControlVersions(em, done.touched);
       return done;
     });
-    if (touched.length > 0) announce('control', touched);
+    if (touched.length > 0) announce(touched);
     return result;
   }
 

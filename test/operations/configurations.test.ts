@@ -45,11 +45,7 @@ test('when two instances start at once on a new database, one makes the version,
   }
   expect(await versions()).toMatchObject([{ version: 1, since: 1 }]);
   expect(await places()).toEqual(['crm 1']);
-  expect([...one.started, ...two.started].toSorted()).toEqual([
-    'announced configuration crm',
-    'version 1: crm',
-    'version 1: crm',
-  ]);
+  expect([...one.started, ...two.started].toSorted()).toEqual(['announced crm', 'version 1: crm', 'version 1: crm']);
 });
 
 test('when two instances start at once with different files, each makes a version, and the later one is in force', async () => {
@@ -66,7 +62,7 @@ test('a reload on one instance is in force on the other, with the secrets that t
   two.next.secret = () => 'another value, of the other instance';
   one.next.found = file(named('crm', { maxRetries: 9 }), named('off', { enabled: false, secrets: [] }));
   await one.reload(reload);
-  expect(one.told).toEqual(['version 2: crm+off', 'announced configuration']);
+  expect(one.told).toEqual(['version 2: crm+off', 'announced']);
   expect(two.told).toEqual([]);
   await two.configurations.reach(2);
   expect(two.told).toEqual(['version 2: crm+off']);
@@ -102,7 +98,7 @@ test('a start with an old file says so and serves the version in force; a reload
   expect(await places()).toEqual(['new 0']);
   await storeEvent(orm);
   expect(await stale.reload(reload)).toMatchObject({ applied: true, added: ['old'], removed: ['new'] });
-  expect(stale.told).toEqual(['version 3: old', 'announced configuration new+old']);
+  expect(stale.told).toEqual(['version 3: old', 'announced new+old']);
   expect((await versions()).map(({ version, since }) => [version, since])).toEqual([
     [1, 0],
     [2, 0],
@@ -118,7 +114,7 @@ test('an instance without a file steps aside, removes no endpoint, and still kno
   expect(ids(aside.inForce())).toEqual(['crm']);
   expect(await places()).toEqual(['crm 0']);
   await aside.pause('crm');
-  expect(aside.told).toEqual(['announced control crm']);
+  expect(aside.told).toEqual(['announced crm']);
   one.next.found = file(named('crm'), named('two'));
   await one.reload(reload);
   await aside.configurations.reach(2);
@@ -173,7 +169,7 @@ test('a reload without a change is a version, for which every instance reads its
   for (const { next } of [one, two]) next.secret = () => 'the rotated value';
   one.next.found = file(named('crm', { secrets: ['the rotated value'] }));
   expect(await one.reload(reload)).toMatchObject({ changed: ['crm'] });
-  expect(one.told).toEqual(['version 2: crm', 'announced configuration']);
+  expect(one.told).toEqual(['version 2: crm', 'announced']);
   await two.configurations.reach(2);
   expect(two.told).toEqual(['version 2: crm']);
   expect(two.inForce()).toEqual([named('crm', { secrets: ['the rotated value'] })]);
@@ -250,7 +246,7 @@ test('another configuration under the known version number is found by a check, 
   two.next.found = file(named('new'));
   await two.reload(reload);
   await one.configurations.reach(2);
-  expect(one.told.at(-1)).toBe('announced configuration crm+lost');
+  expect(one.told.at(-1)).toBe('announced crm+lost');
   await one.configurations.check();
   expect(one.told.at(-1)).toBe('version 2: new');
 });

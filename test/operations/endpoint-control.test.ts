@@ -80,16 +80,13 @@ test('a reload says what was added, changed and removed, and is the next version
   expect(control.told).toEqual([
     'version 2: switched on+switched off+new+new but off+moved+same',
     // Whose places were given or taken.
-    'announced configuration dropped+new+switched off+switched on',
+    'announced dropped+new+switched off+switched on',
   ]);
   expect(control.inForce()).toBe(control.next.found.endpoints);
   // Read again, it is no change, and a version all the same: every instance reads its secrets for it.
   control.told.length = 0;
   expect(await control.reload({ dryRun: false })).toMatchObject({ added: [], changed: [], removed: [] });
-  expect(control.told).toEqual([
-    'version 3: switched on+switched off+new+new but off+moved+same',
-    'announced configuration',
-  ]);
+  expect(control.told).toEqual(['version 3: switched on+switched off+new+new but off+moved+same', 'announced']);
 });
 
 test.each([
@@ -154,7 +151,7 @@ test('a missing file stops the sending and keeps every cursor, and each endpoint
   await storeEvent(orm);
   control.next.found = file(named('one'), named('two'));
   await control.reload({ dryRun: false });
-  expect(control.told.slice(1)).toEqual(['version 2: one+two', 'announced configuration']);
+  expect(control.told.slice(1)).toEqual(['version 2: one+two', 'announced']);
   expect(await cursors()).toEqual(before);
 });
 
@@ -169,7 +166,7 @@ test('a pause is durable before it is announced, and a second one leaves the fir
   ]);
   await orm.em.fork().nativeUpdate(WebhookCursor, 'crm', { pauseReason: 'gone' });
   await control.pause('crm');
-  expect(control.told).toEqual(['crm', 'crm', 'off', 'crm'].map((id) => `announced control ${id}`));
+  expect(control.told).toEqual(['crm', 'crm', 'off', 'crm'].map((id) => `announced ${id}`));
   expect((await cursors())[0]!.pauseReason).toBe('gone');
 });
 
@@ -181,7 +178,7 @@ test('a resume counts once, and does nothing where there is no pause', async () 
   await control.pause('crm');
   await control.resume('crm');
   await control.resume('crm');
-  expect(control.told).toEqual(['announced control crm', 'announced control crm']);
+  expect(control.told).toEqual(['announced crm', 'announced crm']);
   expect(await versionOf('crm')).toBe(before + 2);
   expect(await cursors()).toMatchObject([{ pauseReason: null, resumes: 1 }]);
 });

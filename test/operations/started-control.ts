@@ -30,7 +30,7 @@ export async function startControl(orm: MikroORM, initial: Read) {
     found: initial,
     secret: () => named('any').secrets[0]!,
   };
-  const announce: Announce = (what, ids) => void told.push(`announced ${what} ${ids.join('+')}`.trim());
+  const announce: Announce = (ids) => void told.push(`announced ${ids.join('+')}`.trim());
   const read = () => Promise.resolve(next.found);
   const line = (level: string) => (fields: unknown, msg?: string) => {
     logged.push(typeof fields === 'string' ? { level, msg: fields } : { level, msg: msg!, ...(fields as object) });
