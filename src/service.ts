@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { openDoor } from './api/door.ts';
+import { type Arrange, asItIs } from './arrange.ts';
 import { freeLeases, openLeaseRows } from './cluster/heartbeat-sql.ts';
 import { runInstance } from './cluster/run-instance.ts';
 import { writeCursors } from './cursors/write-cursors.ts';
@@ -23,7 +24,6 @@ import { createTransactions } from './outbox/transactions.ts';
 import { remarkOnSettings } from './settings/start-remarks.ts';
 import { readConfiguration, readSettings } from './settings/start-settings.ts';
 import { openLogger } from './telemetry/logger.ts';
-import { type Arrange, asItIs } from './worker/arrange.ts';
 import { openThreadPool } from './worker/pool.ts';
 import { createRecorder } from './worker/recorder.ts';
 

@@ -11,13 +11,14 @@ import { readSources } from './support/source-tree.ts';
  */
 const mayImport: Record<string, readonly string[]> = {
   // Leaves: they know nobody.
+  arrange: [],
   policy: [],
   signing: [],
   telemetry: [],
   'cursors/predicates': [],
   'log/entry': [],
-  'log/stream': ['log/entry', 'log/valkey'],
-  'log/valkey': [],
+  'log/stream': ['policy', 'log/entry', 'log/valkey'],
+  'log/valkey': ['policy'],
 
   // What is stored, what crosses to the threads, and what an operator may set.
   model: ['policy', 'migrations'],
@@ -46,7 +47,7 @@ const mayImport: Record<string, readonly string[]> = {
     'worker/recorder',
     'worker/delivery-row',
   ],
-  worker: ['policy', 'model', 'telemetry', 'signing', 'settings/endpoint'],
+  worker: ['arrange', 'policy', 'model', 'telemetry', 'signing', 'settings/endpoint'],
 
   // Around it.
   api: [
@@ -55,10 +56,11 @@ const mayImport: Record<string, readonly string[]> = {
   ],
   operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'log', 'cursors'],
   'operations/open-databases': ['operations', 'model', 'telemetry', 'settings', 'embedded'],
-  embedded: ['telemetry', 'settings'],
+  embedded: ['policy', 'telemetry', 'settings'],
 
   // The whole, and the ways to start it.
   service: [
+    'arrange',
     'policy',
     'model',
     'telemetry',
@@ -84,7 +86,7 @@ const processes = ['main', 'demo/main'];
 /** What a delivery thread may load, all the way down. */
 const thread = {
   file: 'src/worker/thread.ts',
-  parts: ['worker', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint'],
+  parts: ['worker', 'arrange', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint'],
 };
 
 /** Decisions: they are given the time, the log and the transport, and take none of their own. */

@@ -6,6 +6,7 @@ import { appendFile, chown, mkdir, readFile, rename, rm, stat, writeFile } from 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { retryDelaysMs } from '../policy/retry-delays.ts';
 import { findFreePort } from './free-port.ts';
 import { type PostgresInstallation, preparePostgresInstallation } from './postgres-installation.ts';
 import { awaitPostmaster, disownPostmaster, hasPostmaster } from './postmaster.ts';
@@ -86,7 +87,7 @@ async function startOnFreePort(installation: PostgresInstallation, data: string)
       return port;
     } catch (error) {
       if (attempt === startAttempts) throw error;
-      await sleep(300);
+      await sleep(retryDelaysMs.embeddedPostgres);
     }
   }
 }

@@ -1,8 +1,7 @@
 // Restarts a local server that dies while the service runs.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-
-const checkEveryMs = 500;
+import { retryDelaysMs } from '../policy/retry-delays.ts';
 
 /** A local server that the service started or found running; disposal stops it. */
 export type EmbeddedServer = AsyncDisposable & {
@@ -30,7 +29,7 @@ export function supervise({ name, isRunning, restart, log }: SupervisorOptions):
   async function watch(): Promise<void> {
     let lastProblem = '';
     for (;;) {
-      await sleep(checkEveryMs, undefined, { signal }).catch(() => {});
+      await sleep(retryDelaysMs.supervisor, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
       if (await isRunning()) continue;
       if (lastProblem === '') log.warn(`${name} ended unexpectedly; it is started again`);

@@ -4,13 +4,13 @@
 // from the table in Postgres. No call here waits longer than a time-out.
 
 import type { Redis } from 'ioredis';
+import { retryDelaysMs } from '../policy/retry-delays.ts';
 import type { LogEntry } from './entry.ts';
 import { adviceFor, openValkey, problemOf } from './valkey.ts';
 
 const keptEntries = 50_000;
 const commandTimeoutMs = 1_000;
 const blockMs = 1_000;
-const probeEveryMs = 500;
 /** Entries that may be in flight to Valkey at once. More are not appended: readers find them in the table. */
 const maxInFlight = 10_000;
 
@@ -77,7 +77,7 @@ export async function openStream({
   async function probeOnce(): Promise<void> {
     try {
       // A server that is full, or a replica, answers and accepts no writes.
-      await Promise.all([producer.set(`${key}:probe`, '', 'PX', probeEveryMs), consumer.ping()]);
+      await Promise.all([producer.set(`${key}:probe`, '', 'PX', retryDelaysMs.stream), consumer.ping()]);
       if (closed || ready) return;
       await removeUnused();
       const advice = await adviceFor(producer);
@@ -107,7 +107,7 @@ export async function openStream({
 
   const prober = setInterval(() => {
     if (!ready) void probe();
-  }, probeEveryMs);
+  }, retryDelaysMs.stream);
   await firstAnswer([producer, consumer]);
   await probe();
 

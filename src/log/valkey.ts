@@ -1,6 +1,8 @@
 // Opens a connection to Valkey that queues nothing, repeats nothing and leaves nobody waiting.
 
 import { Redis } from 'ioredis';
+import { backoffMs } from '../policy/retry.ts';
+import { valkeyDelaysMs } from '../policy/retry-delays.ts';
 
 const connectTimeoutMs = 1_000;
 /** A subscriber, which only waits, would never notice that the network dropped its connection. */
@@ -27,7 +29,7 @@ export function openValkey({
     commandTimeout: commandTimeoutMs,
     // A connection that the network dropped stays silent, and a command's time-out alone would leave it open.
     socketTimeout: commandTimeoutMs,
-    retryStrategy: (tries: number) => Math.min(50 * 2 ** Math.min(tries, 5), 1_000),
+    retryStrategy: (tries: number) => backoffMs(tries - 1, valkeyDelaysMs.base, valkeyDelaysMs.most),
   });
   client.on('error', (error: Error) => onProblem(problemOf(error)));
   client.on('close', () => onProblem('does not answer'));

@@ -18,7 +18,16 @@ export const retryDelaysMs = {
   epoch: 100,
   /** A start looks for its database. */
   database: 500,
+  /** Valkey is asked whether it can be used again. */
+  stream: 500,
+  /** The embedded Postgres is started, on another port. */
+  embeddedPostgres: 300,
+  /** An embedded server is looked at, and started again if it ended. */
+  supervisor: 500,
 } as const;
+
+/** A lost connection to Valkey is made again: these delays double. */
+export const valkeyDelaysMs = { base: 100, most: 1_000 };
 
 /** Delivery rows are written again: these delays double, as a database in trouble is not helped by many writers. */
 export const recorderDelaysMs = { base: 100, most: 2_000 };

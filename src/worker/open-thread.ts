@@ -2,7 +2,7 @@
 
 import { openOrm } from '../model/orm.ts';
 import { type LogOptions, openLogger } from '../telemetry/logger.ts';
-import { asItIs } from './arrange.ts';
+import { asItIs } from '../arrange.ts';
 import { createConnections } from './connections.ts';
 import { openControl } from './control.ts';
 import { deliver } from './deliver.ts';

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
-import type { Arrange } from '../../src/worker/arrange.ts';
+import type { Arrange } from '../../src/arrange.ts';
 
 /**
  * A place is the name of a part, one of its methods, and when: before the call, within it (at the end of the function
