@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate, pendingMigrations } from '../model/migrations.ts';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
 import { StartError } from '../settings/start-error.ts';
+import { reasonOf } from '../telemetry/reason.ts';
 
 const tryForMs = 30_000;
 
@@ -27,7 +28,7 @@ async function untilReachable<T>(ask: () => Promise<T>): Promise<T> {
       return await ask();
     } catch (error) {
       if (performance.now() > giveUpAt) {
-        const reason = (error as { code?: string }).code ?? (error as Error).message.split('\n')[0];
+        const reason = reasonOf(error).split('\n')[0];
         throw new StartError(
           `DATABASE_URL: the database could not be reached for ${tryForMs / 1000} s (${reason}); is it running, and is the URL right?`,
         );
