@@ -26,7 +26,7 @@ export type Turn = {
   /** How often the endpoint had been resumed when the turn began. */
   resumes: number;
   origin: DeliveryOrigin;
-  /** Id of the side item that is sent; null in the line. */
+  /** Id of the replay that is sent; null in the line. */
   replayId: string | null;
   /** Attempts already made of the first event. */
   attemptsBefore: number;

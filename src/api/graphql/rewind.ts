@@ -21,7 +21,7 @@ builder.mutationField('rewindWebhookEndpoint', (t) =>
   t.field({
     type: WebhookEndpoint,
     description:
-      "Admin. Move the endpoint's place in the log back; everything from there is sent again, in order, with attempts from 1. It is stored when this answers. A request under way then still ends, and is recorded, before the first one from the new place. A paused endpoint stays paused. BAD_USER_INPUT when the place lies ahead of the present one or is no longer kept; CONFLICT for a disabled endpoint.",
+      "Admin. Move the endpoint's position back; everything from there is sent again, in order, with attempts from 1. It is stored when this answers. A request under way then still ends, and is recorded, before the first one from the new position. A paused endpoint stays paused. BAD_USER_INPUT when the position lies ahead of the present one or is no longer kept; CONFLICT for a disabled endpoint.",
     args: {
       id: t.arg.id({ required: true, description: "The endpoint's id." }),
       to: t.arg({ type: WebhookPositionInput, required: true, description: 'Where it goes on.' }),

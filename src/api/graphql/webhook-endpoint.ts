@@ -21,7 +21,7 @@ const WebhookEndpointState = builder.enumType('WebhookEndpointState', {
   values: {
     ACTIVE: { description: 'It is sent what comes, also when nothing does.' },
     RETRYING: { description: 'Its first unsettled event has a failed attempt.' },
-    PAUSED: { description: 'Nothing is sent until it is resumed; events keep their place. See pauseReason.' },
+    PAUSED: { description: 'Nothing is sent until it is resumed; it keeps its position. See pauseReason.' },
     DISABLED: { description: '`enabled` is false: nothing is sent and no position is kept.' },
   },
 });
@@ -84,7 +84,7 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
     }),
     backlog: t.int({
       description:
-        'Committed events for this endpoint after its place, by its present filter, not yet delivered or failed; 0 when disabled. Exact to 10,000; above, 10,000.',
+        'Committed events for this endpoint after its position, by its present filter, not yet delivered or failed; 0 when disabled. Exact to 10,000; above, 10,000.',
       resolve: async (endpoint, _args, { loaders }) =>
         endpoint.enabled ? ((await loaders.backlog.load(endpoint)) ?? 0) : 0,
     }),
