@@ -62,11 +62,10 @@ async function countInPostgres(
 
 /**
  * Backlogs by endpoint id, exact up to 10,000 and never more; an endpoint without a position has none. What its owner
- * stored counts the events above its cursor, up to where the owner had examined the log. Added are those of the next
- * million events, and those without a position; subtracted are those above the cursor that are settled by now. All of
- * these are few, and each count has a limit. What was counted with another filter does not count: then the events are
- * counted from the cursor on. Until the owner has counted, an endpoint farther back than a million events can show less
- * than waits for it.
+ * stored counts the events above its cursor, up to where the owner had examined the log. Added are those after that and
+ * those without a position; subtracted are those above the cursor that are settled by now. Each count has a limit. What
+ * was counted with another filter does not count: then the events are counted from the cursor on. Until its owner has
+ * counted, that is the whole way to the log's end, which can take long for an endpoint that matches few.
  */
 export async function readBacklogs(em: EntityManager, endpoints: readonly Endpoint[]): Promise<Map<string, number>> {
   const asked = endpoints.map(({ id, events }) => {
@@ -89,13 +88,13 @@ const storedAndComing = `
     select count(distinct above.position) as events from (
       select d.position from webhook_deliveries d
       where ${isOfLine} and ${isSettled} and d.position > c.position and not ${isInGap('d.position')}
-        and d.position <= known.up_to + ${lookAhead} and ${matchesAny('d.event_type', 'asked.patterns')}
+        and ${matchesAny('d.event_type', 'asked.patterns')}
       limit ${10 * exactTo}
     ) above
   ) settled
   cross join lateral (
     select count(*) as events from (
-      ${eventsFor(`e.position > known.up_to and e.position <= known.up_to + ${lookAhead}`, 'asked.patterns')}
+      ${eventsFor('e.position > known.up_to', 'asked.patterns')}
       union all
       ${eventsFor('e.position is null', 'asked.patterns')}
       limit ${exactTo + 1} + settled.events
