@@ -53,7 +53,7 @@ const someoneWaits = () =>
     return count > 0;
   });
 
-test('a heartbeat tells of the log, its head, history and gaps, and of every lease and shard', async () => {
+test('a heartbeat reads the log’s head, epoch and gaps, every lease, and the control version of every shard', async () => {
   const [, second, third] = await storeLog(orm, ['a.a', 'a.a', 'a.a']);
   await orm.em.fork().execute('update webhook_controls set version = 7 where shard = 5');
   await orm.em.fork().execute(`update webhook_log_head set epoch = 'e', configuration = 4`);
@@ -73,14 +73,14 @@ test('a heartbeat tells of the log, its head, history and gaps, and of every lea
   expect(answer.controls).toEqual(Array.from({ length: shardCount }, (_, shard) => (shard === 5 ? 7 : 0)));
 });
 
-test('where the log has no event, a heartbeat says so: at its head in a gap, and at what is known above its end', async () => {
+test('a heartbeat reads no event where the log has none: at a head in a gap, and above the log’s end', async () => {
   await storeLog(orm, ['a.a']);
   await storeGap(orm, 2, 1_000);
   const answer = await start().ask({ known: { position: 5_000, id: 'ghost' } });
   expect(answer).toMatchObject({ head: 1_000, headId: null, idAtKnown: null, gaps: [{ first: 2, last: 1_000 }] });
 });
 
-test('instances see each other’s beats, and who stands aside; whoever leaves is gone', async () => {
+test('instances see each other’s heartbeats and who stands aside, and no instance that has left', async () => {
   const [me, other] = [start(), start()];
   await other.ask();
   await other.ask({ aside: true });
@@ -91,7 +91,7 @@ test('instances see each other’s beats, and who stands aside; whoever leaves i
   expect((await me.ask()).instances.map(({ id }) => id)).toEqual([me.id]);
 });
 
-test('the row of a dead instance is forgotten, and that of one with a later heartbeat is not', async () => {
+test('the row of a dead instance is removed, and that of one with a later heartbeat is kept', async () => {
   const [me, dead, alive] = [start(), start(), start()];
   for (const { ask } of [dead, alive]) await ask();
   const forget = [dead, alive].map(({ id }) => ({ id, beat: 1, standsAside: false }));
@@ -116,7 +116,7 @@ test('a lease is renewed under its owner and epoch, and under no other', async (
   expect(await rowOf(3)).toEqual({ ...before, beat: before.beat + 1 });
 });
 
-test('a lease is taken only as it was seen: any beat, owner or giving back since makes it another', async () => {
+test('a lease that was renewed, taken or given back since it was seen is not taken', async () => {
   const [me, other] = [start(), start()];
   const seen = (await me.ask()).leases;
   await other.takeAll();
@@ -132,7 +132,7 @@ test('a lease is taken only as it was seen: any beat, owner or giving back since
   expect(await me.take([free])).toEqual([{ index: free.lease, epoch: free.epoch + 1 }]);
 });
 
-test('of takers at once one has each lease, in an epoch of its own', async () => {
+test('when several instances take at once, one of them gets each lease, in an epoch of its own', async () => {
   const takers = [start(), start(), start()];
   for (let round = 0; round < 20; round += 1) {
     await freeLeases(orm);
@@ -150,7 +150,7 @@ test('of takers at once one has each lease, in an epoch of its own', async () =>
   }
 });
 
-test('of a renewal and a taking at once one succeeds, never both', async () => {
+test('when a renewal and a taking of a lease meet, one succeeds, never both', async () => {
   const [owner, other] = [start(), start()];
   for (let round = 0; round < 20; round += 1) {
     await freeLeases(orm);
@@ -176,7 +176,7 @@ test('a renewal that waits for a taking which is then committed does not renew',
   expect(await rowOf(3)).toMatchObject({ owner: other.id });
 });
 
-test('a taking that meets a renewal under way takes the others, and does not wait', async () => {
+test('a taking skips a lease that is being renewed, takes the others, and never waits', async () => {
   const [owner, other] = [start(), start()];
   await owner.takeAll();
   const { leases } = await other.ask();
@@ -200,7 +200,7 @@ test('only its owner gives a lease back, and only in its epoch', async () => {
   expect((await owner.ask({ renew: taken })).renewed).not.toContain(relayLease);
 });
 
-test('freed, as a database is that nobody else can use, all leases may be had at once and none as it was before', async () => {
+test('freed leases can all be taken at once, but not as they were seen before, and no old owner renews them', async () => {
   const [before, next] = [start(), start()];
   const old = await before.takeAll();
   const { leases } = await next.ask();

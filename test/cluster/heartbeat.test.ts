@@ -9,11 +9,11 @@ const anAnswer = { head: 7 } as HeartbeatAnswer;
 
 type Last = { last: Known | null } | null;
 
-/** Heartbeat whose questions wait until the test answers them; `heard` tells what came of it all, in order. */
+/** Heartbeat whose questions wait until the test answers them; `outcomes` lists what came of them, in order. */
 function start({ streamReady = false } = {}) {
   const time = createSimulatedTime();
   const world = { streamReady, wallAhead: 0 };
-  const heard: string[] = [];
+  const outcomes: string[] = [];
   const questions: { at: number; known: Known | null; answer(given: HeartbeatAnswer | null): void }[] = [];
   const lasts: ((found: Last) => void)[] = [];
   let known: Known | null = null;
@@ -43,27 +43,27 @@ function start({ streamReady = false } = {}) {
     onLast(last) {
       known = last;
     },
-    onAnswer: (_, { at }) => heard.push(`answer to ${at}`),
-    onMissed: () => heard.push('missed'),
-    onDoubt: () => heard.push('doubt'),
+    onAnswer: (_, { at }) => outcomes.push(`answer to ${at}`),
+    onMissed: () => outcomes.push('missed'),
+    onDoubt: () => outcomes.push('doubt'),
   });
   heartbeat.ask();
   return {
     heartbeat,
     world,
-    heard,
+    outcomes,
     questions,
     lasts,
     pass: time.pass,
     answer: (given: HeartbeatAnswer | null = anAnswer) => questions[0]!.answer(given),
     /** Tells the stream's last entry. */
-    tell: (found: Last) => lasts.shift()!(found),
+    answerLast: (found: Last) => lasts.shift()!(found),
   };
 }
 
 const asked = ({ questions }: ReturnType<typeof start>) => questions.map(({ at }) => at);
 
-test('it asks again in time, counted from when it asked, and at once when the answer took longer', () => {
+test('the next question comes in time, counted from the last question, and at once after a late answer', () => {
   const world = start();
   world.pass(400);
   world.answer();
@@ -75,10 +75,10 @@ test('it asks again in time, counted from when it asked, and at once when the an
   world.answer();
   world.pass(0);
   expect(asked(world)).toEqual([3_500]);
-  expect(world.heard).toEqual(['answer to 0', 'answer to 1000']);
+  expect(world.outcomes).toEqual(['answer to 0', 'answer to 1000']);
 });
 
-test('one question at a time; told meanwhile, it asks once more when that one is answered', () => {
+test('one question is open at a time, and one more follows its answer when others were wanted meanwhile', () => {
   const world = start();
   world.heartbeat.ask();
   world.heartbeat.ask();
@@ -92,7 +92,7 @@ test('one question at a time; told meanwhile, it asks once more when that one is
   expect(asked(world)).toEqual([]);
 });
 
-test('told between two questions it asks at once, and the next comes in time after that', () => {
+test('a question that is wanted between two others goes out at once, and the next comes in time after it', () => {
   const world = start();
   world.answer();
   world.pass(300);
@@ -105,35 +105,35 @@ test('told between two questions it asks at once, and the next comes in time aft
   expect(asked(world)).toEqual([1_300]);
 });
 
-test('a question that fails is told, and the next comes in time', () => {
+test('a failed question is reported, and the next comes in time', () => {
   const world = start();
   world.answer(null);
-  expect(world.heard).toEqual(['missed']);
+  expect(world.outcomes).toEqual(['missed']);
   world.pass(1_000);
   world.answer();
-  expect(world.heard).toEqual(['missed', 'answer to 1000']);
+  expect(world.outcomes).toEqual(['missed', 'answer to 1000']);
 });
 
-test('the stream is read before the question, which names what was found', () => {
+test('the stream’s last entry is read before the question, which names it', () => {
   const world = start({ streamReady: true });
   expect(asked(world)).toEqual([]);
-  world.tell({ last: { position: 7, id: 'seven' } });
+  world.answerLast({ last: { position: 7, id: 'seven' } });
   expect(world.questions[0]!.known).toEqual({ position: 7, id: 'seven' });
   expect(world.heartbeat.streamIsChecked).toBe(false);
   world.answer();
   expect(world.heartbeat.streamIsChecked).toBe(true);
 });
 
-test('a stream that is compared is not read again, before something speaks against it', () => {
+test('a compared stream is read again only after a failed question or a doubt', () => {
   const world = start({ streamReady: true });
-  world.tell({ last: null });
+  world.answerLast({ last: null });
   world.answer();
   world.pass(1_000);
   expect([world.lasts.length, world.questions.length]).toEqual([0, 1]);
   world.answer(null);
   expect(world.heartbeat.streamIsChecked).toBe(false);
   world.pass(1_000);
-  world.tell({ last: null });
+  world.answerLast({ last: null });
   world.answer();
   world.heartbeat.distrustStream();
   expect(world.heartbeat.streamIsChecked).toBe(false);
@@ -141,21 +141,21 @@ test('a stream that is compared is not read again, before something speaks again
   expect(world.lasts).toHaveLength(1);
 });
 
-test('a stream that does not answer holds up no question, and is not taken for compared', () => {
+test('a stream that does not answer delays no question, and does not count as compared', () => {
   const world = start({ streamReady: true });
-  world.tell(null);
+  world.answerLast(null);
   world.answer();
-  expect([world.heard, world.heartbeat.streamIsChecked]).toEqual([['answer to 0'], false]);
+  expect([world.outcomes, world.heartbeat.streamIsChecked]).toEqual([['answer to 0'], false]);
   world.pass(1_000);
   expect(world.lasts).toHaveLength(1);
 });
 
 test.each(['while it is read', 'while the database is asked'] as const)(
-  'a stream that became doubtful %s is not taken for compared by that heartbeat, and is read again',
+  'a stream that is doubted %s does not count as compared by that heartbeat, and is read again',
   (when) => {
     const world = start({ streamReady: true });
     if (when === 'while it is read') world.heartbeat.distrustStream();
-    world.tell({ last: { position: 7, id: 'seven' } });
+    world.answerLast({ last: { position: 7, id: 'seven' } });
     if (when === 'while the database is asked') world.heartbeat.distrustStream();
     world.answer();
     expect(world.heartbeat.streamIsChecked).toBe(false);
@@ -164,32 +164,32 @@ test.each(['while it is read', 'while the database is asked'] as const)(
   },
 );
 
-test.each([1_500, -1_500, 3_600_000])('an answer over whose wait the wall clock went %i ms apart is void', (apart) => {
+test.each([1_500, -1_500, 3_600_000])('an answer is void when the clocks went %i ms apart meanwhile', (apart) => {
   const world = start({ streamReady: true });
-  world.tell({ last: null });
+  world.answerLast({ last: null });
   world.pass(100);
   world.world.wallAhead = apart;
   world.answer();
-  expect(world.heard).toEqual(['doubt', 'missed']);
+  expect(world.outcomes).toEqual(['doubt', 'missed']);
   expect(world.heartbeat.streamIsChecked).toBe(false);
   // Asked again at once.
   world.pass(0);
-  world.tell({ last: null });
+  world.answerLast({ last: null });
   world.answer();
-  expect(world.heard.at(-1)).toBe('answer to 100');
+  expect(world.outcomes.at(-1)).toBe('answer to 100');
 });
 
-test('a machine that stood still between two questions relies on nothing before the next answer', () => {
+test('after a suspend between two questions an instance trusts nothing before the next answer', () => {
   const world = start();
   world.answer();
   world.world.wallAhead = 2_000;
   world.pass(1_000);
-  expect(world.heard).toEqual(['answer to 0', 'doubt']);
+  expect(world.outcomes).toEqual(['answer to 0', 'doubt']);
   world.answer();
-  expect(world.heard).toEqual(['answer to 0', 'doubt', 'answer to 1000']);
+  expect(world.outcomes).toEqual(['answer to 0', 'doubt', 'answer to 1000']);
 });
 
-test('clocks that go apart by less, as wall clocks do, say nothing', () => {
+test('smaller differences between the clocks, as wall clocks have, raise no doubt', () => {
   const world = start();
   for (let beat = 0; beat < 20; beat += 1) {
     world.world.wallAhead += 400;
@@ -197,14 +197,14 @@ test('clocks that go apart by less, as wall clocks do, say nothing', () => {
     world.world.wallAhead -= 700;
     world.pass(1_000);
   }
-  expect(new Set(world.heard.map((line) => line.split(' ')[0]))).toEqual(new Set(['answer']));
+  expect(new Set(world.outcomes.map((line) => line.split(' ')[0]))).toEqual(new Set(['answer']));
 });
 
-test('once stopped it asks nothing, and hears no answer', () => {
+test('a stopped heartbeat asks nothing and takes no answer', () => {
   const world = start();
   world.heartbeat.stop();
   world.answer();
   world.heartbeat.ask();
   world.pass(10_000);
-  expect([world.heard, world.questions]).toEqual([[], []]);
+  expect([world.outcomes, world.questions]).toEqual([[], []]);
 });

@@ -6,7 +6,7 @@ import { emptyCursor } from '../dispatch/made-up-actors.ts';
 
 const crm = makeEndpoint({ id: 'crm' });
 
-test('another history drops what is known, reads every cursor again, and goes on at its head, past the gap', () => {
+test('a new log epoch drops what is known, loads every cursor again, and goes on at its head, past the gap', () => {
   const world = startAfter(3);
   world.seen.changes.length = 0;
   goOn(world, 'second', 1_000);
@@ -20,7 +20,7 @@ test('another history drops what is known, reads every cursor again, and goes on
   expect(world.seen.begun).toEqual([]);
 });
 
-test('events that wait for a configuration while another history begins are not sent', () => {
+test('events that wait for a configuration while a new log epoch begins are not sent', () => {
   const world = startAfter(1);
   world.publish('order.paid', { configuration: 9 });
   world.pass(100);
@@ -36,7 +36,7 @@ test('events that wait for a configuration while another history begins are not 
   expect(world.out.map(({ turn }) => turn.events)).toMatchObject([[{ position: 1_001 }]]);
 });
 
-test('a database that lost what was read makes a new history begin after all of it, before anything else is done', () => {
+test('after the database lost the log’s end nothing is done before a new log epoch begins above all that was read', () => {
   const world = startAfter(3);
   world.pass(1_100);
   restore(world, 2);
@@ -52,7 +52,7 @@ test('a database that lost what was read makes a new history begin after all of 
   expect([world.seen.relay, world.seen.epochs]).toEqual(['leads', ['first', 'second']]);
 });
 
-test('another event at a known position is a lost tail, though the log is longer; a purged one is none', () => {
+test('another event at a known position means a lost end, even of a longer log, and a purged event does not', () => {
   const world = startAfter(3);
   world.pass(1_100);
   world.database.log = world.database.log.filter(({ position }) => position !== 3);
@@ -74,7 +74,7 @@ function startOnGhost(position: number) {
   return world;
 }
 
-test('an instance that never read the lost tail learns of it from the stream one, and reads nothing stream before', () => {
+test('an instance that never read the lost end learns of it from the stream’s last entry, before it reads the stream', () => {
   const world = startOnGhost(10);
   world.pass(2_000);
   expect(world.seen.begun[0]).toEqual({ from: 'first', past: 10 });
@@ -83,7 +83,7 @@ test('an instance that never read the lost tail learns of it from the stream one
 });
 
 /** One that reads the stream. */
-function startHot() {
+function startOnStream() {
   const world = startAfter(3);
   world.stream.ready = true;
   world.stream.last = { position: 3, id: 'event-3' };
@@ -92,8 +92,8 @@ function startHot() {
   return world;
 }
 
-test('once the log lost its end, the stream is read no more before another history began', () => {
-  const world = startHot();
+test('once the log lost its end, the stream is not read before a new log epoch begins', () => {
+  const world = startOnStream();
   restore(world, 2);
   world.pass(1_100);
   world.stream.answer();
@@ -101,8 +101,8 @@ test('once the log lost its end, the stream is read no more before another histo
   expect(world.stream.asked).toEqual([3]);
 });
 
-test('in another history the stream is read only once it was compared again', () => {
-  const world = startHot();
+test('in a new log epoch the stream is read only once it was compared again', () => {
+  const world = startOnStream();
   world.holding.add('last');
   goOn(world, 'second', 1_000);
   world.stream.last = null;
@@ -113,7 +113,7 @@ test('in another history the stream is read only once it was compared again', ()
   expect(world.stream.asked).toEqual([3, 1_000]);
 });
 
-test('another history that ends below what was given in the one before is not believed either', () => {
+test('a new log epoch that ends below a position of the one before is not believed either', () => {
   const world = startAfter(3);
   world.pass(1_100);
   restore(world, 1);
@@ -123,7 +123,7 @@ test('another history that ends below what was given in the one before is not be
   expect(world.seen.begun[0]).toEqual({ from: 'second', past: 3 });
 });
 
-test('while no heartbeat goes well no cursor is written, and the relay rests', () => {
+test('while heartbeats fail no cursor is written, and the relay rests', () => {
   const world = startAfter(1);
   world.pass(2_000);
   world.seen.changes.length = 0;
@@ -141,8 +141,8 @@ test('while no heartbeat goes well no cursor is written, and the relay rests', (
   expect(world.seen.changes).toEqual(['write crm at 1']);
 });
 
-test('on another server nothing is sent, numbered or read from the stream before it was compared with the stream', () => {
-  const world = startHot();
+test('until another database server is compared with the stream, nothing is sent, numbered or read from the stream', () => {
+  const world = startOnStream();
   world.holding.add('last');
   world.database.server = 'two';
   world.publish('order.paid');
@@ -155,7 +155,7 @@ test('on another server nothing is sent, numbered or read from the stream before
   expect([world.seen.relay, world.out.length, world.stream.asked]).toEqual(['leads', 1, [3, 4]]);
 });
 
-test('what is numbered is appended to the stream once that was compared: before, it would hide what stands there', () => {
+test('events are appended to the stream only once it was compared: before, they would hide its last entry', () => {
   const world = startAfter(1);
   world.stream.ready = true;
   world.stream.last = { position: 1, id: 'event-1' };
@@ -169,7 +169,7 @@ test('what is numbered is appended to the stream once that was compared: before,
   expect(world.stream.appended).toEqual([3]);
 });
 
-test('a loss that is found at the start is over once another history began', () => {
+test('a lost end that is found at the start is over once a new log epoch begins', () => {
   const world = startOnGhost(3);
   world.pass(50);
   expect(world.seen.begun).toEqual([{ from: 'first', past: 3 }]);
@@ -178,7 +178,7 @@ test('a loss that is found at the start is over once another history began', () 
   expect([world.seen.begun.length, world.seen.epochs, world.seen.relay]).toEqual([1, ['second'], 'leads']);
 });
 
-test('what an endpoint that lags read for itself is known, though the log was not read that far', () => {
+test('what a lagging endpoint reads for itself counts as known, though the dispatcher was not that far', () => {
   const world = driveInstance(crm);
   world.database.log = entriesFrom(1, 7);
   // Two more than the heartbeat’s answer says were committed when the page was read.
@@ -191,7 +191,7 @@ test('what an endpoint that lags read for itself is known, though the log was no
   expect(world.seen.begun[0]).toEqual({ from: 'first', past: 7 });
 });
 
-test('what a test or a replay sent is known, though the log was not read that far', () => {
+test('the event of a test or replay that is sent counts as known, though the dispatcher was not that far', () => {
   const world = startAfter(1);
   world.holding.add('page');
   world.database.log.push(...entriesFrom(2, 5));
@@ -206,8 +206,8 @@ test('what a test or a replay sent is known, though the log was not read that fa
   expect(world.seen.begun[0]).toEqual({ from: 'first', past: 5 });
 });
 
-test('another event in the stream where one was numbered here is a lost end, though the tail ends as the log does', () => {
-  const world = startHot();
+test('another event in the stream at a numbered position means a lost end, though both end with the same event', () => {
+  const world = startOnStream();
   world.publish('order.paid');
   world.publish('order.paid');
   world.stream.last = { position: 5, id: 'event-5' };
@@ -218,15 +218,15 @@ test('another event in the stream where one was numbered here is a lost end, tho
   expect([world.seen.begun, world.stream.asked]).toEqual([[{ from: 'first', past: 4 }], [3]]);
 });
 
-test('a contradiction in which the database holds what the stream does is over with the next comparison', () => {
-  const world = startHot();
+test('a contradiction ends with the next comparison when the database has the stream’s event', () => {
+  const world = startOnStream();
   world.instance.contradicted(entryAt(3));
   world.stream.answer();
   world.pass(3_000);
   expect([world.seen.begun, world.seen.relay, world.stream.asked]).toEqual([[], 'leads', [3, 3]]);
 });
 
-test('a page that steps over a gap that is not known is not taken for what follows: the next heartbeat is asked at once', () => {
+test('a page that steps over an unknown gap is not taken, and makes the next heartbeat come at once', () => {
   const world = startAfter(2);
   world.pass(500);
   world.database.head = 1_000;

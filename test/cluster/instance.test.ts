@@ -12,7 +12,7 @@ const erp = makeEndpoint({ id: 'erp', events: ['*'] });
 const sent = ({ out }: World) =>
   Object.fromEntries(out.map(({ turn }) => [turn.receiver.id, turn.events.map(({ position }) => position)]));
 
-test('it begins at the end of the log that its first beat tells of, with what its shards’ endpoints have left', () => {
+test('an instance begins at the log’s end of its first heartbeat, with the backlogs of its endpoints', () => {
   const world = driveInstance(crm);
   world.database.log = entriesFrom(1, 5);
   world.database.head = 5;
@@ -22,7 +22,7 @@ test('it begins at the end of the log that its first beat tells of, with what it
   expect(sent(world)).toEqual({ crm: [4, 5] });
 });
 
-test('an event of a newer configuration is matched by that one, which is asked for, and by none before', () => {
+test('an event of a newer configuration makes that one be asked for, and is matched by no older one', () => {
   const world = startAfter(0);
   world.publish('order.paid', { configuration: 3 });
   world.publish('order.sent', { configuration: 3 });
@@ -34,7 +34,7 @@ test('an event of a newer configuration is matched by that one, which is asked f
   expect(sent(world)).toEqual({ crm: [1, 2], erp: [1, 2] });
 });
 
-test('an endpoint that reads on by itself waits for a newer configuration, too', () => {
+test('a lagging endpoint waits for a newer configuration, too', () => {
   const world = driveInstance(crm);
   world.database.log = entriesFrom(1, 5).map((entry) => ({ ...entry, configuration: 2 }));
   world.database.head = 5;
@@ -47,14 +47,14 @@ test('an endpoint that reads on by itself waits for a newer configuration, too',
   expect(sent(world)).toEqual({ crm: [1, 2, 3, 4, 5] });
 });
 
-test('a configuration that a heartbeat tells of is asked for, though no event is of it', () => {
+test('a newer configuration that a heartbeat reads is asked for, though no event is of it', () => {
   const world = startAfter(0);
   world.database.configuration = 2;
   world.pass(1_100);
   expect(world.seen.configurations).toContain(2);
 });
 
-test('of a configuration that follows, what is not in it ends, what is new begins, and what is changed goes on changed', () => {
+test('a new configuration removes the endpoints it lacks, adds the new ones, and changes the others as they run', () => {
   const world = startAfter(1);
   world.put(2, { endpoints: [{ ...crm, url: 'https://new.example.com/' }, erp] });
   world.pass(100);
@@ -70,7 +70,7 @@ test('of a configuration that follows, what is not in it ends, what is new begin
   expect([...world.instance.dispatcher.actors()].map(({ endpoint }) => endpoint.id)).toEqual(['erp']);
 });
 
-test('of a configuration that follows later ones, which were not seen, every cursor is read again', () => {
+test('after configurations that were not seen every cursor is loaded again', () => {
   const world = startAfter(1);
   // Removed by the second and added again by the third.
   world.database.cursors.set('crm', { ...emptyCursor, generation: 2, position: 1 });
@@ -79,7 +79,7 @@ test('of a configuration that follows later ones, which were not seen, every cur
   expect(world.actor('crm')!.stored.generation).toBe(2);
 });
 
-test('one that stands aside serves nothing, takes nothing and says so; once it can serve, it does', () => {
+test('an instance that stands aside says so, takes no lease and serves nothing until it can serve', () => {
   const world = driveInstance(crm);
   world.put(1, { standsAside: 'crm_secret is not set' });
   world.pass(10_000);
@@ -93,7 +93,7 @@ test('one that stands aside serves nothing, takes nothing and says so; once it c
   expect(sent(world)).toEqual({ crm: [1] });
 });
 
-test('what was changed of an endpoint is read again: at once when it was changed here, else with the next heartbeat', () => {
+test('a changed state loads the cursor again: at once when it was changed here, else with the next heartbeat', () => {
   const world = startAfter(1);
   world.database.cursors.set('crm', { ...emptyCursor, position: 1, previous: 1, pauseReason: 'admin' });
   world.instance.reloadCursors(['crm']);
@@ -105,21 +105,21 @@ test('what was changed of an endpoint is read again: at once when it was changed
   expect(world.actor('crm')!.stored.resumes).toBe(1);
 });
 
-test('who waits for a heartbeat is told when what was to be had is taken', () => {
+test('waiting for a heartbeat ends once the free leases are taken', () => {
   const world = driveInstance(crm);
-  const told: number[] = [];
+  const counts: number[] = [];
   world.holding.add('take');
-  world.instance.afterHeartbeat(() => told.push(world.instance.held().length));
+  world.instance.afterHeartbeat(() => counts.push(world.instance.held().length));
   world.pass(100);
-  expect(told).toEqual([]);
+  expect(counts).toEqual([]);
   world.answer('take');
-  expect(told).toEqual([shardCount + 1]);
-  world.instance.afterHeartbeat(() => told.push(world.instance.held().length));
+  expect(counts).toEqual([shardCount + 1]);
+  world.instance.afterHeartbeat(() => counts.push(world.instance.held().length));
   world.pass(ttlMs);
-  expect(told).toEqual([shardCount + 1, shardCount + 1]);
+  expect(counts).toEqual([shardCount + 1, shardCount + 1]);
 });
 
-test('stopped, it asks nothing, begins nothing, and takes nothing of what is under way', () => {
+test('a stopped instance asks nothing, begins nothing, and takes no answer that is under way', () => {
   const world = startAfter(1);
   world.publish('order.paid');
   world.instance.stop();

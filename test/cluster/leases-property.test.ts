@@ -12,7 +12,7 @@ type Fate = {
   fate: 'good' | 'request lost' | 'answer lost' | 'crash';
   requestMs: number;
   answerMs: number;
-  /** The process stands still for so long after it asked, while its clock goes on. */
+  /** The process stalls for so long after it asked, while its clock goes on. */
   pauseMs: number;
 };
 
@@ -74,7 +74,7 @@ function startWorld() {
     };
     const clock = () => offset + time.now() * rate;
 
-    /** What the process does itself waits while it stands still. */
+    /** What the process does itself waits while it stalls. */
     function later(ms: number, callback: () => void): void {
       time.at(ms, () => {
         if (me.crashed) return;
@@ -135,7 +135,7 @@ function startWorld() {
   return { start, pass: time.pass, all, holders };
 }
 
-test('no two ever trust a lease at one time, and once heartbeats go well all are held, by each at most its share', () => {
+test('no two instances trust a lease at once, and when heartbeats succeed all leases are taken, by fair shares', () => {
   fc.assert(
     fc.property(fc.array(instance, { minLength: 2, maxLength: 3 }), (instances) => {
       const world = startWorld();

@@ -45,7 +45,7 @@ function startOwned() {
   return { table, owner };
 }
 
-test('what nobody has is taken at once, by one alone all of it, and each lease in a new epoch', () => {
+test('a lone instance takes all free leases at once, each in a new epoch', () => {
   const { table, owner } = startOwned();
   expect(owner.held()).toHaveLength(shardCount + 1);
   expect(new Set(owner.held().map(({ epoch }) => epoch))).toEqual(new Set([1]));
@@ -57,7 +57,7 @@ test('what nobody has is taken at once, by one alone all of it, and each lease i
   expect(other.held().find(({ index }) => index === 7)).toEqual({ index: 7, epoch: 41 });
 });
 
-test('a challenger takes what somebody has only after it saw the same beat for a whole time to live', () => {
+test('a challenger takes an owned lease only after it saw no renewal for a whole time to live', () => {
   const { table, owner } = startOwned();
   const other = start(table, 'other');
   for (const at of [0, 1_000, 2_000, 2_999]) expect(other.answerAt(at).wanted).toEqual([]);
@@ -68,7 +68,7 @@ test('a challenger takes what somebody has only after it saw the same beat for a
   expect(other.answerAt(6_002).wanted).toHaveLength(shardCount + 1);
 });
 
-test('what it sees first is seen when the answer came, however long the answer took', () => {
+test('a challenger counts from the moment of the answer, however long the answer took', () => {
   const { table } = startOwned();
   const other = start(table, 'other');
   other.answerAt(0, 2_000);
@@ -77,7 +77,7 @@ test('what it sees first is seen when the answer came, however long the answer t
   expect(other.answerAt(5_000).wanted).toHaveLength(shardCount + 1);
 });
 
-test('a heartbeat that fails, or comes after the machine stood still, makes it watch anew: nobody could renew then, either', () => {
+test('after a failed heartbeat or a suspend a challenger counts anew: the owner could not renew then, either', () => {
   const { table } = startOwned();
   const other = start(table, 'other');
   for (const at of [0, 1_000, 2_000]) other.answerAt(at);
@@ -86,7 +86,7 @@ test('a heartbeat that fails, or comes after the machine stood still, makes it w
   expect(other.answerAt(6_000).wanted).toHaveLength(shardCount + 1);
 });
 
-test('after a time to live without an answer it watches anew, though no heartbeat is said to have failed', () => {
+test('after a time to live without an answer a challenger counts anew, though no failed heartbeat was reported', () => {
   const { table } = startOwned();
   const other = start(table, 'other');
   other.answerAt(0);
@@ -95,7 +95,7 @@ test('after a time to live without an answer it watches anew, though no heartbea
   expect(other.answerAt(13_000).wanted).toHaveLength(shardCount + 1);
 });
 
-test('an owner trusts a lease until 0.9 of the time to live after it asked, and never after the answer', () => {
+test('an owner trusts a lease for 0.9 of the time to live, counted from its question and not from the answer', () => {
   const { owner } = startOwned();
   const lease = { index: 5, epoch: 1 };
   expect([0, 2_699, 2_700].map((at) => owner.trusts(lease, at))).toEqual([true, true, false]);
@@ -104,14 +104,14 @@ test('an owner trusts a lease until 0.9 of the time to live after it asked, and 
   expect([3_699, 3_700].map((at) => owner.trusts(lease, at))).toEqual([true, false]);
 });
 
-test('what was taken is trusted from when the taking was asked for', () => {
+test('a taken lease is trusted from the moment the taking was asked for', () => {
   const leases = createLeases({ instance: 'me', ttlMs });
   leases.take([{ index: 3, epoch: 9 }], 10_000);
   expect(leases.until(3)).toBe(12_700);
   expect(leases.trusts({ index: 3, epoch: 9 }, 12_699)).toBe(true);
 });
 
-test('it trusts nothing under another epoch, and nothing that it does not have', () => {
+test('an owner trusts no lease under another epoch, and none that it does not have', () => {
   const { owner } = startOwned();
   expect(owner.trusts({ index: 5, epoch: 0 }, 1)).toBe(false);
   expect(owner.trusts({ index: 5, epoch: 2 }, 1)).toBe(false);
@@ -120,7 +120,7 @@ test('it trusts nothing under another epoch, and nothing that it does not have',
   expect(owner.until(5)).toBe(-Infinity);
 });
 
-test('when the machine may have stood still it trusts nothing until the next renewal, and loses nothing by it', () => {
+test('after a possible suspend an owner trusts no lease until the next renewal, and loses none by it', () => {
   const { owner } = startOwned();
   owner.doubt();
   expect(owner.trusts({ index: 5, epoch: 1 }, 1)).toBe(false);
@@ -129,7 +129,7 @@ test('when the machine may have stood still it trusts nothing until the next ren
   expect(owner.trusts({ index: 5, epoch: 1 }, 101)).toBe(true);
 });
 
-test('a lease that was not renewed is lost; one that was given back meanwhile, or taken since, is not', () => {
+test('a lease that was not renewed is lost, unless it was given back or taken meanwhile', () => {
   const { table, owner } = startOwned();
   const asked = owner.held();
   table.rows[3] = { ...table.rows[3]!, owner: 'other', epoch: 2 };
@@ -146,7 +146,7 @@ test('a lease that was not renewed is lost; one that was given back meanwhile, o
   expect(owner.until(5)).toBe(2_750);
 });
 
-test('two come to have half each, the relay stays with one, and nothing changes hands after that', () => {
+test('two instances come to half of the shards each, one has the relay, and no lease changes its owner after that', () => {
   const table = createLeaseTable();
   const [one, two] = [start(table, 'one'), start(table, 'two')];
   for (let at = 0; at < 9_000; at += 1_000) {
@@ -164,7 +164,7 @@ test('two come to have half each, the relay stays with one, and nothing changes 
   expect(table.rows.map(({ owner, epoch }) => ({ owner, epoch }))).toEqual(before);
 });
 
-test.each([3, 5, 7, 64, 70])('of %d instances each comes to have at most its share, and all is held', (count) => {
+test.each([3, 5, 7, 64, 70])('each of %d instances comes to at most its fair share, and no shard is left', (count) => {
   const table = createLeaseTable();
   const all = Array.from({ length: count }, (_, n) => start(table, `instance-${n}`));
   for (let at = 0; at < 15_000; at += 1_000) all.forEach((leases, n) => leases.heartbeat(at + n));
@@ -172,7 +172,7 @@ test.each([3, 5, 7, 64, 70])('of %d instances each comes to have at most its sha
   expect(all.flatMap((leases) => leases.shards()).toSorted((a, b) => a - b)).toEqual([...Array(shardCount).keys()]);
 });
 
-test('an instance that dies is counted until its heartbeat stood for a time to live, and then the others take its share', () => {
+test('an instance that dies counts until a time to live after its last heartbeat, and then the others take its share', () => {
   const table = createLeaseTable();
   const [one, two] = [start(table, 'one'), start(table, 'two')];
   for (let at = 0; at < 6_000; at += 1_000) {
@@ -186,7 +186,7 @@ test('an instance that dies is counted until its heartbeat stood for a time to l
   expect(one.epochOf(relayLease)).toBeDefined();
 });
 
-test('one that stands aside wants nothing, gives back all it has with the relay, and counts for nobody’s share', () => {
+test('an instance that stands aside wants no lease, gives back all with the relay’s, and counts for nobody’s share', () => {
   const table = createLeaseTable();
   const [one, two] = [start(table, 'one'), start(table, 'two')];
   one.heartbeat(0);
@@ -200,7 +200,7 @@ test('one that stands aside wants nothing, gives back all it has with the relay,
   expect(two.heartbeat(2_500).excess).toEqual([]);
 });
 
-test('what is being given back is renewed, is no excess again, and leaves no room for more', () => {
+test('a lease that is being given back is renewed, is not given back twice, and leaves no room for more', () => {
   const { table, owner } = startOwned();
   start(table, 'other').answerAt(0);
   const { excess } = owner.answerAt(1_000);
@@ -212,7 +212,7 @@ test('what is being given back is renewed, is no excess again, and leaves no roo
   expect(owner.isReleasing(excess[0]!)).toBe(true);
 });
 
-test('challengers that come at one time go for different leases', () => {
+test('challengers that come at once want different leases', () => {
   const table = createLeaseTable();
   const all = ['one', 'two', 'three'].map((id) => start(table, id));
   for (const leases of all) leases.answerAt(0);
@@ -223,7 +223,7 @@ test('challengers that come at one time go for different leases', () => {
   expect(everything.size).toBeGreaterThan(35);
 });
 
-test('an instance is said to be dead after four times to live without a heartbeat, and never oneself', () => {
+test('an instance counts as dead after four times to live without a heartbeat, and never to itself', () => {
   const table = createLeaseTable();
   const [me, other] = [start(table, 'me'), start(table, 'other')];
   other.answerAt(0);
@@ -235,7 +235,7 @@ test('an instance is said to be dead after four times to live without a heartbea
   expect(me.dead([...table.instances.values()], 12_000)).toEqual([{ id: 'other', beat: 1, standsAside: false }]);
 });
 
-test('one that is gone does not count again after a missed beat: no lease is given back that nobody takes', () => {
+test('a dead instance does not count again after a missed heartbeat: no lease is given back that nobody takes', () => {
   const table = createLeaseTable();
   const [me, other] = [start(table, 'me'), start(table, 'other')];
   other.answerAt(0);

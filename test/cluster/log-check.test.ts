@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { further, isLost } from '../../src/cluster/log-check.ts';
 
-test('a tail is lost when another event is at a known position, or none can be, and by nothing else', () => {
+test('the log’s end is lost when a known position has another event or is above the head, and in no other case', () => {
   const known = { position: 5, id: 'five' };
   expect(isLost(known, { head: 5, idAtKnown: 'five' })).toBe(false);
   expect(isLost(known, { head: 9, idAtKnown: 'five' })).toBe(false);

@@ -38,22 +38,22 @@ function start() {
     world.serve(makeEndpoint({ id }), emptyCursor, { index, epoch: 1 });
   }
   world.publish('order.paid');
-  return { ...world, world, readings, hear: controls.onVersions, begin: controls.begin };
+  return { ...world, world, readings, onVersions: controls.onVersions, begin: controls.begin };
 }
 
-test('nothing is read while no version was raised', () => {
-  const { hear, readings } = start();
-  hear([0, 0], [0, 1]);
-  hear([0, 0], [0, 1]);
+test('no endpoint’s state is read while no control version was raised', () => {
+  const { onVersions, readings } = start();
+  onVersions([0, 0], [0, 1]);
+  onVersions([0, 0], [0, 1]);
   expect(readings).toEqual([]);
 });
 
-test('where a version was raised, the endpoints of that shard are looked at, once', () => {
-  const { hear, readings } = start();
-  hear([1, 0], [0, 1]);
+test('where a control version was raised, the states of that shard’s endpoints are read, once', () => {
+  const { onVersions, readings } = start();
+  onVersions([1, 0], [0, 1]);
   expect(readings.map(({ ids }) => ids)).toEqual([['one', 'two']]);
   readings[0]!.answer([state('one'), state('two')]);
-  hear([1, 0], [0, 1]);
+  onVersions([1, 0], [0, 1]);
   expect(readings).toEqual([]);
 });
 
@@ -61,47 +61,47 @@ test.each([
   ['paused', { pauseReason: 'admin' as const }],
   ['resumed', { resumes: 1 }],
   ['rewound', { generation: 2 }],
-])('one that was %s ends its turn and is read again; the others go on', (_, change) => {
-  const { hear, readings, interrupted, turnOf, world, loadingCursors } = start();
-  hear([1, 0], [0, 1]);
+])('an endpoint that was %s stops its turn and loads its cursor again, and the others go on', (_, change) => {
+  const { onVersions, readings, interrupted, turnOf, world, loadingCursors } = start();
+  onVersions([1, 0], [0, 1]);
   readings[0]!.answer([state('one'), state('two', change)]);
   expect(interrupted).toEqual([turnOf('two').turn.slot]);
   for (const id of ['one', 'two']) world.deliver(id);
   expect(loadingCursors).toEqual(['two']);
 });
 
-test('new tests and replays interrupt nothing and are read', () => {
-  const { hear, readings, interrupted, readingReplays, loadingCursors } = start();
-  hear([1, 0], [0, 1]);
+test('new tests and replays are read, and stop no turn', () => {
+  const { onVersions, readings, interrupted, readingReplays, loadingCursors } = start();
+  onVersions([1, 0], [0, 1]);
   readings[0]!.answer([state('one', { hasReplays: true }), state('two')]);
   expect(readingReplays.map(({ id }) => id)).toEqual(['one']);
   expect([interrupted, loadingCursors]).toEqual([[], []]);
 });
 
-test('one whose cursor is just being read is read again: that may be from before the change', () => {
-  const { hear, readings, turnOf, world, loadingCursors } = start();
+test('a cursor that is being loaded is loaded again: the first load may be from before the change', () => {
+  const { onVersions, readings, turnOf, world, loadingCursors } = start();
   turnOf('one').end(null);
   expect(loadingCursors).toEqual(['one']);
-  hear([1, 0], [0, 1]);
+  onVersions([1, 0], [0, 1]);
   // It stands as before: but what is read by now need not.
   readings[0]!.answer([state('one'), state('two')]);
   world.loadAs(emptyCursor);
   expect(loadingCursors).toEqual(['one']);
 });
 
-test('a reading that fails is made again with the next versions, though they are the same', () => {
-  const { hear, readings } = start();
-  hear([1, 0], [0, 1]);
+test('a failed read is made again with the next versions, though they are the same', () => {
+  const { onVersions, readings } = start();
+  onVersions([1, 0], [0, 1]);
   readings[0]!.answer(null);
   expect(readings).toEqual([]);
-  hear([1, 0], [0, 1]);
+  onVersions([1, 0], [0, 1]);
   expect(readings.map(({ ids }) => ids)).toEqual([['one', 'two']]);
 });
 
-test('what is raised while endpoints are looked at makes them be looked at again', () => {
-  const { hear, readings, interrupted } = start();
-  hear([1, 0], [0, 1]);
-  hear([2, 0], [0, 1]);
+test('a version that is raised during a read makes the states be read again', () => {
+  const { onVersions, readings, interrupted } = start();
+  onVersions([1, 0], [0, 1]);
+  onVersions([2, 0], [0, 1]);
   expect(readings).toHaveLength(2);
   readings[0]!.answer([state('one'), state('two')]);
   expect(interrupted).toEqual([]);
@@ -109,20 +109,20 @@ test('what is raised while endpoints are looked at makes them be looked at again
   expect(interrupted).toHaveLength(1);
 });
 
-test('shards that are not served here are not looked at; when one is taken, what was changed before is in its cursors', () => {
-  const { hear, begin, readings } = start();
-  hear([0, 5], [0]);
+test('a shard is read only while it is served here, and only for versions above the one it began with', () => {
+  const { onVersions, begin, readings } = start();
+  onVersions([0, 5], [0]);
   expect(readings).toEqual([]);
   begin(1);
-  hear([0, 5], [0, 1]);
+  onVersions([0, 5], [0, 1]);
   expect(readings).toEqual([]);
-  hear([0, 6], [0, 1]);
+  onVersions([0, 6], [0, 1]);
   expect(readings.map(({ ids }) => ids)).toEqual([['other']]);
 });
 
-test('one that is gone meanwhile is left alone', () => {
-  const { hear, readings, world, loadingCursors } = start();
-  hear([1, 0], [0, 1]);
+test('an endpoint that was removed meanwhile is left alone', () => {
+  const { onVersions, readings, world, loadingCursors } = start();
+  onVersions([1, 0], [0, 1]);
   world.dispatcher.remove('two');
   readings[0]!.answer([state('one'), state('two', { pauseReason: 'admin' })]);
   world.deliver('two');

@@ -46,8 +46,8 @@ type Outcome = { report: TurnReport } | { lost: { current: number | null } };
 function start(...endpoints: Endpoint[]) {
   const id = randomUUID();
   const leases = createLeaseRows(orm, { id, name: 'reload-test' });
-  /** What the parts beside it would tell, and what it told them. */
-  const tell = {
+  /** What it listens to. `seen`: what it did to the parts beside it. */
+  const listeners = {
     numbered: (_head: number) => {},
     contradiction: (_found: LogEntry) => {},
     inForce: (_configuration: ConfigurationInForce) => {},
@@ -67,24 +67,24 @@ function start(...endpoints: Endpoint[]) {
         seen.heartbeats += 1;
         return leases.heartbeat(question);
       },
-      onLost: (listener) => void (tell.lost = listener),
+      onLost: (listener) => void (listeners.lost = listener),
     },
     writeCursors,
     identity: { prefix: 'tidings:test', epoch: 'first' },
     table: createLogTable(orm),
-    stream: { ...noStream, onContradiction: (listener) => void (tell.contradiction = listener) },
+    stream: { ...noStream, onContradiction: (listener) => void (listeners.contradiction = listener) },
     relay: {
       setMode: ({ is }) => void seen.relay.push(is),
-      onNumbered: (listener) => void (tell.numbered = listener),
+      onNumbered: (listener) => void (listeners.numbered = listener),
     },
     configurations: {
       reach: () => Promise.resolve(),
       check: () => Promise.resolve(),
-      onChange: (listener) => void (tell.inForce = listener),
+      onChange: (listener) => void (listeners.inForce = listener),
     },
     wakes: {
       wakeOthers: (kind) => void seen.woken.push(kind),
-      onWake: (_kind, listener) => void (tell.change = listener),
+      onWake: (_kind, listener) => void (listeners.change = listener),
     },
     pool: {
       runTurn: (turn) =>
@@ -111,7 +111,7 @@ function start(...endpoints: Endpoint[]) {
   return {
     ...deliveries,
     instance,
-    tell,
+    listeners,
     seen,
     put,
     out,
@@ -135,14 +135,14 @@ function start(...endpoints: Endpoint[]) {
 }
 
 /** Keeps every cursor from being read until it is released. */
-async function holdPlaces(): Promise<() => Promise<void>> {
+async function holdCursors(): Promise<() => Promise<void>> {
   const em = orm.em.fork();
   await em.begin();
   await em.execute('lock table webhook_deliveries in access exclusive mode');
   return () => em.commit();
 }
 
-const waitForTheHeld = () => eventually(async () => (await waiters()) > 0);
+const untilReadWaits = () => eventually(async () => (await waiters()) > 0);
 
 async function waiters(): Promise<number> {
   const [{ count }] = await orm.em
@@ -153,14 +153,14 @@ async function waiters(): Promise<number> {
   return count;
 }
 
-test('what comes while a lost turn’s cursor is read again is not lost: a test is sent, the backlog has it', async () => {
+test('no event that comes while a lost turn’s cursor is loaded is lost: a test is sent, the backlog counts it', async () => {
   await storeCursor(orm, { endpointId: 'crm', position: 0 });
   await using deliveries = start(makeEndpoint());
   await deliveries.publish('order.paid');
   await eventually(() => deliveries.out.length === 1);
-  const release = await holdPlaces();
+  const release = await holdCursors();
   deliveries.out[0]!.end({ lost: { current: null } });
-  await waitForTheHeld();
+  await untilReadWaits();
   await deliveries.publish('webhook.test', 'crm');
   await deliveries.publish('order.paid');
   await release();
@@ -177,7 +177,7 @@ test('what comes while a lost turn’s cursor is read again is not lost: a test 
   await eventually(() => deliveries.backlog() === 0);
 });
 
-test('a changed filter is counted anew, and the new number is stored', async () => {
+test('a changed filter makes the backlog be counted anew, and the new number is stored', async () => {
   await storeCursor(orm, { endpointId: 'crm', position: 0, pauseReason: 'admin' });
   await using deliveries = start(makeEndpoint());
   await eventually(() => deliveries.dispatcher.actor('crm')?.reading === 'live');
@@ -191,23 +191,23 @@ test('a changed filter is counted anew, and the new number is stored', async () 
   });
 });
 
-test('it hears the parts that were made before it, and wakes the others when it has given its leases back', async () => {
+test('an instance listens to the parts made before it, and wakes the others when it has given its leases back', async () => {
   await storeCursor(orm, { endpointId: 'crm', position: 0 });
   await using deliveries = start();
-  const { tell, seen, dispatcher } = deliveries;
-  tell.inForce({ version: 1, endpoints: [makeEndpoint()], standsAside: null });
+  const { listeners, seen, dispatcher } = deliveries;
+  listeners.inForce({ version: 1, endpoints: [makeEndpoint()], standsAside: null });
   await eventually(() => dispatcher.actor('crm')?.reading === 'live' && seen.relay.at(-1) === 'leads');
   const { id } = await storeEvent(orm, { position: 1 });
   await orm.em.fork().execute('update webhook_log_head set position = 1');
-  tell.numbered(1);
+  listeners.numbered(1);
   await eventually(() => dispatcher.position === 1);
-  for (const doubt of [tell.lost, () => tell.contradiction(entryAt(1, { id }))]) {
+  for (const doubt of [listeners.lost, () => listeners.contradiction(entryAt(1, { id }))]) {
     doubt();
     expect(seen.relay.at(-1)).toBe('rests');
     await eventually(() => seen.relay.at(-1) === 'leads');
   }
   const before = seen.heartbeats;
-  tell.change();
+  listeners.change();
   await eventually(() => seen.heartbeats > before);
   await deliveries.drain(0);
   await eventually(() => seen.woken.includes('change'));

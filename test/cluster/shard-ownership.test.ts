@@ -30,7 +30,7 @@ function liveOn({ pass, database }: ReturnType<typeof startBusy>, forMs: number)
   }
 }
 
-test('an endpoint is served once its shard’s lease is taken, under that lease, and the threads are told', () => {
+test('an endpoint is served under its shard’s lease once that is taken, and the threads trust the lease', () => {
   const { out, trusts, instance } = startBusy();
   expect(instance.held()).toHaveLength(shardCount + 1);
   expect(out.map(({ turn }) => turn.lease)).toEqual([{ index: shard, epoch: 1 }]);
@@ -43,7 +43,7 @@ test('disabled endpoints are not served', () => {
   expect([...world.instance.dispatcher.actors()].map(({ endpoint }) => endpoint.id)).toEqual(['crm']);
 });
 
-test('what is trusted ends by itself when no heartbeat goes well, and goes on with the next one that does', () => {
+test('trust in a lease ends by itself while heartbeats fail, and returns with the next one that succeeds', () => {
   const world = startBusy();
   world.database.isAway = true;
   world.pass(0.9 * ttlMs);
@@ -57,7 +57,7 @@ test('what is trusted ends by itself when no heartbeat goes well, and goes on wi
   expect(world.out.map(({ turn }) => turn.events[0]!.position)).toEqual([2]);
 });
 
-test('a lease that somebody else took ends its turns at once; what they do is not counted here', () => {
+test('a lease that another instance took stops its turns at once, and what they settle is not counted here', () => {
   const world = startBusy();
   world.database.table.rows[shard] = { lease: shard, epoch: 2, beat: 9, owner: 'other' };
   world.pass(1_100);
@@ -70,7 +70,7 @@ test('a lease that somebody else took ends its turns at once; what they do is no
   expect(world.seen.changes).not.toContain('write crm at 1');
 });
 
-test('a lease that is taken back begins nothing before the last turn of its former time is over', () => {
+test('under a lease that is taken again no turn begins before the last turn of its former epoch has ended', () => {
   const world = startBusy();
   world.database.table.rows[shard] = { lease: shard, epoch: 2, beat: 9, owner: 'other' };
   world.pass(1_100);
@@ -83,7 +83,7 @@ test('a lease that is taken back begins nothing before the last turn of its form
   expect(world.out.map(({ turn }) => turn.lease.epoch)).toEqual([3]);
 });
 
-test('a lease is given back after the last request and the cursor that it came to, and nothing begins meanwhile', () => {
+test('a lease is given back after its last request ended and its cursor is written, and no turn begins meanwhile', () => {
   const world = startBusy();
   world.seen.changes.length = 0;
   world.put(1, { standsAside: 'a secret is missing' });
@@ -106,7 +106,7 @@ test('a lease is given back after the last request and the cursor that it came t
   expect([world.instance.held(), world.actor('crm')]).toEqual([[], undefined]);
 });
 
-test('an endpoint that is added to a shard that is given back begins nothing there', () => {
+test('an endpoint that is added to a shard while that is given back begins no turn', () => {
   const world = startBusy();
   // All others are others': just this one is to be had, and more than its share.
   for (let n = 0; n < shardCount; n += 1) world.database.table.heartbeat(`other-${n}`, { renew: [] });
@@ -119,7 +119,7 @@ test('an endpoint that is added to a shard that is given back begins nothing the
   expect(world.out.map(({ turn }) => turn.receiver.id)).toEqual(['crm']);
 });
 
-test('a lease is not given back while the turn of an endpoint that was removed is out', () => {
+test('a lease is not given back while a turn of a removed endpoint runs', () => {
   const world = startBusy();
   world.put(2, { endpoints: [] });
   world.put(3, { standsAside: 'a secret is missing' });
@@ -130,7 +130,7 @@ test('a lease is not given back while the turn of an endpoint that was removed i
   expect(world.instance.held()).toEqual([]);
 });
 
-test('a cursor that cannot be written holds up the giving back no longer than that is known', () => {
+test('a lease is given back as soon as the last write of a cursor has failed', () => {
   const world = startBusy();
   world.holding.add('cursors');
   world.put(1, { standsAside: 'a secret is missing' });
@@ -143,7 +143,7 @@ test('a cursor that cannot be written holds up the giving back no longer than th
   expect(world.instance.held()).toEqual([]);
 });
 
-test('what is more than its share is given back, when another instance lives', () => {
+test('an instance gives back what is more than its fair share when another instance lives', () => {
   const world = startBusy();
   liveOn(world, 2_000);
   const others = world.instance.held().filter(({ index }) => index !== relayLease);
@@ -151,7 +151,7 @@ test('what is more than its share is given back, when another instance lives', (
   expect(world.instance.held().map(({ index }) => index)).toContain(relayLease);
 });
 
-test('a lease that is lost while it is given back is not given back, nor are its cursors written any more', () => {
+test('a lease that is lost while it is given back is not freed, and its cursors are not written', () => {
   const world = startBusy();
   world.put(1, { standsAside: 'a secret is missing' });
   world.database.table.rows[shard] = { lease: shard, epoch: 2, beat: 9, owner: 'other' };
@@ -163,7 +163,7 @@ test('a lease that is lost while it is given back is not given back, nor are its
   expect(world.database.table.rows[shard]).toMatchObject({ owner: 'other', epoch: 2 });
 });
 
-test('in another history the cursors of the one before are not written, also of what is just being given back', () => {
+test('in a new log epoch no cursor of the one before is written, even under a lease that is being given back', () => {
   const world = startBusy();
   world.put(1, { standsAside: 'a secret is missing' });
   world.pass(100);
@@ -176,7 +176,7 @@ test('in another history the cursors of the one before are not written, also of 
   expect(world.seen.changes).toEqual([`release ${shard}`]);
 });
 
-test('in another history nothing of what is just being given back begins anew', () => {
+test('in a new log epoch no turn begins under a lease that is being given back', () => {
   const world = driveInstance(crm, { ...twin, events: ['twin.*'] });
   world.pass(100);
   world.publish('order.paid');
@@ -191,7 +191,7 @@ test('in another history nothing of what is just being given back begins anew', 
   expect(world.out.map(({ turn }) => turn.receiver.id)).toEqual(['crm']);
 });
 
-test('the relay leads while its lease is trusted, stands by without it, and rests while nothing is sure', () => {
+test('the relay leads under its trusted lease, stands by without it, and rests while heartbeats fail', () => {
   const world = startBusy();
   expect(world.seen.relay).toBe('leads');
   world.database.isAway = true;
@@ -205,7 +205,7 @@ test('the relay leads while its lease is trusted, stands by without it, and rest
   expect(world.seen.relay).toBe('stands by');
 });
 
-test('on leaving, all is given back before it is said, also what is just being taken', () => {
+test('draining ends only once every lease is given back, even one that was just being taken', () => {
   const world = driveInstance(crm);
   world.holding.add('take');
   world.holding.add('release');
@@ -223,7 +223,7 @@ test('on leaving, all is given back before it is said, also what is just being t
   expect(world.database.table.rows.filter(({ owner }) => owner !== null)).toEqual([]);
 });
 
-test('on leaving, the last request is waited for, and each shard without one is free before', () => {
+test('draining waits for the last request, and frees each shard without one before that', () => {
   const world = startBusy();
   let left = false;
   world.instance.drain(() => (left = true));
@@ -240,7 +240,7 @@ test('on leaving, the last request is waited for, and each shard without one is 
   expect(world.database.table.rows.filter(({ owner }) => owner !== null)).toEqual([]);
 });
 
-test('on leaving while Postgres is away it goes, too', () => {
+test('draining ends while Postgres is away, too', () => {
   const world = startBusy();
   world.database.isAway = true;
   let left = false;

@@ -82,7 +82,7 @@ async function write(actor: Actor, dispatched: number): Promise<void> {
 const cursorAt = (position: number, given: Partial<WebhookCursor> = {}) =>
   storeCursor(orm, { endpointId: 'crm', position, examined: position, ...given });
 
-test('an endpoint has its cursor, a disabled one and one that never had any have none', async () => {
+test('each endpoint has its cursor, and a disabled one or one that never had any has none', async () => {
   await storeLog(orm, ['a.a', 'a.a', 'a.a']);
   await cursorAt(2, { generation: 7, previous: 1, resumes: 3, pauseReason: 'gone', lastError: 'HTTP 410' });
   await storeCursor(orm, { endpointId: 'disabled', position: null, pauseReason: 'admin' });
@@ -105,7 +105,7 @@ test('an endpoint has its cursor, a disabled one and one that never had any have
   });
 });
 
-test('settled is what has a final row above the cursor, of the line and of this generation', async () => {
+test('an event with a final row above the cursor, of the line and of this generation, is settled', async () => {
   const events = await storeLog(orm, Array<string>(9).fill('a.a'));
   await cursorAt(2, { generation: 5 });
   const attempts: Omit<Attempted, 'event'>[] = [
@@ -134,7 +134,7 @@ test.each([
   ['long ago', 90_000, 60_000, 0, 0],
   // The clock was set back: never more than what was stored.
   ['in the future', -3_600_000, 60_000, 60_000, 60_000],
-])('of a wait stored %s, what is left is waited', async (_, agoMs, waitMs, least, most) => {
+])('of a wait that was stored %s only what is left is waited', async (_, agoMs, waitMs, least, most) => {
   const [event] = await storeLog(orm, ['a.a']);
   await cursorAt(0);
   await storeAttempts(orm, [
@@ -147,7 +147,7 @@ test.each([
   expect(retries[0]!.waitMs).toBeLessThanOrEqual(most);
 });
 
-test('of attempts whose ids were made by clocks that differ the highest number is the last one', async () => {
+test('the attempt with the highest number is the last one, though the clocks that made the ids differ', async () => {
   const [event] = await storeLog(orm, ['a.a']);
   await cursorAt(0);
   await storeAttempts(orm, [
@@ -157,7 +157,7 @@ test('of attempts whose ids were made by clocks that differ the highest number i
   expect((await load(1)).retries).toMatchObject([{ position: 1, attempts: 4 }]);
 });
 
-test('after a resume attempts are counted anew, and what it waited for is over', async () => {
+test('after a resume attempts are counted anew, and an earlier wait is over', async () => {
   const [event] = await storeLog(orm, ['a.a']);
   await cursorAt(0, { resumes: 1 });
   await storeAttempts(orm, [{ event: event!, status: 'retrying', attemptCount: 4, waitMs: 60_000, resumes: 0 }]);
@@ -185,7 +185,7 @@ test.each([
   expect(await load(2_002)).toMatchObject({ position, previous: 9, backlog: stored === 9 ? 3 : 2_002 - position });
 });
 
-test('rows of a tail that the database has lost settle nothing, also where their positions were given again', async () => {
+test('rows of a lost end of the log settle nothing, even where their positions were given again', async () => {
   const [first] = await storeLog(orm, ['a.a']);
   await cursorAt(1);
   await storeAttempts(orm, [
@@ -199,7 +199,7 @@ test('rows of a tail that the database has lost settle nothing, also where their
   expect(await load(2_001)).toMatchObject({ position: 1, settled: new Set(), retries: [], backlog: 3 });
 });
 
-test('a cursor tells whether there are tests or replays to read', async () => {
+test('a loaded cursor says whether there are tests or replays to read', async () => {
   const [event] = await storeLog(orm, ['webhook.test']);
   await cursorAt(1);
   await storeCursor(orm, { endpointId: 'other', position: 1 });
@@ -239,7 +239,7 @@ function waiting(
   ).length;
 }
 
-test('the backlog after a crash is what waits, counted one by one, also under a changed filter', async () => {
+test('the backlog after a crash is what waits, counted one by one, even under a changed filter', async () => {
   await fc.assert(
     fc.asyncProperty(history, async (given) => {
       await clear();
@@ -285,7 +285,7 @@ test('a cursor that is read, written back and read again has the same backlog, p
   }
 });
 
-test('a backlog whose owner had read farther than the log is asked for counts what is waiting there, once', async () => {
+test('a backlog whose owner had read farther than this instance counts what waits there once', async () => {
   const events = await storeLog(orm, Array<string>(6).fill('a.a'));
   await cursorAt(1, { examined: 6, backlog: 5, filter: makeEndpoint().events.join('\n') });
   await storeAttempts(orm, [{ event: events[1]! }, { event: events[4]! }]);

@@ -30,7 +30,7 @@ async function storeItems(events: readonly StoredEvent[], endpointId = 'crm'): P
   return items.map(({ id }) => id);
 }
 
-test('an endpoint’s own items come in the order of their ids, without those that are known', async () => {
+test('an endpoint’s own tests and replays come in the order of their ids, without those that are known', async () => {
   const [first, second, third] = await storeLog(orm, ['a.a', 'a.a', 'a.a']);
   await storeCursor(orm, { endpointId: 'crm', position: 3 });
   const [third_, first_, second_] = await storeItems([third!, first!, second!]);
@@ -47,7 +47,7 @@ test('an endpoint’s own items come in the order of their ids, without those th
   ]);
 });
 
-test('no more is read than was asked for, by number or by bytes, but one item of any size', async () => {
+test('no more is read than was asked for, by number or by bytes, but one replay of any size', async () => {
   const events = await storeLog(orm, ['a.a', 'a.a', 'a.a', 'a.a']);
   await storeCursor(orm, { endpointId: 'crm', position: 4 });
   const ids = await storeItems(events);
@@ -59,7 +59,7 @@ test('no more is read than was asked for, by number or by bytes, but one item of
   expect(await read(4, 1)).toEqual(ids.slice(0, 1));
 });
 
-test('an item comes with the attempts made of it, since the last resume, and what is left of its wait', async () => {
+test('a replay comes with its attempts since the last resume, and with what is left of its wait', async () => {
   const events = await storeLog(orm, ['a.a', 'a.a', 'a.a']);
   await storeCursor(orm, { endpointId: 'crm', position: 3, resumes: 2, generation: 9 });
   const [resumed, tried, earlier] = await storeItems(events);
@@ -80,7 +80,7 @@ test('an item comes with the attempts made of it, since the last resume, and wha
   expect(read.get(tried!)!.waitMs).toBeLessThanOrEqual(40_000);
 });
 
-test('an item whose event has no position yet is left to the log’s telling of it', async () => {
+test('a test or replay whose event has no position yet is not read: the log wakes it later', async () => {
   const [event] = await storeLog(orm, ['a.a']);
   await storeCursor(orm, { endpointId: 'crm', position: 0 });
   await storeItems([event!]);

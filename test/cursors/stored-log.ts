@@ -66,7 +66,7 @@ export async function storeAttempts(orm: MikroORM, attempts: readonly Attempted[
   await orm.em.fork().insertMany(WebhookDelivery, rows);
 }
 
-/** Goes on above a gap, as a log does whose database has lost its tail. */
+/** Goes on above a gap, as a log does whose database has lost its end. */
 export async function storeGap(orm: MikroORM, first: number, last: number): Promise<void> {
   await orm.em.fork().execute('insert into webhook_log_gaps (first, last) values (?, ?)', [first, last]);
   await orm.em.fork().execute('update webhook_log_head set position = ?', [last]);

@@ -60,7 +60,7 @@ const write = async (rows: readonly CursorRow[], server?: string) =>
 const storeMine = (endpointId: string, given: Partial<WebhookCursor> = {}) =>
   storeCursor(orm, { endpointId, position: 0, owner: me, ownerEpoch: epoch, ...given });
 
-test('many cursors are written at a time, and nothing but the cursor', async () => {
+test('many cursors are written at once, and nothing but the cursor', async () => {
   await storeMine('one', { pauseReason: 'admin', resumes: 4, since: 2 });
   await storeMine('two');
   await storeMine('three', { position: 1 });
@@ -90,7 +90,7 @@ test.each([
   ['that another instance serves', { owner: randomUUID() }],
   ['that nobody has read', { owner: null, ownerEpoch: null }],
   ['that was read again under a newer lease', { ownerEpoch: 7 }],
-])('a cursor %s is not written, and that is told', async (_, stored) => {
+])('a cursor %s is not written, and is reported as refused', async (_, stored) => {
   await storeMine('crm', { position: 2, ...stored });
   await storeMine('mine');
   const before = await cursorOf('crm');
@@ -101,7 +101,7 @@ test.each([
   expect(await cursors()).toHaveLength(2);
 });
 
-test('nothing is written on another server than the one that was compared: it may have lost what the cursors tell of', async () => {
+test('no cursor is written on a database server that was not compared: it may have lost the events before the cursor', async () => {
   await storeMine('crm', { position: 2 });
   expect(await write([rowOf('crm')], '2026-01-02 03:04:05+00')).toEqual(new Set(['crm']));
   expect(await writeCursors(orm, [rowOf('crm')], null)).toEqual(new Set(['crm']));
@@ -122,7 +122,7 @@ test('a new endpoint begins at the log’s end, a disabled one has no cursor, a 
   expect((await cursors()).map(({ endpointId }) => endpointId)).toEqual(['on']);
 });
 
-test('one that has a cursor keeps it, with its generation and its pause', async () => {
+test('an endpoint that has a cursor keeps it, with its generation and its pause', async () => {
   await storeLog(orm, ['a.a', 'a.a', 'a.a']);
   const kept = { endpointId: 'crm', generation: 12, position: 1, examined: 2, backlog: 1, previous: 1, filter: 'a.*' };
   await storeCursor(orm, { ...kept, pauseReason: 'gone', lastError: 'HTTP 410', resumes: 2 });
@@ -130,7 +130,7 @@ test('one that has a cursor keeps it, with its generation and its pause', async 
   expect(await cursorOf('crm')).toMatchObject({ ...kept, pauseReason: 'gone', lastError: 'HTTP 410', resumes: 2 });
 });
 
-test('disabled, it keeps its pause and loses its cursor; enabled again, it begins at the end in a new generation', async () => {
+test('a disabled endpoint keeps its pause and loses its cursor; enabled again, it begins at the end in a new generation', async () => {
   await put(makeEndpoint());
   const { generation } = await cursorOf('crm');
   await orm.em.fork().nativeUpdate(WebhookCursor, 'crm', { pauseReason: 'admin', lastError: 'HTTP 500', backlog: 9 });
@@ -150,7 +150,7 @@ test('disabled, it keeps its pause and loses its cursor; enabled again, it begin
   expect(again.generation).toBeGreaterThan(generation);
 });
 
-test('removed and added again, it has a generation that was never used, and no pause', async () => {
+test('an endpoint that is removed and added again has a generation that was never used, and no pause', async () => {
   await put(makeEndpoint());
   await orm.em.fork().nativeUpdate(WebhookCursor, 'crm', { pauseReason: 'admin' });
   const used = new Set([(await cursorOf('crm')).generation]);
@@ -165,7 +165,7 @@ test('removed and added again, it has a generation that was never used, and no p
   expect(used.size).toBe(4);
 });
 
-test('what stands beside the line of an endpoint goes with its cursor', async () => {
+test('an endpoint’s tests and replays are removed with its cursor', async () => {
   await put(...['kept', 'disabled', 'removed'].map((id) => makeEndpoint({ id })));
   await orm.em.fork().insertMany(
     Replay,
@@ -211,7 +211,7 @@ async function owner() {
   return { owner: id, ownerEpoch };
 }
 
-test('whoever reads a cursor under a lease that it holds is its owner from then on', async () => {
+test('an instance that loads a cursor under its own lease is the cursor’s owner from then on', async () => {
   await holdLeases();
   await storeCursor(orm, { endpointId: 'crm', position: 0 });
   await load();
@@ -234,7 +234,7 @@ test.each([
   expect(await owner()).toEqual(before);
 });
 
-test('a cursor that was read for one owner is not for the next one’s predecessor to read again', async () => {
+test('a former owner cannot load a cursor again once the next one has loaded it', async () => {
   await holdLeases();
   await storeCursor(orm, { endpointId: 'crm', position: 0 });
   await load();
@@ -245,7 +245,7 @@ test('a cursor that was read for one owner is not for the next one’s predecess
   expect(await owner()).toEqual({ owner: next, ownerEpoch: epoch + 1 });
 });
 
-test('an endpoint’s state says what others may have changed of each endpoint that was asked for and has a cursor', async () => {
+test('the states say what others may have changed, for each endpoint that was asked for and has a cursor', async () => {
   await storeCursor(orm, { endpointId: 'one', position: 4, generation: 9, resumes: 2, pauseReason: 'gone' });
   await storeCursor(orm, { endpointId: 'two', position: 0 });
   await storeCursor(orm, { endpointId: 'disabled', position: null });

@@ -39,7 +39,7 @@ function read(actor: Actor, ...items: StoredReplay[]): void {
 
 const positions = (turn: { events: readonly { position: number }[] }) => turn.events.map(({ position }) => position);
 
-test('turns have the events at the front in their order, at most 64, each with the position of the one before', () => {
+test('a turn has the first events in their order, at most 64, each with the position of the one before', () => {
   const actor = startLive(200);
   const sent: unknown[] = [];
   const sizes: number[] = [];
@@ -53,7 +53,7 @@ test('turns have the events at the front in their order, at most 64, each with t
   expect(Math.max(...sizes)).toBe(64);
 });
 
-test('a failed event waits its time and is then the first of its turn, its attempts counted on', () => {
+test('a failed event waits for its retry, is then the first of its turn, and counts its attempts on', () => {
   const actor = startLive(5);
   begin(actor, 0);
   actor.finish(failed({ attempt: 1, waitMs: 1_000 }, 2), 100);
@@ -82,7 +82,7 @@ test('after the last failure the next event is due at once, from its first attem
   expect(actor.stored.lastError).toBe('HTTP 503');
 });
 
-test('410 pauses: nothing is begun until a resume is read, after which attempts are counted anew', () => {
+test('a 410 pauses: nothing begins until a resume is loaded, and then attempts are counted anew', () => {
   const actor = startLive(2);
   begin(actor, 0);
   actor.finish(failed({ gone: true, attempt: 3, waitMs: 0 }), 0);
@@ -99,7 +99,7 @@ test('410 pauses: nothing is begun until a resume is read, after which attempts 
   });
 });
 
-test('one that is read as paused begins nothing and reads nothing, and keeps the reason', () => {
+test('an actor that is loaded as paused begins nothing, reads nothing and keeps the reason', () => {
   const actor = start({ pauseReason: 'gone', hasReplays: true });
   expect(actor.stored.pauseReason).toBe('gone');
   expect([actor.wantsPage(), actor.wantsReplays()]).toEqual([false, false]);
@@ -107,7 +107,7 @@ test('one that is read as paused begins nothing and reads nothing, and keeps the
   expect(actor.choose(1_000_000)).toBeNull();
 });
 
-test('one that retires begins nothing, whatever is due', () => {
+test('a retiring actor begins nothing, whatever is due', () => {
   const actor = startLive(2);
   read(actor, replayAt(9));
   actor.retire();
@@ -174,14 +174,14 @@ test('every turn carries the lease under which its actor began', () => {
   expect(begin(actor, 0).lease).toEqual({ index: 17, epoch: 4 });
 });
 
-test('nothing is sent and nothing is read before its cursor is known', () => {
+test('an actor sends nothing and reads nothing before its cursor is loaded', () => {
   const actor = new Actor(makeEndpoint(), () => true, { index: 0, epoch: 1 });
   actor.replayStored();
   expect(actor.choose(1_000_000)).toBeNull();
   expect([actor.wantsPage(), actor.wantsReplays(), actor.backlog.isLowerBound]).toEqual([false, false, true]);
 });
 
-test('a full window makes it lag, and pages bring it back to life without a gap or a repeat', () => {
+test('a full mailbox makes an actor lag, and pages make it live again without a gap or a repeat', () => {
   const actor = startLive(0);
   const log = entriesFrom(1, 1_000);
   for (const entry of log) actor.take(entry);
@@ -198,7 +198,7 @@ test('a full window makes it lag, and pages bring it back to life without a gap 
   expect(actor.cursor(1_000)).toEqual({ position: 1_000, previous: 1_000 });
 });
 
-test('the cursor stands before the first event that is not settled, with the one before it for this endpoint', () => {
+test('the cursor is before the first event not settled, with the position of the one before for this endpoint', () => {
   const actor = start({}, { events: ['user.*'] });
   actor.takePage(
     entriesFrom(1, 9).map((entry) => (entry.position % 3 === 0 ? { ...entry, type: 'user.login' } : entry)),
@@ -214,7 +214,7 @@ test('the cursor stands before the first event that is not settled, with the one
   expect(actor.cursor(12)).toEqual({ position: 12, previous: 9 });
 });
 
-test('a changed filter holds for what waits, read again from the cursor of the first that is not settled', () => {
+test('a changed filter holds for all events that wait, which are read again from the first one not settled', () => {
   const log = entriesFrom(1, 6).map((entry) => (entry.position % 2 === 0 ? { ...entry, type: 'user.login' } : entry));
   const actor = start();
   actor.takePage(log, 6, noGap);
@@ -230,7 +230,7 @@ test('a changed filter holds for what waits, read again from the cursor of the f
   ]);
 });
 
-test('what was settled before it came to its cursor is not sent again when the filter changes', () => {
+test('an event that is settled above the cursor is not sent again when the filter changes', () => {
   const log = entriesFrom(1, 4);
   const actor = start({ settled: new Set([2, 3]) });
   actor.takePage(log, 4, noGap);
@@ -247,7 +247,7 @@ test('what was settled before it came to its cursor is not sent again when the f
   expect(actor.isSkipping(4)).toBe(false);
 });
 
-test('after a changed filter the backlog has to be counted again, and what a turn settles meanwhile is not missing from it', () => {
+test('after a changed filter the backlog needs a new count, and what a turn settles meanwhile is not missing from it', () => {
   const actor = startLive(5);
   begin(actor, 0);
   const changed = makeEndpoint({ events: ['user.*'] });
@@ -257,7 +257,7 @@ test('after a changed filter the backlog has to be counted again, and what a tur
   expect(actor.backlog.count).toBeGreaterThanOrEqual(0);
 });
 
-test('a changed URL or secret changes the next turn, not what is in the window', () => {
+test('a changed URL or secret changes the next turn, not what is in the mailbox', () => {
   const actor = startLive(2);
   const changed = makeEndpoint({ url: 'https://new.example.com/', maxRetries: 1 });
   actor.configure(changed, compilePatterns(changed.events));
@@ -266,14 +266,14 @@ test('a changed URL or secret changes the next turn, not what is in the window',
   expect(positions(turn)).toEqual([1, 2]);
 });
 
-test('a thread is told nothing of an endpoint but what it needs to send', () => {
+test('a thread gets of an endpoint only what it needs to send', () => {
   const turn = begin(startLive(1), 0);
   expect(Object.keys(turn.receiver).toSorted()).toEqual(
     ['id', 'url', 'headers', 'signing', 'secrets', 'timeoutMs', 'maxRetries', 'baseDelayMs', 'maxDelayMs'].toSorted(),
   );
 });
 
-test('an event whose thread was lost with rows of those before it counts its attempts on, after its wait, in a turn that it begins', () => {
+test('a retry keeps its attempts and its wait when a lost thread left no rows of those before it, and begins a turn', () => {
   const actor = start({ retries: [{ position: 3, attempts: 1, waitMs: 500 }] });
   actor.takePage(entriesFrom(1, 5), 5, noGap);
   const first = begin(actor, 0);

@@ -13,7 +13,7 @@ function refilter(actor: Actor, ...events: string[]): void {
   actor.configure(makeEndpoint({ events }), compilePatterns(events));
 }
 
-test('what the last owner had counted beyond this dispatcher is not counted again while the endpoint lags', () => {
+test('what the last owner counted beyond this dispatcher is not counted again while the endpoint lags', () => {
   const world = driveDispatcher();
   for (let n = 1; n <= 2; n += 1) world.publish('a.a');
   world.serve(makeEndpoint(), { ...emptyCursor, backlog: 4, countedTo: 4, pauseReason: 'admin' });
@@ -24,13 +24,13 @@ test('what the last owner had counted beyond this dispatcher is not counted agai
   expect(actor.storedBacklog(5)).toEqual({ examined: 5, backlog: 5 });
 });
 
-test('until the dispatcher is there, a backlog is stored with the position up to which the last owner had counted', () => {
+test('a backlog is stored with the position up to which its last owner counted, until the dispatcher is there', () => {
   const actor = startActor(makeEndpoint(), { backlog: 4, countedTo: 4 });
   expect(actor.storedBacklog(2)).toEqual({ examined: 4, backlog: 4 });
   expect(actor.storedBacklog(7)).toEqual({ examined: 7, backlog: 4 });
 });
 
-test('a number that was stored wrong is gone as soon as the endpoint is live: its backlog is what its mailbox holds', () => {
+test('a wrong stored number is gone as soon as the endpoint is live: its backlog is what its mailbox holds', () => {
   const actor = startActor(makeEndpoint(), { backlog: 37 });
   actor.takePage(entriesFrom(1, 3), 3, noGap);
   expect(actor.backlog).toEqual({ count: 3, isLowerBound: false });
@@ -52,7 +52,7 @@ test('a full mailbox begins the count with what it holds and what it had no room
   expect(actor.backlog.count).toBe(284);
 });
 
-test('of what came during a load only what the cursor had not counted is added, and what nobody can tell is counted again', () => {
+test('of the events during a load only those that the cursor did not count are added, and in doubt all are counted again', () => {
   const loadedWith = (countedTo: number, settled: number[] = []) => {
     const actor = startActor(makeEndpoint(), { position: 2 });
     actor.reload();
@@ -67,20 +67,20 @@ test('of what came during a load only what the cursor had not counted is added, 
   expect(loadedWith(3, [5]).backlog.isLowerBound).toBe(true);
 });
 
-test('a settled event above the cursor is not in the backlog, but in what is stored: whoever reads that subtracts its row', () => {
+test('a settled event above the cursor is not in the backlog but in the stored number, whose reader subtracts its row', () => {
   const actor = startActor(makeEndpoint(), { settled: new Set([2, 3]) });
   actor.takePage(entriesFrom(1, 4), 4, noGap);
   expect(actor.backlog.count).toBe(2);
   expect(actor.storedBacklog(4)).toEqual({ examined: 4, backlog: 4 });
 });
 
-test('one settled above the dispatcher is not counted when it comes while the endpoint lags', () => {
+test('an event that is settled above the dispatcher is not counted when it comes to a lagging endpoint', () => {
   const actor = startActor(makeEndpoint(), { backlog: 1, settled: new Set([2]) });
   for (const entry of entriesFrom(2, 2)) actor.take(entry);
   expect(actor.backlog.count).toBe(2);
 });
 
-test('what a changed filter asks for is counted again, and stored as not counted until then', () => {
+test('after a changed filter the backlog is counted again, and stored as not counted until then', () => {
   const actor = startActor(makeEndpoint());
   actor.takePage(entriesFrom(1, 40), 40, noGap);
   actor.begin({ kind: 'line' }, 0);
@@ -99,7 +99,7 @@ test('what a changed filter asks for is counted again, and stored as not counted
   expect(actor.recount(41)).toBeNull();
 });
 
-test('a backlog that is longer than Postgres looks ahead is stored as far as it is known, so that no query reads on from the cursor', () => {
+test('a backlog beyond what Postgres counts is stored as far as it is known, so no query reads on from the cursor', () => {
   const actor = startActor(makeEndpoint(), { backlogIsLowerBound: true });
   expect(actor.storedBacklog(2_000_000)).toEqual({ examined: 0, backlog: 0 });
   actor.recount(2_000_000)!.take({ count: 7, isLowerBound: true });
@@ -115,7 +115,7 @@ test('a count that was begun for another filter, or before another load, is not 
   expect(actor.backlog).toMatchObject({ count: 0, isLowerBound: true });
 });
 
-test('a recount subtracts what it skips: its events above the cursor that are settled', () => {
+test('a recount subtracts the settled events above the cursor', () => {
   const actor = startActor(makeEndpoint(), { backlogIsLowerBound: true, settled: new Set([2]) });
   // As long as some are not skipped yet, nobody knows how many of them to subtract.
   expect(actor.recount(9)).toBeNull();

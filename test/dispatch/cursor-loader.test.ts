@@ -6,13 +6,13 @@ import { createSimulatedTime } from '../support/simulated-time.ts';
 import { driveDispatcher } from './hand-driven-dispatcher.ts';
 import { aLease, emptyCursor } from './made-up-actors.ts';
 
-type Places = Record<string, Partial<CursorState>>;
+type Cursors = Record<string, Partial<CursorState>>;
 
 /** A dispatcher whose cursors are read by loads; readings wait until the test answers them. */
 function start() {
   const time = createSimulatedTime();
   const world = driveDispatcher({ slots: { fast: 9, slow: 9 } });
-  const readings: { questions: readonly CursorQuestion[]; head: number; answer(cursors: Places | null): void }[] = [];
+  const readings: { questions: readonly CursorQuestion[]; head: number; answer(cursors: Cursors | null): void }[] = [];
   const loads = createCursorLoader(
     {
       schedule: (delayMs, callback) => time.at(delayMs, callback),
@@ -20,7 +20,7 @@ function start() {
         const reading = {
           questions,
           head,
-          answer(cursors: Places | null) {
+          answer(cursors: Cursors | null) {
             readings.splice(readings.indexOf(reading), 1);
             done(
               cursors && new Map(Object.entries(cursors).map(([id, cursor]) => [id, { ...emptyCursor, ...cursor }])),
@@ -47,7 +47,7 @@ function start() {
   };
 }
 
-test('all that are asked for at one time are read in one go, each under its lease, as far as the log is read', () => {
+test('cursors that are wanted at once are read in one go, each under its lease, as far as the log is read', () => {
   const { world, add, pass, ids, readings, actor } = start();
   for (const id of ['one', 'two', 'three']) add(id);
   world.publish('order.paid');
@@ -58,7 +58,7 @@ test('all that are asked for at one time are read in one go, each under its leas
   expect(['one', 'two', 'three'].map((id) => actor(id).reading)).not.toContain('loading');
 });
 
-test('a reading that fails is made again after a while, not at once', () => {
+test('a failed read of cursors is made again after a while, not at once', () => {
   const { add, pass, ids, readings, actor } = start();
   add('crm');
   pass(0);
@@ -71,7 +71,7 @@ test('a reading that fails is made again after a while, not at once', () => {
   expect(actor('crm').reading).not.toBe('loading');
 });
 
-test('one without a cursor is asked for again, and the others go on', () => {
+test('an endpoint without a cursor is asked for again, and the others go on', () => {
   const { add, pass, ids, readings, actor } = start();
   for (const id of ['one', 'two']) add(id);
   pass(0);
@@ -81,7 +81,7 @@ test('one without a cursor is asked for again, and the others go on', () => {
   expect(ids()).toEqual([['two']]);
 });
 
-test('one that is asked for waits for no other’s cursor to be there', () => {
+test('no endpoint waits until another one’s cursor is there', () => {
   const { add, pass, ids, readings } = start();
   add('without');
   pass(0);
@@ -91,7 +91,7 @@ test('one that is asked for waits for no other’s cursor to be there', () => {
   expect(ids().flat()).toContain('crm');
 });
 
-test('what comes while its cursor is read is in its backlog', () => {
+test('events that come while a cursor is read are in the backlog', () => {
   const { world, add, pass, readings, actor } = start();
   add('crm');
   pass(0);
@@ -100,7 +100,7 @@ test('what comes while its cursor is read is in its backlog', () => {
   expect(actor('crm').backlog.count).toBe(7);
 });
 
-test('what is read for one that is gone, or was added again meanwhile, is given to nobody', () => {
+test('a cursor that was read for an endpoint that is removed, or added again meanwhile, is given to nobody', () => {
   const { world, add, pass, ids, readings, actor } = start();
   for (const id of ['gone', 'again']) add(id);
   pass(0);
@@ -114,7 +114,7 @@ test('what is read for one that is gone, or was added again meanwhile, is given 
   expect(actor('again').stored.generation).toBe(2);
 });
 
-test('nothing is read for one that is gone before its reading begins', () => {
+test('no cursor is read for an endpoint that was removed before the read begins', () => {
   const { world, add, pass, readings } = start();
   add('crm');
   world.dispatcher.remove('crm');

@@ -51,7 +51,7 @@ function grow(actor: Actor, count: number): void {
 
 const ids = (rows: readonly CursorRow[]) => rows.map(({ endpoint_id: id }) => id);
 
-test('what moved is written in one go, all of it, and what did not move is not', () => {
+test('all cursors that moved are written in one go, and no others', () => {
   const one = actorAt('one', { generation: 4, position: 5, previous: 3, backlog: 2, lastError: 'HTTP 503' });
   const two = actorAt('two', { position: 7, previous: 7 });
   const writer = start(one, two);
@@ -92,7 +92,7 @@ test('the cursor that is written is the actor’s: before the first event that i
   expect(writer.writes[0]!.rows).toMatchObject([{ position: 3, previous: 3, backlog: 1 }]);
 });
 
-test('an actor whose rows must be read again, or whose backlog does not belong to its cursor yet, is not written', () => {
+test('no cursor is written while its actor has to load it, or while the backlog does not belong to it yet', () => {
   const lost = actorAt('lost', { position: 9 });
   lost.reload();
   const passing = actorAt('passing', { position: 3, settled: new Set([4]) });
@@ -115,7 +115,7 @@ test('a backlog is never stored below 0', () => {
   expect(writer.writes[0]!.rows).toMatchObject([{ position: 3, backlog: 0 }]);
 });
 
-test('a write that failed is made again with what is true by then', () => {
+test('a failed write is made again with what is true by then', () => {
   const actor = actorAt('crm', { position: 4 });
   const writer = start(actor);
   writer.pass(1_000);
@@ -126,7 +126,7 @@ test('a write that failed is made again with what is true by then', () => {
   expect(writer.refused).toEqual([]);
 });
 
-test('one write at a time, however long it takes, and the next has what moved meanwhile', () => {
+test('one write runs at a time, however long it takes, and the next has what moved meanwhile', () => {
   const actor = actorAt('crm');
   const writer = start(actor);
   writer.pass(1_000);
@@ -138,7 +138,7 @@ test('one write at a time, however long it takes, and the next has what moved me
   expect(writer.writes.map(({ rows }) => rows)).toMatchObject([[{ backlog: 5 }]]);
 });
 
-test('what is written last of a shard waits for the write that is under way, so that no older cursor comes after it', () => {
+test('the last write of a shard waits for the write under way, so that no older cursor comes after it', () => {
   const actor = actorAt('crm');
   const writer = start(actor);
   writer.pass(1_000);
@@ -153,7 +153,7 @@ test('what is written last of a shard waits for the write that is under way, so 
   expect(done).toBe(true);
 });
 
-test('of several that are written last while another write is under way, none is forgotten', () => {
+test('no last write is forgotten when several wait for the write under way', () => {
   const actors = ['one', 'two'].map((id) => actorAt(id));
   const writer = start(...actors);
   writer.pass(1_000);
@@ -167,7 +167,7 @@ test('of several that are written last while another write is under way, none is
   expect(done).toEqual(['one', 'two']);
 });
 
-test('what is written last is over at once when nothing moved, or nothing may be written', () => {
+test('a last write ends at once when nothing moved, or nothing may be written', () => {
   const actor = actorAt('crm');
   const writer = start(actor);
   writer.pass(1_000);
@@ -180,7 +180,7 @@ test('what is written last is over at once when nothing moved, or nothing may be
   expect({ done, writes: writer.writes }).toEqual({ done: 2, writes: [] });
 });
 
-test('one whose row is another’s to write, or of another generation, is told of', () => {
+test('a cursor whose write was refused is reported, and written again', () => {
   const writer = start(actorAt('one'), actorAt('two'));
   writer.pass(1_000);
   writer.writes[0]!.end(['two']);
@@ -189,7 +189,7 @@ test('one whose row is another’s to write, or of another generation, is told o
   expect(ids(writer.writes[0]!.rows)).toEqual(['two']);
 });
 
-test('nothing is written while what is known of the database may be wrong, and all of it after another history began', () => {
+test('no cursor is written while the database is in doubt, and every one after a new log epoch begins', () => {
   const writer = start(actorAt('crm'));
   writer.world.mayWrite = false;
   writer.pass(60_000);
@@ -202,7 +202,7 @@ test('nothing is written while what is known of the database may be wrong, and a
   expect(ids(writer.writes[0]!.rows)).toEqual(['crm']);
 });
 
-test('the actor of an endpoint that came back is written, though its cursor is the one that was written before', () => {
+test('the cursor of an endpoint that was added again is written, though it is the same as the last one written', () => {
   const writer = start(actorAt('crm'));
   writer.pass(1_000);
   writer.writes[0]!.end();
@@ -211,14 +211,14 @@ test('the actor of an endpoint that came back is written, though its cursor is t
   expect(ids(writer.writes[0]!.rows)).toEqual(['crm']);
 });
 
-test('once stopped it writes nothing', () => {
+test('a stopped writer writes nothing', () => {
   const writer = start(actorAt('crm'));
   writer.stop();
   writer.pass(60_000);
   expect(writer.writes).toEqual([]);
 });
 
-test('the cursor of an actor that was dropped while it waited for its write is not written', () => {
+test('no cursor is written of an actor that was dropped while it waited for its write', () => {
   const [one, two] = [actorAt('one'), actorAt('two')];
   const writer = start(one, two);
   const done: string[] = [];
@@ -229,7 +229,7 @@ test('the cursor of an actor that was dropped while it waited for its write is n
   expect([writer.writes, done]).toEqual([[], ['one', 'two']]);
 });
 
-test('what was settled and is not for the endpoint any more keeps its cursor from being written no longer than the log', () => {
+test('a settled event that the endpoint no longer asks for delays the write only until the log is read past it', () => {
   const actor = actorAt('one', { position: 8, settled: new Set([10]) });
   const writer = start(actor);
   actor.takePage([], 8, noGap);

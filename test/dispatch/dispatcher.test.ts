@@ -42,7 +42,7 @@ test('an addressed event goes to its endpoint alone, whatever its patterns, and 
   expect(world.dispatcher.actor('all')!.backlog.count).toBe(1);
 });
 
-test('the log may not have a gap', () => {
+test('the dispatcher refuses a log with a gap', () => {
   const world = driveDispatcher({ position: 7 });
   expect(() => world.dispatcher.offer([entryAt(9)])).toThrow('read 9 after 7');
 });
@@ -66,7 +66,7 @@ test('a hung endpoint delays no quick one, however many hang', () => {
   expect(world.out).toHaveLength(6);
 });
 
-test('an endpoint that was slow comes back through the slow slots, until a turn of its is quick', () => {
+test('a slow endpoint begins in the slow slots until one of its turns is quick', () => {
   const world = driveDispatcher({ slots: { fast: 1, slow: 1 } });
   for (const id of ['one', 'two']) world.serve(makeEndpoint({ id, events: [`${id}.*`] }));
   world.publish('one.a');
@@ -76,7 +76,7 @@ test('an endpoint that was slow comes back through the slow slots, until a turn 
   expect(world.out).toHaveLength(2);
   world.publish('one.b');
   world.deliver('one');
-  // The slow share still holds the other one.
+  // The slow slot still holds the other one.
   expect(sent(world, 'one')).toEqual([[1]]);
   world.publish('two.b');
   world.deliver('two');
@@ -103,7 +103,7 @@ test('waiting for a retry takes no slot', () => {
   expect(world.turnOf('one').turn.attemptsBefore).toBe(1);
 });
 
-test('a changed filter reads again from the first that is not settled, and the running turn is told to stop', () => {
+test('a changed filter reads again from the first event not settled, and stops the running turn', () => {
   const world = driveDispatcher();
   world.serve(makeEndpoint({ events: ['*'] }));
   for (const type of ['a.a', 'b.b', 'a.a', 'b.b']) world.publish(type);
@@ -118,7 +118,7 @@ test('a changed filter reads again from the first that is not settled, and the r
   expect(world.out).toEqual([]);
 });
 
-test('a new type reaches an endpoint by its changed filter, not by the routes of before', () => {
+test('a new event type reaches an endpoint by its changed filter, not by the old routes', () => {
   const world = driveDispatcher();
   world.serve(makeEndpoint({ events: ['a.*'] }));
   world.publish('b.b');
@@ -128,7 +128,7 @@ test('a new type reaches an endpoint by its changed filter, not by the routes of
   expect(world.deliver('crm')).toEqual([2]);
 });
 
-test('an endpoint behind reads on in pages, and goes over to live events without a gap or a repeat', () => {
+test('a lagging endpoint reads on in pages, and goes over to live events without a gap or a repeat', () => {
   const world = driveDispatcher();
   for (let n = 0; n < 10; n += 1) world.publish('a.a');
   world.serve(makeEndpoint(), { ...emptyCursor, position: 3, previous: 3, backlog: 7 });
@@ -144,7 +144,7 @@ test('an endpoint behind reads on in pages, and goes over to live events without
   expect(world.dispatcher.actor('crm')!.backlog.count).toBe(0);
 });
 
-test('a read that failed is made again after a while, not at once', () => {
+test('a failed read of a page is made again after a while, not at once', () => {
   const world = driveDispatcher();
   world.publish('a.a');
   world.serve(makeEndpoint());
@@ -155,7 +155,7 @@ test('a read that failed is made again after a while, not at once', () => {
   expect(world.deliver('crm')).toEqual([1]);
 });
 
-test('events that lie before the cursor of a new endpoint are not in its backlog, though they are read after it', () => {
+test('events before the cursor of a new endpoint are not in its backlog, though they are read after it', () => {
   // The cursor was given at the log's end, position 5, which the dispatcher has not reached yet.
   const world = driveDispatcher({ position: 2 });
   world.serve(makeEndpoint(), { ...emptyCursor, position: 5, backlog: 0 });
@@ -165,7 +165,7 @@ test('events that lie before the cursor of a new endpoint are not in its backlog
   expect(world.dispatcher.actor('crm')!.backlog.count).toBe(0);
 });
 
-test('a removed endpoint is told to stop and gets nothing more; what waits for a slot is dropped', () => {
+test('a removed endpoint’s turn is stopped, it gets nothing more, and it waits for no slot', () => {
   const world = driveDispatcher({ slots: { fast: 1, slow: 1 } });
   for (const id of ['one', 'two']) world.serve(makeEndpoint({ id }));
   world.publish('a.a');
@@ -178,7 +178,7 @@ test('a removed endpoint is told to stop and gets nothing more; what waits for a
   expect(world.dispatcher.running).toBe(0);
 });
 
-test('one whose cursor was kept, as by a missing file, does not send again what its old turn delivered meanwhile', () => {
+test('an endpoint that is added again with its old cursor does not repeat what its old turn delivers meanwhile', () => {
   const world = driveDispatcher();
   world.serve(makeEndpoint());
   world.publish('a.a');
@@ -193,7 +193,7 @@ test('one whose cursor was kept, as by a missing file, does not send again what 
   expect(sent(world, 'crm')).toEqual([[1], [2]]);
 });
 
-test('after a lost turn the rows are read again before anything is sent', () => {
+test('after a lost turn nothing is sent before the rows are read again', () => {
   const world = driveDispatcher();
   world.serve(makeEndpoint());
   for (const type of ['a.a', 'a.b']) world.publish(type);
@@ -206,7 +206,7 @@ test('after a lost turn the rows are read again before anything is sent', () => 
   expect(world.deliver('crm')).toEqual([2, 3]);
 });
 
-test('stopped, it begins nothing more and tells every turn to stop', () => {
+test('a stopped dispatcher begins nothing more and stops every turn', () => {
   const world = driveDispatcher({ slots: { fast: 1, slow: 1 } });
   for (const id of ['one', 'two']) world.serve(makeEndpoint({ id }));
   world.publish('a.a');
@@ -219,7 +219,7 @@ test('stopped, it begins nothing more and tells every turn to stop', () => {
   expect(world.dispatcher.running).toBe(0);
 });
 
-test('an endpoint that lags behind large events reads on when it has room for one, and not before', () => {
+test('an endpoint that lags behind large events reads on only when it has room for one', () => {
   const behind = 200;
   const large = 'x'.repeat(8 * 1024);
   const log = Array.from({ length: behind }, (_, index) => entryAt(index + 1, { type: 'order.paid', payload: large }));
@@ -247,7 +247,7 @@ test('no turn begins under a lease that is not trusted, and what waits begins on
   expect(world.deliver('crm')).toEqual([1]);
 });
 
-test('one that waits for a slot while its lease is lost does not begin when there is one, and others do', () => {
+test('an endpoint that waits for a slot does not begin under a lost lease, and others take the slot', () => {
   const world = driveDispatcher({ slots: { fast: 1, slow: 1 } });
   world.serve(makeEndpoint({ id: 'first', events: ['a.*'] }));
   world.serve(makeEndpoint({ id: 'lost', events: ['b.*'] }), emptyCursor, { index: 1, epoch: 8 });
@@ -262,7 +262,7 @@ test('one that waits for a slot while its lease is lost does not begin when ther
   expect(world.deliver('lost')).toEqual([2]);
 });
 
-test('one that retires begins nothing more, and is still when its turn is over', () => {
+test('a retiring endpoint begins nothing more, and has retired when its turn has ended', () => {
   const world = driveDispatcher();
   world.serve(makeEndpoint());
   for (const type of ['a.a', 'b.b', 'c.c']) world.publish(type);
@@ -279,7 +279,7 @@ test('one that retires begins nothing more, and is still when its turn is over',
   expect({ out: world.out, replays: world.readingReplays, still }).toEqual({ out: [], replays: [], still: 1 });
 });
 
-test('one that sends nothing is still at once, and so is one that nobody serves', () => {
+test('an endpoint that sends nothing retires at once, and so does one that nobody serves', () => {
   const world = driveDispatcher();
   world.serve(makeEndpoint());
   const still: string[] = [];

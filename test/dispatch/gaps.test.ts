@@ -24,7 +24,7 @@ test('an endpoint that lags behind a gap of the log reads on after it, and x-web
   expect(world.dispatcher.actor('crm')!.reading).toBe('live');
 });
 
-test('at the end of a log that ends with a gap an endpoint is live, and takes what comes next', () => {
+test('an endpoint is live at the end of a log that ends with a gap, and takes what comes next', () => {
   const world = driveDispatcher({ position: 2_000, gaps: [{ first: 11, last: 2_000 }] });
   world.serve(makeEndpoint({ id: 'crm', events: ['*'] }), { ...emptyCursor, position: 9, previous: 9 });
   world.reading.shift()!.done([entryAt(10)]);
@@ -34,7 +34,7 @@ test('at the end of a log that ends with a gap an endpoint is live, and takes wh
   expect(world.turnOf('crm').turn.events).toMatchObject([{ position: 2_001, previous: 10 }]);
 });
 
-test('a cursor inside a gap is live where the log goes on behind it', () => {
+test('an endpoint whose cursor is at a gap is live where the log goes on after it', () => {
   const world = driveDispatcher({ position: 100, gaps: [{ first: 51, last: 100 }] });
   world.serve(makeEndpoint(), { ...emptyCursor, position: 50, previous: 50 });
   expect(world.dispatcher.actor('crm')!.reading).toBe('live');

@@ -3,26 +3,26 @@ import { expect, test } from 'vitest';
 import { createMailbox } from '../../src/dispatch/mailbox.ts';
 import { entryAt } from '../log/made-up-entries.ts';
 
-const letter = (position: number, bytes = 2) => {
+const queued = (position: number, bytes = 2) => {
   return { entry: entryAt(position, { payload: 'x'.repeat(bytes) }), previous: position - 1 };
 };
 
-test('it is full after 256 events', () => {
+test('a mailbox is full after 256 events', () => {
   const mailbox = createMailbox();
   for (let position = 1; position <= 256; position += 1) {
     expect(mailbox.full).toBe(false);
-    mailbox.push(letter(position));
+    mailbox.push(queued(position));
   }
   expect(mailbox.full).toBe(true);
   mailbox.drop(1);
   expect(mailbox.full).toBe(false);
 });
 
-test('it is full after 256 KiB of payload, and takes one event of any size', () => {
+test('a mailbox is full after 256 KiB of payload, and takes one event of any size', () => {
   const mailbox = createMailbox();
-  mailbox.push(letter(1, 256 * 1024 - 1));
+  mailbox.push(queued(1, 256 * 1024 - 1));
   expect(mailbox.full).toBe(false);
-  mailbox.push(letter(2, 1024 * 1024));
+  mailbox.push(queued(2, 1024 * 1024));
   expect(mailbox.full).toBe(true);
   mailbox.drop(1);
   expect(mailbox.full).toBe(true);
@@ -37,15 +37,15 @@ const step = fc.oneof(
   fc.record({ do: fc.constant('clear' as const) }),
 );
 
-test('it is a queue: what comes out is what went in, in its order, and its bounds are kept through any use', () => {
+test('a mailbox gives out what went in, in its order, and keeps its bounds through any use', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 600, size: 'max' }), (steps) => {
       const mailbox = createMailbox();
-      let model: ReturnType<typeof letter>[] = [];
+      let model: ReturnType<typeof queued>[] = [];
       let position = 0;
       for (const action of steps) {
         if (action.do === 'push') {
-          const next = letter((position += 1), action.bytes);
+          const next = queued((position += 1), action.bytes);
           mailbox.push(next);
           model.push(next);
         } else if (action.do === 'drop') {

@@ -16,7 +16,7 @@ function startBusy() {
 
 const rewound = { ...emptyCursor, generation: 2 };
 
-test('what was changed tells the turn to stop; nothing is begun before the cursor was read, after the turn’s end', () => {
+test('a change stops the running turn, and nothing begins before the cursor is loaded, after the turn’s end', () => {
   const world = startBusy();
   world.dispatcher.reloadCursor('crm');
   expect(world.interrupted).toEqual([world.turnOf('crm').turn.slot]);
@@ -30,7 +30,7 @@ test('what was changed tells the turn to stop; nothing is begun before the curso
   expect(world.turnOf('crm').turn.events.map(({ position }) => position)).toEqual([1, 2, 3]);
 });
 
-test('of one that sends nothing the cursor is read at once, and of one that nobody serves none', () => {
+test('the cursor of an endpoint that sends nothing is loaded at once, and none of an endpoint that nobody serves', () => {
   const world = startBusy();
   world.deliver('crm');
   world.deliver('crm');
@@ -39,7 +39,7 @@ test('of one that sends nothing the cursor is read at once, and of one that nobo
   expect(world.loadingCursors).toEqual(['crm']);
 });
 
-test('a cursor that was being read when the change was heard of is not taken: it may be from before it', () => {
+test('a cursor that was being read when a change came is not taken: it may be from before the change', () => {
   const world = startBusy();
   world.turnOf('crm').end(null);
   expect(world.loadingCursors).toEqual(['crm']);
@@ -50,7 +50,7 @@ test('a cursor that was being read when the change was heard of is not taken: it
   expect(world.turnOf('crm').turn.generation).toBe(2);
 });
 
-test('a filter that is changed while the cursor is read makes it be read again: the backlog was counted by the old one', () => {
+test('a filter that changes while the cursor is read makes it be read again: the old filter counted the backlog', () => {
   const world = startBusy();
   world.turnOf('crm').end(null);
   world.dispatcher.configure({ ...crm, events: ['order.sent'] });
@@ -61,7 +61,7 @@ test('a filter that is changed while the cursor is read makes it be read again: 
   expect(world.deliver('crm')).toEqual([2]);
 });
 
-test('a replay is read and sent as soon as it is told of, and again after a while when the read failed', () => {
+test('a new replay is read at once, and again after a while when the read failed', () => {
   const world = driveDispatcher();
   world.serve(crm);
   world.dispatcher.wakeReplays('crm');
@@ -71,7 +71,7 @@ test('a replay is read and sent as soon as it is told of, and again after a whil
   expect(world.readingReplays).toHaveLength(1);
 });
 
-test('it says that no turn is out any more, whosever the last one was', () => {
+test('the dispatcher reports the end of the last running turn, even of a removed endpoint', () => {
   const world = driveDispatcher();
   for (const id of ['one', 'two']) world.serve(makeEndpoint({ id, events: [`${id}.*`] }));
   world.publish('one.a');
@@ -83,7 +83,7 @@ test('it says that no turn is out any more, whosever the last one was', () => {
   expect(world.seen.idle).toBe(1);
 });
 
-test('another history drops every actor and reads its cursor again, after the turn that was out', () => {
+test('a new log epoch drops every actor and loads its cursor again, after the end of its running turn', () => {
   const world = driveDispatcher();
   for (const id of ['busy', 'idle']) world.serve(makeEndpoint({ id, events: [`${id}.*`] }));
   world.publish('busy.a');

@@ -11,7 +11,7 @@ function startList() {
   return list;
 }
 
-test('nothing is read as long as nothing is stored, and one question is asked at a time', () => {
+test('nothing is read as long as nothing is stored, and one question is open at a time', () => {
   const list = createReplayWindow();
   expect(list.wantsMore).toBe(false);
   list.wake();
@@ -26,7 +26,7 @@ test('nothing is read as long as nothing is stored, and one question is asked at
   expect(list.wantsMore).toBe(false);
 });
 
-test('however many are stored, at most 256 are held, and all are worked off in their order', () => {
+test('of any number of stored replays at most 256 are in memory, and all are sent in their order', () => {
   const stored = items(1, 1_000);
   const list = startList();
   const sent: number[] = [];
@@ -50,7 +50,7 @@ test('however many are stored, at most 256 are held, and all are worked off in t
   expect(most).toBe(256);
 });
 
-test('large payloads fill it: it reads on when there is room for one again', () => {
+test('large payloads fill a replay window, which reads on when there is room for one again', () => {
   const list = startList();
   const large = replayAt(1, { event: { ...replayAt(1).event, payload: 'x'.repeat(256 * 1024) } });
   list.ask().take([large], 0);
@@ -60,13 +60,13 @@ test('large payloads fill it: it reads on when there is room for one again', () 
   expect(list.ask().question.most.bytes).toBe(256 * 1024);
 });
 
-test('a read that failed is wanted again', () => {
+test('a failed read of replays is wanted again', () => {
   const list = startList();
   list.ask().take(null, 0);
   expect(list.wantsMore).toBe(true);
 });
 
-test('the item that is due first is next, whatever the order of the others', () => {
+test('the test or replay that is due first is next, whatever the order of the others', () => {
   const list = startList();
   list.ask().take([replayAt(1, { waitMs: 50 }), replayAt(2, { waitMs: 20 }), replayAt(3, { waitMs: 20 })], 1_000);
   expect(list.next()).toMatchObject({ id: 'replay-2', notBefore: 1_020 });
@@ -75,7 +75,7 @@ test('the item that is due first is next, whatever the order of the others', () 
   expect(list.next()).toMatchObject({ id: 'replay-1', notBefore: 1_050 });
 });
 
-test('an answer to a question from before a reset is not taken: its items may be over by now', () => {
+test('an answer to a question from before a reset is not taken: its replays may be over by now', () => {
   const list = startList();
   const before = list.ask();
   list.reset(true);
@@ -86,7 +86,7 @@ test('an answer to a question from before a reset is not taken: its items may be
   expect(list.next()).toBeUndefined();
 });
 
-test('what was added while the cursor was read is read, though the cursor knows nothing of it', () => {
+test('a replay that is added while the cursor is read is read, though the cursor knows nothing of it', () => {
   const list = createReplayWindow();
   list.wake();
   list.reset(false);

@@ -3,14 +3,14 @@ import { expect, test } from 'vitest';
 import { createSlots } from '../../src/dispatch/slots.ts';
 import { maxSlots } from '../../src/worker/turn.ts';
 
-test('the slots of one kind are given and no more, and the other kind has its own', () => {
+test('each kind gives out its own slots and no more', () => {
   const slots = createSlots({ fast: 2, slow: 1 });
   expect([slots.acquire(false), slots.acquire(false), slots.acquire(false)]).toEqual([0, 1, null]);
   expect([slots.acquire(true), slots.acquire(true)]).toEqual([2, null]);
   expect(slots.running).toBe(3);
 });
 
-test('a turn that moves over frees its fast slot, and slow ones begin only when the slow slots have room again', () => {
+test('a turn that moves to the slow slots frees its fast slot, and slow turns begin only when those have room again', () => {
   const slots = createSlots({ fast: 1, slow: 1 });
   const first = slots.acquire(false)!;
   slots.moveToSlow(first);

@@ -46,14 +46,14 @@ test('a new epoch is another stream of the same log, which goes on above its end
   expect(await readGaps(orm)).toEqual([{ first: 11, last: 100_025 }]);
 });
 
-test('of all who notice at once one begins the epoch, and all get the same one', async () => {
+test('of several instances at once one begins the new epoch, and all get the same one', async () => {
   const epochs = await Promise.all([1, 2, 3, 4].map(() => beginEpoch(orm, { from: '1', past: 25 })));
   expect(new Set(epochs).size).toBe(1);
   expect(await head()).toBe(100_025);
   expect(await readGaps(orm)).toHaveLength(1);
 });
 
-test('whoever knew of more than the one that was first moves the log once more, and the gap stays one', async () => {
+test('an instance that knew of more than the first one moves the log’s end once more, and the gap stays one', async () => {
   const first = await beginEpoch(orm, { from: '1', past: 25 });
   const second = await beginEpoch(orm, { from: '1', past: 200_000 });
   expect(second).not.toBe(first);

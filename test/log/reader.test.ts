@@ -169,7 +169,7 @@ test('a hole in Postgres, or a read that failed, is waited for without asking al
   expect(reader.taken).toEqual([1, 2, 3, 4]);
 });
 
-test('a gap at the tail, which no later entry shows, is found through the head', () => {
+test('a gap at the stream’s end, which no later entry shows, is found through the log’s head', () => {
   const reader = start();
   reader.headIs(2);
   // Asked before the head was known.
@@ -180,7 +180,7 @@ test('a gap at the tail, which no later entry shows, is found through the head',
   expect(reader.taken).toEqual([1, 2]);
 });
 
-test('without a stream it sleeps until it is told of a longer log, and an earlier head is nothing new', () => {
+test('without a stream the reader sleeps until the log’s head rises, and an earlier head does not wake it', () => {
   const reader = start({ streamReady: false, after: 4 });
   reader.headIs(3);
   expect(reader.pages).toEqual([]);
@@ -192,7 +192,7 @@ test('without a stream it sleeps until it is told of a longer log, and an earlie
   expect(reader.pages).toEqual([]);
 });
 
-test('a stream that becomes ready is read from the next word about the head, though the log is no longer than before', () => {
+test('a stream that becomes ready is read with the next report of the head, though the log is no longer than before', () => {
   const reader = start({ streamReady: false });
   reader.world.streamReady = true;
   reader.headIs(0);
@@ -200,7 +200,7 @@ test('a stream that becomes ready is read from the next word about the head, tho
   expect(reader.taken).toEqual([1, 2]);
 });
 
-test('nothing more is read before what it gave is taken', () => {
+test('nothing more is read before the entries that were given are taken', () => {
   const reader = start({ holdsTaken: true });
   reader.stream[0]!.answer(entriesFrom(1, 2));
   reader.headIs(9);
@@ -211,7 +211,7 @@ test('nothing more is read before what it gave is taken', () => {
 });
 
 test.each(['the stream', 'Postgres', 'the taking', 'a pause'] as const)(
-  'started again after another position while it waits for %s, it takes nothing of what was under way',
+  'a reader that begins again elsewhere while it waits for %s takes nothing of what was under way',
   (waitsFor) => {
     const reader = start({ holdsTaken: true, streamReady: waitsFor === 'the stream' });
     if (waitsFor !== 'the stream') reader.headIs(3);
@@ -232,7 +232,7 @@ test.each(['the stream', 'Postgres', 'the taking', 'a pause'] as const)(
   },
 );
 
-test.each([true, false])('once stopped it takes nothing more, and asks nothing (stream ready: %s)', (streamReady) => {
+test.each([true, false])('a stopped reader takes nothing more, and asks nothing (stream ready: %s)', (streamReady) => {
   const reader = start({ streamReady });
   if (!streamReady) reader.headIs(1);
   reader.stop();

@@ -74,7 +74,7 @@ test('the position of an entry is its id in the stream', async () => {
   expect(stored.map(([id]) => id)).toEqual(['41-0', '42-0']);
 });
 
-test('a position that is taken keeps its first entry, and what stands there is told if it is another one', async () => {
+test('a position keeps its first entry, which is reported when another event is appended there', async () => {
   await using log = await open();
   log.stream.append(entriesFrom(1, 3));
   await readAll(log.stream, 0, 3);
@@ -86,7 +86,7 @@ test('a position that is taken keeps its first entry, and what stands there is t
   expect(log.stream.ready).toBe(true);
 });
 
-test('an entry that comes after one behind it contradicts nothing', async () => {
+test('an entry that is appended after a later one contradicts nothing', async () => {
   await using log = await open();
   log.stream.append([entryAt(1), entryAt(3)]);
   log.stream.append([entryAt(2)]);
@@ -105,7 +105,7 @@ test('two logs on one Valkey do not mix', async () => {
   expect((await readAll(other.stream, 0, 1)).map(({ id }) => id)).toEqual(['other']);
 });
 
-test('the last entry is that of the stream, of an earlier process too, and null where there is none', async () => {
+test('the last entry is the stream’s, even from an earlier process, and null where there is none', async () => {
   await using log = await open();
   expect(await log.stream.readLast()).toBeNull();
   log.stream.append(entriesFrom(1, 3));
@@ -114,7 +114,7 @@ test('the last entry is that of the stream, of an earlier process too, and null 
   expect(await later.stream.readLast()).toEqual(entryAt(3));
 });
 
-test('after a change of streams nothing of the old one is read, also by a read under way, and it is removed', async () => {
+test('after a change of streams nothing of the old one is read, even by a read under way, and it is removed', async () => {
   await using log = await open();
   await using other = await open({ key: log.key });
   log.stream.append(entriesFrom(1, 3));
@@ -131,7 +131,7 @@ test('after a change of streams nothing of the old one is read, also by a read u
   expect(log.contradictions).toEqual([]);
 });
 
-test('a stream that is left while Valkey is away is removed when it is back', async () => {
+test('a stream that is replaced while Valkey is away is removed when Valkey is back', async () => {
   await using place = await makeEmbeddedDirectory();
   await using valkey = await openEmbeddedValkey({ directory: place.path, log: { info() {}, warn() {} } });
   await using log = await open({ url: valkey!.url });
@@ -146,14 +146,14 @@ test('a stream that is left while Valkey is away is removed when it is back', as
   expect(await connect(valkey!.url).exists(log.key)).toBe(0);
 });
 
-test('more than can be on its way at once is left for the table readers, and the next entries go', async () => {
+test('entries beyond what can be on its way at once are left to the table, and the next ones are appended', async () => {
   await using log = await open();
   log.stream.append(entriesFrom(1, 10_001));
   log.stream.append([entryAt(10_002)]);
   expect(await readAll(log.stream, 0, 1)).toEqual([entryAt(10_002)]);
 });
 
-test('whoever asks how it is does not wait for a blocked read', async () => {
+test('a check of the stream does not wait for a blocked read', async () => {
   await using log = await open();
   const reading = log.stream.readStream(0).then(() => 'the read');
   const asked = log.stream.check().then((problem) => problem ?? 'the answer');
@@ -176,7 +176,7 @@ test('a FLUSHALL under a blocked read shows as a gap, not as silence', async () 
   expect(await log.stream.readStream(0)).toEqual([entryAt(5)]);
 });
 
-test('with Valkey stopped a read is null and says so once; appending waits for nothing; with it back both work', async () => {
+test('while Valkey is stopped reads are null, reported once, and appends never wait; once it is back both work', async () => {
   await using place = await makeEmbeddedDirectory();
   await using valkey = await openEmbeddedValkey({ directory: place.path, log: { info() {}, warn() {} } });
   await using log = await open({ url: valkey!.url });
@@ -204,7 +204,7 @@ test('with Valkey stopped a read is null and says so once; appending waits for n
   expect(await log.stream.check()).toBeNull();
 });
 
-test('one that cannot be reached opens all the same, reads null, and is ready once it is there', async () => {
+test('a stream that cannot be reached opens all the same, is not ready, and reads null', async () => {
   const port = await findFreePort();
   await using log = await open({ url: `redis://127.0.0.1:${port}` });
   expect(log.stream.ready).toBe(false);
@@ -214,7 +214,7 @@ test('one that cannot be reached opens all the same, reads null, and is ready on
   expect(log.changes).toEqual([]);
 });
 
-test('one that dies and comes back is ready again', async () => {
+test('a stream whose Valkey dies and comes back is ready again', async () => {
   await using place = await makeEmbeddedDirectory();
   await using valkey = await openEmbeddedValkey({ directory: place.path, log: { info() {}, warn() {} } });
   await using log = await open({ url: valkey!.url });

@@ -152,7 +152,7 @@ test('a gap at the end of the log, which began while it was being read, is learn
   expect(await readOn(table, 10)).toEqual([1_011, 1_012]);
 });
 
-test('what was read from a database before another one took its place is given to nobody', async () => {
+test('what was read before another database came is given to nobody', async () => {
   await storePositioned(orm, 1, 2 * pageSize);
   await storeGap(2 * pageSize + 1, 3 * pageSize);
   const { table } = open();

@@ -9,7 +9,7 @@ function makeWork() {
   return { work: () => promise, end: () => resolve('done') };
 }
 
-test('no more than its number run at once, and all run in their order', async () => {
+test('a bulkhead runs no more than its number at once, and all in their order', async () => {
   const bulkhead = createBulkhead(roomy);
   let running = 0;
   let most = 0;

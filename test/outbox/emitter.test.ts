@@ -62,7 +62,7 @@ test('a user’s event is about the user, and is stored as it was made', async (
   });
 });
 
-test('an event goes with its transaction when that is rolled back', async () => {
+test('an event is rolled back with its transaction', async () => {
   const before = (await recorded()).length;
   const failing = orm.em.fork().transactional(async (em) => {
     emit(em, { type: 'a.b', data: {} });

@@ -79,7 +79,7 @@ test.each<[string, Partial<Publication>]>([
   ['idempotencyKey', { idempotencyKey: '\udc00' }],
   ['idempotencyKey', { idempotencyKey: 'x'.repeat(256) }],
 ])(
-  '%s: what may not be published is BAD_USER_INPUT with its place, and takes the whole call with it (%#)',
+  '%s: what may not be published is BAD_USER_INPUT with its path, and refuses the whole call (%#)',
   async (field, wrong) => {
     await expect(publish(paid(0), { ...paid(1), ...wrong }, paid(2))).rejects.toMatchObject({
       code: 'BAD_USER_INPUT',
@@ -162,7 +162,7 @@ test('callers that use the same keys at once, in any order, are given the same e
   expect(await recorded()).toHaveLength(5 * keys.length);
 });
 
-test('whatever is published with whatever keys, a key is one event and the rest are as many as were given', async () => {
+test('whatever is published, each key is one event, and each publication without a key is one more', async () => {
   const key = fc.option(fc.constantFrom('a', 'b', 'c'));
   await fc.assert(
     fc.asyncProperty(fc.array(fc.array(key, { maxLength: 6 }), { maxLength: 4 }), async (calls) => {
@@ -188,7 +188,7 @@ test('whatever is published with whatever keys, a key is one event and the rest 
   );
 });
 
-test('a test event is for its endpoint alone, and stands beside the line', async () => {
+test('a test event is for its endpoint alone, and is stored beside the line', async () => {
   const event = await transactions.run((em) => Promise.resolve(recordTestEvent(em, 'crm')));
   const [stored] = await recorded();
   expect(stored).toMatchObject({

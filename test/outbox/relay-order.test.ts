@@ -50,7 +50,7 @@ function open(onAppended: (types: string[]) => void) {
   };
 }
 
-test('one who commits while a full batch is numbered comes before whoever begins after that', async () => {
+test('an event committed while a full batch is numbered comes before every event inserted after that commit', async () => {
   const first = orm.em.fork();
   await first.begin();
   await insert(first, 'user.first');
@@ -101,7 +101,7 @@ test('catching up ends, however much is committed meanwhile', async () => {
   await writers;
 });
 
-test('on a database server that nobody has compared the log with nothing is numbered, and then everything is', async () => {
+test('nothing is numbered on a database server that was not compared, and everything once it was', async () => {
   const warned: unknown[] = [];
   const log = { warn: (fields: unknown) => void warned.push(fields) };
   const relay = startRelay({ orm, stream: { append: () => expect.fail() }, log });

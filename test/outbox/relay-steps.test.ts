@@ -19,7 +19,7 @@ function start(is: RelayMode['is']) {
   const time = createSimulatedTime();
   const batches: { at: number; above: number; server: string; answer(numbered: Numbered | null): void }[] = [];
   const appended: number[] = [];
-  const told: number[] = [];
+  const reported: number[] = [];
   const relay = createRelaySteps({
     now: time.now,
     schedule: (delayMs, callback) => time.at(delayMs, callback),
@@ -37,13 +37,13 @@ function start(is: RelayMode['is']) {
     },
     append: (entries: readonly LogEntry[]) => void appended.push(...entries.map(({ position }) => position)),
   });
-  relay.onNumbered((head) => told.push(head));
+  relay.onNumbered((head) => reported.push(head));
   relay.setMode(relayMode(is));
   return {
     relay,
     batches,
     appended,
-    told,
+    reported,
     pass: time.pass,
     now: time.now,
     answer: (numbered: Numbered | null = nothing) => batches[0]!.answer(numbered),
@@ -57,7 +57,7 @@ function startLeading() {
   return world;
 }
 
-test('who leads numbers at once when it is woken, and goes on as long as it finds something', () => {
+test('a leading relay numbers at once when it is woken, and goes on as long as it finds something', () => {
   const { relay, batches, appended, answer } = startLeading();
   expect(batches).toEqual([]);
   relay.wake();
@@ -69,7 +69,7 @@ test('who leads numbers at once when it is woken, and goes on as long as it find
   expect(appended).toEqual([1, 2, 3]);
 });
 
-test('who leads looks by itself once a second', () => {
+test('a leading relay looks by itself once a second', () => {
   const { batches, pass, answer } = startLeading();
   pass(999);
   expect(batches).toEqual([]);
@@ -80,7 +80,7 @@ test('who leads looks by itself once a second', () => {
   expect(batches).toHaveLength(1);
 });
 
-test('one batch is under way at a time, and what woke it meanwhile makes it look again', () => {
+test('one batch is under way at a time, and a wake meanwhile makes the relay look again', () => {
   const { relay, batches, pass, answer } = startLeading();
   relay.wake();
   relay.wake();
@@ -92,7 +92,7 @@ test('one batch is under way at a time, and what woke it meanwhile makes it look
   expect(batches).toEqual([]);
 });
 
-test('who stands by numbers what was committed here half a second later, once, and nothing of its own accord', () => {
+test('a relay that stands by numbers what was committed here half a second later, once, and nothing by itself', () => {
   const { relay, batches, pass, answer } = start('stands by');
   answer();
   pass(60_000);
@@ -109,7 +109,7 @@ test('who stands by numbers what was committed here half a second later, once, a
   expect(batches).toEqual([]);
 });
 
-test('who rests numbers nothing, and what was committed meanwhile once it may', () => {
+test('a resting relay numbers nothing, and numbers what was committed meanwhile once it may', () => {
   const { relay, batches, pass, answer } = startLeading();
   relay.setMode(relayMode('rests'));
   relay.wake();
@@ -122,7 +122,7 @@ test('who rests numbers nothing, and what was committed meanwhile once it may', 
   expect(batches).toHaveLength(1);
 });
 
-test('a batch that failed, or of which nobody knows, is not told of, and tried again after a while', () => {
+test('a batch that failed, or may have, is not appended, and is tried again after a while', () => {
   const { relay, batches, appended, pass, answer } = startLeading();
   relay.wake();
   answer(null);
@@ -134,16 +134,16 @@ test('a batch that failed, or of which nobody knows, is not told of, and tried a
   expect(appended).toEqual([1]);
 });
 
-test('a batch that ends while it rests is told of all the same: it is committed', () => {
-  const { relay, batches, told, answer } = startLeading();
+test('a batch that ends while the relay rests is reported all the same: it is committed', () => {
+  const { relay, batches, reported, answer } = startLeading();
   relay.wake();
   relay.setMode(relayMode('rests'));
   answer(batch(1, 2));
-  expect([batches, told]).toEqual([[], [2]]);
+  expect([batches, reported]).toEqual([[], [2]]);
 });
 
-test('it appends only behind what was compared: before, it tells of each batch, which is read from the table', () => {
-  const { relay, appended, told, answer } = startLeading();
+test('the relay appends only to a compared stream; before, it reports each batch, which is read from the table', () => {
+  const { relay, appended, reported, answer } = startLeading();
   relay.wake();
   relay.setMode(relayMode('leads', 'a server', false));
   answer(batch(1, 2));
@@ -153,7 +153,7 @@ test('it appends only behind what was compared: before, it tells of each batch, 
   answer(batch(3, 1));
   relay.setMode(relayMode('rests'));
   answer(batch(4, 1));
-  expect([appended, told]).toEqual([[3], [2, 3, 4]]);
+  expect([appended, reported]).toEqual([[3], [2, 3, 4]]);
 });
 
 test('a batch is numbered on the server of the mode under which it began', () => {
@@ -183,7 +183,7 @@ test('catching up numbers all that is committed, however many batches, and gives
   expect(batches).toEqual([]);
 });
 
-test('catching up fails when a batch does, and at once while it rests, or when it comes to rest', () => {
+test('catching up fails when a batch does, and at once while the relay rests or when it comes to rest', () => {
   const { relay, answer } = startLeading();
   const found: (number | null)[] = [];
   const catchUp = () => relay.catchUp((position) => found.push(position));
@@ -197,7 +197,7 @@ test('catching up fails when a batch does, and at once while it rests, or when i
   expect(found).toEqual([null, null, null]);
 });
 
-test('looks are cheap: above what was numbered a minute ago, but every ten seconds above nothing', () => {
+test('a look reads only above what was numbered a minute ago, but everything about every ten seconds', () => {
   const { batches, pass, now, answer } = startLeading();
   const looks: { at: number; above: number }[] = [];
   for (let seconds = 0; seconds < 90; seconds += 1) {
@@ -215,7 +215,7 @@ test('looks are cheap: above what was numbered a minute ago, but every ten secon
   expect(late.filter(({ above }) => above > 0).length).toBeGreaterThan(15);
 });
 
-test('stopped, it begins no batch, and is over when the one under way is', () => {
+test('a stopped relay begins no batch, and ends with the one under way', () => {
   const { relay, batches, appended, pass, answer } = startLeading();
   relay.wake();
   let over = false;
@@ -230,14 +230,14 @@ test('stopped, it begins no batch, and is over when the one under way is', () =>
   expect(batches).toEqual([]);
 });
 
-test('stopped while nothing is under way it is over at once', () => {
+test('a relay that is stopped while nothing is under way ends at once', () => {
   const { relay } = startLeading();
   let over = false;
   relay.stop(() => (over = true));
   expect(over).toBe(true);
 });
 
-test('after a rest it looks below all that it numbered before: the database may be one of an earlier day', () => {
+test('after a rest the relay looks below all that it numbered: the database may be one of an earlier day', () => {
   const { relay, batches, pass, answer } = startLeading();
   relay.wake();
   answer(batch(1, 9, { seq: 900 }));

@@ -85,7 +85,7 @@ const stored = () =>
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
-test('what is committed is numbered from 1 without gaps, in the order of insertion, and told as it is stored', async () => {
+test('what is committed is numbered from 1 without gaps, in the order of insertion, and appended as it is stored', async () => {
   const ids = [...(await insert(orm.em.fork(), 2_300)), ...(await insert(orm.em.fork(), 200, '{"é":"\u2028"}'))];
   await using relay = open();
   expect(await relay.catchUp()).toBe(2_500);
@@ -93,11 +93,11 @@ test('what is committed is numbered from 1 without gaps, in the order of inserti
   expect(rows.map(({ id, position }) => ({ id, position }))).toEqual(
     ids.map((id, index) => ({ id, position: index + 1 })),
   );
-  const told = relay.batches.flat();
-  expect(told.map(({ id, position }) => ({ id, position }))).toEqual(
+  const appended = relay.batches.flat();
+  expect(appended.map(({ id, position }) => ({ id, position }))).toEqual(
     ids.map((id, index) => ({ id, position: index + 1 })),
   );
-  expect(told[2]).toEqual({
+  expect(appended[2]).toEqual({
     position: 3,
     id: ids[2],
     type: 'order.paid',
@@ -105,10 +105,10 @@ test('what is committed is numbered from 1 without gaps, in the order of inserti
     configuration: 0,
     payload: '{}',
   });
-  expect(told.at(-1)).toMatchObject({ addressedTo: null, payload: '{"é":"\u2028"}' });
+  expect(appended.at(-1)).toMatchObject({ addressedTo: null, payload: '{"é":"\u2028"}' });
 });
 
-test('an event carries the version of the configuration that is in force when it is numbered, told and stored', async () => {
+test('an event is appended and stored with the version of the configuration that is in force when it is numbered', async () => {
   await insert(orm.em.fork(), 1);
   await using relay = open();
   await relay.catchUp();
@@ -151,11 +151,11 @@ test('several relays at once number nothing twice and skip nothing, while writer
   expect(byPosition.map(({ position }) => position)).toEqual(range(written));
   expect(byPosition.slice(-2).map(({ id }) => id)).toEqual(latest.ids);
   await eventually(() => relays.flatMap(({ batches }) => batches).flat().length >= written);
-  const told = relays
+  const appended = relays
     .flatMap(({ batches }) => batches)
     .flat()
     .toSorted((one, other) => one.position - other.position);
-  expect(told.map(({ id, position }) => ({ id, position }))).toEqual(
+  expect(appended.map(({ id, position }) => ({ id, position }))).toEqual(
     byPosition.map(({ id, position }) => ({ id, position })),
   );
   for (const { batches, warned } of relays) {
@@ -187,7 +187,7 @@ test('a batch ends after 1,000 events, or with the event that passes 4 MiB', asy
   expect(relay.batches.map((batch) => batch.length)).toEqual([1_000, 1_000, 1 + 4, 4, 1 + 1, 1]);
 });
 
-test('the time of positions never runs back, also when the clock does', async () => {
+test('the time of positions never runs back, even when the clock does', async () => {
   const ahead = new Date(Date.now() + 3_600_000);
   await orm.em.fork().execute('update webhook_log_head set positioned_at = ?', [ahead]);
   await insert(orm.em.fork(), 2);
@@ -198,14 +198,14 @@ test('the time of positions never runs back, also when the clock does', async ()
   expect((await stored()).at(-1)!.atMs).toBe(ahead.getTime());
 });
 
-test('a committed event is numbered without a wake-up too', async () => {
+test('a committed event is numbered without a wake, too', async () => {
   await using relay = open();
   await eventually(async () => (await relay.catchUp()) === 0);
   await insert(orm.em.fork(), 1);
   await eventually(() => relay.batches.length === 1, { withinMs: 3_000 });
 });
 
-test('a stream that fails costs nobody a position, and the relay goes on', async () => {
+test('a stream that fails costs no event its position, and the relay goes on', async () => {
   let fails = 2;
   const onAppend = () => {
     if (fails-- > 0) throw new Error('the stream is away');
@@ -223,7 +223,7 @@ test('a stream that fails costs nobody a position, and the relay goes on', async
   expect(relay.batches.flat().map(({ position }) => position)).toEqual(range(6));
 });
 
-test('a transaction that stays open longer than the bound trails is numbered when it is committed', async () => {
+test('a transaction that stays open for more than a minute is numbered when it is committed', async () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   await using relay = open();
   const late = await hold(1);
@@ -250,7 +250,7 @@ test('catching up numbers everything that is committed, however long it was open
   expect(await relay.catchUp()).toBe(2);
 });
 
-test('after a commit whose answer was lost nothing is told and nothing numbered again', async () => {
+test('after a commit whose answer was lost nothing is appended and nothing numbered again', async () => {
   await using proxy = await openPostgresProxy(database.url);
   await using relay = open({ url: proxy.url });
   await relay.catchUp();
@@ -266,7 +266,7 @@ test('after a commit whose answer was lost nothing is told and nothing numbered 
   expect((await stored()).map(({ position }) => position)).toEqual([1, 2, 3, 4]);
 });
 
-test('a lost connection is told, and the relay goes on with another', async () => {
+test('a relay that loses its connection goes on with another', async () => {
   await using relay = open();
   await relay.catchUp();
   for (const round of [1, 2, 3]) {

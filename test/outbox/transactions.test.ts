@@ -130,7 +130,7 @@ test('a refused statement is reported by its SQLSTATE alone', async () => {
   expect(inspect(error, { showHidden: true })).not.toMatch(/insert into|secret detail|ada/);
 });
 
-test('a database that refuses connections is UNAVAILABLE, and its host is not told', async () => {
+test('a database that refuses connections is UNAVAILABLE, and the error keeps its port and user secret', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
@@ -163,7 +163,7 @@ test('when every connection is taken, a change is UNAVAILABLE instead of waiting
   expect(await door.transactions.run(async () => 'free again')).toBe('free again');
 });
 
-test('a database that stops answering is UNAVAILABLE, also on a connection that stands', async () => {
+test('a database that stops answering is UNAVAILABLE, even on an open connection', async () => {
   await using proxy = await openPostgresProxy(database.url);
   const door = open(proxy.url, 1);
   expect(await door.transactions.run(async () => 'well')).toBe('well');
@@ -176,7 +176,7 @@ test('a database that stops answering is UNAVAILABLE, also on a connection that 
   await eventually(() => door.transactions.run(async () => 'well again'));
 });
 
-test('a connection lost in the middle of the work is UNAVAILABLE, nothing was changed, and its place is free again', async () => {
+test('a connection that is lost during the work is UNAVAILABLE, nothing was changed, and the next change gets another', async () => {
   await using door = open(database.url, 1);
   for (const round of [1, 2, 3]) {
     const backend = Promise.withResolvers<number>();
@@ -203,7 +203,7 @@ test('a connection lost in the middle of the work is UNAVAILABLE, nothing was ch
   expect(await door.transactions.run(async () => 'well again')).toBe('well again');
 });
 
-test('after a commit whose answer was lost the work is not repeated, the caller is told, and the relay is woken', async () => {
+test('after a commit whose answer was lost the work is not repeated, the caller gets UNAVAILABLE, and the relay is woken', async () => {
   await using proxy = await openPostgresProxy(database.url);
   await using door = open(proxy.url);
   let runs = 0;

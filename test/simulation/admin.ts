@@ -136,11 +136,11 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
     /** Sets an endpoint back by a share (0 to 1) of the way it has come. */
     rewind(by: Service, endpoint: string, share: number): void {
       control(by, endpoint, (tables) => {
-        const place = findRewind(tables, endpoint, share);
-        if (!place) return false;
+        const found = findRewind(tables, endpoint, share);
+        if (!found) return false;
         const cursor = tables.cursors.get(endpoint)!;
         const generation = (tables.generations += 1);
-        const { after: position, previous } = place;
+        const { after: position, previous } = found;
         const since = Math.min(cursor.since, position);
         Object.assign(cursor, { generation, position, examined: position, previous, since, backlog: 0 });
         history.lineBegins.set(`${endpoint} ${generation}`, position);

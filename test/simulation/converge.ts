@@ -45,7 +45,7 @@ function heal({ postgres, valkey, receivers, services, start, endpoints, admin, 
 function isConverged(world: World): boolean {
   const { postgres, services, endpoints } = world;
   const { tables } = postgres;
-  // A write that was applied late may have set a place back for good: what is settled above it says enough.
+  // A write that was applied late may have set a cursor back for good: what is settled above it says enough.
   const isThrough = (id: string) =>
     tables.cursors.get(id)?.position === tables.head ||
     services.some((service) => {
@@ -84,7 +84,7 @@ function allIsSettled({ postgres: { tables }, history, endpoints }: World): bool
 }
 
 function whatIsLeft({ postgres: { tables }, services, endpoints }: World): string {
-  const places = endpoints.map(({ id }) => {
+  const cursors = endpoints.map(({ id }) => {
     const { position, pauseReason, generation, owner } = tables.cursors.get(id) ?? {};
     return `${id} at ${position} of generation ${generation}, ${pauseReason ?? 'not paused'}, owned by ${owner}`;
   });
@@ -95,5 +95,5 @@ function whatIsLeft({ postgres: { tables }, services, endpoints }: World): strin
     }),
   );
   const left = [`head ${tables.head}`, `${tables.pending.length} unnumbered`, `${tables.items.length} items`];
-  return [...left, ...places, ...actors].join('; ');
+  return [...left, ...cursors, ...actors].join('; ');
 }

@@ -15,9 +15,9 @@ export type History = {
   lineBegins: Map<string, number>;
   /** Crashes, ends of threads, and leases that another one took. */
   halts: Halt[];
-  /** `<endpoint> <event>` that an answer settled, which a database that lost its tail may know nothing of. */
+  /** `<endpoint> <event>` that an answer settled, which a database that lost its end may know nothing of. */
   answered: Set<string>;
-  /** When the database lost its tail. */
+  /** When the database lost its end. */
   restoredAt: number[];
   /** Mixes what happened into the hash. */
   note(one: number, two: number, three: number): void;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { runHours } from './hours.ts';
 
-test('a day of mixed faults end with every queue empty and no more memory than the first one', () => {
+test('after a day of mixed faults every queue is empty, and memory is no larger than after the first hour', () => {
   expect(runHours({ hours: 24, seed: 1 })).toMatchObject({ violation: null });
 }, 600_000);

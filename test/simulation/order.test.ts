@@ -1,4 +1,4 @@
-// Property 7 on the real core, in worlds in which receivers fail, hang and lose answers while processes end and stand still.
+// Property 7 on the real core, in worlds in which receivers fail, hang and lose answers while processes end and stall.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

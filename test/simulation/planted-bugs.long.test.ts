@@ -18,7 +18,7 @@ test.each(plantedBugs.map((bug) => [bug.name, bug] as const))(
   180_000,
 );
 
-test('what is found is seen again by the line that is printed with it', async () => {
+test('the line that is printed with a violation shows it again', async () => {
   const bug = plantedBugs.find(({ kinds }) => kinds?.includes('leave'))!;
   const { output } = await field.run(bug, { schedules: 5_000, seed: 1 });
   const [, path, kinds] = /--seed 1 --path (\S+) --kinds '(.+)'$/m.exec(output)!;

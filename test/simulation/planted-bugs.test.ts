@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { openField } from './plant.ts';
 import { plantedBugs } from './planted-bugs.ts';
 
-test('each bug of the list can still be planted: its texts stand exactly once in the code', async () => {
+test('each bug of the list can still be planted: its texts are in the code exactly once', async () => {
   for (const { name, edits } of plantedBugs) {
     for (const { file, find } of edits) {
       const text = await readFile(new URL(`../../${file}`, import.meta.url), 'utf8');

@@ -68,7 +68,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   one(
-    'a gap at the log’s tail is not looked for',
+    'a gap at the stream’s end is not looked for',
     'src/log/reader.ts',
     'else if (knownHead > position) readTable(knownHead, step);',
     'else if (knownHead > position + 100) readTable(knownHead, step);',

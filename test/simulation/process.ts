@@ -8,7 +8,7 @@ export type Process = ReturnType<typeof createProcess>;
 export function createProcess({ time, id, number }: { time: Time; id: string; number: number }) {
   let alive = true;
   let stoppedUntil = 0;
-  /** What its monotonic clock is behind, as that stands still while the machine sleeps. */
+  /** What its monotonic clock is behind, as that stops while the machine sleeps. */
   let slept = 0;
   let wakesAt = 0;
 
@@ -64,7 +64,7 @@ export function createProcess({ time, id, number }: { time: Time; id: string; nu
     stop(ms: number): void {
       stoppedUntil = Math.max(stoppedUntil, time.now() + ms);
     },
-    /** Sends its machine to sleep: the monotonic clock stands still, the wall clock does not. */
+    /** Sends its machine to sleep: the monotonic clock stops, the wall clock does not. */
     sleep(ms: number): void {
       if (time.now() < stoppedUntil) return;
       stoppedUntil = time.now() + ms;

@@ -25,8 +25,8 @@ export function runSchedule(schedule: Schedule): Outcome {
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     // What the core itself refuses to believe is one, too; all others are mistakes of whoever wrote this.
-    const isTold = error instanceof Violation || error.constructor === Error;
-    violation = isTold ? error.message : (error.stack ?? error.message);
+    const isViolation = error instanceof Violation || error.constructor === Error;
+    violation = isViolation ? error.message : (error.stack ?? error.message);
   }
   return { violation, hash: history.hash, simulatedMs: time.now(), requests: history.requests.length };
 }

@@ -68,14 +68,14 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       wall: process.wall,
       schedule: process.after,
       heartbeat(question, done) {
-        let heard = () => {};
+        let received = () => {};
         ask(
           (stored) => {
-            heard = watch.heartbeat(process);
+            received = watch.heartbeat(process);
             return { ...tables.heartbeat(stored, id, question), server: String(postgres.server) };
           },
           (answer) => {
-            if (answer) heard();
+            if (answer) received();
             done(answer);
           },
         );

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { describeFound, explore } from './explore.ts';
 
-test('properties 6 and 7: nothing is lost, disordered, sent at once or unrecorded, whatever fails, and all replays exactly', () => {
+test('properties 6 and 7: whatever fails, all events come, in order, one at a time and recorded, and worlds replay exactly', () => {
   const seed = Date.now() % 2 ** 31;
   const { found } = explore({ schedules: 600, seed });
   expect(found && describeFound(found, seed)).toBeNull();

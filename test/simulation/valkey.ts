@@ -29,7 +29,7 @@ export function createValkey({ time, chance }: { time: Time; chance(): number })
     return entries;
   }
 
-  function tellWaiting(): void {
+  function answerWaiting(): void {
     const some = waiting;
     waiting = [];
     for (const one of some) {
@@ -40,7 +40,7 @@ export function createValkey({ time, chance }: { time: Time; chance(): number })
   }
 
   return {
-    /** `refused` hears the entry that stands in the place of one of these and is another event. */
+    /** `refused` gets the entry that has the position of one of these and is another event. */
     append(
       caller: Listener,
       key: string,
@@ -61,7 +61,7 @@ export function createValkey({ time, chance }: { time: Time; chance(): number })
             if (found) caller.hear(chance() * 3, () => refused(found));
           }
         }
-        tellWaiting();
+        answerWaiting();
       });
     },
 

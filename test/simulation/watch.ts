@@ -262,7 +262,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       givenBack.add(nameOf(process, lease));
     },
 
-    /** A heartbeat is made; what is returned is told when its answer is heard. */
+    /** A heartbeat is made; what is returned is called when its answer arrives. */
     heartbeat(process: Process): () => void {
       const then = restores;
       return () => {
