@@ -1,5 +1,6 @@
-// How the tests run: one worker a core, nothing retried, real servers only for those that need them.
+// How the tests run: one worker more than there are cores, nothing retried, real servers only for those that need them.
 
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { compileCache } from './test/support/compile-cache.ts';
 import { sortByNeeds } from './test/support/server-needs.ts';
@@ -22,8 +23,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     retry: 0,
-    // The default leaves one core to nobody.
-    maxWorkers: '100%',
+    // The tests wait for something a good part of the time.
+    maxWorkers: availableParallelism() + 1,
     // A worker runs many files: none finds what another has set.
     isolate: false,
     restoreMocks: true,
