@@ -157,6 +157,7 @@ test('K9: killed with the request whole and unanswered, the event comes again as
   const [id] = await admin.publish('k9.event');
   await eventually(() => stage.receiver.hanging() === 1);
   await stage.service().kill();
+  await stage.receiver.allBroken();
   release();
   await stage.start();
   expect(await whatCameOf(id!)).toEqual({
@@ -221,6 +222,7 @@ test('K15: killed while it drains, only what was on the wire comes again', async
   send('SIGTERM');
   await eventually(async () => (await fetch(`${url}/readyz`)).status === 503, { saying: 'the drain' });
   await kill();
+  await stage.receiver.allBroken();
   release();
   await stage.start();
   expect(await whatCameOf(waiting!)).toEqual(once200);

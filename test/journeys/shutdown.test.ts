@@ -73,6 +73,7 @@ test('what is still in flight when the grace ends is cut off with exit 0, and re
   const before = stage.receiver.of('crm').length;
   const { release } = await hang();
   expect(await stage.service().stop()).toBe(0);
+  await stage.receiver.allBroken();
   release();
   crashes += 1;
   await start();

@@ -25,8 +25,10 @@ export type JournalReceiver = AsyncDisposable & {
   of(endpoint: string): TypedEntry[];
   /** How many different events the endpoint has accepted. */
   accepted(endpoint: string): number;
-  /** Requests that are not answered and whose connection stands. */
+  /** Requests that are not answered and whose connection is open. */
   hanging(): number;
+  /** Resolves once the connections of all hanging requests have closed: the end of their sender may be seen before. */
+  allBroken(): Promise<void>;
 };
 
 /** Verifies with each of `secrets` (values by their names) in turn. */
@@ -61,6 +63,8 @@ export async function openJournalReceiver(secrets: Record<string, string>): Prom
     of: (endpoint) => kept.filter((entry) => entry.endpoint === endpoint),
     accepted: (endpoint) => journal.accepted.get(endpoint)?.size ?? 0,
     hanging: journal.hanging,
+    allBroken: async () =>
+      void (await eventually(() => journal.hanging() === 0, { saying: 'the end of all connections' })),
     [Symbol.asyncDispose]: receiver[Symbol.asyncDispose],
   };
 }
