@@ -7,7 +7,10 @@ export type Treatment = { afterMs: number; status: number | 'reset' | 'never'; b
 export type Body = 'dripping' | 'endless' | 'huge' | 'compressed';
 
 type Request = { eventId: string; attempt: number };
-type Behaviour = { configured: Record<string, unknown>; treat(request: Request): Treatment };
+type Behaviour = { configured: { max_retries?: number; timeout?: string }; treat(request: Request): Treatment };
+
+/** Of an endpoint that is configured with none of its own. */
+const defaultRetries = 5;
 
 const ok: Treatment = { afterMs: 0, status: 200 };
 
@@ -71,6 +74,11 @@ export function chaosEndpoints(
 /** Whether it answers whatever it is asked, at once: how long it waits for its events is the sender's doing alone. */
 export function isSteady(endpoint: string): boolean {
   return wordOf(endpoint) === 'steady';
+}
+
+/** After so many an event is given up. */
+export function mostAttemptsAt(endpoint: string): number {
+  return 1 + (behaviours[wordOf(endpoint)]?.configured.max_retries ?? defaultRetries);
 }
 
 function wordOf(endpoint: string): string {

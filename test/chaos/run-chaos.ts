@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.ts';
 import { judge } from '../support/judge/judge.ts';
 import type { Verdict } from '../support/judge/verdict.ts';
 import { readAttempts, readLog, toLogged } from '../support/stored-history.ts';
-import { isSteady } from './behaviours.ts';
+import { isSteady, mostAttemptsAt } from './behaviours.ts';
 import { monotonicMs } from '../support/monotonic-clock.ts';
 import { type Cluster, openCluster } from './cluster.ts';
 import { readJournal } from '../support/receiver/journal-file.ts';
@@ -138,7 +138,10 @@ async function judgeRun(orm: MikroORM, { journalFile, endpoints, halts }: Cluste
   const verdict = judge({
     events,
     // They take every event, since before the first one.
-    lines: endpoints.map((endpoint) => ({ endpoint, events, before: 0, isWhole: true, isSteady: isSteady(endpoint) })),
+    lines: endpoints.map((endpoint) => ({
+      ...{ endpoint, events, before: 0, isWhole: true },
+      ...{ isSteady: isSteady(endpoint), mostAttempts: mostAttemptsAt(endpoint) },
+    })),
     requests: await readJournal(journalFile),
     attempts,
     acknowledged,

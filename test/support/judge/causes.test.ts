@@ -55,9 +55,15 @@ const excused: Record<string, (history: MadeUp) => unknown> = {
     attempts[3]!.attempt = 2;
     attempts.push(row(4, 36, { status: 'retrying', answered: false }));
   },
-  'an event whose last attempt got lost on its way': ({ attempts, requests }) => {
+  'an event whose one attempt got lost on its way': ({ lines, attempts, requests }) => {
+    lines[0]!.mostAttempts = 1;
     requests.splice(2, 1);
     Object.assign(attempts[2]!, { status: 'failed', answered: false });
+  },
+  'an event whose last attempt got lost on its way': (history) => {
+    refusedOnce(history);
+    history.requests.splice(3, 1);
+    Object.assign(history.attempts[3]!, { status: 'failed', answered: false });
   },
   'attempts that count anew with every resume': (history) => {
     refusedOnce(history);
@@ -86,6 +92,10 @@ test.each(Object.entries(excused))('it excuses %s', (_, change) => {
 
 const duplicated = 'duplicated: steady-1: 4 is duplicated';
 const unrecorded = 'unrecorded: steady-1: event-4, attempt 1, is unrecorded';
+
+const givenUpUnsent = [3, 4]
+  .map((position) => `disordered: steady-1: ${position} is out of order: 2 was not settled`)
+  .concat('lost: steady-1: 2 was lost');
 
 const inexcusable: Record<string, { change: (history: MadeUp) => unknown; wrongs: string[] }> = {
   'a duplicate that is recorded, too': {
@@ -147,6 +157,32 @@ const inexcusable: Record<string, { change: (history: MadeUp) => unknown; wrongs
   'a late request of a process that had only lost Postgres': {
     change: (history) => (late(history).how = 'lost Postgres'),
     wrongs: [duplicated],
+  },
+  'an event that is given up and was never sent': {
+    change: ({ attempts, requests }) => {
+      requests.splice(1, 1);
+      Object.assign(attempts[1]!, { status: 'failed', answered: false });
+    },
+    wrongs: givenUpUnsent,
+  },
+  'an event that is given up unsent before its retries are spent': {
+    change: ({ lines, attempts, requests }) => {
+      lines[0]!.mostAttempts = 2;
+      requests.splice(1, 1);
+      Object.assign(attempts[1]!, { status: 'failed', answered: false });
+    },
+    wrongs: [
+      ...givenUpUnsent,
+      'wrongly recorded: steady-1: event-2, attempt 1, was not the last that its retries allow',
+    ],
+  },
+  'an event that is given up unsent, without the attempts before': {
+    change: ({ lines, attempts, requests }) => {
+      lines[0]!.mostAttempts = 2;
+      requests.splice(1, 1);
+      Object.assign(attempts[1]!, { status: 'failed', answered: false, attempt: 2 });
+    },
+    wrongs: givenUpUnsent,
   },
   'a request without its row, of a process that went on': {
     change: (history) => {

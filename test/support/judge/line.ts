@@ -37,7 +37,7 @@ export function checkLine(
 ): void {
   const { events, mostAttempts } = line;
   const places = new Map(events.map(({ id }, index) => [id, index]));
-  const { givenUp, unseen } = findGivenUp(sent, recorded);
+  const { givenUp, unseen } = findGivenUp(line, sent, recorded);
   const settled = new Set(events.flatMap(({ id }, index) => (unseen.has(id) ? [index] : [])));
   let settledUpTo = 0;
   for (const request of sent) {
@@ -73,18 +73,30 @@ function checkTurn(
 }
 
 /**
- * Attempts after which their events were given up. `unseen` has the events whose last attempt was not received, or came
- * late: the sender gave it up when its thread died, and went on while the request was still on its way.
+ * Attempts after which their events were given up. `unseen` has the events whose last attempt came late (the sender gave it
+ * up when its thread died, and went on while the request was still on its way), or not at all: its connection was refused,
+ * its request got lost, or its thread died before. That is an attempt like any other, so it gives up nothing before the last one.
  */
 function findGivenUp(
+  { mostAttempts }: Line,
   sent: readonly SeenRequest[],
   recorded: readonly RecordedAttempt[],
 ): { givenUp: ReadonlySet<string>; unseen: ReadonlySet<string> } {
   const failed = recorded.filter(({ status }) => status === 'failed');
   if (failed.length === 0) return { givenUp: new Set(), unseen: new Set() };
-  const seen = new Set(sent.filter(({ isLate }) => !isLate).map(attemptOf));
-  return {
-    givenUp: new Set(failed.map(attemptOf)),
-    unseen: new Set(failed.filter((row) => !seen.has(attemptOf(row))).map(({ eventId }) => eventId)),
+  const inTime = new Set(sent.filter(({ isLate }) => !isLate).map(attemptOf));
+  const late = new Set(sent.filter(({ isLate }) => isLate).map(attemptOf));
+  const numbers = new Set([...sent, ...recorded].map(numberOf));
+  const mayBeLost = ({ eventId, attempt, answered }: RecordedAttempt) => {
+    if (answered || (mostAttempts === undefined ? attempt === 1 : attempt !== mostAttempts)) return false;
+    const earlier = Array.from({ length: attempt - 1 }, (_, index) => numberOf({ eventId, attempt: index + 1 }));
+    return earlier.every((number) => numbers.has(number));
   };
+  const unseen = failed.filter((row) => !inTime.has(attemptOf(row)) && (late.has(attemptOf(row)) || mayBeLost(row)));
+  return { givenUp: new Set(failed.map(attemptOf)), unseen: new Set(unseen.map(({ eventId }) => eventId)) };
+}
+
+/** Whoever made it: an owner counts on where the one before it ended. */
+function numberOf({ eventId, attempt }: { eventId: string; attempt: number }): string {
+  return `${eventId} ${attempt}`;
 }
