@@ -2,7 +2,31 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { getEnvironmentData, isMainThread, setEnvironmentData } from 'node:worker_threads';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { Arrange } from '../../src/arrange.ts';
+import type { openLeaseRows } from '../../src/cluster/heartbeat-sql.ts';
+import type { writeCursors } from '../../src/cursors/write-cursors.ts';
+import type { LogStream } from '../../src/log/stream.ts';
+import type { Transactions } from '../../src/outbox/transactions.ts';
+import type { ThreadPool } from '../../src/worker/pool.ts';
+import type { Recorder } from '../../src/worker/recorder.ts';
+import type { TurnParts } from '../../src/worker/run-turn.ts';
+
+/** By the names under which they are arranged; of the relay's ORM each fork. */
+type Parts = {
+  transactions: Transactions;
+  relayOrm: EntityManager;
+  stream: LogStream;
+  pool: ThreadPool;
+  turn: TurnParts;
+  recorder: Recorder;
+  cursors: { writeCursors: typeof writeCursors };
+  leases: ReturnType<typeof openLeaseRows>;
+};
+
+type MethodOf<Part> = { [Key in keyof Part & string]: Part[Key] extends Callable ? Key : never }[keyof Part & string];
+type Callable = (...args: never[]) => unknown;
+type Place = { [Name in keyof Parts]: `${Name}.${MethodOf<Parts[Name]>}` }[keyof Parts];
 
 /**
  * A place is the name of a part, one of its methods, and when: before the call, within it (at the end of the function
@@ -24,7 +48,7 @@ export const failpoints = [
   'after leases.heartbeat',
   'after leases.take',
   'before leases.release',
-] as const;
+] as const satisfies `${'before' | 'within' | 'after'} ${Place}`[];
 
 export type Failpoint = (typeof failpoints)[number];
 

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import { pendingMigrations } from '../../src/model/migrations.ts';
 import { openOrm } from '../../src/model/orm.ts';
+import { compileCache } from '../support/compile-cache.ts';
 import { openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { executable, runTidings } from '../support/run-tidings.ts';
@@ -22,7 +23,7 @@ test('K16: a migration that is killed has changed nothing, and the next one make
     );
     const pending = await pendingMigrations(database.url);
     const migrating = spawn(executable, ['migrate'], {
-      env: { PATH: process.env['PATH'], DATABASE_URL: database.url },
+      env: { ...compileCache, PATH: process.env['PATH'], DATABASE_URL: database.url },
     });
     const lingering = `select pid from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'`;
     await eventually(async () => (await execute(lingering)).length === 1, { saying: 'the middle of the migration' });

@@ -64,13 +64,21 @@ export function createNemesis({ cluster, leaseTtlMs, chance }: NemesisParts) {
     return `${count(end === 'SIGKILL' ? what : 'drained before it was killed')} (${sender})`;
   }
 
-  /** One relays, and nobody outside knows which: there, whoever comes to the point first is the victim. */
+  /**
+   * Nobody outside knows who passes the point: one alone relays, and one that has just come back has nothing to send yet.
+   * So all are armed, and one is to die first.
+   */
   async function killAt(point: Failpoint, underLoad: UnderLoad): Promise<string> {
-    const armed = isRelays(point) ? await running() : [await anyMember()];
+    const first = await anyMember();
+    const armed = members.filter(({ service }) => service);
     const found = armed.map((member) => ({ member, sender: member.sender, service: member.service! }));
     const at = 1 + Math.floor(chance() * (isOften(point) ? 50 : 3));
     for (const { member } of found) member.isDoomed = true;
-    await Promise.all(found.map(({ service }) => arm(service, point, { at })));
+    await Promise.all(
+      found.map(({ member, service }) =>
+        arm(service, point, { at: member === first || isRelays(point) ? at : 2 * at }),
+      ),
+    );
     const anyEnd = Promise.race(found.map(({ service }) => service.ended));
     await Promise.race([underLoad().then(() => anyEnd), anyEnd, sleep(reachedWithinMs)]);
     const dead: string[] = [];
@@ -81,7 +89,7 @@ export function createNemesis({ cluster, leaseTtlMs, chance }: NemesisParts) {
         comeBack(member);
       } else member.isDoomed = false;
     }
-    return dead.length > 0 ? `${point} (${dead.join(', ')})` : await killOne('at any moment', () => {});
+    return dead.length > 0 ? `${point} (${dead.join(', ')})` : await killOne(`${point}, not reached`, () => {});
   }
 
   /** An instance that lives is disarmed first. */
@@ -106,7 +114,7 @@ export function createNemesis({ cluster, leaseTtlMs, chance }: NemesisParts) {
       return `${count(`${what}, and its process`)} (${sender})`;
     }
     victim.isDoomed = false;
-    if (end === null || typeof end !== 'object') return await killOne('at any moment', () => {});
+    if (end === null || typeof end !== 'object') return await killOne(`${what}, not reached`, () => {});
     halts.push({ how: 'lost a thread', sender, ...end });
     return `${count(what)} (${sender})`;
   }

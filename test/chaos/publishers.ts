@@ -35,10 +35,15 @@ export function startPublishers({ members, events, chance, allowed }: Publishers
 
   async function publish(): Promise<void> {
     while (begun < events) {
-      const size = Math.min(events - begun, 1 + Math.floor(chance() * mostInBatch));
+      const left = Math.min(events, allowed()) - begun;
+      if (left <= 0) {
+        await sleep(20);
+        continue;
+      }
+      // Never more than is allowed: a batch that waited for more would leave a fault without its load.
+      const size = Math.min(left, 1 + Math.floor(chance() * mostInBatch));
       const first = begun;
       begun += size;
-      while (allowed() < begun) await sleep(20);
       const batch = Array.from({ length: size }, (_, index) => {
         const number = first + index;
         return { type: 'chaos.tick', data: { number }, subject: `s${number % 17}`, idempotencyKey: `chaos-${number}` };
