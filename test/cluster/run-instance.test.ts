@@ -8,6 +8,7 @@ import { runInstance } from '../../src/cluster/run-instance.ts';
 import type { ConfigurationInForce } from '../../src/operations/configurations.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { RelayMode } from '../../src/outbox/relay-steps.ts';
+import type { WakeKind } from '../../src/log/wakes.ts';
 import { noStream } from '../../src/log/no-stream.ts';
 import { createLogTable } from '../../src/log/table.ts';
 import { openOrm } from '../../src/model/orm.ts';
@@ -51,7 +52,7 @@ function start(...endpoints: Endpoint[]) {
     numbered: (_head: number) => {},
     contradiction: (_found: LogEntry) => {},
     inForce: (_configuration: ConfigurationInForce) => {},
-    change: () => {},
+    wakes: new Map<WakeKind, () => void>(),
     lost: () => {},
   };
   const seen = { relay: [] as RelayMode['is'][], heartbeats: 0, woken: [] as string[] };
@@ -84,7 +85,7 @@ function start(...endpoints: Endpoint[]) {
     },
     wakes: {
       wakeOthers: (kind) => void seen.woken.push(kind),
-      onWake: (_kind, listener) => void (listeners.change = listener),
+      onWake: (kind, listener) => void listeners.wakes.set(kind, listener),
     },
     pool: {
       runTurn: (turn) =>
@@ -207,7 +208,7 @@ test('an instance listens to the parts made before it, and wakes the others when
     await eventually(() => seen.relay.at(-1) === 'leads');
   }
   const before = seen.heartbeats;
-  listeners.change();
+  listeners.wakes.get('change')!();
   await eventually(() => seen.heartbeats > before);
   await deliveries.drain(0);
   await eventually(() => seen.woken.includes('change'));

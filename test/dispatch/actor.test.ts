@@ -278,11 +278,19 @@ test('a retry keeps its attempts and its wait when a lost thread left no rows of
   actor.takePage(entriesFrom(1, 5), 5, noGap);
   const first = begin(actor, 0);
   expect({ positions: positions(first), before: first.attemptsBefore }).toEqual({ positions: [1, 2], before: 0 });
-  // That one of those before it fails takes nothing from it.
-  actor.finish(failed({ waitMs: 10 }, 1), 100);
-  expect(begin(actor, 110)).toMatchObject({ attemptsBefore: 1, events: [{ position: 2 }] });
-  actor.finish({ settled: 1, failure: null }, 120);
+  actor.finish({ settled: 2, failure: null }, 100);
   expect(actor.choose(499)).toEqual({ kind: 'wait', at: 500 });
-  const third = begin(actor, 500);
-  expect({ positions: positions(third), before: third.attemptsBefore }).toEqual({ positions: [3, 4, 5], before: 1 });
+  const next = begin(actor, 500);
+  expect({ positions: positions(next), before: next.attemptsBefore }).toEqual({ positions: [3, 4, 5], before: 1 });
+});
+
+test('a retry keeps its attempts when an event before it fails', () => {
+  const actor = start({ retries: [{ position: 3, attempts: 2, waitMs: 0 }] });
+  actor.takePage(entriesFrom(1, 5), 5, noGap);
+  begin(actor, 0);
+  actor.finish(failed({ waitMs: 10 }, 1), 0);
+  expect(begin(actor, 10)).toMatchObject({ attemptsBefore: 1, events: [{ position: 2 }] });
+  actor.finish({ settled: 1, failure: null }, 20);
+  const next = begin(actor, 20);
+  expect({ positions: positions(next), before: next.attemptsBefore }).toEqual({ positions: [3, 4, 5], before: 2 });
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { driveDispatcher } from './hand-driven-dispatcher.ts';
-import { emptyCursor } from './made-up-actors.ts';
+import { aLease, emptyCursor } from './made-up-actors.ts';
 
 const crm = makeEndpoint({ id: 'crm', events: ['*'] });
 
@@ -81,6 +81,19 @@ test('the dispatcher reports the end of the last running turn, even of a removed
   world.dispatcher.remove('two');
   world.deliver('two');
   expect(world.seen.idle).toBe(1);
+});
+
+test('a retiring endpoint has retired when the running turn of its former actor has ended, too', () => {
+  const world = driveDispatcher();
+  world.serve(crm);
+  world.publish('order.paid');
+  world.dispatcher.remove('crm');
+  world.dispatcher.add(crm, aLease);
+  let hasRetired = false;
+  world.dispatcher.retire('crm', () => (hasRetired = true));
+  expect(hasRetired).toBe(false);
+  world.deliver('crm');
+  expect(hasRetired).toBe(true);
 });
 
 test('a new log epoch drops every actor and loads its cursor again, after the end of its running turn', () => {

@@ -7,6 +7,9 @@ import type { FaultWorld } from './fault-world.ts';
 /** A mutation answers within this, whatever becomes of Postgres. */
 const answersWithinMs = 3_000;
 
+/** What was on its way when Postgres went comes within a few of these. */
+const roundMs = 1_000;
+
 /** How long a mutation took, in ms, and what it said. */
 export async function mutation(world: FaultWorld): Promise<{ ms: number; code: string }> {
   const begunAt = performance.now();
@@ -31,6 +34,15 @@ export async function whileAway({
 }): Promise<string[]> {
   const wrongs: string[] = [];
 
+  /** Asks for a whole round until nothing is sent meanwhile, or it is late. */
+  async function mutationsUntilQuiet(giveUpAt: number): Promise<void> {
+    let sent: number;
+    do {
+      sent = journal.length;
+      await mutationsFor(roundMs);
+    } while (journal.length > sent && performance.now() < giveUpAt);
+  }
+
   /** Asks three at a time, again and again, for so long. */
   async function mutationsFor(forMs: number): Promise<void> {
     for (const endAt = performance.now() + forMs; performance.now() < endAt;) {
@@ -42,14 +54,16 @@ export async function whileAway({
   }
 
   const service = world.stage.service();
+  const { journal } = world.stage.receiver;
   await world.underLoad(async () => {
     await postgres.stop();
     await world.postgres.fall();
-    await mutationsFor(awayMs / 2);
-    // Whatever was on its way is long there: nothing is sent that cannot be recorded.
-    const sent = world.stage.receiver.journal.length;
-    await mutationsFor(awayMs / 2);
-    const more = world.stage.receiver.journal.length - sent;
+    const backAt = performance.now() + awayMs;
+    // Whatever was on its way is there then: nothing is sent that cannot be recorded.
+    await mutationsUntilQuiet(backAt);
+    const sent = journal.length;
+    await mutationsFor(Math.max(roundMs, backAt - performance.now()));
+    const more = journal.length - sent;
     if (more > 0) wrongs.push(`${more} requests were sent`);
     const { code, status } = await world.ready();
     if (code !== 503 || status !== 'unavailable') wrongs.push(`/readyz said ${code} ${status}`);
