@@ -30,8 +30,16 @@ export default defineConfig({
     restoreMocks: true,
     unstubEnvs: true,
     projects: [
-      { extends: true, test: { name: 'short-without-servers', include: withoutServers, exclude: [long] } },
-      { extends: true, test: { name: 'short-isolated', include: isolated, isolate: true } },
+      {
+        extends: true,
+        test: {
+          name: 'short-without-servers',
+          include: withoutServers,
+          exclude: [long],
+          globalSetup: ['test/support/without-servers.ts'],
+        },
+      },
+      { extends: true, test: { name: 'short-isolated', include: isolated, exclude: [long], isolate: true } },
       {
         extends: true,
         test: {

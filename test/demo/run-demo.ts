@@ -6,6 +6,7 @@ import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isServerProcess } from '../../src/embedded/server-process.ts';
+import { compileCache } from '../support/compile-cache.ts';
 import { type EmbeddedDirectory, makeEmbeddedDirectory } from '../support/embedded-directory.ts';
 
 const program = fileURLToPath(new URL('../../src/demo/main.ts', import.meta.url));
@@ -31,7 +32,11 @@ export type DemoRun = AsyncDisposable & {
 
 /** Disposing is a SIGTERM, which waits for the demo's end. */
 export function runDemo({ path }: { path: string }): DemoRun {
-  const env = { PATH: process.env['PATH'], DATABASE_URL: 'postgres://nobody@127.0.0.1:1/not-for-the-demo' };
+  const env = {
+    ...compileCache,
+    PATH: process.env['PATH'],
+    DATABASE_URL: 'postgres://nobody@127.0.0.1:1/not-for-the-demo',
+  };
   const child = spawn(process.execPath, [program], { cwd: join(path, 'cwd'), env, stdio: ['ignore', 'pipe', 'pipe'] });
   const text = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => (text.stdout += String(chunk)));
