@@ -74,7 +74,7 @@ async function inForce(service: RunningService): Promise<string[]> {
   return ((await through(service).endpoints()) as { id: string }[]).map(({ id }) => id);
 }
 
-test('an instance that lacks a secret steps aside and says so, its API works, and it serves when it has the secret', async () => {
+test('an instance that lacks a secret stands aside and says so, its API works, and it serves when it has the secret', async () => {
   await bothServe();
   await stage.place.configure([first(), second()]);
   expect(await through(here).reload()).toMatchObject({ applied: true, added: ['second'] });
@@ -106,7 +106,7 @@ test('a start with the file of an older version undoes nothing, and a reload put
   await eventually(async () => (await inForce(here)).join() === 'first');
 });
 
-test('an instance whose file is missing steps aside, and the version in force stays', async () => {
+test('an instance whose file is missing stands aside, and the version in force stays', async () => {
   await rm(join(elsewhere.path, 'config', 'webhooks.yaml'));
   await through(there).reload();
   expect(await standsAside()).toEqual({ code: 200, status: 'degraded', why: 'there is no config/webhooks.yaml' });

@@ -107,7 +107,7 @@ test('a start with an old file says so and serves the version in force; a reload
   expect(await places()).toEqual(['old 1']);
 });
 
-test('an instance without a file steps aside, removes no endpoint, and still knows what is in force', async () => {
+test('an instance without a file stands aside, removes no endpoint, and still knows what is in force', async () => {
   const one = await start(file(named('crm')));
   const aside = await start(missing);
   expect(aside.started).toEqual(['version 1: aside, there is no config/webhooks.yaml']);
@@ -133,7 +133,7 @@ test('on a new database an instance without a file makes no version', async () =
   expect(await versions()).toEqual([]);
 });
 
-test('an instance that lacks a secret of the version in force steps aside, says which, and serves after a reload', async () => {
+test('an instance that lacks a secret of the version in force stands aside, says which, and serves after a reload', async () => {
   const one = await start(file(named('crm')));
   const two = await start(file(named('crm')));
   two.next.secret = (name) => (name === 'new_secret' ? null : 'some value');
@@ -152,7 +152,7 @@ test('an instance that lacks a secret of the version in force steps aside, says 
   expect(two.inForce()).toEqual([named('crm', { secretName: 'new_secret', secrets: ['a value that came late'] })]);
 });
 
-test('an instance that steps aside for a secret tries again when a newer version comes', async () => {
+test('an instance that stands aside for a secret tries again when a newer version comes', async () => {
   const [one, two] = [await start(file(named('crm'))), await start(file(named('crm')))];
   two.next.secret = (name) => (name === 'new_secret' ? null : 'some value');
   one.next.found = file(named('crm', { secretName: 'new_secret' }));

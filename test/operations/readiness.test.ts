@@ -66,7 +66,7 @@ test('the answer says which leases the instance has, the relay beside the shards
   expect(await ask([])).toEqual(['ready', true, '0 of 64 shards']);
 });
 
-test('an instance that steps aside is degraded and says why; without any configuration there is nothing to serve', async () => {
+test('an instance that stands aside is degraded and says why; without any configuration there is nothing to serve', async () => {
   const { orm } = await open();
   const ask = async (configuration: Standing) => {
     const { status, checks } = await createReadiness({ ...rest, orm, configuration: () => configuration })();
