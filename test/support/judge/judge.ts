@@ -31,7 +31,9 @@ export function judge(history: History): Verdict {
     for (const request of sent) checkContent(request, log.get(request.eventId), say);
     checkLine(line, sent, recorded, say);
     const matched = history.attempts && matchRows(sent, recorded);
-    if (matched) checkRows(line, { sent, recorded, rows: matched.rows }, log, say);
+    // A restore always leaves a gap.
+    const isRestored = (history.gaps ?? []).length > 0;
+    if (matched) checkRows(line, { sent, recorded, rows: matched.rows }, { log, isRestored }, say);
     if ('crashes' in causes) checkByCrashes({ sent, recorded, matched }, causes.crashes, verdict, say);
     else checkByHalts({ sent, matched }, halts, verdict, say);
     const stall = line.isSteady ? longestWait(line, sent, history) : null;
