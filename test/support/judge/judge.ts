@@ -30,18 +30,13 @@ export function judge(history: History): Verdict {
     const recorded = attempts.get(name) ?? [];
     for (const request of sent) checkContent(request, log.get(request.eventId), say);
     checkLine(line, sent, recorded, say);
-    const matched = history.attempts && matchRows(sent, recorded);
-    // A restore always leaves a gap. Rows that come late from before it may name an attempt that was made again.
+    // A restore always leaves a gap. A late row from before it may name an attempt that was made again.
     const isRestored = (history.gaps ?? []).length > 0;
+    const matched = history.attempts && matchRows(sent, recorded);
+    if (isRestored && matched) matched.further = matched.further.filter(({ made }) => made.length === 0);
     if (matched) checkRows(line, { sent, recorded, rows: matched.rows }, { log, isRestored }, say);
     if ('crashes' in causes) checkByCrashes({ sent, recorded, matched }, causes.crashes, verdict, say);
-    else
-      checkByHalts(
-        { sent, matched: isRestored && matched ? { ...matched, further: [] } : matched },
-        halts,
-        verdict,
-        say,
-      );
+    else checkByHalts({ sent, matched }, halts, verdict, say);
     const stall = line.isSteady ? longestWait(line, sent, history) : null;
     if (stall && stall.ms > verdict.longestStall.ms) verdict.longestStall = { ...stall, endpoint: line.endpoint };
   }
