@@ -6,6 +6,7 @@ import { BlockList, type Socket, isIP } from 'node:net';
 import type { buildConnector } from 'undici';
 import { type Dial, createDial } from './dial.ts';
 import { ConnectFailure, detailOf } from './error-message.ts';
+import { adviceOnCertificate } from '../policy/untrusted-certificate.ts';
 import { isPublicAddress } from './public-address.ts';
 
 export type EgressGuard = {
@@ -110,7 +111,8 @@ function established(
     socket.on('connect', onConnect).on('secureConnect', onReady).on('close', onClose);
     socket.on('error', (error) => {
       finish();
-      reject(new ConnectFailure(stage, detailOf(error)));
+      const advice = adviceOnCertificate(error);
+      reject(new ConnectFailure(stage, advice === null ? detailOf(error) : `${detailOf(error)}; ${advice}`));
     });
   });
 }
