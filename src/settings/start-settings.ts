@@ -31,16 +31,17 @@ export type Configuration = {
 
 /** Throws a StartError with every problem of both files and of the service's own secrets. */
 export async function readConfiguration(
-  settings: Pick<Settings, 'allowHttp' | 'secretsDirectory' | 'databaseUrl'> & {
+  settings: Pick<Settings, 'allowHttp' | 'allowedNetworks' | 'secretsDirectory' | 'databaseUrl'> & {
     workDirectory: string;
     stateDirectory: string;
   },
   warn: (warning: SecretWarning) => void,
 ): Promise<Configuration> {
   const secrets: Secrets = createSecrets({ directory: settings.secretsDirectory, warn });
-  const read = () => readWebhooks({ directory: settings.workDirectory, allowHttp: settings.allowHttp, secrets });
+  const { workDirectory: directory, allowHttp, allowedNetworks } = settings;
+  const read = () => readWebhooks({ directory, allowHttp, allowedNetworks, secrets });
   const webhooks = await read();
-  const oauth = await readOAuth({ directory: settings.workDirectory, secrets });
+  const oauth = await readOAuth({ directory, secrets });
   const localDirectory = settings.databaseUrl === null ? settings.stateDirectory : null;
   const serviceSecrets = await resolveServiceSecrets({ secrets, localDirectory });
   const problems = [
