@@ -77,9 +77,75 @@ test('all cursors that moved are written in one go, and no others', () => {
   writer.pass(1_000);
   expect(ids(writer.writes[0]!.rows)).toEqual(['two']);
   writer.writes[0]!.end();
-  writer.world.dispatched = 10;
+});
+
+test('a cursor that only the growing log has moved is written after 10,000 positions, or after 30 s', () => {
+  const actor = actorAt('crm', { position: 9, previous: 9, countedTo: 9 });
+  actor.takePage([], 9, noGap);
+  const writer = start(actor);
   writer.pass(1_000);
-  expect(ids(writer.writes[0]!.rows)).toEqual(['one', 'two']);
+  writer.writes[0]!.end();
+  writer.world.dispatched = 9_999;
+  writer.pass(29_000);
+  expect(writer.writes).toEqual([]);
+  writer.pass(1_000);
+  expect(writer.writes[0]!.rows).toMatchObject([{ position: 9_999, examined: 9_999, previous: 9 }]);
+  writer.writes[0]!.end();
+  writer.world.dispatched = 19_998;
+  writer.pass(1_000);
+  expect(writer.writes).toEqual([]);
+  writer.world.dispatched = 19_999;
+  writer.pass(1_000);
+  expect(writer.writes[0]!.rows).toMatchObject([{ position: 19_999 }]);
+});
+
+test('a cursor that its own events have moved is written at the next look, and an idle one with the last write', () => {
+  const actor = actorAt('crm', { position: 9, countedTo: 9 });
+  actor.takePage([], 9, noGap);
+  const writer = start(actor);
+  writer.pass(1_000);
+  writer.writes[0]!.end();
+  grow(actor, 1);
+  writer.world.dispatched = 10;
+  actor.begin({ kind: 'line' }, 0);
+  actor.finish({ settled: 1, failure: null }, 0);
+  writer.pass(1_000);
+  expect(writer.writes[0]!.rows).toMatchObject([{ position: 10, previous: 10 }]);
+  writer.writes[0]!.end();
+  writer.world.dispatched = 12;
+  writer.writeNow([actor], () => {});
+  expect(writer.writes[0]!.rows).toMatchObject([{ position: 12, previous: 10 }]);
+});
+
+test('a statement holds about 1 MiB of rows; what is left follows in the next ones, and nobody waits behind', () => {
+  const lastError = 'x'.repeat(100_000);
+  const actors = Array.from({ length: 30 }, (_, index) => actorAt(`e${index}`, { lastError }));
+  const writer = start(...actors);
+  const sizes: number[] = [];
+  const written: string[] = [];
+  let done = false;
+  writer.writeNow(actors, () => (done = true));
+  while (writer.writes.length > 0) {
+    expect(done).toBe(false);
+    const [{ rows, end }] = writer.writes as [(typeof writer.writes)[0]];
+    sizes.push(Buffer.byteLength(JSON.stringify(rows)));
+    written.push(...ids(rows));
+    end();
+  }
+  expect(done).toBe(true);
+  expect(written).toEqual(actors.map(({ endpoint }) => endpoint.id));
+  expect(sizes).toHaveLength(3);
+  expect(Math.max(...sizes)).toBeLessThan(1024 * 1024 + 110_000);
+});
+
+test('after a statement that failed the ones behind it are left to the next look', () => {
+  const actors = Array.from({ length: 30 }, (_, index) => actorAt(`e${index}`, { lastError: 'x'.repeat(100_000) }));
+  const writer = start(...actors);
+  writer.pass(1_000);
+  writer.writes[0]!.end(null);
+  expect(writer.writes).toEqual([]);
+  writer.pass(1_000);
+  expect(ids(writer.writes[0]!.rows)[0]).toBe('e0');
 });
 
 test('the cursor that is written is the actor’s: before the first event that is not settled', () => {
