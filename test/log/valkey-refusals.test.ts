@@ -1,5 +1,6 @@
 // What a Valkey that is connected may refuse: each time nothing is used, nothing goes elsewhere, and its own words say why.
 
+import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { openRateLimits } from '../../src/api/rate-limits.ts';
 import { openStream } from '../../src/log/stream.ts';
@@ -128,6 +129,21 @@ test('a user with rights on other keys, or other channels, alone is refused', as
     const opened = await open(urlWith('app:secret@'));
     await eventually(async () => (await opened.check())?.startsWith('NOPERM '));
   }
+});
+
+test('the rights that the documentation names are enough', async () => {
+  const text = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+  const [, needed = '', useful = ''] = /the commands `([^`]+)`; ((?:`\w+`[, and]*)+)/.exec(text) ?? [];
+  const commands = [...needed.split(/\s+/), ...useful.matchAll(/\w+(?=`)/g)].map((name) => `+${String(name)}`);
+  expect(commands.length).toBeGreaterThan(15);
+  const keys = ['~tidings:*', 'resetchannels', '&tidings:*'];
+  await valkey.admin.call('ACL', 'SETUSER', 'app', 'reset', 'on', '>secret', ...keys, ...commands);
+  const opened = await open(urlWith('app:secret@', '/3'));
+  expect(await opened.check()).toBeNull();
+  opened.stream.append(entriesFrom(1, 2));
+  expect(await opened.limits.signInStart('192.0.2.1')).toBeNull();
+  await eventually(async () => (await opened.stream.readStream(0))?.length === 2);
+  expect(await opened.check()).toBeNull();
 });
 
 test('a server that is full, a replica, and one of a cluster that has no slots refuse in their own words', async () => {
