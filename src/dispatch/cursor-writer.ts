@@ -94,8 +94,8 @@ export function createCursorWriter({
   /** Only the log has grown since, and not by much. */
   function mayWait(before: Written, row: CursorRow, isLast: boolean): boolean {
     const steps = [row.position - before.row.position, row.examined - before.row.examined];
-    const moved = Math.max(...steps.map(Math.abs));
-    return moved === 0 || (!isLast && moved < idle.positions && look - before.look < idle.looks);
+    const farthest = Math.max(...steps.map(Math.abs));
+    return farthest === 0 || (!isLast && farthest < idle.positions && look - before.look < idle.looks);
   }
 
   /** `isLast`: whoever takes over begins there. */

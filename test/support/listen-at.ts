@@ -43,12 +43,6 @@ export async function serveAt({ host, ports }: Somewhere, answer: RequestListene
   };
 }
 
-/** A free port that fetch refuses. */
-export async function findPortRefusedByFetch(): Promise<number> {
-  await using found = await serveAt({ host: '127.0.0.1', ports: refusedByFetch }, () => {});
-  return found.port;
-}
-
 async function listenOnFirst(server: Server, host: string, [port, ...others]: readonly number[]): Promise<void> {
   try {
     server.listen(port, host);
