@@ -150,7 +150,7 @@ export class Line {
     this.#mailbox.keep(1);
     this.#examined = head.entry.position;
     this.#lastMatch = head.entry.position;
-    this.#settled.stepBack(this.#examined);
+    this.#settled.stepBack(head.entry.position);
     return true;
   }
 
