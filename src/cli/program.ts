@@ -60,6 +60,9 @@ export function makeProgram({ catchStop }: ProgramOptions): Command {
 /** The options of a command that talks to a running server. */
 function aServers(command: Command): Command {
   return command
-    .option('--url <url>', 'where it listens (else TIDINGS_URL, else http://127.0.0.1:4000)')
-    .option('--token <token>', "the admin's token (else TIDINGS_TOKEN, else from .tidings/admin_token here)");
+    .option('--url <url>', 'where it listens (else TIDINGS_URL, else the service that runs in this directory)')
+    .option(
+      '--token <token>',
+      "the admin's token (else TIDINGS_TOKEN, else that of the service that runs in this directory)",
+    );
 }
