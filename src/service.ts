@@ -22,6 +22,7 @@ import { openDatabases } from './operations/open-databases.ts';
 import { createReadiness, togetherChecked } from './operations/readiness.ts';
 import { startRelay } from './outbox/relay.ts';
 import { createTransactions } from './outbox/transactions.ts';
+import { noteService } from './settings/running-services.ts';
 import { remarkOnSettings } from './settings/start-remarks.ts';
 import { readConfiguration, readSettings } from './settings/start-settings.ts';
 import { openLogger } from './telemetry/logger.ts';
@@ -156,6 +157,9 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       version,
     }),
   );
+  const { listeningAt } = door;
+  const { tokenDirectory } = configuration;
+  open(await noteService(settings.stateDirectory, { listeningAt, tokenDirectory }, logger));
   always({ url: door.url }, 'ready');
 
   const parts = opening.move();

@@ -23,6 +23,8 @@ export type DoorParts = Pick<
 export type Door = AsyncDisposable & {
   /** Where the service is reached from outside. */
   url: string;
+  /** Where it listens. */
+  listeningAt: string;
   /** Stops accepting, waits up to `graceMs` for requests in flight, then cuts off what is left. */
   close(graceMs: number): Promise<void>;
 };
@@ -59,5 +61,5 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
   listeningAt = http.url;
 
   const opened = opening.move();
-  return { url: publicUrl(), close: http.close, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return { url: publicUrl(), listeningAt, close: http.close, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }

@@ -14,9 +14,10 @@ type Answer = { data?: unknown; errors?: { message: string; extensions?: { code?
 
 const answerWithinMs = 30_000;
 
-/** Throws a StartError for settings that are wrong or missing. Sends nothing yet. */
+/** Says on stderr who is asked, with whose token. Throws a StartError for settings that are wrong or missing. Sends nothing yet. */
 export async function openClient(options: ClientOptions): Promise<Client> {
-  const { url, token } = await readClientSettings(options);
+  const { url, token, remark } = await readClientSettings(options);
+  if (remark !== null) process.stderr.write(`${remark}\n`);
 
   // Not by fetch, which refuses some sixty ports on which a server may listen.
   async function send(body: string): Promise<{ status: number; answer: Answer | null }> {

@@ -82,7 +82,9 @@ async function runDemo(directory: string, stop: AbortSignal): Promise<void> {
 
   screen.say('Stopping …');
   await parts.disposeAsync();
-  screen.say(`Stopped. The data stays in ${demoDirectory}, and the next make demo goes on with it.`);
+  screen.say(
+    `Stopped. The data stays in ${demoDirectory}, and the next make demo goes on with it; npx tidings clean removes it.`,
+  );
 }
 
 function introduce(url: string, { receiver, provider }: { receiver: string; provider: string }): void {

@@ -1,6 +1,6 @@
 // What a start reads before it opens anything: the environment, and the configuration files with their secrets.
 
-import { join } from 'node:path';
+import { join, resolve as absolute } from 'node:path';
 import type { EndpointSettings } from './endpoint.ts';
 import { type Settings, readEnvironment } from './environment.ts';
 import { type OAuth, readOAuth } from './oauth.ts';
@@ -21,6 +21,8 @@ export function readSettings(): Settings & { workDirectory: string; stateDirecto
 
 export type Configuration = {
   serviceSecrets: ServiceSecrets;
+  /** Where the file with the admin's token is, unless the token comes from the environment. */
+  tokenDirectory: string;
   webhooks: Extract<Webhooks, { ok: true }>;
   oauth: Extract<OAuth, { ok: true }>;
   /** Reads config/webhooks.yaml and its secrets again; config/oauth.yaml is read only by a start. */
@@ -50,5 +52,7 @@ export async function readConfiguration(
   ];
   if (!webhooks.ok || !oauth.ok || 'problems' in serviceSecrets) throw new StartError(...problems);
   const resolve = (endpoints: readonly EndpointSettings[]) => resolveEndpoints(endpoints, secrets);
-  return { serviceSecrets, webhooks, oauth, read, resolve };
+  const isLocal = serviceSecrets.local.some(({ name }) => name === 'admin_token');
+  const tokenDirectory = isLocal ? settings.stateDirectory : absolute(settings.secretsDirectory);
+  return { serviceSecrets, tokenDirectory, webhooks, oauth, read, resolve };
 }
