@@ -1,7 +1,7 @@
 // Waits for the database at a start, and checks that it has the tables of this version.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { migrate, pendingMigrations } from '../model/migrations.ts';
+import { lookAtDatabase, migrate } from '../model/migrations.ts';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
 import { StartError } from '../settings/start-error.ts';
 import { reasonOf } from '../telemetry/reason.ts';
@@ -10,10 +10,11 @@ const tryForMs = 30_000;
 
 /**
  * Resolves when the tables are up to date. A database of our own is migrated; one that was given must be migrated
- * already. Throws a StartError when it cannot be reached for 30 s, or lacks a migration.
+ * already. Throws a StartError when it cannot be reached for 30 s, cannot be used, or lacks a migration.
  */
 export async function prepareDatabase({ url, isOurs }: { url: string; isOurs: boolean }): Promise<void> {
-  const pending = await untilReachable(() => pendingMigrations(url));
+  const { problem, pending } = await untilReachable(() => lookAtDatabase(url));
+  if (problem !== null) throw new StartError(problem);
   if (pending.length === 0) return;
   if (!isOurs) {
     throw new StartError(`The database lacks ${pending.join(', ')}: run "npx tidings migrate", then start again.`);

@@ -1,0 +1,16 @@
+// Statements for a whole server, which Postgres runs outside of any transaction: databases made and dropped, settings.
+
+import { openOrm } from '../../src/model/orm.ts';
+
+export async function administer(url: string, ...statements: string[]): Promise<void> {
+  // Without what a transaction of ours sets for itself, which would make each statement part of one.
+  const orm = openOrm(
+    { url, connections: 1, name: 'test-admin' },
+    { driverOptions: { application_name: 'test-admin' } },
+  );
+  try {
+    for (const statement of statements) await orm.em.getConnection().execute(statement);
+  } finally {
+    await orm.close(true);
+  }
+}
