@@ -40,6 +40,8 @@ async function openEmptyDatabase(): Promise<AsyncDisposable & { url: string }> {
   await administer(inject('postgresUrl'), 'create database migrate_from_nothing');
   return {
     url: url.href,
-    [Symbol.asyncDispose]: () => administer(inject('postgresUrl'), 'drop database migrate_from_nothing with (force)'),
+    async [Symbol.asyncDispose]() {
+      await administer(inject('postgresUrl'), 'drop database migrate_from_nothing with (force)');
+    },
   };
 }

@@ -15,6 +15,8 @@ export async function openDatabase({ empty = false } = {}): Promise<TestDatabase
   url.pathname = `/${name}`;
   return {
     url: url.href,
-    [Symbol.asyncDispose]: () => administer(inject('postgresUrl'), `drop database ${name} with (force)`),
+    async [Symbol.asyncDispose]() {
+      await administer(inject('postgresUrl'), `drop database ${name} with (force)`);
+    },
   };
 }
