@@ -27,6 +27,8 @@ const advisoryLock = 0x74696469;
  * for a database that cannot be used.
  */
 export async function migrate(url: string): Promise<string[]> {
+  const problem = await whyUnfit(url);
+  if (problem !== null) throw new Error(problem);
   const orm = openOrm(
     // A migration may take longer than any query, and its lock waits meanwhile.
     { url, connections: 2, name: 'tidings-migrate', statementMs: null },
@@ -37,8 +39,6 @@ export async function migrate(url: string): Promise<string[]> {
     },
   );
   try {
-    const problem = await whyUnfit(orm);
-    if (problem !== null) throw new Error(problem);
     // The lock lives in this transaction's connection; the migrations run on another.
     return await orm.em.fork().transactional(async (em) => {
       await em.execute(`select pg_advisory_xact_lock(${advisoryLock})`);
@@ -49,22 +49,17 @@ export async function migrate(url: string): Promise<string[]> {
   }
 }
 
-/** What keeps a service from using this database: a sentence, or the names of the migrations that it lacks. Changes nothing. */
-export async function lookAtDatabase(url: string): Promise<{ problem: string | null; pending: string[] }> {
-  const orm = openOrm({ url, connections: 1, name: 'tidings-migrate' });
+/** Names of the migrations that this database still lacks; nothing is changed. */
+export async function pendingMigrations(url: string): Promise<string[]> {
+  const orm = openOrm({ url, connections: 1, name: 'tidings-start' });
   try {
-    return { problem: await whyUnfit(orm), pending: await missingMigrations(orm) };
+    return await missingMigrations(orm);
   } finally {
     await orm.close(true);
   }
 }
 
-/** Names of the migrations that this database still lacks. */
-export async function pendingMigrations(url: string): Promise<string[]> {
-  return (await lookAtDatabase(url)).pending;
-}
-
-/** The same by one statement on a connection that is there: of a database in use, in whose place a backup may have been put. */
+/** The same on a connection that is there: of a database in use, in whose place a backup may have been put. */
 export async function missingMigrations(orm: MikroORM): Promise<string[]> {
   const question = `select name from ${tableName}`;
   const applied = await orm.em

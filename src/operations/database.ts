@@ -1,7 +1,8 @@
 // Waits for the database at a start, and checks that it has the tables of this version.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lookAtDatabase, migrate } from '../model/migrations.ts';
+import { migrate, pendingMigrations } from '../model/migrations.ts';
+import { whyUnfit } from '../model/unfit-database.ts';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
 import { StartError } from '../settings/start-error.ts';
 import { reasonOf } from '../telemetry/reason.ts';
@@ -13,8 +14,9 @@ const tryForMs = 30_000;
  * already. Throws a StartError when it cannot be reached for 30 s, cannot be used, or lacks a migration.
  */
 export async function prepareDatabase({ url, isOurs }: { url: string; isOurs: boolean }): Promise<void> {
-  const { problem, pending } = await untilReachable(() => lookAtDatabase(url));
-  if (problem !== null) throw new StartError(problem);
+  const problem = await untilReachable(() => whyUnfit(url));
+  if (problem !== null) throw new StartError(`DATABASE_URL: ${problem}`);
+  const pending = await untilReachable(() => pendingMigrations(url));
   if (pending.length === 0) return;
   if (!isOurs) {
     throw new StartError(`The database lacks ${pending.join(', ')}: run "npx tidings migrate", then start again.`);

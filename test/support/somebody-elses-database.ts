@@ -18,7 +18,7 @@ export const otherwise: Record<string, string> = {
   synchronous_commit: 'off',
   statement_timeout: '500ms',
   lock_timeout: '1ms',
-  idle_in_transaction_session_timeout: '1ms',
+  idle_in_transaction_session_timeout: '250ms',
 };
 
 /** What a role's own schema, or whatever comes first in its path, may hold. */
