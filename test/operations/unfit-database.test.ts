@@ -42,12 +42,9 @@ test.each([
   expect(await administer(database.url, `select 1 from pg_namespace where nspname = 'tidings'`)).toEqual([]);
 });
 
-test.each([
-  ['whose search path begins elsewhere, with tables of our names', ''],
-  ['by a URL that names a schema for other programs', '?schema=shadow'],
-])('a database %s is migrated once, and ready at each start', async (_, query) => {
+test('a database whose search path begins at tables of our names is migrated once, and ready at each start', async () => {
   await using database = await openSomebodyElsesDatabase(inject('postgresUrl'));
-  const url = database.url + query;
+  const { url } = database;
   const pending = await pendingMigrations(url);
   expect(pending).toContain('0001-first-tables');
   expect(await migrate(url)).toEqual(pending);
@@ -60,7 +57,11 @@ test.each([
   expect(made).toEqual([{ name: 'tidings' }]);
 });
 
-test('a role whose own schema comes before public', async () => {
+test.each([
+  ['has a schema of its own, which comes before public', () => []],
+  ['has a search path of its own', (role: string) => [`alter role ${role} set search_path = pg_catalog, ${role}`]],
+  ['has a search path that leads nowhere', (role: string) => [`alter role ${role} set search_path = ''`]],
+])('a role that %s migrates once, and is ready at each start', async (_, more: (role: string) => string[]) => {
   const server = inject('postgresUrl');
   await using database = await openWith('');
   const role = `role_${randomUUID().replaceAll('-', '')}`;
@@ -70,13 +71,14 @@ test('a role whose own schema comes before public', async () => {
     `grant create on database ${database.name} to ${role}`,
     `create schema ${role} authorization ${role}`,
     `create table ${role}.users (nonsense integer)`,
+    ...more(role),
   );
   const url = new URL(database.url);
   Object.assign(url, { username: role, password: 'secret' });
   try {
     expect(await migrate(url.href)).toContain('0001-first-tables');
     expect(await migrate(url.href)).toEqual([]);
-    await prepareDatabase({ url: url.href, isOurs: false });
+    for (let starts = 0; starts < 2; starts += 1) await prepareDatabase({ url: url.href, isOurs: false });
   } finally {
     await administer(database.url, `drop owned by ${role} cascade`);
     await administer(server, `revoke create on database ${database.name} from ${role}`, `drop role ${role}`);
