@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { removeAbandonedDirectories } from '../test/support/embedded-directory.ts';
 import { createGround } from './ground.ts';
 import { describeMachine } from './machine.ts';
+import { printProfiles } from './profile.ts';
 import { type Outcome, printReport, writeResults } from './report.ts';
 import type { Row, RowOptions } from './row.ts';
 import { rows } from './rows.ts';
@@ -18,7 +19,7 @@ large rows: ${large.map(({ name }) => name).join(', ')}
 --large              all of the large rows
 --pairs N            how often the two sides are measured, in turn (5)
 --keep               write the results a second time, under their date
---profile DIRECTORY  let the service write CPU profiles there; it is slower then`;
+--profile DIRECTORY  let the service write CPU profiles there, and sum them up; it is slower then`;
 
 const { chosen, options, keep } = readArguments();
 const interrupted = catchSignals();
@@ -33,6 +34,7 @@ for (const row of chosen) {
 }
 if (interrupted.aborted) process.exit(130);
 printReport(machine, outcomes);
+if (options.profileDirectory !== null) await printProfiles(options.profileDirectory);
 // Profiling costs: what is measured with it is not to be taken for a result.
 if (options.profileDirectory === null) {
   const paths = await writeResults(machine, outcomes, { keep });

@@ -2,10 +2,13 @@
 
 import type { Row } from './row.ts';
 import { drainRow } from './rows/drain.ts';
+import { growthRow } from './rows/growth.ts';
 import { idleEndpointsRow } from './rows/idle-endpoints.ts';
 import { idleMemoryRow } from './rows/idle-memory.ts';
 import { isolationRow } from './rows/isolation.ts';
 import { latencyRow } from './rows/latency.ts';
+import { memoryRow } from './rows/memory.ts';
+import { pagesRow } from './rows/pages.ts';
 import { publishingRow } from './rows/publishing.ts';
 import { recordingRow } from './rows/recording.ts';
 import { startRow } from './rows/start.ts';
@@ -69,4 +72,7 @@ export const rows: readonly Row[] = [
   idleEndpointsRow,
   startRow,
   idleMemoryRow,
+  memoryRow,
+  growthRow,
+  pagesRow,
 ];
