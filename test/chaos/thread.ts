@@ -25,4 +25,5 @@ const thread = await openThread(workerData as ThreadData, (name, part) => {
 flushCompileCache();
 
 export default thread.run;
+export const check = thread.check;
 export const close = thread.close;

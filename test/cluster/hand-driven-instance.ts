@@ -12,7 +12,7 @@ import type { ConfigurationInForce } from '../../src/operations/configurations.t
 import type { RelayMode } from '../../src/outbox/relay-steps.ts';
 import { type Lease, shardCount } from '../../src/policy/shards.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
-import type { Turn, TurnReport } from '../../src/worker/turn.ts';
+import type { LostTurn, Turn, TurnReport } from '../../src/worker/turn.ts';
 import { entryAt } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { createSimulatedTime } from '../support/simulated-time.ts';
@@ -49,7 +49,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
     /** Ends the read that is under way, with nothing. */
     answer: () => {},
   };
-  const out: { turn: Turn; end(report: TurnReport | null): void }[] = [];
+  const out: { turn: Turn; end(report: TurnReport | LostTurn): void }[] = [];
   const interrupted: number[] = [];
   const trusted = new Map<number, { epoch: number; until: number }>();
   const seen = {
@@ -178,7 +178,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
       runTurn(turn, done) {
         const entry = {
           turn,
-          end(report: TurnReport | null) {
+          end(report: TurnReport | LostTurn) {
             out.splice(out.indexOf(entry), 1);
             done(report);
           },

@@ -197,7 +197,7 @@ test('after a lost turn nothing is sent before the rows are read again', () => {
   const world = driveDispatcher();
   world.serve(makeEndpoint());
   for (const type of ['a.a', 'a.b']) world.publish(type);
-  world.turnOf('crm').end(null);
+  world.turnOf('crm').end('recorded');
   world.publish('a.c');
   world.pass(100_000);
   expect({ out: world.out, loadingCursors: world.loadingCursors }).toEqual({ out: [], loadingCursors: ['crm'] });

@@ -7,11 +7,11 @@ import type { ReplayQuestion, StoredReplay } from '../../src/dispatch/replay-win
 import type { LogEntry } from '../../src/log/entry.ts';
 import { type Gap, pastGap } from '../../src/log/gaps.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
-import type { Turn, TurnReport } from '../../src/worker/turn.ts';
+import type { LostTurn, Turn, TurnReport } from '../../src/worker/turn.ts';
 import { entryAt } from '../log/made-up-entries.ts';
 import { aLease, emptyCursor } from './made-up-actors.ts';
 
-export type Out = { turn: Turn; end(report: TurnReport | null): void };
+export type Out = { turn: Turn; end(report: TurnReport | LostTurn): void };
 
 export function driveDispatcher({
   position = 0,

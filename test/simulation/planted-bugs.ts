@@ -112,7 +112,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'a turn that was lost is sent again from memory',
     'src/dispatch/dispatcher.ts',
     'actor.finish(report, ports.now())',
-    'actor.finish(report ?? { settled: 0, failure: null }, ports.now())',
+    "actor.finish(typeof report === 'string' ? { settled: 0, failure: null } : report, ports.now())",
   ),
   {
     name: 'a draining turn does not keep the next actor waiting',

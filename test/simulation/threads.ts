@@ -6,7 +6,7 @@ import { record } from './tables.ts';
 import { hash } from '../../src/policy/hash.ts';
 import { decideAfterFailure } from '../../src/policy/retry.ts';
 import { verdictOf } from '../../src/policy/verdict.ts';
-import type { Turn, TurnReport } from '../../src/worker/turn.ts';
+import type { LostTurn, Turn, TurnReport } from '../../src/worker/turn.ts';
 import { createTurnSteps } from '../../src/worker/turn-steps.ts';
 import type { Process } from './process.ts';
 import type { Postgres } from './postgres.ts';
@@ -24,7 +24,7 @@ export type ThreadsParts = {
 };
 
 type Thread = { recorder: ReturnType<typeof createRecorder>; turns: Set<Running>; hangsUntil: number };
-type Running = { turn: Turn; current: number | null; die(): void; done(report: null): void };
+type Running = { turn: Turn; current: number | null; die(): void; done(lost: LostTurn): void };
 
 const threadCount = 2;
 
@@ -68,7 +68,7 @@ export function createThreads(parts: ThreadsParts) {
     return { ...what, ...given, recordedAt: 0, by: process.id };
   }
 
-  function runTurn(turn: Turn, done: (report: TurnReport | null) => void): void {
+  function runTurn(turn: Turn, done: (report: TurnReport | LostTurn) => void): void {
     stopped.delete(turn.slot);
     const thread = threads[hash(turn.receiver.id) % threadCount]!;
     const steps = createTurnSteps(turn, { now: process.now, control });
@@ -141,13 +141,13 @@ export function createThreads(parts: ThreadsParts) {
 
   /** The event that a dying thread had on the wire has spent an attempt. */
   function recordLost({ turn, current, done }: Running): void {
-    if (current === null) return process.hear(1, () => done(null));
+    if (current === null) return process.hear(1, () => done('unsent'));
     const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
     const { maxRetries, baseDelayMs, maxDelayMs } = turn.receiver;
     const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, gone: false });
     const waitMs = next.status === 'retrying' ? next.waitMs : 0;
     const row = rowOf(turn, current, attempt, { id: nextRow(), status: next.status, waitMs, gone: false });
-    mainRecorder.record(row, () => done(null));
+    mainRecorder.record(row, () => done('recorded'));
   }
 
   return {

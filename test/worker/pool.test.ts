@@ -41,7 +41,7 @@ const openPool = (threads: number) =>
     databaseUrl: database.url,
     allowedNetworks: ['127.0.0.0/8'],
     version: '1.2.3',
-    log: { logger: pino({ level: 'silent' }), options: { level: 'silent', format: 'json' } },
+    log: { logger: pino({ level: 'silent' }), takeLines: () => {}, options: { level: 'silent', format: 'json' } },
   });
 
 /** Threads that are the test's to end. */

@@ -46,7 +46,7 @@ test('200 endpoints that hang in every way delay no healthy one on the same thre
     databaseUrl: database.url,
     allowedNetworks: ['127.0.0.0/8'],
     version: '1.2.3',
-    log: { logger: pino({ level: 'silent' }), options: { level: 'silent', format: 'json' } },
+    log: { logger: pino({ level: 'silent' }), takeLines: () => {}, options: { level: 'silent', format: 'json' } },
   });
   receivers.use(pool);
   trustALease(pool);
