@@ -10,6 +10,7 @@ import type { LostTurn, Turn, TurnReport } from '../../src/worker/turn.ts';
 import { createTurnSteps } from '../../src/worker/turn-steps.ts';
 import type { Process } from './process.ts';
 import type { Postgres } from './postgres.ts';
+import { createLostTurns } from './lost-turns.ts';
 import type { Receivers } from './receivers.ts';
 import type { Watch } from './watch.ts';
 
@@ -31,6 +32,7 @@ const threadCount = 2;
 export function createThreads(parts: ThreadsParts) {
   const { process, chance, receivers, watch, nextRow } = parts;
   const mainRecorder = createRecorder(parts);
+  const lostTurns = createLostTurns(process, () => watch.restores);
   const threads = Array.from({ length: threadCount }, newThread);
   const stopped = new Set<number>();
   const trusted = new Map<number, { epoch: number; until: number }>();
@@ -70,6 +72,7 @@ export function createThreads(parts: ThreadsParts) {
 
   function runTurn(turn: Turn, done: (report: TurnReport | LostTurn) => void): void {
     stopped.delete(turn.slot);
+    lostTurns.began(turn);
     const thread = threads[hash(turn.receiver.id) % threadCount]!;
     const steps = createTurnSteps(turn, { now: process.now, control });
     let isLost = false;
@@ -87,7 +90,9 @@ export function createThreads(parts: ThreadsParts) {
       if (step.do === 'end') {
         thread.turns.delete(running);
         process.hear(chance(), () => {
-          if (!isLost) done(step.report);
+          if (isLost) return;
+          lostTurns.worked(turn);
+          done(step.report);
         });
       } else if (step.do === 'send') {
         running.current = step.index;
@@ -141,7 +146,12 @@ export function createThreads(parts: ThreadsParts) {
 
   /** The event that a dying thread had on the wire has spent an attempt. */
   function recordLost({ turn, current, done }: Running): void {
-    if (current === null) return process.hear(1, () => done('unsent'));
+    if (current === null) {
+      return process.hear(1, () => {
+        lostTurns.lost(turn);
+        done('unsent');
+      });
+    }
     const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
     const { maxRetries, baseDelayMs, maxDelayMs } = turn.receiver;
     const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, gone: false });
