@@ -4,7 +4,7 @@
 // writes pieces that end with a line and that a pipe takes whole or not at all, so that no end of the process cuts a line.
 // Only a line that is longer than that could be cut, by a process that ends while nobody reads.
 
-import { write, writeSync } from 'node:fs';
+import { fstatSync, write, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** PIPE_BUF: the most that a pipe takes as one. */
@@ -14,7 +14,7 @@ export const lingerMs = 100;
 /** Waits for the reader, in bytes; further lines are dropped. */
 const mostWaiting = 16 * 1024 * 1024;
 /** The wait after a write that failed: the pipe is full, or the disk. */
-const againMs = 20;
+const againMs = 5;
 /** The end of the process waits at most this long for a reader that stopped reading. */
 const flushWithinMs = 1_000;
 
@@ -27,15 +27,19 @@ export type LineWriter = {
 
 /** `dropped`: the line that says how many lines were dropped. */
 export function createLineWriter(stdout: { readonly fd: number }, dropped: (count: number) => string): LineWriter {
-  // That Node has opened its stream makes a pipe non-blocking: a write that blocks would keep the process from ending.
+  // That Node has opened its stream makes a pipe non-blocking, so a write to it can neither block nor keep the process.
   const { fd } = stdout;
+  const isPipe = isPipeOrSocket(fd);
   const pieces: string[] = [];
   let next = '';
   let nextBytes = 0;
   let waitingBytes = 0;
   let drops = 0;
   let timer: NodeJS.Timeout | null = null;
-  let writing: { piece: Buffer; isInFlight: boolean } | null = null;
+  /** What is left of the piece that is being written. */
+  let piece: Buffer | undefined;
+  let isWaiting = false;
+  let isInFlight = false;
   const whenEmpty: (() => void)[] = [];
 
   function add(lines: string): void {
@@ -56,28 +60,45 @@ export function createLineWriter(stdout: { readonly fd: number }, dropped: (coun
     nextBytes = 0;
   }
 
-  function go(): void {
-    if (writing) return;
+  function takePiece(): Buffer | undefined {
     if (waitingBytes === 0 && drops > 0) {
       add(dropped(drops));
       drops = 0;
       closePiece();
     }
-    const piece = pieces.shift();
-    if (piece !== undefined) writeOut(Buffer.from(piece));
-    else if (waitingBytes === 0) for (const empty of whenEmpty.splice(0)) empty();
+    const lines = pieces.shift();
+    return lines === undefined ? undefined : Buffer.from(lines);
   }
 
-  function writeOut(piece: Buffer): void {
-    writing = { piece, isInFlight: true };
-    write(fd, piece, (error, bytes) => {
-      writing = { piece, isInFlight: false };
-      if (error) return void setTimeout(writeOut, againMs, piece);
-      waitingBytes -= bytes;
-      if (bytes < piece.length) return writeOut(piece.subarray(bytes));
-      writing = null;
+  function go(): void {
+    while (!isWaiting && !isInFlight) {
+      piece ??= takePiece();
+      if (piece === undefined) break;
+      if (isPipe) written(writeNow(fd, piece));
+      else writeLater(piece);
+    }
+    if (waitingBytes === 0) for (const empty of whenEmpty.splice(0)) empty();
+  }
+
+  /** A write to a file or a terminal may take its time. */
+  function writeLater(lines: Buffer): void {
+    isInFlight = true;
+    write(fd, lines, (error, bytes) => {
+      isInFlight = false;
+      written(error ? 0 : bytes);
       go();
     });
+  }
+
+  function written(bytes: number): void {
+    waitingBytes -= bytes;
+    piece = bytes === piece!.length ? undefined : piece!.subarray(bytes);
+    if (bytes > 0) return;
+    isWaiting = true;
+    setTimeout(() => {
+      isWaiting = false;
+      go();
+    }, againMs);
   }
 
   function linger(): void {
@@ -90,15 +111,11 @@ export function createLineWriter(stdout: { readonly fd: number }, dropped: (coun
 
   /** At the end of the process: as much as its reader takes at once. */
   function writeLast(): void {
-    if (writing?.isInFlight && writing.piece.length > pieceBytes) return;
+    if (isInFlight) piece = undefined;
     closePiece();
-    const rest = writing && !writing.isInFlight ? [writing.piece] : [];
-    try {
-      for (const piece of [...rest, ...pieces.splice(0).map((lines) => Buffer.from(lines))]) {
-        if (writeSync(fd, piece) < piece.length) return;
-      }
-    } catch {
-      // Its reader takes no more.
+    while ((piece ??= takePiece())) {
+      if (writeNow(fd, piece) < piece.length) return;
+      piece = undefined;
     }
   }
 
@@ -117,4 +134,18 @@ export function createLineWriter(stdout: { readonly fd: number }, dropped: (coun
       await Promise.race([empty, sleep(flushWithinMs, undefined, { ref: false })]);
     },
   };
+}
+
+function isPipeOrSocket(fd: number): boolean {
+  const stat = fstatSync(fd);
+  return stat.isFIFO() || stat.isSocket();
+}
+
+/** Gives how many bytes were written: 0 when the reader takes no more now. */
+function writeNow(fd: number, lines: Buffer): number {
+  try {
+    return writeSync(fd, lines);
+  } catch {
+    return 0;
+  }
 }

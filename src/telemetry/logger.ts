@@ -20,8 +20,11 @@ export type Log = {
   flush(): Promise<void>;
 };
 
-/** Takes lines that a thread has made. */
-export type TakeLines = (lines: string) => void;
+/** Takes lines that a thread has made, in pieces of whole lines. */
+export type TakeLines = (pieces: readonly string[]) => void;
+
+/** One message costs the main thread as much as a good many lines. */
+const piecesTogether = 4;
 
 /**
  * Opens the log of the process. Lines are written without blocking, within a tenth of a second. When the reader stops
@@ -29,26 +32,40 @@ export type TakeLines = (lines: string) => void;
  */
 export async function openLogger({ level, format }: LogOptions): Promise<Log & { takeLines: TakeLines }> {
   const writer = format === 'pretty' ? await prettyWriter() : createLineWriter(process.stdout, droppedLine);
-  return { ...logTo(writer, level), flush: writer.flush, takeLines: writer.write };
+  return {
+    ...logTo(writer, level),
+    flush: writer.flush,
+    takeLines(pieces) {
+      for (const lines of pieces) writer.write(lines);
+    },
+  };
 }
 
 /** Opens the log of a thread, which hands its lines to the main thread: two writers of one pipe would tear lines. */
 export function openThreadLogger({ level }: Pick<LogOptions, 'level'>, handOver: TakeLines): Log {
+  let pieces: string[] = [];
   let lines = '';
   let bytes = 0;
   let timer: NodeJS.Timeout | null = null;
 
-  function handOverAll(): void {
-    if (timer) clearTimeout(timer);
-    timer = null;
-    if (bytes > 0) handOver(lines);
+  function closePiece(): void {
+    if (bytes > 0) pieces.push(lines);
     lines = '';
     bytes = 0;
   }
 
+  function handOverAll(): void {
+    if (timer) clearTimeout(timer);
+    timer = null;
+    closePiece();
+    if (pieces.length > 0) handOver(pieces);
+    pieces = [];
+  }
+
   function write(line: string): void {
     const more = Buffer.byteLength(line);
-    if (bytes + more > pieceBytes) handOverAll();
+    if (bytes + more > pieceBytes) closePiece();
+    if (pieces.length === piecesTogether) handOverAll();
     lines += line;
     bytes += more;
     timer ??= setTimeout(handOverAll, lingerMs).unref();

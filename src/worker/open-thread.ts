@@ -23,7 +23,7 @@ export type ThreadData = {
 };
 
 /** What a thread tells the main thread beside its reports. */
-export type ThreadMessage = { logLines: string };
+export type ThreadMessage = { logLines: readonly string[] };
 
 export type Thread = {
   run(turn: Turn): Promise<TurnReport>;

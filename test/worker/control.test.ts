@@ -116,12 +116,14 @@ test.each([
       control.trust(owned, 0);
       let left = loads;
       const { load } = Atomics;
-      const loading = vi.spyOn(Atomics, 'load').mockImplementation((words: BigInt64Array | BigUint64Array, at: number) => {
-        const value = load(words, at);
-        left -= 1;
-        if (left === 0) control.trust({ ...owned, epoch }, 3_600_000);
-        return value;
-      });
+      const loading = vi
+        .spyOn(Atomics, 'load')
+        .mockImplementation((words: BigInt64Array | BigUint64Array, at: number) => {
+          const value = load(words, at);
+          left -= 1;
+          if (left === 0) control.trust({ ...owned, epoch }, 3_600_000);
+          return value;
+        });
       const trusted = control.trusts(owned);
       loading.mockRestore();
       expect({ loads, trusted }).toEqual({ loads, trusted: false });
