@@ -147,7 +147,7 @@ export function runInstance(parts: InstanceParts): RunningInstance {
   async function recordLost(turn: Turn, current: number): Promise<void> {
     const event = turn.events[current]!;
     const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
-    const { maxRetries, baseDelayMs, maxDelayMs } = turn.receiver;
+    const { maxRetries, baseDelayMs, maxDelayMs } = turn.endpoint;
     const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, gone: false });
     const lost = {
       createdAt: new Date(),

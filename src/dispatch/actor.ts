@@ -189,7 +189,7 @@ export class Actor {
     this.#isSlow = false;
     this.#replayNext = what.kind === 'line';
     const { generation, resumes } = this.#stored;
-    const common = { slot, lease: this.lease, receiver: this.#delivery, generation, resumes };
+    const common = { slot, lease: this.lease, endpoint: this.#delivery, generation, resumes };
     if (what.kind === 'line') return { ...common, origin: 'line', replayId: null, ...this.#reading.turn() };
     const { id, event, origin, attempts } = what.replay;
     return { ...common, origin, replayId: id, attemptsBefore: attempts, events: [event] };

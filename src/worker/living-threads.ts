@@ -35,24 +35,27 @@ export function watchThreads({
   let why = 'nobody knows why';
   const known = new WeakSet<Worker>();
 
-  /** A thread that ends by itself makes no error. */
-  function hearExits(): void {
-    for (const thread of pool.threads) {
-      if (!known.has(thread)) thread.once('exit', (code) => (why = `it exited with code ${code}`));
-      known.add(thread);
-    }
+  /** Of a thread that ends by an error, its exit may be heard before anything else is done. */
+  function hearEnd(thread: Worker): void {
+    if (known.has(thread)) return;
+    known.add(thread);
+    let error: Error | null = null;
+    thread.once('error', (thrown: Error) => {
+      error = thrown;
+      why = thrown.message;
+    });
+    thread.once('exit', (code) => {
+      if (!error) why = `it exited with code ${code}`;
+    });
   }
 
-  hearExits();
-  pool.on('error', (error: Error) => {
-    why = error.message;
-  });
+  pool.threads.forEach(hearEnd);
   pool.on('workerDestroy', () => {
     living -= 1;
     start ??= setTimeout(() => onEnd(noAnswer), startWithinMs).unref();
     // Piscina starts another in the same step, or never.
     queueMicrotask(() => {
-      hearExits();
+      pool.threads.forEach(hearEnd);
       if (pool.threads.length < threads) onEnd(why);
     });
   });

@@ -94,14 +94,14 @@ export async function openThreadPool({
   return {
     async runTurn(turn) {
       control.begin(turn.slot);
-      const routed = { ...turn, [queueOptionsSymbol]: { thread: hash(turn.receiver.id) } satisfies Route };
+      const routed = { ...turn, [queueOptionsSymbol]: { thread: hash(turn.endpoint.id) } satisfies Route };
       running += 1;
       try {
         return { report: (await pool.run(routed)) as TurnReport };
       } catch (error) {
         // A turn that closing cuts off has spent no attempt; its event is sent again after the next start.
         if (closing) return { lost: { current: null } };
-        logger.error({ endpoint_id: turn.receiver.id, reason: (error as Error).message }, 'a turn was lost');
+        logger.error({ endpoint_id: turn.endpoint.id, reason: (error as Error).message }, 'a turn was lost');
         return { lost: { current: control.current(turn.slot) } };
       } finally {
         running -= 1;

@@ -40,7 +40,7 @@ export type TurnSteps = {
 
 export function createTurnSteps(
   turn: Pick<Turn, 'slot' | 'lease' | 'attemptsBefore'> & {
-    receiver: Pick<EndpointDelivery, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>;
+    endpoint: Pick<EndpointDelivery, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>;
     events: { readonly length: number };
   },
   { now, control }: { now(): number; control: Pick<Control, 'stopped' | 'trusts'> },
@@ -75,7 +75,7 @@ export function createTurnSteps(
       over = true;
     },
     attempted(result) {
-      failure = failureOf(result, attemptOf(), turn.receiver);
+      failure = failureOf(result, attemptOf(), turn.endpoint);
       if (failure?.status !== 'retrying') settled += 1;
       index += 1;
       unrecorded += 1;

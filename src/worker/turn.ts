@@ -21,7 +21,7 @@ export type Turn = {
   slot: number;
   /** The lease under which it is sent: only while the epochs are equal and the lease is trusted. */
   lease: Lease;
-  receiver: EndpointDelivery;
+  endpoint: EndpointDelivery;
   generation: number;
   /** How often the endpoint had been resumed when the turn began. */
   resumes: number;

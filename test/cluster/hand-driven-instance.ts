@@ -223,7 +223,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
       return position;
     },
     deliver(id: string): void {
-      const found = out.find(({ turn }) => turn.receiver.id === id);
+      const found = out.find(({ turn }) => turn.endpoint.id === id);
       if (!found) throw new Error(`${id} has no turn out`);
       found.end({ settled: found.turn.events.length, failure: null });
     },

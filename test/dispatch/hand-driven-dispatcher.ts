@@ -99,7 +99,7 @@ export function driveDispatcher({
     },
     /** The turn that an endpoint has out. */
     turnOf(id: string): Out {
-      const found = out.find(({ turn }) => turn.receiver.id === id);
+      const found = out.find(({ turn }) => turn.endpoint.id === id);
       if (!found) throw new Error(`${id} has no turn out`);
       return found;
     },

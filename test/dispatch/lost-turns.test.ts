@@ -89,7 +89,7 @@ test.each([
   world.endTurns(['unsent', 'unsent']);
   happens(world);
   world.publish('b.b');
-  expect(world.out.map(({ turn }) => turn.receiver.id)).toEqual(['other']);
+  expect(world.out.map(({ turn }) => turn.endpoint.id)).toEqual(['other']);
   world.deliver('other');
   world.pass(499);
   expect(world.out).toEqual([]);

@@ -13,7 +13,7 @@ type Lost = { times: number; at: number; restores: number };
 export function createLostTurns(process: Process, restores: () => number) {
   const lost = new Map<string, Lost>();
   /** Another lease or another generation of the endpoint begins anew. */
-  const nameOf = ({ receiver, generation, lease }: Turn) => `${receiver.id} ${generation} ${lease.epoch}`;
+  const nameOf = ({ endpoint, generation, lease }: Turn) => `${endpoint.id} ${generation} ${lease.epoch}`;
 
   return {
     began(turn: Turn): void {
@@ -22,7 +22,7 @@ export function createLostTurns(process: Process, restores: () => number) {
       const waited = process.now() - before.at;
       if (waited >= waitMs(before.times)) return;
       throw new Violation(
-        `${process.id} begins a turn of ${turn.receiver.id} ${Math.round(waited)} ms after the loss of ${before.times} in a row`,
+        `${process.id} begins a turn of ${turn.endpoint.id} ${Math.round(waited)} ms after the loss of ${before.times} in a row`,
       );
     },
     worked: (turn: Turn): void => void lost.delete(nameOf(turn)),

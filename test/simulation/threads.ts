@@ -65,15 +65,21 @@ export function createThreads(parts: ThreadsParts) {
     given: Pick<Row, 'id' | 'status' | 'waitMs' | 'gone'>,
   ): Row {
     const { id: eventId, type, position } = turn.events[index]!;
-    const { generation, resumes, origin, replayId: item, receiver } = turn;
-    const what = { endpoint: receiver.id, eventId, type, position, generation, resumes, origin, item, attempt };
+    const {
+      generation,
+      resumes,
+      origin,
+      replayId: item,
+      endpoint: { id: endpoint },
+    } = turn;
+    const what = { endpoint, eventId, type, position, generation, resumes, origin, item, attempt };
     return { ...what, ...given, recordedAt: 0, by: process.id };
   }
 
   function runTurn(turn: Turn, done: (report: TurnReport | LostTurn) => void): void {
     stopped.delete(turn.slot);
     lostTurns.began(turn);
-    const thread = threads[hash(turn.receiver.id) % threadCount]!;
+    const thread = threads[hash(turn.endpoint.id) % threadCount]!;
     const steps = createTurnSteps(turn, { now: process.now, control });
     let isLost = false;
     let waits = false;
@@ -96,7 +102,7 @@ export function createThreads(parts: ThreadsParts) {
         });
       } else if (step.do === 'send') {
         running.current = step.index;
-        hear(thread, receivers.connectMs(turn.receiver.id), () => connected(step.index, step.attempt));
+        hear(thread, receivers.connectMs(turn.endpoint.id), () => connected(step.index, step.attempt));
       }
     }
 
@@ -116,11 +122,11 @@ export function createThreads(parts: ThreadsParts) {
 
     function send(index: number, attempt: number): void {
       const { id: eventId, position, previous } = turn.events[index]!;
-      const { generation, resumes, replayId: item, receiver, lease } = turn;
+      const { generation, resumes, replayId: item, endpoint, lease } = turn;
       const id = nextRow();
-      const reaction = receivers.react(receiver.id, receiver.timeoutMs);
+      const reaction = receivers.react(endpoint.id, endpoint.timeoutMs);
       const request = {
-        ...{ row: id, endpoint: receiver.id, eventId, position, previous, generation, resumes, item, attempt, lease },
+        ...{ row: id, endpoint: endpoint.id, eventId, position, previous, generation, resumes, item, attempt, lease },
         ...{ by: process.id, sentAt: 0, arrivedAt: null, accepted: false, answered: reaction.status !== null },
         ...{ afterMs: reaction.afterMs, isOfOldHistory: false, isZombie: false },
       };
@@ -153,7 +159,7 @@ export function createThreads(parts: ThreadsParts) {
       });
     }
     const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
-    const { maxRetries, baseDelayMs, maxDelayMs } = turn.receiver;
+    const { maxRetries, baseDelayMs, maxDelayMs } = turn.endpoint;
     const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, gone: false });
     const waitMs = next.status === 'retrying' ? next.waitMs : 0;
     const row = rowOf(turn, current, attempt, { id: nextRow(), status: next.status, waitMs, gone: false });
@@ -173,7 +179,7 @@ export function createThreads(parts: ThreadsParts) {
       recorder.kill();
       threads[which] = newThread();
       for (const running of turns) {
-        watch.threadDied(process, running.turn.receiver.id);
+        watch.threadDied(process, running.turn.endpoint.id);
         running.die();
         recordLost(running);
       }

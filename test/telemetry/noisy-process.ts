@@ -29,7 +29,7 @@ async function logLines(): Promise<void> {
 }
 
 const turnOf = (id: string) => {
-  const turn = makeTurn(1, { slot: id.charCodeAt(0), receiver: { id } });
+  const turn = makeTurn(1, { slot: id.charCodeAt(0), endpoint: { id } });
   return { ...turn, events: [{ ...turn.events[0]!, position: linesEach, payload: longest! }] };
 };
 await Promise.all([logLines(), pool.runTurn(turnOf('a')), pool.runTurn(turnOf('b'))]);

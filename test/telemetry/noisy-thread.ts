@@ -13,10 +13,10 @@ const thread = await openThread(workerData as ThreadData, (name, part) => {
   return part;
 });
 
-export default async ({ receiver, events: [event] }: Turn) => {
+export default async ({ endpoint, events: [event] }: Turn) => {
   for (let position = 0; position < event!.position; position += 1) {
     parts.onRecorded({
-      ...{ endpointId: receiver.id, position, createdAt: new Date(), latencyMs: 1, status: 'failed' },
+      ...{ endpointId: endpoint.id, position, createdAt: new Date(), latencyMs: 1, status: 'failed' },
       errorMessage: textOf(position, Number(event!.payload)),
     } as DeliveryRow);
     if (position % 20 === 0) await new Promise(setImmediate);

@@ -17,7 +17,7 @@ const births: Record<string, () => unknown> = {
 await births[process.env['THREAD_BIRTH'] ?? '']?.();
 
 export default (turn: Turn) => {
-  if (turn.receiver.id === 'hangs') for (;;);
+  if (turn.endpoint.id === 'hangs') for (;;);
   return { settled: turn.events.length, failure: null };
 };
 export const check = () => (process.env['THREAD_UNWRITTEN'] === undefined ? null : 'rows cannot be written: 42P01');

@@ -94,6 +94,6 @@ test('a check counts the threads that answer in time, and says why one cannot wr
   vi.stubEnv('THREAD_UNWRITTEN', 'yes');
   const { pool } = await open();
   expect(await pool.check(60_000)).toEqual({ threads: 2, answering: 2, unwritten: 'rows cannot be written: 42P01' });
-  void pool.runTurn(makeTurn(1, { receiver: { id: 'hangs' } }));
+  void pool.runTurn(makeTurn(1, { endpoint: { id: 'hangs' } }));
   expect(await pool.check(500)).toMatchObject({ threads: 2, answering: 1 });
 });
