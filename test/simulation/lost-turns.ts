@@ -7,9 +7,9 @@ import { Violation } from './violation.ts';
 /** By hand: 250 ms, then twice as long each time, up to 30 s. */
 const waitMs = (times: number) => Math.min(250 * 2 ** (times - 1), 30_000);
 
-type Lost = { times: number; at: number; restores: number };
+type Lost = { times: number; at: number };
 
-/** `restores`: how often the database was restored. A process may begin anew with all that it serves after that. */
+/** `restores`: how often the database was restored. Once a process hears of that, all that it serves begins anew. */
 export function createLostTurns(process: Process, restores: () => number) {
   const lost = new Map<string, Lost>();
   /** Another lease or another generation of the endpoint begins anew. */
@@ -18,7 +18,7 @@ export function createLostTurns(process: Process, restores: () => number) {
   return {
     began(turn: Turn): void {
       const before = lost.get(nameOf(turn));
-      if (before?.restores !== restores()) return;
+      if (!before || restores() > 0) return;
       const waited = process.now() - before.at;
       if (waited >= waitMs(before.times)) return;
       throw new Violation(
@@ -28,7 +28,7 @@ export function createLostTurns(process: Process, restores: () => number) {
     worked: (turn: Turn): void => void lost.delete(nameOf(turn)),
     lost(turn: Turn): void {
       const times = (lost.get(nameOf(turn))?.times ?? 0) + 1;
-      lost.set(nameOf(turn), { times, at: process.now(), restores: restores() });
+      lost.set(nameOf(turn), { times, at: process.now() });
     },
   };
 }
