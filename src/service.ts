@@ -31,6 +31,8 @@ import { createRecorder } from './worker/recorder.ts';
 
 export type Service = {
   url: string;
+  /** Rejects when it cannot deliver any more: the process has to end. */
+  failed: Promise<never>;
   /** Stops taking requests, ends what is in flight within the grace, writes what is known, and closes everything. */
   drain(): Promise<void>;
 };
@@ -52,7 +54,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const id = randomUUID();
   const { ttlMs } = arrange('lease', { ttlMs: 3_000 });
   const logOptions = { level: settings.logLevel, format: settings.logFormat };
-  const { logger, always, flush } = await openLogger(logOptions);
+  const { logger, takeLines, always, flush } = await openLogger(logOptions);
   opening.defer(flush);
   const configuration = await readConfiguration(settings, ({ secret, msg }) => logger.warn({ secret }, msg));
   const { read, resolve } = configuration;
@@ -96,7 +98,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
 
   // Deliveries: the threads, and the instance that says what they send.
   const { deliveryThreads: threads, allowedNetworks } = settings;
-  const poolLog = { logger, options: logOptions };
+  const poolLog = { logger, takeLines, options: logOptions };
   const poolOptions = arrange('poolOptions', { threads, databaseUrl, allowedNetworks, log: poolLog, version });
   const pool = open(arrange('pool', await openThreadPool(poolOptions)));
   const recorder = open(arrange('recorder', createRecorder({ orm, log: logger })));
@@ -140,8 +142,15 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   });
   const { held } = instance;
   const limits = open(await openRateLimits({ url: valkeyUrl, prefix: identity.prefix, log: logger }));
-  const valkey = togetherChecked([stream, wakes, limits]);
-  const readiness = createReadiness({ orm, stream: valkey, held, configuration: configurations.current, isDraining });
+  const readiness = createReadiness({
+    orm,
+    stream: togetherChecked([stream, wakes, limits]),
+    threads: pool.check,
+    unwritten: recorder.problem,
+    held,
+    configuration: configurations.current,
+    isDraining,
+  });
   const door = open(
     await openDoor({
       settings,
@@ -165,6 +174,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const parts = opening.move();
   return {
     url: door.url,
+    failed: pool.failed,
     async drain() {
       draining = true;
       logger.info('draining');

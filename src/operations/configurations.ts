@@ -1,6 +1,5 @@
 // The configuration in force, as this instance serves it: with the secrets that it finds itself, or not at all.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { type Transactions, withoutSql } from '../outbox/transactions.ts';
@@ -11,6 +10,7 @@ import type { ResolvedEndpoints } from '../settings/stored-endpoints.ts';
 import type { Webhooks } from '../settings/webhooks.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
+import { tryAgain } from '../try-again.ts';
 import type { Announce } from './control-versions.ts';
 import { type StoredVersion, acceptConfiguration, lockVersion, readVersionInForce } from './stored-configurations.ts';
 
@@ -123,14 +123,18 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
 
   /** Tries until it succeeded once, or is no longer due. */
   async function loadWhile(isDue: () => boolean): Promise<void> {
-    while (isDue() && !closing.signal.aborted) {
-      try {
-        return await inTurn(load);
-      } catch (error) {
+    const { signal } = closing;
+    const loadIfDue = async () => {
+      if (isDue() && !signal.aborted) await inTurn(load);
+    };
+    await tryAgain(
+      loadIfDue,
+      (error) => {
         log.warn({ reason: reasonOf(error) }, 'the configuration in force could not be read; trying again');
-        await sleep(retryDelaysMs.configuration, undefined, { signal: closing.signal }).catch(() => {});
-      }
-    }
+        return retryDelaysMs.configuration;
+      },
+      signal,
+    );
   }
 
   async function put({ endpoints, missing }: ReadFile, { insists }: { insists: boolean }): Promise<void> {

@@ -1,11 +1,11 @@
 // Waits for the database at a start, and checks that it has the tables of this version.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate, pendingMigrations } from '../model/migrations.ts';
 import { whyUnfit } from '../model/unfit-database.ts';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
 import { StartError } from '../settings/start-error.ts';
 import { reasonOf } from '../telemetry/reason.ts';
+import { tryAgain } from '../try-again.ts';
 
 const tryForMs = 30_000;
 
@@ -26,17 +26,11 @@ export async function prepareDatabase({ url, isOurs }: { url: string; isOurs: bo
 
 async function untilReachable<T>(ask: () => Promise<T>): Promise<T> {
   const giveUpAt = performance.now() + tryForMs;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (performance.now() > giveUpAt) {
-        const reason = reasonOf(error).split('\n')[0];
-        throw new StartError(
-          `DATABASE_URL: the database could not be reached for ${tryForMs / 1000} s (${reason}); is it running, and is the URL right?`,
-        );
-      }
-      await sleep(retryDelaysMs.database);
-    }
-  }
+  return await tryAgain(ask, (error) => {
+    if (performance.now() <= giveUpAt) return retryDelaysMs.database;
+    const reason = reasonOf(error).split('\n')[0];
+    throw new StartError(
+      `DATABASE_URL: the database could not be reached for ${tryForMs / 1000} s (${reason}); is it running, and is the URL right?`,
+    );
+  });
 }

@@ -14,7 +14,7 @@ export type Connection = {
 
 export type Connections = AsyncDisposable & {
   /** The endpoint's connection, opened by its first request. Throws a TypeError for an invalid URL. */
-  of(receiver: Pick<EndpointDelivery, 'id' | 'url'>): Connection;
+  of(endpoint: Pick<EndpointDelivery, 'id' | 'url'>): Connection;
 };
 
 type Entry = Connection & { url: string; origin: string };
