@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { openDoor } from './api/door.ts';
+import { openListener } from './api/listener.ts';
 import { type Arrange, asItIs } from './arrange.ts';
 import { freeLeases, openLeaseRows } from './cluster/heartbeat-sql.ts';
 import { runInstance } from './cluster/run-instance.ts';
@@ -45,7 +46,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const open = <T extends AsyncDisposable | Disposable>(part: T): T => opening.use(part);
 
   // Settings, and the logger.
-  const settings = readSettings();
+  const settings = await readSettings();
   const { version } = packageJson;
   const id = randomUUID();
   const { ttlMs } = arrange('lease', { ttlMs: 3_000 });
@@ -58,6 +59,9 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
 
   // The databases, given or of our own.
   const { databaseUrl, valkeyUrl, orm, isOurs } = open(await openDatabases(settings, logger));
+
+  // The port, before anything that other instances see.
+  const listener = open(await openListener(settings));
 
   // The log, and how instances wake each other.
   const identity = await identifyLog(orm);
@@ -141,6 +145,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const door = open(
     await openDoor({
       settings,
+      listener,
       orm,
       transactions,
       endpoints,
