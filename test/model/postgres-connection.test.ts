@@ -5,18 +5,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { type Server, type Socket, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest';
+import { expect, inject, onTestFinished, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
 import { databaseProblem } from '../../src/settings/database-problem.ts';
 import { runTidings } from '../support/run-tidings.ts';
-import { type PostgresWithTls, openPostgresWithTls } from '../support/postgres-tls.ts';
-
-let postgres: PostgresWithTls;
-
-beforeAll(async () => {
-  postgres = await openPostgresWithTls();
-});
-afterAll(() => postgres[Symbol.asyncDispose]());
+import { password, urlAs, withFiles } from '../support/postgres-tls.ts';
 
 type Seen = { ssl: boolean; client: string | null; name: string; geqo: string };
 
@@ -44,13 +37,8 @@ async function refusalOf(url: string): Promise<string> {
   );
   const problem = databaseProblem(url, error);
   expect(problem).toMatchObject({ mayPass: false });
-  expect(JSON.stringify(problem)).not.toContain(postgres.password);
+  expect(JSON.stringify(problem)).not.toContain(password);
   return problem!.sentence;
-}
-
-/** The paths of files instead of their names. */
-function fill(parameters: string): string {
-  return parameters.replaceAll(/\{(\w+)\}/g, (_, name: keyof PostgresWithTls['files']) => postgres.files[name]);
 }
 
 test.for([
@@ -71,22 +59,20 @@ test.for([
   ['sslmode=disable', false],
   ['sslmode=allow', false],
 ] as const)('%s: the connection is by TLS: %s', async ([parameters, ssl]) => {
-  const user = ssl ? postgres.users.byTls : postgres.users.plain;
-  expect(await look(postgres.urlOf(user, fill(parameters)))).toMatchObject({ ssl });
+  expect(await look(urlAs(ssl ? 'by_tls' : 'by_plain', withFiles(parameters)))).toMatchObject({ ssl });
 });
 
 test('what pg_hba.conf refuses by one way is tried by the other where the mode says so', async () => {
-  const { users, urlOf } = postgres;
-  expect(await look(urlOf(users.byTls, 'sslmode=allow'))).toMatchObject({ ssl: true });
-  expect(await look(urlOf(users.plain, 'sslmode=prefer'))).toMatchObject({ ssl: false });
+  expect(await look(urlAs('by_tls', 'sslmode=allow'))).toMatchObject({ ssl: true });
+  expect(await look(urlAs('by_plain', 'sslmode=prefer'))).toMatchObject({ ssl: false });
   // An authority that the certificate is not of: the handshake fails, and `prefer` goes on without TLS.
-  const unknown = fill('sslmode=prefer&sslrootcert={other}');
-  expect(await look(urlOf(users.plain, unknown))).toMatchObject({ ssl: false });
+  const unknown = withFiles('sslmode=prefer&sslrootcert={other}');
+  expect(await look(urlAs('by_plain', unknown))).toMatchObject({ ssl: false });
 });
 
 test('a certificate of the user is shown, and is the sign-in', async () => {
-  const url = postgres.urlOf(postgres.users.byCertificate, fill('sslmode=require&sslcert={cert}&sslkey={key}'));
-  expect(await look(url)).toMatchObject({ ssl: true, client: `/CN=${postgres.users.byCertificate}` });
+  const url = urlAs('by_certificate', withFiles('sslmode=require&sslcert={cert}&sslkey={key}'));
+  expect(await look(url)).toMatchObject({ ssl: true, client: '/CN=by_certificate' });
 });
 
 test.for([
@@ -107,21 +93,18 @@ test.for([
     /^target_session_attrs=read-write: /,
   ],
 ] as const)('%s: there is no connection, for a reason that is said', async ([parameters, says]) => {
-  expect(await refusalOf(postgres.urlOf(postgres.users.byTls, fill(parameters)))).toMatch(says);
+  expect(await refusalOf(urlAs('by_tls', withFiles(parameters)))).toMatch(says);
 });
 
 test('channel binding is required where there is none: the connection ends before the password is sent', async () => {
-  const url = postgres.urlOf(postgres.users.plain, 'sslmode=disable&channel_binding=require');
+  const url = urlAs('by_plain', 'sslmode=disable&channel_binding=require');
   expect(await refusalOf(url)).toMatch(/^channel_binding=require: /);
 });
 
 test('the name and the settings of the URL win over ours', async () => {
-  const url = postgres.urlOf(
-    postgres.users.byTls,
-    'application_name=a+b%20c&options=-c%20geqo%3Doff&connect_timeout=5',
-  );
+  const url = urlAs('by_tls', 'application_name=a+b%20c&options=-c%20geqo%3Doff&connect_timeout=5');
   expect(await look(url)).toMatchObject({ name: 'a+b c', geqo: 'off' });
-  expect(await look(postgres.urlOf(postgres.users.byTls))).toMatchObject({ name: 'tidings-looks', geqo: 'on' });
+  expect(await look(urlAs('by_tls'))).toMatchObject({ name: 'tidings-looks', geqo: 'on' });
 });
 
 test('a server without TLS is used without it by `prefer`, and refused by `require`', async () => {
@@ -136,9 +119,8 @@ test('a server without TLS is used without it by `prefer`, and refused by `requi
     }),
     0,
   );
-  const { users, urlOf } = postgres;
-  expect(await look(urlOf(users.plain, '', `127.0.0.1:${port}`))).toMatchObject({ ssl: false });
-  expect(await refusalOf(urlOf(users.plain, 'sslmode=require', `127.0.0.1:${port}`))).toMatch(/has no TLS/);
+  expect(await look(urlAs('by_plain', '', `127.0.0.1:${port}`))).toMatchObject({ ssl: false });
+  expect(await refusalOf(urlAs('by_plain', 'sslmode=require', `127.0.0.1:${port}`))).toMatch(/has no TLS/);
 });
 
 test('what is no Postgres is said to be none', async () => {
@@ -148,7 +130,7 @@ test('what is no Postgres is said to be none', async () => {
     ),
     0,
   );
-  expect(await refusalOf(postgres.urlOf('somebody', '', `127.0.0.1:${port}`))).toMatch(/is no Postgres/);
+  expect(await refusalOf(urlAs('somebody', '', `127.0.0.1:${port}`))).toMatch(/is no Postgres/);
 });
 
 test('a Unix socket is found by its directory, in either spelling, and has no TLS to ask for', async () => {
@@ -156,11 +138,11 @@ test('a Unix socket is found by its directory, in either spelling, and has no TL
   onTestFinished(() => rm(directory, { recursive: true }));
   await listen(createServer(pipe), join(directory, '.s.PGSQL.5433'));
   const { pathname } = new URL(inject('postgresUrl'));
-  const access = `${postgres.users.plain}:${postgres.password}@`;
+  const access = `by_plain:${password}@`;
   for (const url of [
     `postgres://${access}${encodeURIComponent(directory)}:5433${pathname}`,
     `postgres://${access}${pathname}?host=${directory}&port=5433&sslmode=require`,
-    `postgresql:///?user=${postgres.users.plain}&password=${postgres.password}&dbname=${pathname.slice(1)}&port=5433&host=${directory}`,
+    `postgresql:///?user=by_plain&password=${password}&dbname=${pathname.slice(1)}&port=5433&host=${directory}`,
   ]) {
     expect(await look(url)).toMatchObject({ ssl: false });
   }
@@ -168,15 +150,15 @@ test('a Unix socket is found by its directory, in either spelling, and has no TL
 
 test('an IPv6 address in brackets is one', async () => {
   const port = await listen(createServer(pipe), 0, '::1');
-  expect(await look(postgres.urlOf(postgres.users.byTls, '', `[::1]:${port}`))).toMatchObject({ ssl: true });
+  expect(await look(urlAs('by_tls', '', `[::1]:${port}`))).toMatchObject({ ssl: true });
 });
 
 test('NODE_EXTRA_CA_CERTS adds an authority, and alone makes one for verify-ca', async () => {
   const migrate = async (parameters: string, environment: object) =>
     await runTidings(['migrate'], {
-      environment: { DATABASE_URL: postgres.urlOf(postgres.users.byTls, parameters), ...environment },
+      environment: { DATABASE_URL: urlAs('by_tls', parameters), ...environment },
     });
-  const trusting = { NODE_EXTRA_CA_CERTS: postgres.files.authority };
+  const trusting = { NODE_EXTRA_CA_CERTS: inject('postgresTls').files.authority };
   // This user may do nothing, which Postgres says once it is trusted.
   const trusted = /^DATABASE_URL: Postgres at \S+ refused user "\w+": permission denied/;
   expect((await migrate('sslmode=verify-full', trusting)).stderr).toMatch(trusted);

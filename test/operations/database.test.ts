@@ -125,6 +125,15 @@ test('rights that are missing later are missing at the start: all at once, by ta
   opened.defer(() => admin.close(true));
   opened.defer(async () => void (await admin.em.getConnection().execute(`drop owned by ${user.role}`)));
   const url = user.urlOf(database.url);
+  const made = await admin.em.fork().execute<{ name: string }[]>(
+    `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+     and not relispartition and relname <> 'tidings_migrations' order by relname`,
+  );
+  await admin.em.getConnection().execute(`grant select on tidings_migrations to ${user.role}`);
+  const all = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
+  await expect(prepareDatabase({ url, isOurs: false, log })).rejects.toThrow(
+    `lacks the rights ${made.flatMap(({ name }) => all.map((right) => `${right} on ${name}`)).join(', ')}: grant them`,
+  );
   await admin.em.getConnection().execute(`grant all on all tables in schema public to ${user.role}`);
   await prepareDatabase({ url, isOurs: false, log });
   await admin.em.getConnection().execute(`revoke delete on users from ${user.role}`);
