@@ -39,7 +39,7 @@ export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 /** A problem is the rest of a sentence that begins with the name of the setting; no value is in it. */
 export type PostgresUrlReading = { address: PostgresAddress } | { problem: string };
 
-export const postgresUrlExample = 'a Postgres URL such as postgres://user:password@host:5432/database';
+const postgresUrlExample = 'a Postgres URL such as postgres://user:password@host:5432/database';
 
 const sslModes: readonly SslMode[] = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
 const tlsVersions: readonly TlsVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];

@@ -63,5 +63,6 @@ function clientProblem(address: PostgresAddress, code: string, words: string): D
     );
   }
   if (code === 'EACCES' || code === 'EPERM') return stays(`this user may not connect to ${place} (${code})`);
-  return { sentence: `Postgres at ${place} cannot be reached (${code === '' ? words : code})`, mayPass: true };
+  const reason = code === '' ? (/timeout/.test(words) ? 'no answer in time' : words) : code;
+  return { sentence: `Postgres at ${place} cannot be reached (${reason})`, mayPass: true };
 }

@@ -5,7 +5,7 @@
 
 import { isIP } from 'node:net';
 
-export const valkeyUrlExample = 'a Valkey URL such as valkey://:password@host:6379/0 (or valkeys, redis, rediss)';
+const valkeyUrlExample = 'a Valkey URL such as valkey://:password@host:6379/0 (or valkeys, redis, rediss)';
 
 /** A problem is the rest of a sentence that begins with the name of the setting; no value is in it. */
 export function readValkeyUrl(text: string): { url: string } | { problem: string } {
