@@ -70,10 +70,13 @@ test('what pg_hba.conf refuses by one way is tried by the other where the mode s
   expect(await look(urlAs('by_plain', unknown))).toMatchObject({ ssl: false });
 });
 
-test('a certificate of the user is shown, and is the sign-in', async () => {
-  const url = urlAs('by_certificate', withFiles('sslmode=require&sslcert={cert}&sslkey={key}'));
-  expect(await look(url)).toMatchObject({ ssl: true, client: '/CN=by_certificate' });
-});
+test.for(['sslkey={key}', `sslkey={lockedKey}&sslpassword=${password}`])(
+  'a certificate of the user is shown, and is the sign-in: %s',
+  async (key) => {
+    const url = urlAs('by_certificate', withFiles(`sslmode=require&sslcert={cert}&${key}`));
+    expect(await look(url)).toMatchObject({ ssl: true, client: '/CN=by_certificate' });
+  },
+);
 
 test.for([
   [

@@ -1,5 +1,6 @@
 // TLS on the Postgres that all tests share, and roles that pg_hba.conf lets in by one way only.
 
+import { createPrivateKey } from 'node:crypto';
 import { chown, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inject } from 'vitest';
@@ -7,13 +8,13 @@ import { issueCertificate } from './certificate-authority.ts';
 
 export type PostgresTls = {
   /** PEM files: the authority of the server and of the role `by_certificate`, and an authority of nobody. */
-  files: Record<'authority' | 'other' | 'cert' | 'key' | 'missing', string>;
+  files: Record<'authority' | 'other' | 'cert' | 'key' | 'lockedKey' | 'missing', string>;
 };
 
 /** Roles: let in only by TLS, only without, only with a certificate of the authority. */
 export const roles = ['by_tls', 'by_plain', 'by_certificate'] as const;
 
-/** Of these roles. */
+/** Of these roles, and of the locked key. */
 export const password = 'hush-hush';
 
 /**
@@ -32,6 +33,7 @@ export async function addTls(
     other: file('other'),
     cert: file('cert'),
     key: file('key'),
+    lockedKey: file('locked-key'),
     missing: file('missing'),
   };
   const authority = issueCertificate({ subject: 'authority', authority: true });
@@ -42,6 +44,13 @@ export async function addTls(
   await writeFile(files.other, issueCertificate({ subject: 'other', authority: true }).cert);
   await writeFile(files.cert, client.cert);
   await writeFile(files.key, client.key, { mode: 0o600 });
+  const locked = createPrivateKey(client.key).export({
+    type: 'pkcs8',
+    format: 'pem',
+    cipher: 'aes-256-cbc',
+    passphrase: password,
+  });
+  await writeFile(files.lockedKey, locked, { mode: 0o600 });
 
   const [found] = await administer(`select current_setting('data_directory') as data`);
   const { data } = found!;
