@@ -51,7 +51,7 @@ async function look(given: string): Promise<string> {
   const client = openValkey({ url: read.url, commandTimeoutMs: 5_000, onProblem: (said) => (problem ||= said) });
   try {
     await eventually(() => client.status === 'ready' || problem !== '');
-    return problem || String(await client.client('INFO'));
+    return problem || (await client.client('INFO'));
   } finally {
     client.disconnect();
   }

@@ -12,7 +12,7 @@ export type PostgresTls = {
 };
 
 /** Roles: let in only by TLS, only without, only with a certificate of the authority. */
-export const roles = ['by_tls', 'by_plain', 'by_certificate'] as const;
+const roles = ['by_tls', 'by_plain', 'by_certificate'] as const;
 
 /** Of these roles, and of the locked key. */
 export const password = 'hush-hush';
