@@ -8,7 +8,7 @@ import { createSessions } from '../users/sessions.ts';
 import { createSignIn } from '../users/sign-in.ts';
 import { type Api, createApp } from './app.ts';
 import type { Listener } from './listener.ts';
-import { openRateLimits } from './rate-limits.ts';
+import type { RateLimits } from './rate-limits.ts';
 
 export type DoorParts = Pick<
   Api,
@@ -18,21 +18,21 @@ export type DoorParts = Pick<
   listener: Listener;
   providers: readonly ProviderSettings[];
   secrets: Pick<ServiceSecrets, 'adminToken' | 'sessionSecret'>;
-  valkeyUrl: string | null;
-  /** Of the keys in Valkey. */
-  prefix: string;
+  limits: RateLimits;
 };
 
 export type Door = AsyncDisposable & {
   /** Where the service is reached from outside. */
   url: string;
+  /** Where it listens. */
+  listeningAt: string;
   /** Stops accepting, waits up to `graceMs` for requests in flight, then cuts off what is left. */
   close(graceMs: number): Promise<void>;
 };
 
 /** Resolves when it answers. */
 export async function openDoor(parts: DoorParts): Promise<Door> {
-  const { settings, listener, orm, transactions, valkeyUrl, prefix, log } = parts;
+  const { settings, listener, orm, transactions } = parts;
   const { adminToken, sessionSecret } = parts.secrets;
   await using opening = new AsyncDisposableStack();
   const publicUrl = () => settings.publicUrl ?? listener.url;
@@ -48,13 +48,11 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     publicUrl,
     allowedOrigins: settings.allowedOrigins,
   });
-  const limits = opening.use(await openRateLimits({ url: valkeyUrl, prefix, log }));
   const app = createApp({
     ...parts,
     adminToken,
     sessions,
     signIn,
-    limits,
     publicUrl,
     trustProxy: settings.trustProxy,
     allowedOrigins: [...settings.allowedOrigins, ...ownOrigin],
@@ -62,5 +60,10 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
   listener.serve(app);
 
   const opened = opening.move();
-  return { url: publicUrl(), close: listener.close, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return {
+    url: publicUrl(),
+    listeningAt: listener.url,
+    close: listener.close,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
 }

@@ -10,6 +10,7 @@ import { type ClientPool, connectAs } from './postgres-connection.ts';
 import { readPostgresUrl } from './postgres-url.ts';
 import { Session } from './session.ts';
 import { Replay } from './replay.ts';
+import { type SettingPool, setInEachTransaction } from './transaction-settings.ts';
 import { UsedState } from './used-state.ts';
 import { User } from './user.ts';
 import { WebhookCursor } from './webhook-cursor.ts';
@@ -22,7 +23,10 @@ export type OrmOptions = {
   connections: number;
   /** Shown in pg_stat_activity unless the URL has a name for it. */
   name: string;
-  /** A statement that takes longer is ended. 30 s if absent; shorter where all are short, and others wait for them. Null: never. */
+  /**
+   * A statement that takes longer is ended. 30 s if absent; shorter where all are short, and others wait for them. Null:
+   * neither a statement nor a transaction that waits is ended.
+   */
   statementMs?: number | null;
   /** Hears of each connection that was lost or closed. */
   onLost?: () => void;
@@ -45,6 +49,7 @@ export function openOrm(
   const read = readPostgresUrl(url);
   if ('problem' in read) throw new Error(`The database's URL ${read.problem}`);
   const { address } = read;
+  const limits = statementMs === null ? { statementMs: 0, idleMs: 0 } : { statementMs, idleMs: idleInTransactionMs };
   return new MikroORM({
     host: address.hostaddr ?? address.host,
     port: address.port,
@@ -74,19 +79,16 @@ export function openOrm(
       application_name: address.applicationName ?? name,
       options: address.options ?? undefined,
       connectionTimeoutMillis: address.connectTimeoutMs ?? connectMs,
-      ...(statementMs !== null && {
-        query_timeout: statementMs + answerMs,
-        statement_timeout: statementMs,
-        idle_in_transaction_session_timeout: idleInTransactionMs,
-      }),
+      ...(statementMs === null ? {} : { query_timeout: statementMs + answerMs }),
       keepAlive: address.keepAlive.on,
       keepAliveInitialDelayMillis: address.keepAlive.idleMs,
       enableChannelBinding: address.channelBinding !== 'disable',
       // pg would take these from the environment; connectAs sets what the URL says.
       ssl: false,
       sslnegotiation: 'postgres',
-      onPoolCreated(pool: Pool & ClientPool) {
+      onPoolCreated(pool: Pool & ClientPool & SettingPool) {
         connectAs(address, pool);
+        setInEachTransaction(pool, limits);
         releaseBrokenConnections(pool);
         if (onLost) pool.on('connect', (client) => client.on('end', onLost));
       },

@@ -1,6 +1,7 @@
 // Which rights on its tables the service lacks.
 
 import { openOrm } from './orm.ts';
+import { schema } from './transaction-settings.ts';
 
 const rights = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
 
@@ -20,7 +21,7 @@ export async function lackingRights(url: string): Promise<LackingRight[]> {
     return await orm.em.fork().execute<LackingRight[]>(
       `select current_user::text as "user", t.name as "table", r.name as "right"
        from unnest(${listed(tables)}) as t (name), unnest(${listed(rights)}) with ordinality as r (name, place)
-       where to_regclass(t.name) is not null and not has_table_privilege(to_regclass(t.name), r.name)
+       where to_regclass('${schema}.' || t.name) is not null and not has_table_privilege(to_regclass('${schema}.' || t.name), r.name)
        order by t.name, r.place`,
     );
   } finally {

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate, pendingMigrations } from '../model/migrations.ts';
 import { lackingRights } from '../model/rights.ts';
+import { whyUnfit } from '../model/unfit-database.ts';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
 import { databaseProblem } from '../settings/database-problem.ts';
 import { StartError } from '../settings/start-error.ts';
@@ -14,16 +15,18 @@ export type DatabaseToPrepare = { url: string; isOurs: boolean; log: Pick<Logger
 
 /**
  * Resolves when the tables are up to date. A database of our own is migrated; one that was given must be migrated
- * already. Throws a StartError when it cannot be reached for 30 s, refuses us, or lacks a migration.
+ * already. Throws a StartError when it cannot be reached for 30 s, refuses us, cannot be used, or lacks a migration.
  */
 export async function prepareDatabase({ url, isOurs, log }: DatabaseToPrepare): Promise<void> {
+  const problem = await untilReachable(url, log, () => whyUnfit(url));
+  if (problem !== null) throw new StartError(`DATABASE_URL: ${problem}`);
   const pending = await untilReachable(url, log, () => pendingMigrations(url));
   if (pending.length > 0 && !isOurs) {
     throw new StartError(`The database lacks ${pending.join(', ')}: run "npx tidings migrate", then start again.`);
   }
   if (pending.length > 0) await migrate(url);
   if (isOurs) return;
-  const lacking = await lackingRights(url);
+  const lacking = await untilReachable(url, log, () => lackingRights(url));
   if (lacking.length > 0) {
     const { user, rights } = {
       user: lacking[0]!.user,

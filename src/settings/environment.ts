@@ -8,7 +8,7 @@ import { readPostgresUrl } from '../model/postgres-url.ts';
 import { parseHost, parseOrigins, parsePublicUrl } from './addresses.ts';
 import { readValkeyUrl } from './valkey-url.ts';
 
-type Environment = Record<string, string | undefined>;
+export type Environment = Record<string, string | undefined>;
 
 /** What defaults depend on. */
 export type Surroundings = { cores: number; terminal: boolean };
@@ -49,6 +49,9 @@ function variables({ cores, terminal }: Surroundings) {
     SHUTDOWN_GRACE: duration(durations('0s', '365d')).default(20_000),
   });
 }
+
+/** Every variable that is a setting. */
+export const settingNames: readonly string[] = Object.keys(variables({ cores: 1, terminal: false }).shape);
 
 /**
  * Reads every setting; an empty variable counts as unset, since a compose file's `NAME=${NAME:-}` gives an empty one.

@@ -2,26 +2,44 @@
 
 import { databaseUrlWarning } from './database-url.ts';
 import type { Settings } from './environment.ts';
+import { doubtsAboutNames, doubtsAboutPort } from './environment-doubts.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { SettingProblem } from './problem.ts';
 import { relationWarnings } from './relations.ts';
 import type { Configuration } from './start-settings.ts';
 
 type Log = Record<'info' | 'warn', (fields: object, message: string) => void>;
 
+type Remarked = Pick<Settings, 'databaseUrl' | 'port' | 'shutdownGraceMs' | 'deliveryRetentionMs'>;
+
 export function remarkOnSettings(
   log: Log,
-  {
-    databaseUrl,
-    shutdownGraceMs,
-    deliveryRetentionMs,
-  }: Pick<Settings, 'databaseUrl' | 'shutdownGraceMs' | 'deliveryRetentionMs'>,
+  settings: Remarked,
   { serviceSecrets, webhooks, oauth }: Pick<Configuration, 'serviceSecrets' | 'webhooks' | 'oauth'>,
 ): void {
   for (const { name, path, created } of serviceSecrets.local) {
     log.info({ secret: name, path }, created ? `${name} was made` : `${name} is read from its local file`);
   }
-  const unchecked = databaseUrl && databaseUrlWarning(databaseUrl);
-  if (unchecked) log.warn({}, unchecked);
-  for (const { file, line, message } of [...webhooks.warnings, ...oauth.warnings]) log.warn({ file, line }, message);
-  const relations = { shutdownGraceMs, deliveryRetentionMs, endpoints: webhooks.endpoints };
-  for (const warning of relationWarnings(relations)) log.warn({}, warning);
+  for (const { file, line, path, message } of [...webhooks.warnings, ...oauth.warnings]) {
+    log.warn({ file, line, path }, message);
+  }
+  for (const { file, path, message } of settingWarnings(settings, webhooks.endpoints)) {
+    log.warn({ file, setting: path }, message);
+  }
+}
+
+/** What is valid, and perhaps not meant; without `settings`, which some were bad, only the variables' names are looked at. */
+export function settingWarnings(settings: Remarked | null, endpoints: readonly Endpoint[]): SettingProblem[] {
+  if (settings === null) return doubtsAboutNames();
+  const { databaseUrl, port, shutdownGraceMs, deliveryRetentionMs } = settings;
+  const unchecked = databaseUrl === null ? null : databaseUrlWarning(databaseUrl);
+  const relations = relationWarnings({ shutdownGraceMs, deliveryRetentionMs, endpoints });
+  return [
+    ...doubtsAboutNames(),
+    ...doubtsAboutPort(port),
+    ...(unchecked === null ? [] : [{ file: 'environment' as const, path: 'DATABASE_URL', message: unchecked }]),
+    ...relations.map((message): SettingProblem => {
+      return { file: 'environment', path: message.split(' ', 1)[0]!, message };
+    }),
+  ];
 }

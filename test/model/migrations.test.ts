@@ -68,6 +68,6 @@ test('a look at a database that lacks every table makes none', async () => {
   await using database = await openDatabase({ empty: true });
   expect(await pendingMigrations(database.url)).toContain('0001-first-tables');
   const orm = openOrm({ url: database.url, connections: 1, name: 'test' });
-  expect(await orm.em.fork().execute(`select 1 from pg_tables where schemaname = 'public'`)).toEqual([]);
+  expect(await orm.em.fork().execute(`select 1 from pg_tables where schemaname = 'tidings'`)).toEqual([]);
   await orm.close(true);
 });

@@ -15,30 +15,14 @@ afterEach(() => {
   warnings.length = 0;
 });
 
-/** A database without any table. */
-async function openEmpty() {
-  const name = `test_${randomUUID().replaceAll('-', '')}`;
-  const admin = openOrm({ url: inject('postgresUrl'), connections: 1, name: 'test-admin' });
-  await admin.em.getConnection().execute(`create database ${name}`);
-  const url = new URL(inject('postgresUrl'));
-  url.pathname = `/${name}`;
-  return {
-    url: url.href,
-    async [Symbol.asyncDispose]() {
-      await admin.em.getConnection().execute(`drop database ${name} with (force)`);
-      await admin.close(true);
-    },
-  };
-}
-
 test('a database of our own gets its tables, two starts at once or not', async () => {
-  await using database = await openEmpty();
+  await using database = await openDatabase({ empty: true });
   await Promise.all([1, 2].map(() => prepareDatabase({ url: database.url, isOurs: true, log })));
   expect(await pendingMigrations(database.url)).toEqual([]);
 });
 
 test('a database that was given is not changed: what it lacks is reported, with the command', async () => {
-  await using database = await openEmpty();
+  await using database = await openDatabase({ empty: true });
   const error = await prepareDatabase({ url: database.url, isOurs: false, log }).catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(StartError);
   expect((error as StartError).lines.join()).toMatch(/0001-first-tables.*tidings migrate/);
@@ -103,7 +87,7 @@ test('what waiting cannot mend ends the start at once, with Postgres’s own rea
     [{ user: 'nobody-here' }, 'user "nobody-here": password authentication failed'],
     [{ database: 'no_such' }, `user "${user.role}": database "no_such" does not exist`],
     [{ user: locked.role }, `user "${locked.role}": role "${locked.role}" is not permitted to log in`],
-    [{}, `user "${user.role}": permission denied for table tidings_migrations`],
+    [{}, `user "${user.role}": permission denied for schema tidings`],
   ] as const;
   for (const [change, reason] of cases) {
     const url = user.urlOf(database.url, change);
@@ -126,15 +110,16 @@ test('rights that are missing later are missing at the start: all at once, by ta
   opened.defer(async () => void (await admin.em.getConnection().execute(`drop owned by ${user.role}`)));
   const url = user.urlOf(database.url);
   const made = await admin.em.fork().execute<{ name: string }[]>(
-    `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+    `select relname as name from pg_class where relnamespace = 'tidings'::regnamespace and relkind in ('r', 'p')
      and not relispartition and relname <> 'tidings_migrations' order by relname`,
   );
+  await admin.em.getConnection().execute(`grant usage on schema tidings to ${user.role}`);
   await admin.em.getConnection().execute(`grant select on tidings_migrations to ${user.role}`);
   const all = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
   await expect(prepareDatabase({ url, isOurs: false, log })).rejects.toThrow(
     `lacks the rights ${made.flatMap(({ name }) => all.map((right) => `${right} on ${name}`)).join(', ')}: grant them`,
   );
-  await admin.em.getConnection().execute(`grant all on all tables in schema public to ${user.role}`);
+  await admin.em.getConnection().execute(`grant all on all tables in schema tidings to ${user.role}`);
   await prepareDatabase({ url, isOurs: false, log });
   await admin.em.getConnection().execute(`revoke delete on users from ${user.role}`);
   await admin.em.getConnection().execute(`revoke select, insert on webhook_events from ${user.role}`);

@@ -23,7 +23,7 @@ export const password = 'hush-hush';
  */
 export async function addTls(
   directory: string,
-  administer: (...statements: string[]) => Promise<{ data: string }[]>,
+  administer: (...statements: string[]) => Promise<object[]>,
 ): Promise<PostgresTls> {
   const folder = join(directory, 'postgres-tls');
   await mkdir(folder);
@@ -53,7 +53,7 @@ export async function addTls(
   await writeFile(files.lockedKey, locked, { mode: 0o600 });
 
   const [found] = await administer(`select current_setting('data_directory') as data`);
-  const { data } = found!;
+  const { data } = found as { data: string };
   const { uid, gid } = await stat(data);
   // The names that Postgres has for them by default.
   for (const [name, content] of Object.entries({
