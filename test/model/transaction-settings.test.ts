@@ -41,7 +41,7 @@ afterAll(async () => {
 
 const expected: Record<keyof typeof otherwise, string> = {
   search_path: '"tidings", pg_temp',
-  datestyle: expect.stringMatching(/^ISO, /) as unknown as string,
+  datestyle: expect.stringMatching(/^ISO, /),
   intervalstyle: 'postgres',
   timezone: 'UTC',
   bytea_output: 'hex',
