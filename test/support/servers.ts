@@ -20,7 +20,7 @@ const templateDatabase = 'template_tidings';
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await using opened = new AsyncDisposableStack();
   const { path: directory } = opened.use(await openRunDirectory());
-  const log = { info: console.log, warn: console.warn };
+  const log = { info: () => {}, warn: console.warn };
   const postgres = opened.use(await openEmbeddedPostgres({ directory, log }));
   const valkey = opened.use(await openEmbeddedValkey({ directory, log }));
   if (!valkey) throw new Error('The tests need a real Valkey: run make setup.');
