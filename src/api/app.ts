@@ -35,6 +35,7 @@ export type Api = Omit<EngineOptions, 'asking' | 'cookies' | 'countStart'> & {
 };
 
 const mostBodyBytes = 1024 * 1024;
+const withoutBody = new Set(['GET', 'HEAD', 'TRACE']);
 
 const routes: Record<string, string> = {
   '/': 'GET, HEAD',
@@ -115,7 +116,7 @@ function limitBody(log: Logger): MiddlewareHandler {
   return async (c, next) => {
     const { raw } = c.req;
     const tooLarge = () => refuse(c, 413, 'The body is above 1 MiB.');
-    if (raw.method === 'GET' || raw.method === 'HEAD') return await next();
+    if (withoutBody.has(raw.method)) return await next();
     const declared = raw.headers.get('content-length');
     if (declared !== null && !raw.headers.has('transfer-encoding')) {
       return Number(declared) > mostBodyBytes ? tooLarge() : await next();
