@@ -14,8 +14,9 @@ import { healthRoutes } from './health.ts';
 import { limitGuesses } from './guessed-tokens.ts';
 import { landingPage } from './landing-page.ts';
 import { oauthRoutes } from './oauth.ts';
+import { prefersPageToGraphql } from './preferences.ts';
 import type { RateLimits } from './rate-limits.ts';
-import { pagePolicy } from './refused.ts';
+import { homeOf, pagePolicy } from './refused.ts';
 import { createCookies } from './session-cookie.ts';
 import { createViewers } from './viewer.ts';
 
@@ -80,7 +81,9 @@ export function createApp(api: Api): Hono {
 
   app.on(['GET', 'POST'], '/graphql', async (c) => {
     if (api.isDraining()) return refuse(c, 503, 'The service is ending: ask again in a moment.');
-    if (wantsHtml(c)) return c.redirect(`/graphiql${new URL(c.req.url).search}`);
+    if (c.req.method === 'GET' && prefersPageToGraphql(c.req.raw)) {
+      return c.redirect(`${homeOf(publicUrl())}graphiql${new URL(c.req.url).search}`);
+    }
     // Any page can send a form without a CORS preflight, but not JSON.
     if (c.req.method === 'POST' && mediaType(c) !== 'application/json') {
       return refuse(c, 415, 'The body must be JSON: send content-type: application/json.');
@@ -153,11 +156,6 @@ const securityHeaders: MiddlewareHandler = async (c, next) => {
     headers.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
   }
 };
-
-/** A browser that goes to the address, not a program that calls it. */
-function wantsHtml(c: Context): boolean {
-  return c.req.raw.method === 'GET' && /\btext\/html\b/i.test(c.req.header('accept') ?? '');
-}
 
 function mediaType(c: Context): string {
   return (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();

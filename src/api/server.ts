@@ -47,12 +47,13 @@ export async function openHttp({ host, port, connections = mostConnections, app 
   });
   const server = createServer({ headersTimeout, requestTimeout }, (incoming, outgoing) => {
     const error = addressProblem(incoming);
-    if (error !== null) {
+    if (error === null) {
+      incoming.url = lowerCaseScheme(incoming.url ?? '');
+      void answer(incoming, outgoing);
+    } else {
       outgoing.writeHead(400, { 'content-type': 'application/json', connection: 'close' });
-      return void outgoing.end(JSON.stringify({ error }));
+      outgoing.end(JSON.stringify({ error }));
     }
-    incoming.url = lowerCaseScheme(incoming.url ?? '');
-    void answer(incoming, outgoing);
   });
 
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();

@@ -5,6 +5,7 @@ import { createYoga } from 'graphql-yoga';
 import type { Transactions } from '../../outbox/transactions.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { SignIn } from '../../users/sign-in.ts';
+import { orderAccepted } from '../preferences.ts';
 import { tooManyStarts } from '../refused.ts';
 import type { Cookies } from '../session-cookie.ts';
 import { type Asking, isAdmin } from '../viewer.ts';
@@ -73,6 +74,7 @@ export function createEngine(options: EngineOptions): (request: Request, client:
     const reply: Reply = { setCookie: null, retryAfterSeconds: null };
     // While the database is away no session counts as an admin's; resolvers that need the viewer ask again and say so.
     const asking = await options.asking(request).catch(() => null);
+    orderAccepted(request.headers);
     const response = await yoga.fetch(request, { client, reply, isAdmin: isAdmin(asking?.viewer ?? null) });
     if (reply.setCookie !== null) response.headers.append('Set-Cookie', reply.setCookie);
     if (reply.retryAfterSeconds === null) return response;
