@@ -16,6 +16,7 @@ import { landingPage } from './landing-page.ts';
 import { oauthRoutes } from './oauth.ts';
 import { prefersPageToGraphql } from './preferences.ts';
 import type { RateLimits } from './rate-limits.ts';
+import { hasUtf8Query } from './request-address.ts';
 import { homeOf, pagePolicy } from './refused.ts';
 import { createCookies } from './session-cookie.ts';
 import { createViewers } from './viewer.ts';
@@ -58,6 +59,9 @@ export function createApp(api: Api): Hono {
 
   app.use(securityHeaders);
   app.use('/graphql', crossOrigin(allowedOrigins));
+  app.use(async (c, next) =>
+    hasUtf8Query(c.req.url) ? await next() : refuse(c, 400, 'The query of the address is not UTF-8.'),
+  );
   app.use(limitBody(log));
   const countGuess = async (c: Context) => await limits.failedToken(client(c));
   const guesses = limitGuesses({ asking, countGuess, publicUrl });

@@ -1,5 +1,6 @@
-// Which requests say plainly whom they are for.
+// Which requests say plainly, in their target and host, what they ask and whom.
 
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 
 /**
@@ -25,4 +26,16 @@ export function addressProblem({
 /** A request target whose scheme, if it has one, is in lower case: both are the same (RFC 9110, section 4.2.3). */
 export function lowerCaseScheme(target: string): string {
   return target.startsWith('/') ? target : target.replace(/^https?:/i, (scheme) => scheme.toLowerCase());
+}
+
+/**
+ * Whether the percent-encoded bytes of a URL's query are UTF-8, as the query of a URL is read (URL Standard, section
+ * 5.1): what is not would become U+FFFD. A percent sign alone stands for itself.
+ */
+export function hasUtf8Query(url: string): boolean {
+  const at = url.indexOf('?');
+  if (at < 0 || !url.includes('%', at)) return true;
+  return [...url.slice(at).matchAll(/(?:%[0-9a-f]{2})+/gi)].every(([bytes]) =>
+    isUtf8(Buffer.from(bytes.replaceAll('%', ''), 'hex')),
+  );
 }

@@ -13,6 +13,7 @@ import type { Endpoints } from './builder.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { watchDatabase } from './database-watch.ts';
 import { refuseBadQueries } from './refused-queries.ts';
+import { readParameters } from './request-parameters.ts';
 import { shownError } from './errors.ts';
 import { createLoaders } from './loaders.ts';
 import { schema } from './schema.ts';
@@ -58,7 +59,7 @@ export function createEngine(options: EngineOptions): (request: Request, client:
         endCookie: () => (reply.setCookie = options.cookies.noSession()),
       };
     },
-    plugins: [refuseBadQueries(), watchDatabase(() => orm.em.fork().execute('select 1'))],
+    plugins: [readParameters(), refuseBadQueries(), watchDatabase(() => orm.em.fork().execute('select 1'))],
     maskedErrors: { maskError: (error) => shownError(error, log) },
     // Masked errors are logged where they are masked; the others are the caller's errors.
     logging: false,
