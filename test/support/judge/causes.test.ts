@@ -29,6 +29,15 @@ const excused: Record<string, (history: MadeUp) => unknown> = {
     Object.assign(history.attempts[2]!, { recordedAt: 65 });
     Object.assign(history.attempts[3]!, { recordedAt: 75 });
   },
+  'the row of a request of before a restore, at the position that its event had then': (history) => {
+    halt(history, 'lost rows', 0, { goesOnAt: 50 });
+    history.requests.splice(3, 0, request(4, 40, { position: 9, isLate: true }));
+    history.attempts.push(row(4, 55, { position: 9 }));
+  },
+  'the row of a thread that sent nothing before a restore, beside the attempt that was made after it': (history) => {
+    halt(history, 'lost rows', 0, { goesOnAt: 50 });
+    history.attempts.unshift(row(4, 8, { position: 9, status: 'retrying', answered: false }));
+  },
   'one request of a stopped process that comes after its successor’s': (history) => late(history),
   'a request that overlaps one that a stopped process has left open': ({ requests, ...history }) => {
     Object.assign(requests[3]!, { status: null, endedAt: 2_500 });
@@ -97,6 +106,8 @@ const givenUpUnsent = [3, 4]
   .map((position) => `disordered: steady-1: ${position} is out of order: 2 was not settled`)
   .concat('lost: steady-1: 2 was lost');
 
+const recordedAt9 = 'wrongly recorded: steady-1: event-4, attempt 1, is recorded at 9, and its event is at 4';
+
 const inexcusable: Record<string, { change: (history: MadeUp) => unknown; wrongs: string[] }> = {
   'a duplicate that is recorded, too': {
     change: ({ requests, attempts }) => [requests.push(request(4, 60)), attempts.push(row(4, 65))],
@@ -121,6 +132,41 @@ const inexcusable: Record<string, { change: (history: MadeUp) => unknown; wrongs
   'a repeat for what befell another endpoint': {
     change: (history) => (killed(history).endpoint = 'steady-2'),
     wrongs: [duplicated, unrecorded],
+  },
+  'a row at another position than its late request named, after a restore': {
+    change: (history) => {
+      halt(history, 'lost rows', 0, { goesOnAt: 50 });
+      history.requests.splice(3, 0, request(4, 40, { position: 8, isLate: true }));
+      history.attempts.push(row(4, 55, { position: 9 }));
+    },
+    wrongs: [recordedAt9],
+  },
+  'a row at another position of what was answered, after a restore': {
+    change: (history) => {
+      halt(history, 'lost rows', 0, { goesOnAt: 50 });
+      history.attempts[3]!.position = 9;
+    },
+    wrongs: [recordedAt9],
+  },
+  'the row of a thread that sent nothing, at another position, without a restore': {
+    change: (history) => {
+      halt(history, 'lost a thread', 0, { goesOnAt: 50 });
+      history.attempts.unshift(row(4, 8, { position: 9, status: 'retrying', answered: false }));
+    },
+    wrongs: [recordedAt9],
+  },
+  'a further row of what was answered, after a restore': {
+    change: (history) => {
+      halt(history, 'lost rows', 0, { goesOnAt: 50 });
+      history.attempts.push(row(4, 55));
+    },
+    wrongs: ['wrongly recorded: steady-1: event-4, attempt 1, is recorded again'],
+  },
+  'a further row that tells of no answer, without a restore': {
+    change: (history) => {
+      history.attempts.push(row(4, 55, { status: 'retrying', answered: false }));
+    },
+    wrongs: ['wrongly recorded: steady-1: event-4, attempt 1, is recorded again'],
   },
   'a second repeat for one kill': {
     change: (history) => {
