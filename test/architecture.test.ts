@@ -12,6 +12,8 @@ import { readSources } from './support/source-tree.ts';
 const mayImport: Record<string, readonly string[]> = {
   // Leaves: they know nobody.
   arrange: [],
+  // Deliveries and sign-ins both read answers of strangers.
+  'interim-responses': [],
   policy: [],
   signing: [],
   telemetry: [],
@@ -27,7 +29,7 @@ const mayImport: Record<string, readonly string[]> = {
   'worker/turn': ['policy', 'model', 'settings/endpoint'],
 
   // The way of an event, from the change to the row.
-  users: ['policy', 'model', 'settings', 'outbox'],
+  users: ['interim-responses', 'policy', 'model', 'settings', 'outbox'],
   outbox: ['policy', 'model', 'telemetry', 'log/entry'],
   log: ['policy', 'model', 'telemetry'],
   dispatch: ['policy', 'model', 'settings', 'log/entry', 'worker/turn'],
@@ -47,7 +49,7 @@ const mayImport: Record<string, readonly string[]> = {
     'worker/recorder',
     'worker/delivery-row',
   ],
-  worker: ['arrange', 'policy', 'model', 'telemetry', 'signing', 'settings/endpoint'],
+  worker: ['arrange', 'interim-responses', 'policy', 'model', 'telemetry', 'signing', 'settings/endpoint'],
 
   // Around it.
   api: [
@@ -74,7 +76,7 @@ const processes = ['main', 'demo/main'];
 /** What a delivery thread may load, all the way down. */
 const thread = {
   file: 'src/worker/thread.ts',
-  parts: ['worker', 'arrange', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint'],
+  parts: ['worker', 'arrange', 'interim-responses', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint'],
 };
 
 /** Decisions: they are given the time, the log and the transport, and take none of their own. */
