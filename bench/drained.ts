@@ -71,12 +71,15 @@ export async function drain(
   };
 }
 
-/** Asks for the cursors, a hundred rows: counting the deliveries would take from the machine what is measured. */
+/**
+ * Asks for the cursors, a hundred rows: counting the deliveries would take from the machine what is measured. Each endpoint's
+ * last event is among the last of the log, of which there are as many as endpoints.
+ */
 export async function untilSettled(orm: MikroORM, position: number): Promise<void> {
   const ask = async () => {
     const [row] = await orm.em
       .fork()
-      .execute<[{ settled: number }]>('select min(position)::float8 as settled from webhook_cursors');
+      .execute<[{ settled: number }]>('select (min(previous) + count(*) - 1)::float8 as settled from webhook_cursors');
     return row.settled >= position ? true : null;
   };
   await until(`every endpoint comes to position ${position}`, ask, { everyMs: 100, withinMs });

@@ -1,7 +1,7 @@
 // Keeps one connection per endpoint open between attempts.
 
 import { Client } from 'undici';
-import { createInterimResponses } from '../interim-responses.ts';
+import { createInterimResponses } from '../egress/interim-responses.ts';
 import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { EgressGuard } from './egress.ts';
 
