@@ -60,7 +60,8 @@ test.runIf(isInstalled('openssl', ['version']))(
   async () => {
     await using scratch = await scratchDirectory();
     await mkdir(join(scratch.path, 'config'));
-    await copyFile(join(root, 'config/webhooks.yaml.example'), join(scratch.path, 'config/webhooks.yaml.example'));
+    const example = 'config/webhooks-compose.yaml.example';
+    await copyFile(join(root, example), join(scratch.path, example));
     const said = await runIn(scratch, sampleNamed('docs/operations.md sh 2'), {
       programs: { docker: 'echo "docker $*"' },
     });
@@ -73,7 +74,9 @@ test.runIf(isInstalled('openssl', ['version']))(
       // The image's user reads them.
       expect([file, (await stat(join(scratch.path, file))).mode & 0o777]).toEqual([file, 0o644]);
     }
-    expect(await readFile(join(scratch.path, '.env'), 'utf8')).toMatch(/^POSTGRES_PASSWORD=[0-9a-f]{32}\n$/);
+    const given = async (name: string) => await readFile(join(scratch.path, 'secrets', name), 'utf8');
+    const password = (await given('postgres_password')).trim();
+    expect(new URL(await given('database_url'))).toMatchObject({ password, hostname: 'postgres' });
     const secrets = createSecrets({ directory: join(scratch.path, 'secrets'), environment: {}, warn: () => {} });
     expect(await resolveServiceSecrets({ secrets, localDirectory: null })).not.toHaveProperty('problems');
     expect(await secrets.resolve('crm_webhook_secret')).toHaveProperty('value', expect.stringMatching(/^whsec_/));
