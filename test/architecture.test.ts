@@ -29,7 +29,8 @@ const mayImport: Record<string, readonly string[]> = {
   'worker/turn': ['policy', 'model', 'settings/endpoint'],
 
   // The way of an event, from the change to the row.
-  users: ['policy', 'model', 'settings', 'outbox'],
+  // Deliveries and sign-ins both read answers of strangers.
+  users: ['egress', 'policy', 'model', 'settings', 'outbox'],
   outbox: ['policy', 'model', 'telemetry', 'log/entry'],
   log: ['policy', 'model', 'telemetry'],
   dispatch: ['policy', 'model', 'settings', 'log/entry', 'worker/turn'],

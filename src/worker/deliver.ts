@@ -128,6 +128,12 @@ function requestHeaders(
   for (const [name, value] of Object.entries(signatureHeaders(endpoint.signing, keys, content))) {
     headers.push(name, value);
   }
-  for (const [name, value] of Object.entries(endpoint.headers)) headers.push(name, value);
+  let namesEncoding = false;
+  for (const [name, value] of Object.entries(endpoint.headers)) {
+    headers.push(name, value);
+    namesEncoding ||= name.toLowerCase() === 'accept-encoding';
+  }
+  // The beginning of the answer's body is kept as text. Without the header any coding would do (RFC 9110, section 12.5.3).
+  if (!namesEncoding) headers.push('accept-encoding', 'identity');
   return headers;
 }

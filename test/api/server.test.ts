@@ -22,6 +22,9 @@ test('the service answers over a real socket', async () => {
   expect(http.url).toBe(`http://127.0.0.1:${http.port}`);
   const response = await fetch(`${http.url}/graphql`, post({ query: '{ users { totalCount } }' }));
   expect(await response.json()).toEqual({ data: { users: { totalCount: 0 } } });
+  const accept = 'text/html;q=0, application/json;q=0.1, application/graphql-response+json';
+  const weighed = await fetch(`${http.url}/graphql`, post({ query: '{ users { totalCount } }' }, { accept }));
+  expect(weighed.headers.get('content-type')).toMatch('application/graphql-response+json');
 });
 
 test('a body above 1 MiB is refused while it is still being sent, and the server goes on', async () => {

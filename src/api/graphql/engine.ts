@@ -5,6 +5,7 @@ import { createYoga } from 'graphql-yoga';
 import type { Transactions } from '../../outbox/transactions.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { SignIn } from '../../users/sign-in.ts';
+import { orderAccepted } from '../preferences.ts';
 import { tooManyStarts } from '../refused.ts';
 import type { Cookies } from '../session-cookie.ts';
 import { type Asking, isAdmin } from '../viewer.ts';
@@ -12,6 +13,7 @@ import type { Endpoints } from './builder.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { watchDatabase } from './database-watch.ts';
 import { refuseBadQueries } from './refused-queries.ts';
+import { readParameters } from './request-parameters.ts';
 import { shownError } from './errors.ts';
 import { createLoaders } from './loaders.ts';
 import { schema } from './schema.ts';
@@ -57,7 +59,7 @@ export function createEngine(options: EngineOptions): (request: Request, client:
         endCookie: () => (reply.setCookie = options.cookies.noSession()),
       };
     },
-    plugins: [refuseBadQueries(), watchDatabase(() => orm.em.fork().execute('select 1'))],
+    plugins: [readParameters(), refuseBadQueries(), watchDatabase(() => orm.em.fork().execute('select 1'))],
     maskedErrors: { maskError: (error) => shownError(error, log) },
     // Masked errors are logged where they are masked; the others are the caller's errors.
     logging: false,
@@ -73,6 +75,7 @@ export function createEngine(options: EngineOptions): (request: Request, client:
     const reply: Reply = { setCookie: null, retryAfterSeconds: null };
     // While the database is away no session counts as an admin's; resolvers that need the viewer ask again and say so.
     const asking = await options.asking(request).catch(() => null);
+    orderAccepted(request.headers);
     const response = await yoga.fetch(request, { client, reply, isAdmin: isAdmin(asking?.viewer ?? null) });
     if (reply.setCookie !== null) response.headers.append('Set-Cookie', reply.setCookie);
     if (reply.retryAfterSeconds === null) return response;

@@ -14,6 +14,7 @@ import {
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { costOf, mostCost } from './cost.ts';
+import { exactLiterals } from './exact-literals.ts';
 import { longestMessage } from './errors.ts';
 import { excesses, refuseLongText, tooMuch } from './limits.ts';
 
@@ -38,6 +39,7 @@ export function refuseBadQueries(): Plugin<AskedBy> {
     },
     onValidate({ context: { isAdmin }, addValidationRule, validateFn, setValidationFn }) {
       if (!isAdmin) addValidationRule(NoSchemaIntrospectionCustomRule);
+      addValidationRule(exactLiterals);
       setValidationFn((schema: GraphQLSchema, document: DocumentNode, rules: readonly ValidationRule[]) => {
         const beyond = excesses(document);
         if (beyond.length > 0) return beyond;
@@ -45,8 +47,9 @@ export function refuseBadQueries(): Plugin<AskedBy> {
         return errors.map((error) => (error.message === tooManyComparisons ? tooMuch('too many equal fields') : error));
       });
       return ({ result }) => {
-        for (const { extensions } of result) {
-          Object.assign(extensions, { code: 'GRAPHQL_VALIDATION_FAILED', http: { status: 400, spec: true } });
+        for (const { extensions } of result as readonly GraphQLError[]) {
+          extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED';
+          extensions['http'] = { status: 400, spec: true };
         }
       };
     },
