@@ -62,9 +62,7 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
   async function writeUntilDurable(deliveries: Delivery[], blanked = false): Promise<boolean> {
     const writeOnce = async () => {
       try {
-        const em = orm.em.fork();
-        if (deliveries.some(isMoreThanItsRow)) await em.transactional((inner) => write(inner, deliveries));
-        else await write(em, deliveries);
+        await orm.em.fork().transactional((em) => write(em, deliveries));
         failing = null;
         return true;
       } catch (error) {
@@ -136,10 +134,6 @@ async function write(em: EntityManager, deliveries: Delivery[]): Promise<void> {
     }
     if (endsReplay(row)) await em.nativeDelete(Replay, { id: replayId! });
   }
-}
-
-function isMoreThanItsRow({ row, gone }: Delivery): boolean {
-  return gone || endsReplay(row);
 }
 
 function endsReplay(row: DeliveryRow): boolean {

@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { Line } from '../../src/dispatch/line.ts';
+import { createWindowBudget } from '../../src/dispatch/window-budget.ts';
 import { entriesFrom } from '../log/made-up-entries.ts';
 import { noGap } from './made-up-actors.ts';
 
 /** How many events each turn has, when the turns settle so many. */
 function sizesOf(settled: readonly number[]): number[] {
-  const line = new Line(() => true);
+  const line = new Line(() => true, createWindowBudget(2 ** 26));
   line.takePage(entriesFrom(1, 250), noGap);
   return settled.map((events) => {
     const { length } = line.turn().events;
@@ -25,7 +26,7 @@ test('a turn that ended early is followed by one a quarter longer than what it s
 
 test('an endpoint that answers at the same pace gets few events that its turn does not come to', () => {
   // Its turns have the time for 30 events.
-  const line = new Line(() => true);
+  const line = new Line(() => true, createWindowBudget(2 ** 26));
   line.takePage(entriesFrom(1, 250), noGap);
   let [handed, settled] = [0, 0];
   for (let turn = 0; turn < 6; turn += 1) {
