@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { openDoor } from './api/door.ts';
+import { openListener } from './api/listener.ts';
 import { openRateLimits } from './api/rate-limits.ts';
 import { type Arrange, asItIs } from './arrange.ts';
 import { freeLeases, openLeaseRows } from './cluster/heartbeat-sql.ts';
@@ -49,7 +50,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const open = <T extends AsyncDisposable | Disposable>(part: T): T => opening.use(part);
 
   // Settings, and the logger.
-  const settings = readSettings();
+  const settings = await readSettings();
   const { version } = packageJson;
   const id = randomUUID();
   const { ttlMs } = arrange('lease', { ttlMs: 3_000 });
@@ -62,6 +63,9 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
 
   // The databases, given or of our own.
   const { databaseUrl, valkeyUrl, orm, isOurs } = open(await openDatabases(settings, logger));
+
+  // The port, before anything that other instances see.
+  const listener = open(await openListener(settings));
 
   // The log, and how instances wake each other.
   const identity = await identifyLog(orm);
@@ -142,10 +146,9 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   });
   const { held } = instance;
   const limits = open(await openRateLimits({ url: valkeyUrl, prefix: identity.prefix, log: logger }));
-  const valkey = togetherChecked([stream, wakes, limits]);
   const readiness = createReadiness({
     orm,
-    stream: valkey,
+    stream: togetherChecked([stream, wakes, limits]),
     threads: pool.check,
     unwritten: recorder.problem,
     held,
@@ -155,6 +158,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const door = open(
     await openDoor({
       settings,
+      listener,
       orm,
       transactions,
       endpoints,
@@ -167,9 +171,8 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       version,
     }),
   );
-  const { listeningAt } = door;
   const { tokenDirectory } = configuration;
-  open(await noteService(settings.stateDirectory, { listeningAt, tokenDirectory }, logger));
+  open(await noteService(settings.stateDirectory, { listeningAt: listener.url, tokenDirectory }, logger));
   always({ url: door.url }, 'ready');
 
   const parts = opening.move();

@@ -40,9 +40,9 @@ export function togetherChecked(parts: readonly Checked[]): Checked {
 }
 
 /**
- * Degraded: Valkey is away or refuses, so events flow through Postgres; or this instance stands aside, so only the others serve
- * endpoints; or some of its threads do not answer, or rows cannot be written, so deliveries wait. Unavailable: Postgres is
- * away, a migration is pending, no thread answers, or the service drains.
+ * Degraded: Valkey is away or refuses, so events flow through Postgres; or this instance stands aside, so only the others
+ * serve endpoints; or some of its threads do not answer, or rows cannot be written, so deliveries wait. Unavailable:
+ * Postgres is away, a migration is pending, no thread answers, or the service drains.
  */
 export function createReadiness({
   orm,

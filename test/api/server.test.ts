@@ -208,7 +208,9 @@ test('a slow query of a database that answers is waited for', async () => {
   const answer = door.ask('{ users { totalCount } }').then((result: Answer) => ((asked = true), result));
   // The door has asked the database whether it is there, and was answered. Seen from elsewhere: on one of the door's own
   // connections this question would take the place of the one that it looks for.
-  const onlooker = openOrm({ url: door.orm.config.get('clientUrl'), connections: 1, name: 'onlooker' });
+  const url = new URL(inject('postgresUrl'));
+  url.pathname = `/${door.orm.config.get('dbName')}`;
+  const onlooker = openOrm({ url: url.href, connections: 1, name: 'onlooker' });
   await eventually(async () => {
     const rows = await onlooker.em
       .fork()

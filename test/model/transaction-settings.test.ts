@@ -39,9 +39,9 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]();
 });
 
-const expected: Record<keyof typeof otherwise, string> = {
+const expected: Record<keyof typeof otherwise, unknown> = {
   search_path: '"tidings", pg_temp',
-  datestyle: expect.stringMatching(/^ISO, /) as unknown as string,
+  datestyle: expect.stringMatching(/^ISO, /),
   intervalstyle: 'postgres',
   timezone: 'UTC',
   bytea_output: 'hex',
