@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
 import { Line } from '../../src/dispatch/line.ts';
-import { createWindowBudget } from '../../src/dispatch/window-budget.ts';
 import { entriesFrom } from '../log/made-up-entries.ts';
 import { createWindowBudget } from '../../src/dispatch/window-budget.ts';
 import { noGap } from './made-up-actors.ts';
