@@ -88,7 +88,7 @@ export class FirstTables extends Migration {
     this.addSql(`
       create table webhook_cursors (
         endpoint_id text primary key,
-        generation bigint not null default nextval('webhook_generations'),
+        generation bigint not null default nextval('webhook_generations') * 1000000 + floor(random() * 1000000)::bigint,
         position bigint,
         examined bigint not null default 0,
         filter text not null default '',

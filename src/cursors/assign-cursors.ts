@@ -1,6 +1,7 @@
 // Gives the endpoints of a new configuration their cursors, and removes those of endpoints that are gone.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { newGeneration } from '../model/webhook-cursor.ts';
 import { filterText } from '../policy/routing.ts';
 import type { EndpointSettings } from '../settings/endpoint.ts';
 
@@ -30,7 +31,7 @@ export async function assignCursors(em: EntityManager, endpoints: readonly Endpo
          from json_to_recordset(?::json) as v (endpoint_id text, position bigint, filter text)
      on conflict (endpoint_id) do update
        set position = excluded.position, since = excluded.since, examined = excluded.examined,
-           filter = excluded.filter, previous = 0, backlog = 0, last_error = null, generation = nextval('webhook_generations')
+           filter = excluded.filter, previous = 0, backlog = 0, last_error = null, generation = ${newGeneration}
        where (c.position is null) <> (excluded.position is null)`,
     [given],
   );

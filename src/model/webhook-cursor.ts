@@ -5,13 +5,19 @@ import { type InferEntity, defineEntity, p } from '@mikro-orm/core';
 export const pauseReasons = ['admin', 'gone', 'exhausted'] as const;
 export type PauseReason = (typeof pauseReasons)[number];
 
+/**
+ * A generation that was never used. A restored database gives the sequence's numbers again, while rows of the lost
+ * generations may still be written: random digits tell the two apart.
+ */
+export const newGeneration = `(nextval('webhook_generations') * 1000000 + floor(random() * 1000000)::bigint)`;
+
 export const WebhookCursor = defineEntity({
   name: 'WebhookCursor',
   tableName: 'webhook_cursors',
   properties: {
     endpointId: p.text().primary().fieldName('endpoint_id'),
     /** A new number each time the endpoint gets a position anew, or is rewound. Rows of older generations do not count. */
-    generation: p.bigint('number').defaultRaw(`nextval('webhook_generations')`),
+    generation: p.bigint('number').defaultRaw(newGeneration),
     /** Null while the endpoint is disabled. */
     position: p.bigint('number').nullable(),
     /** The log was examined up to here when `backlog` was counted, with `filter`. */

@@ -2,6 +2,7 @@
 
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { boundPatterns, isFor, isOfEvent, isOfLine, isSettled, pastGapSql } from '../cursors/predicates.ts';
+import { newGeneration } from '../model/webhook-cursor.ts';
 import { Refusal } from '../policy/refusal.ts';
 import { filterText, likePattern } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
@@ -55,7 +56,7 @@ export async function rewindCursor(em: EntityManager, endpoint: Endpoint, target
   // The backlog is 0 here: all events after `examined` are counted later.
   await em.execute(
     `update webhook_cursors
-        set generation = nextval('webhook_generations'), position = ?, examined = ?, previous = ?, since = ?,
+        set generation = ${newGeneration}, position = ?, examined = ?, previous = ?, since = ?,
             filter = ?, backlog = 0, updated_at = clock_timestamp()
       where endpoint_id = ?`,
     [target.position, target.position, target.previous, target.since, filterText(endpoint.events), endpoint.id],

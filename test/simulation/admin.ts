@@ -7,7 +7,7 @@ import type { Endpoint } from '../../src/settings/endpoint.ts';
 import type { History } from './history.ts';
 import type { Postgres } from './postgres.ts';
 import type { Service } from './service.ts';
-import { assignCursors } from './assign-cursors.ts';
+import { assignCursors, newGeneration } from './assign-cursors.ts';
 import type { Tables } from './tables.ts';
 import { isFor } from './wanted.ts';
 import type { Time } from './time.ts';
@@ -139,11 +139,11 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
         const found = findRewind(tables, endpoint, share);
         if (!found) return false;
         const cursor = tables.cursors.get(endpoint)!;
-        const generation = (tables.generations += 1);
+        const generation = newGeneration(tables);
         const { after: position, previous } = found;
         const since = Math.min(cursor.since, position);
         Object.assign(cursor, { generation, position, examined: position, previous, since, backlog: 0 });
-        history.lineBegins.set(`${endpoint} ${generation}`, position);
+        history.lineBegins.set(`${endpoint} ${generation}`, { position, at: time.now() });
         return true;
       });
     },
@@ -160,7 +160,7 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
       });
     },
 
-    /** After a restore. */
+    /** Notes those that are new. */
     beginLines: () => beginLines(postgres.tables),
 
     /** Puts a configuration in force; the endpoints that it brings begin at the log's end. */
@@ -195,7 +195,7 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
   function beginLines({ cursors }: Tables): void {
     for (const [endpoint, { generation, position }] of cursors) {
       const name = `${endpoint} ${generation}`;
-      if (!history.lineBegins.has(name)) history.lineBegins.set(name, position);
+      if (!history.lineBegins.has(name)) history.lineBegins.set(name, { position, at: time.now() });
     }
   }
 }

@@ -4,6 +4,12 @@ import { filterText } from '../../src/policy/routing.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 import type { Tables } from './tables.ts';
 
+/** A restore takes the sequence back; `restores` stands for the random digits of the real one. */
+export function newGeneration(tables: Tables): number {
+  tables.generations += 1;
+  return tables.generations * 1_000 + tables.restores;
+}
+
 /** A cursor at the log's end for each endpoint that has none; what is no longer there loses its own. */
 export function assignCursors(tables: Tables, endpoints: readonly Endpoint[]): void {
   const ids = new Set(endpoints.map(({ id }) => id));
@@ -13,7 +19,7 @@ export function assignCursors(tables: Tables, endpoints: readonly Endpoint[]): v
     if (tables.cursors.has(id)) continue;
     const at = tables.head;
     tables.cursors.set(id, {
-      ...{ generation: (tables.generations += 1), resumes: 0, pauseReason: null, position: at, previous: 0 },
+      ...{ generation: newGeneration(tables), resumes: 0, pauseReason: null, position: at, previous: 0 },
       ...{
         examined: at,
         filter: filterText(events),

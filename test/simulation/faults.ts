@@ -22,12 +22,8 @@ function scheduleRestore(world: World, { at, who, ms }: Step): void {
     time.after(at - backupAt, () => {
       postgres.restore(backup, 20 + who * 50);
       for (const service of world.services) service!.loseConnections();
-      watch.restored(backup.generations);
+      watch.restored();
       history.restoredAt.push(time.now());
-      for (const name of history.lineBegins.keys()) {
-        if (Number(name.split(' ')[1]) > backup.generations) history.lineBegins.delete(name);
-      }
-      world.admin.beginLines();
     });
   });
 }

@@ -11,12 +11,10 @@ export type History = {
   acknowledged: Map<string, number>;
   /** When the insert of an event was asked for. */
   askedAt: Map<string, number>;
-  /** Of each generation of an endpoint, the position after which it began. */
-  lineBegins: Map<string, number>;
+  /** Of each generation of an endpoint, the position after which it began, and when. */
+  lineBegins: Map<string, { position: number; at: number }>;
   /** Crashes, ends of threads, and leases that another one took. */
   halts: Halt[];
-  /** `<endpoint> <event>` that an answer settled, which a database that lost its end may know nothing of. */
-  answered: Set<string>;
   /** When the database lost its end. */
   restoredAt: number[];
   /** Mixes what happened into the hash. */
@@ -37,7 +35,6 @@ export function createHistory(): History {
     askedAt: new Map(),
     lineBegins: new Map(),
     halts: [],
-    answered: new Set(),
     restoredAt: [],
     note(one, two, three) {
       mix(one);

@@ -65,15 +65,16 @@ function liveAnHour(world: World): void {
 }
 
 /** What is over: the product's retention, and the world's own memory of it. */
-function drop({ postgres: { tables }, history, watch, valkey }: World): void {
+function drop({ postgres: { tables }, history, admin, watch, valkey }: World): void {
   for (let position = 1; position < tables.head; position += 1) tables.log[position] = undefined;
   tables.gaps = tables.head > 1 ? [{ first: 1, last: tables.head - 1 }] : [];
   tables.rows = [];
   tables.configurations.splice(0, tables.configurations.length - 1);
   history.requests.length = 0;
   history.halts.length = 0;
-  for (const part of [history.durableAt, history.acknowledged, history.askedAt, history.answered]) part.clear();
-  for (const [id, { generation, position }] of tables.cursors) history.lineBegins.set(`${id} ${generation}`, position);
+  for (const part of [history.durableAt, history.acknowledged, history.askedAt]) part.clear();
+  history.lineBegins.clear();
+  admin.beginLines();
   watch.forget();
   valkey.wipe();
 }

@@ -7,7 +7,6 @@ import {
   type LoggedEvent,
   type RecordedAttempt,
   type SeenRequest,
-  lineOf,
 } from '../support/judge/history.ts';
 import { judge } from '../support/judge/judge.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
@@ -45,23 +44,21 @@ function seenFromOutside(world: World): History {
 function linesOf({ postgres: { tables }, history, endpoints }: World): Line[] {
   const log = tables.log.filter((entry) => entry !== undefined);
   const present = new Set(endpoints.map(({ id }) => `${id} ${tables.cursors.get(id)!.generation}`));
-  const lines = [...history.lineBegins].map(([name, begin]): Line => {
+  const lines = [...history.lineBegins].map(([name, { position: begin, at: begunAt }]): Line => {
     const [endpoint = '', generation] = name.split(' ');
     const isOfLine = ({ addressedTo, position }: LogEntry) => addressedTo === null && position > begin;
     const events = log.filter((entry) => isOfLine(entry) && isAlwaysFor(tables, endpoint, entry)).map(toEvent);
     const mayTake = (id: string) =>
       log.some((one) => one.id === id && isOfLine(one) && isEverFor(tables, endpoint, one));
     const line = nameOf({ generation: Number(generation), item: null });
-    return { endpoint, line, events, mayTake, isWhole: present.has(name), before: null, mostAttempts };
+    return { endpoint, line, begunAt, events, mayTake, isWhole: present.has(name), before: null, mostAttempts };
   });
-  const known = new Set(lines.map(lineOf));
-  for (const { endpoint, eventId, generation, item } of history.requests) {
-    const line = nameOf({ generation, item });
-    if (known.has(lineOf({ endpoint, line }))) continue;
-    known.add(lineOf({ endpoint, line }));
-    // A generation that a restored database has lost takes nothing.
-    const events = item === null ? [] : log.filter(({ id }) => id === eventId).map(toEvent);
-    lines.push({ endpoint, line, events, before: null, isWhole: false, mostAttempts });
+  const items = new Set<string>();
+  for (const { endpoint, eventId, item } of history.requests) {
+    if (item === null || items.has(item)) continue;
+    items.add(item);
+    const events = log.filter(({ id }) => id === eventId).map(toEvent);
+    lines.push({ endpoint, line: item, events, before: null, isWhole: false, mostAttempts });
   }
   return lines;
 }

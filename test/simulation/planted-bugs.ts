@@ -271,4 +271,15 @@ export const plantedBugs: readonly PlantedBug[] = [
     "return isHere && row.generation === generation && row.origin === 'line';",
     "return isHere && row.origin === 'line';",
   ),
+  {
+    name: 'a generation that a restored database has lost is given again',
+    edits: [
+      {
+        file: 'test/simulation/assign-cursors.ts',
+        find: 'generations * 1_000 + tables.restores',
+        replace: 'generations',
+      },
+    ],
+    kinds: ['rewind', 'postgres is restored'],
+  },
 ];

@@ -78,7 +78,8 @@ export function createPostgres({ time, chance, tables: first }: { time: Time; ch
     /** Starts again on an older state. */
     restore(backup: Tables, ms: number): void {
       const lost = tables.configurations.filter((one) => !backup.configurations.includes(one));
-      tables = { ...copyTables(backup), lostConfigurations: [...tables.lostConfigurations, ...lost] };
+      const lostConfigurations = [...tables.lostConfigurations, ...lost];
+      tables = { ...copyTables(backup), lostConfigurations, restores: tables.restores + 1 };
       server += 1;
       downUntil = time.now() + ms;
     },

@@ -60,6 +60,8 @@ export type Tables = {
   configurations: StoredConfiguration[];
   /** In force once, and not in this database any more: no table, but what the judges have to know. */
   lostConfigurations: readonly StoredConfiguration[];
+  /** How often it was put back. */
+  restores: number;
   gaps: Gap[];
   seq: number;
   generations: number;

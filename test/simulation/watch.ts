@@ -56,9 +56,6 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
   /** Whether it can know of the last restore. */
   const isInformed = (process: Process) => know(process).restores === restores;
 
-  /** Whether it was answered, and a restored database may know nothing of it. */
-  const isForgotten = (endpoint: string, id: string) => restores > 0 && history.answered.has(`${endpoint} ${id}`);
-
   function checkRepeat(process: Process, { endpoint, generation }: Turn, { position, id }: TurnEvent): void {
     // What was lost may be sent, and recorded, again.
     if (restores > 0) return;
@@ -103,7 +100,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     if (!isInformed(process)) return;
     const line = lineOf(endpoint, turn.generation);
     const isAlways = isAlwaysFor(postgres().tables, endpoint, entry);
-    const isFirst = !line.sent.has(id) && !isForgotten(endpoint, id);
+    const isFirst = !line.sent.has(id);
     if (isAlways && isFirst && position < line.farthest) fail(`${name} after ${line.farthest}`);
     for (const before of line.retrying) {
       if (before >= position || line.settled.has(before)) continue;
@@ -171,7 +168,6 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       );
       if (request.item !== null || failure?.status === 'retrying') return;
       lineOf(request.endpoint, request.generation).settled.add(request.position);
-      history.answered.add(`${request.endpoint} ${request.eventId}`);
     },
 
     threadDied(process: Process, endpoint: string): void {
@@ -188,7 +184,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
         if (row.origin !== 'line') continue;
         const line = lineOf(row.endpoint, row.generation);
         if (row.status !== 'retrying') line.settled.add(row.position);
-        // Of a request from before a restore the generation may be another one's by now.
+        // Of a request from before a restore the position may be another event's by now.
         else if (row.id > lastRow) line.retrying.add(row.position);
       }
     },
@@ -221,8 +217,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
               attempt.status !== 'retrying'
             );
           });
-          if (!isSettled && !isForgotten(endpoint, entry.id))
-            fail(`${process.id} writes ${row.position} for ${endpoint}, and ${position} is not settled`);
+          if (!isSettled) fail(`${process.id} writes ${row.position} for ${endpoint}, and ${position} is not settled`);
         }
       }
       return own;
@@ -281,11 +276,9 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       Object.assign(known, { version, versionOf: restores });
     },
 
-    /** Generations above `last` are given again. */
-    restored(last: number): void {
+    restored(): void {
       restores += 1;
       lastRow = history.requests.at(-1)?.row ?? 0;
-      for (const name of lines.keys()) if (Number(name.split(' ')[1]) > last) lines.delete(name);
       const { log, rows } = postgres().tables;
       const left = new Set(rows.map((row) => row.id));
       for (const id of history.durableAt.keys()) if (!left.has(id)) history.durableAt.delete(id);

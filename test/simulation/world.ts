@@ -48,7 +48,6 @@ export function makeWorld({ seed, processes, endpoints: count, leaseTtlMs }: Omi
     return makeEndpoint({ id: 'abcd'[index]!, events, ...retries });
   });
   const tables = firstTables(endpoints);
-  for (const [id, { generation, position }] of tables.cursors) history.lineBegins.set(`${id} ${generation}`, position);
   const postgres = createPostgres({ time, chance, tables });
   const valkey = createValkey({ time, chance });
   const receivers = createReceivers({ time, chance });
@@ -56,6 +55,7 @@ export function makeWorld({ seed, processes, endpoints: count, leaseTtlMs }: Omi
   const services: (Service | null)[] = Array.from({ length: processes }, () => null);
   const running = () => services.filter((service) => service !== null && service.process.alive) as Service[];
   const admin = createAdmin({ time, chance, postgres, history, services: running });
+  admin.beginLines();
   let rows = 0;
   let runs = 0;
   let epochs = 1;
@@ -85,6 +85,7 @@ function firstTables(endpoints: readonly Endpoint[]): Tables {
       epoch: 'epoch 1',
       configurations: [{ version: 1, endpoints: [...endpoints], standsAside: [] }],
       lostConfigurations: [],
+      restores: 0,
       gaps: [],
     },
     ...{ seq: 0, generations: 0, pending: [], log: [], instances: [], controls: Array.from({ length: 64 }, () => 0) },

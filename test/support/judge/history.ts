@@ -7,6 +7,8 @@ export type Line = {
   endpoint: string;
   /** Tells it from the other lines of its endpoint, where there are some. */
   line?: string;
+  /** When it began: a request that was sent before is none of its. Without it nobody knows. */
+  begunAt?: number;
   /** Each is to come, and none before those in front of it are settled. */
   events: readonly LoggedEvent[];
   /** Whether another event may come at any time, or not at all; without it none may. */

@@ -54,6 +54,9 @@ const fine: Record<string, (history: MadeUp) => unknown> = {
     lines[0]!.isWhole = false;
     for (const part of [requests, attempts]) part.pop();
   },
+  'a line whose first request was sent when it began': ({ lines }) => {
+    lines[0]!.begunAt = 10;
+  },
   'a replay beside the line': ({ lines, requests, attempts }) => {
     lines.push({ endpoint: 'steady-1', line: 'a replay', events: [lines[0]!.events[3]!], before: 3, isWhole: true });
     requests.push(request(4, 60, { line: 'a replay' }));
@@ -65,6 +68,13 @@ const bad: Record<string, { change: (history: MadeUp) => unknown; wrongs: string
   'a lost event': {
     change: ({ requests, attempts }) => [requests.pop(), attempts.pop()],
     wrongs: ['lost: steady-1: 4 was lost'],
+  },
+  'an event of a line that began after it was sent': {
+    change: ({ lines, requests }) => {
+      lines[0]!.begunAt = 5;
+      Object.assign(requests[3]!, { sentAt: 4, isLate: true });
+    },
+    wrongs: ['phantom: steady-1: 4 was sent before its line began', 'lost: steady-1: 4 was lost'],
   },
   'an event that was refused and not given up': {
     change: ({ requests, attempts }) => {

@@ -35,13 +35,18 @@ export function checkLine(
   recorded: readonly RecordedAttempt[],
   say: Say,
 ): void {
-  const { events, mostAttempts } = line;
+  const { events, mostAttempts, begunAt = -Infinity } = line;
   const places = new Map(events.map(({ id }, index) => [id, index]));
   const { givenUp, unseen } = findGivenUp(line, sent, recorded);
   const settled = new Set(events.flatMap(({ id }, index) => (unseen.has(id) ? [index] : [])));
   let settledUpTo = 0;
   for (const request of sent) {
     const { eventId, position, attempt, isLate } = request;
+    // It settles nothing here, however late it came.
+    if ((request.sentAt ?? request.begunAt) < begunAt) {
+      say('phantom', `${position} was sent before its line began`);
+      continue;
+    }
     const place = places.get(eventId);
     if (place === undefined) {
       if (!isLate && !line.mayTake?.(eventId)) say('phantom', `${position} was not for it`);
