@@ -7,7 +7,7 @@ import { createUser, deleteUser, findUser, updateUser } from '../../users/lifecy
 import { builder } from './builder.ts';
 import { connect } from './connection.ts';
 import { OAuthAccount } from './oauth-account.ts';
-import { containing } from './search.ts';
+import { containing, searchWithinMs } from './search.ts';
 
 const Role = builder.enumType('Role', {
   description: 'What a user may do.',
@@ -55,9 +55,14 @@ builder.queryFields((t) => ({
     {
       type: User,
       description: 'Admin. Newest first.',
-      args: { search: t.arg.string({ description: 'A part of the e-mail or display name, in any case.' }) },
-      resolve: async (_root, args, { em }) =>
-        await connect<StoredUser>(args, { em, entity: StoredUser, kind: 'user', where: matching(args.search) }),
+      args: { search: t.arg.string({ description: 'A part of the e-mail or display name, in any case of any script.' }) },
+      resolve: async (_root, args, { em }) => {
+        const where = matching(args.search);
+        return await connect<StoredUser>(args, {
+          ...{ em, entity: StoredUser, kind: 'user', where },
+          withinMs: args.search ? searchWithinMs : null,
+        });
+      },
     },
     UserConnection,
   ),
@@ -66,7 +71,7 @@ builder.queryFields((t) => ({
 function matching(search: string | null | undefined): FilterQuery<StoredUser> | null {
   if (!search) return {};
   const pattern = containing(search);
-  return pattern === null ? null : { $or: [{ email: { $re: pattern } }, { displayName: { $re: pattern } }] };
+  return pattern === null ? null : { searchText: { $like: pattern } };
 }
 
 const CreateUserInput = builder.inputType('CreateUserInput', {
