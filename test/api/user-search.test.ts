@@ -107,7 +107,7 @@ test('a name that was changed is found by what it is now', async () => {
 });
 
 /** Whether the migrations made the index that a search uses. */
-async function hasIndex({ url }: TestDatabase): Promise<boolean> {
+async function hasIndex({ url }: Pick<TestDatabase, 'url'>): Promise<boolean> {
   const orm = openOrm({ url, connections: 1, name: 'user-search-test' });
   try {
     const rows = await orm.em.fork().execute(`select 1 from pg_indexes where indexname = 'users_search_text'`);
@@ -118,14 +118,13 @@ async function hasIndex({ url }: TestDatabase): Promise<boolean> {
 }
 
 /** A role that may make tables in this database, but no extension. */
-async function openToPoorRole(database: TestDatabase): Promise<TestDatabase> {
-  const orm = openOrm({ url: database.url, connections: 1, name: 'user-search-test' });
-  const { pathname } = new URL(database.url);
-  const role = `poor_${pathname.slice(6)}`;
+async function openToPoorRole(owned: TestDatabase): Promise<TestDatabase> {
+  const orm = openOrm({ url: owned.url, connections: 1, name: 'user-search-test' });
+  const url = new URL(owned.url);
+  const role = `poor_${url.pathname.slice(6)}`;
   const em = orm.em.fork();
   await em.execute(`create role ${role} login password 'poor'`);
   await em.execute(`grant create on schema public to ${role}`);
-  const url = new URL(database.url);
   [url.username, url.password] = [role, 'poor'];
   return {
     url: url.href,
