@@ -74,7 +74,7 @@ export const startRoute = createRoute({
       }),
       link: z.literal('1').optional().openapi({ description: 'Links the account to the signed-in user.' }),
       invitation: z.string().optional().openapi({
-        description: 'What `startOAuth(userId:)` put into its `invitationUrl`. Not together with the others.',
+        description: 'What `startOAuth(userId:)` put into its `url`. Not together with the others.',
       }),
     }),
   },

@@ -8,6 +8,7 @@ import { builder } from './builder.ts';
 import { connect } from './connection.ts';
 import { OAuthAccount } from './oauth-account.ts';
 import { containing, searchWithinMs } from './search.ts';
+import { UserSession } from './user-session.ts';
 
 const Role = builder.enumType('Role', {
   description: 'What a user may do.',
@@ -35,6 +36,11 @@ export const User = builder.objectRef<StoredUser>('User').implement({
       description: 'The accounts with which they sign in, the one linked first before the others.',
       resolve: async ({ id }, _args, { loaders }) => await loaders.accountsOfUser.load(id),
     }),
+    sessions: t.field({
+      type: [UserSession],
+      description: 'Where they are signed in, the newest first, at most 200.',
+      resolve: async ({ id }, _args, { loaders }) => await loaders.sessionsOfUser.load(id),
+    }),
   }),
 });
 
@@ -55,7 +61,9 @@ builder.queryFields((t) => ({
     {
       type: User,
       description: 'Admin. Newest first.',
-      args: { search: t.arg.string({ description: 'A part of the e-mail or display name, in any case of any script.' }) },
+      args: {
+        search: t.arg.string({ description: 'A part of the e-mail or display name, in any case of any script.' }),
+      },
       resolve: async (_root, args, { em }) => {
         const where = matching(args.search);
         return await connect<StoredUser>(args, {

@@ -9,7 +9,7 @@ import type { BegunSignIn, Provider } from './provider.ts';
 import { type AskProvider, askingProvider } from './provider-http.ts';
 import { codeRefused, notAccepted, providerFailed } from './provider-refusal.ts';
 
-export type GitHubSettings = Extract<ProviderSettings, { protocol: 'github' }>;
+export type GitHubSettings = Omit<Extract<ProviderSettings, { protocol: 'github' }>, 'name'>;
 
 type GitHub = {
   settings: GitHubSettings;

@@ -15,7 +15,7 @@ import type { ProviderSettings } from '../../settings/oauth.ts';
 import { failureOfProvider, otherIssuer } from './openid-failure.ts';
 import { type AskProvider, askingProvider } from './provider-http.ts';
 
-export type OpenIdSettings = Extract<ProviderSettings, { protocol: 'openid' }>;
+export type OpenIdSettings = Omit<Extract<ProviderSettings, { protocol: 'openid' }>, 'name'>;
 
 /** So that new endpoints are seen; new keys are seen by openid-client itself, at most once a minute. */
 const keptForMs = 3_600_000;
