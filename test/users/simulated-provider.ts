@@ -14,13 +14,13 @@ export type SimulatedProvider = NamedProvider & {
   beforeItSays: () => void | Promise<void>;
 };
 
-export function simulatedProvider(id: string, name = id): SimulatedProvider {
+export function simulatedProvider(id: string, shownName = id): SimulatedProvider {
   const begun = new Map<string, BegunSignIn>();
   const people = new Map<string, Identity>();
 
   const provider: SimulatedProvider = {
     id,
-    name,
+    name: shownName,
     asked: 0,
     beforeItSays: () => {},
 
