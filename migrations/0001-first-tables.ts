@@ -22,18 +22,15 @@ export class FirstTables extends Migration {
         home text;
         knows_letters boolean;
       begin
-        begin
-          create extension if not exists pg_trgm;
-        exception when others then
-          raise notice 'pg_trgm cannot be had: %', sqlerrm;
-        end;
+        create extension if not exists pg_trgm;
         select n.nspname into home from pg_catalog.pg_extension e
           join pg_catalog.pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_trgm';
-        if home is null then return; end if;
         execute format('select cardinality(%I.show_trgm(''é'')) > 0', home) into knows_letters;
         if knows_letters then
           execute format('create index users_search_text on users using gin (search_text %I.gin_trgm_ops)', home);
         end if;
+      exception when others then
+        raise notice 'no index for searches, for pg_trgm cannot be used: %', sqlerrm;
       end $$`);
 
     // Partitioned by day of the UUIDv7 id, so that retention drops a partition and the id alone stays the key.

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Refusal } from '../../src/policy/refusal.ts';
 import { type Door, signInAs } from './door.ts';
-import { type Shim, cookiesOf, friend, html, json, openShim, publicUrl } from './shim.ts';
+import { type Shim, cookiesOf, friend, html, json, openShim, publicUrl, startAgain } from './shim.ts';
 
 let shim: Shim;
 let door: Door;
@@ -31,11 +31,6 @@ test.each([
   const response = await shim.get(`/oauth/google?${new URLSearchParams({ redirect_to: wanted })}`);
   expect(response.status).toBe(status);
 });
-
-/** Where a page of a refusal leads; null when it offers no new beginning. */
-function startAgain(page: string): string | null {
-  return /<a href="([^"]*)">Start again<\/a>/.exec(page)?.[1]?.replaceAll('&amp;', '&') ?? null;
-}
 
 test.each([
   ['/oauth/google?link=yes', '/oauth/google'],
@@ -139,86 +134,6 @@ test.each(['/oauth/google', '/oauth/google/callback?state=x&code=y'])('%s takes 
     const response = await door.fetch(path, { method, ...(method === 'POST' ? { body: '' } : {}) });
     expect([method, response.status, response.headers.get('allow')]).toEqual([method, 405, 'GET']);
     expect(response.headers.getSetCookie()).toEqual([]);
-  }
-});
-
-/** An invitation for a new user: its address below this service. */
-async function invite(redirectTo: string | null = null): Promise<string> {
-  const { id } = await signInAs(door, 'USER');
-  const asking =
-    'mutation ($id: ID!, $to: String) { startOAuth(provider: "google", userId: $id, redirectTo: $to) { url } }';
-  const { data } = await door.ask(asking, { id, to: redirectTo });
-  return (data.startOAuth as { url: string }).url.slice(publicUrl.length);
-}
-
-type Begins = { path: () => Promise<string>; leadsTo?: string; signedIn?: boolean };
-
-const beginnings: Record<string, Begins> = {
-  'a sign-in': { path: async () => '/oauth/google' },
-  'a sign-in with a redirect': {
-    path: async () => '/oauth/google?redirect_to=/a?b%3Dc',
-    leadsTo: `/oauth/google?${new URLSearchParams({ redirect_to: `${publicUrl}/a?b=c` })}`,
-  },
-  'a link': { path: async () => '/oauth/google?link=1', signedIn: true },
-  'a link with a redirect': {
-    path: async () => `/oauth/google?link=1&redirect_to=${friend}/settings`,
-    leadsTo: `/oauth/google?${new URLSearchParams({ link: '1', redirect_to: `${friend}/settings` })}`,
-    signedIn: true,
-  },
-  'an invitation': { path: async () => await invite() },
-  'an invitation with a redirect': { path: async () => await invite('/welcome') },
-};
-
-test.each(Object.entries(beginnings))(
-  '%s that is cancelled, fails or comes too late leads back to itself, and then succeeds',
-  async (_, { path, leadsTo, signedIn = false }) => {
-    const { token } = await signInAs(door, 'USER');
-    const session: Record<string, string> = signedIn ? { cookie: `tidings_session=${token}` } : {};
-    const began = await path();
-    let to = began;
-    const failures = [
-      (state: string) => `/oauth/google/callback?${new URLSearchParams({ error: 'access_denied', state })}`,
-      (state: string) => `/oauth/google/callback?${new URLSearchParams({ code: 'unknown', state })}`,
-    ];
-    for (const failing of [...failures, null]) {
-      const { state, back, cookie } = await shim.begin({ path: to, subject: crypto.randomUUID(), headers: session });
-      const own = { ...html, cookie: [cookie, session['cookie']].filter(Boolean).join('; ') };
-      if (failing === null) {
-        expect((await shim.get(back, own)).status).toBe(303);
-        // It was finished: whoever comes back by the browser's history is led on all the same.
-        const again = await shim.get(back, own);
-        expect([again.status, startAgain(await again.text())]).toEqual([400, leadsTo ?? began]);
-      } else {
-        const refused = await shim.get(failing(state), own);
-        expect(refused.status).toBe(400);
-        to = startAgain(await refused.text())!;
-        expect(to).toBe(leadsTo ?? began);
-      }
-    }
-  },
-);
-
-test('a refused beginning keeps what was asked for: while the provider is away, after too many, without a session', async () => {
-  const wanted = '/oauth/google?link=1&redirect_to=%2Fa';
-  const unknown = await shim.get(wanted);
-  expect([unknown.status, startAgain(await unknown.text())]).toEqual([401, wanted]);
-  const invitation = await invite();
-  shim.wait(17);
-  for (const path of [wanted, invitation]) {
-    const late = await shim.get(path);
-    expect([late.status, startAgain(await late.text())]).toEqual([429, path]);
-  }
-});
-
-test('an invitation that another browser took up leads nobody to itself, and not to a sign-in as a stranger', async () => {
-  const { back } = await shim.begin({ path: await invite(), subject: 'invited' });
-  const other = await shim.begin();
-  for (const cookie of ['', other.cookie]) {
-    const response = await shim.get(back, { ...html, cookie });
-    const page = await response.text();
-    expect([response.status, startAgain(page)]).toEqual([400, null]);
-    expect(page).toContain('Open the invitation again.');
-    expect(page).not.toMatch(/invitation=/);
   }
 });
 

@@ -63,3 +63,8 @@ export function cookiesOf(response: Response): Record<string, { value: string; f
   });
   return Object.fromEntries(lines);
 }
+
+/** Where a page of a refusal leads; null when it offers no new beginning. */
+export function startAgain(page: string): string | null {
+  return /<a href="([^"]*)">Start again<\/a>/.exec(page)?.[1]?.replaceAll('&amp;', '&') ?? null;
+}
