@@ -67,6 +67,32 @@ test('a sign-in that begins at another name of the service, and is cancelled onc
   expect(browser.complaints).toEqual([expect.stringContaining('400')]);
 });
 
+test('an invited person who cancels once, and is somebody else by mistake, becomes the user that was made for them', async () => {
+  await using browser = await openChromium();
+  const { ask } = stage.service();
+  const { createUser } = await ask(
+    'mutation { createUser(input: { email: "made@example.com", displayName: "Made for her" }) { id } }',
+  );
+  const { startOAuth } = await ask(
+    'mutation ($id: ID!) { startOAuth(provider: "demo", userId: $id) { url state } }',
+    createUser,
+  );
+  expect(startOAuth.state).toBeNull();
+
+  const page = await signIn(browser, hedy);
+  await page.goto(startOAuth.url);
+  await page.getByRole('button', { name: 'Go back' }).click();
+  await page.getByRole('link', { name: 'Start again' }).click();
+  await page.getByRole('button', { name: hedy.name }).click();
+  await page.getByText('delete it first').waitFor();
+  const { users } = await ask('query ($email: String!) { users(search: $email) { nodes { id } } }', hedy);
+  await ask('mutation ($id: ID!) { deleteUser(id: $id) }', users.nodes[0]);
+  await page.getByRole('link', { name: 'Start again' }).click();
+  await page.getByRole('button', { name: hedy.name }).click();
+  await page.waitForURL(`${home}/account`);
+  await page.getByText('Signed in as Made for her (USER).').waitFor();
+});
+
 test('an admin finds each prepared operation as a tab of GraphiQL, and runs one by the session alone', async () => {
   await using browser = await openChromium();
   const page = await signIn(browser, joan);
