@@ -118,7 +118,7 @@ async function execute({ url }: Pick<TestDatabase, 'url'>, ...statements: string
 async function openToPoorRole(owned: TestDatabase): Promise<TestDatabase> {
   const url = new URL(owned.url);
   const role = `poor_${url.pathname.slice(6)}`;
-  await execute(owned, `create role ${role} login password 'poor'`, `grant create on schema public to ${role}`);
+  await execute(owned, `create role ${role} login password 'poor'`, `create schema tidings authorization ${role}`);
   [url.username, url.password] = [role, 'poor'];
   return {
     url: url.href,
