@@ -12,8 +12,26 @@ export class FirstTables extends Migration {
         avatar_url text,
         role text not null check (role in ('USER', 'ADMIN')),
         created_at timestamptz(3) not null,
-        updated_at timestamptz(3) not null
+        updated_at timestamptz(3) not null,
+        search_text text not null default ''
       )`);
+    // Only where it can be had: else a search reads the table. Under the locale C a trigram has no letter but ASCII's.
+    this.addSql(`
+      do $$
+      declare
+        home text;
+        knows_letters boolean;
+      begin
+        create extension if not exists pg_trgm;
+        select n.nspname into home from pg_catalog.pg_extension e
+          join pg_catalog.pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_trgm';
+        execute format('select cardinality(%I.show_trgm(''é'')) > 0', home) into knows_letters;
+        if knows_letters then
+          execute format('create index users_search_text on users using gin (search_text %I.gin_trgm_ops)', home);
+        end if;
+      exception when others then
+        raise notice 'no index for searches, for pg_trgm cannot be used: %', sqlerrm;
+      end $$`);
 
     // Partitioned by day of the UUIDv7 id, so that retention drops a partition and the id alone stays the key.
     this.addSql(`

@@ -4,6 +4,7 @@ import { MikroORM, type Options } from '@mikro-orm/postgresql';
 import { type Pool, releaseBrokenConnections } from './broken-connections.ts';
 import { EndpointStats } from './endpoint-stats.ts';
 import { IdempotencyKey } from './idempotency-key.ts';
+import { Invitation } from './invitation.ts';
 import { LogHead } from './log-head.ts';
 import { OAuthAccount } from './oauth-account.ts';
 import { type ClientPool, connectAs } from './postgres-connection.ts';
@@ -61,6 +62,7 @@ export function openOrm(
       OAuthAccount,
       Session,
       UsedState,
+      Invitation,
       WebhookEvent,
       WebhookDelivery,
       WebhookCursor,

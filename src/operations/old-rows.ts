@@ -13,6 +13,8 @@ const keyIsKept = '2 days';
 const minuteIsKept = '8 days';
 /** A sign-in state is valid for ten minutes; for as long it must be known as used. */
 const usedStateIsKept = '1 day';
+/** For whoever opens it too late, it still says that it is too old. */
+const expiredInvitationIsKept = '7 days';
 /** An expired session is useless; the day is for clocks that differ. */
 const expiredSessionIsKept = '1 day';
 
@@ -37,6 +39,10 @@ export function purges({ cutoff, now }: { cutoff: number; now: number }): Purge[
     {
       table: 'oauth_used_states',
       batch: (em) => deleteOlder(em, 'oauth_used_states', 'used_at', now, usedStateIsKept),
+    },
+    {
+      table: 'oauth_invitations',
+      batch: (em) => deleteOlder(em, 'oauth_invitations', 'expires_at', now, expiredInvitationIsKept),
     },
     {
       table: 'sessions',

@@ -36,6 +36,7 @@ const askers = {
 const rights = {
   admin: ['UNAUTHENTICATED', 'UNAUTHENTICATED', 'FORBIDDEN', null, null],
   own: ['UNAUTHENTICATED', 'UNAUTHENTICATED', null, null, 'UNAUTHENTICATED'],
+  somebody: ['UNAUTHENTICATED', 'UNAUTHENTICATED', null, null, null],
   anybody: [null, null, null, null, null],
 } as const;
 
@@ -60,6 +61,7 @@ const matrix: Record<string, keyof typeof rights> = {
   'Mutation.reloadWebhooks': 'admin',
   'Mutation.replayWebhookDeliveries': 'admin',
   'Mutation.resumeWebhookEndpoint': 'admin',
+  'Mutation.revokeSession': 'somebody',
   'Mutation.rewindWebhookEndpoint': 'admin',
   'Mutation.sendTestWebhook': 'admin',
   'Mutation.startOAuth': 'anybody',
@@ -114,7 +116,7 @@ test('through what is not only for admins, a user reaches their own data and not
   }
   for (const { name, field } of fields) if (matrix[name] !== 'admin') reach(getNamedType(field.type));
   const objects = [...reached].filter((type) => isObjectType(type)).map(({ name }) => name);
-  expect(objects.toSorted()).toEqual(['OAuthAccount', 'OAuthStart', 'Session', 'User']);
+  expect(objects.toSorted()).toEqual(['OAuthAccount', 'OAuthStart', 'Session', 'User', 'UserSession']);
 });
 
 test('a page of a foreign origin is anonymous, whatever cookie the browser adds', async () => {

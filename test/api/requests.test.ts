@@ -225,7 +225,7 @@ test('no answer carries a CORS header, whatever the origin', async () => {
 });
 
 test('every answer carries the security headers', async () => {
-  for (const path of ['/', '/healthz', '/graphql?query={__typename}', '/nowhere']) {
+  for (const path of ['/', '/account', '/healthz', '/graphql?query={__typename}', '/nowhere']) {
     const { headers } = await door.fetch(path);
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('x-frame-options')).toBe('DENY');
@@ -248,8 +248,10 @@ test('healthz says ok, and readyz says what the service says', async () => {
   }
 });
 
-test('the page at / leads to GraphiQL', async () => {
-  const response = await door.fetch('/');
+test('the first page leads to the account, and that to GraphiQL', async () => {
+  const first = await door.fetch('/');
+  expect([first.status, first.headers.get('location')]).toEqual([302, '/account']);
+  const response = await door.fetch('/account');
   expect(response.headers.get('content-type')).toContain('text/html');
   expect(await response.text()).toContain('href="graphiql"');
 });

@@ -131,5 +131,5 @@ test('while the database is away the viewer is unknown: UNAVAILABLE, and only fo
     expect([query, errors?.map(({ extensions }) => extensions.code)]).toEqual([query, ['UNAVAILABLE']]);
   }
   expect(await away.ask('{ __typename }', {}, bearer(token))).toEqual({ data: { __typename: 'Query' } });
-  expect(await (await away.fetch('/', { headers: cookie(token) })).text()).toContain('cannot be known');
+  expect(await (await away.fetch('/account', { headers: cookie(token) })).text()).toContain('cannot be known');
 });

@@ -31,7 +31,7 @@ beforeAll(async () => {
   await stage.start();
 });
 
-test('a person who signs in at the provider ends on the landing page as themselves, and their events are sent', async () => {
+test('a person who signs in at the provider ends at their account, and their events are sent', async () => {
   await using browser = await openChromium();
   const page = await signIn(browser, hedy);
   await page.getByText(`Signed in as ${hedy.name} (USER).`).waitFor();
@@ -46,7 +46,51 @@ test('a person who signs in at the provider ends on the landing page as themselv
   const came = () => stage.receiver.of('crm').flatMap(({ eventId }) => (hers.has(eventId) ? [eventId] : []));
   await eventually(() => came().length >= 2, { saying: 'her two events at the endpoint' });
   expect(came()).toEqual([...hers]);
+  expect(await page.getByRole('link', { name: /^Link your account/ }).count()).toBe(0);
   expectAllWell(browser);
+});
+
+test('a sign-in that begins at another name of the service, and is cancelled once, ends signed in, and then out', async () => {
+  await using browser = await openChromium();
+  const page = await browser.context.newPage();
+  await page.goto(`${home.replace('localhost', '127.0.0.1')}/oauth/demo?redirect_to=/account`);
+  await page.waitForURL(`${issuer}/**`);
+  await page.getByRole('button', { name: 'Go back' }).click();
+  await page.getByText('access_denied').waitFor();
+  await page.getByRole('link', { name: 'Start again' }).click();
+  await page.getByRole('button', { name: hedy.name }).click();
+  await page.waitForURL(`${home}/account`);
+  await page.getByText(`Signed in as ${hedy.name} (USER).`).waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).first().click();
+  await page.getByText('Nobody is signed in.').waitFor();
+  expect((await browser.context.cookies(home)).map(({ name }) => name)).not.toContain('tidings_session');
+  expect(browser.complaints).toEqual([expect.stringContaining('400')]);
+});
+
+test('an invited person who cancels once, and is somebody else by mistake, becomes the user that was made for them', async () => {
+  await using browser = await openChromium();
+  const { ask } = stage.service();
+  const { createUser } = await ask(
+    'mutation { createUser(input: { email: "made@example.com", displayName: "Made for her" }) { id } }',
+  );
+  const { startOAuth } = await ask(
+    'mutation ($id: ID!) { startOAuth(provider: "demo", userId: $id) { url state } }',
+    createUser,
+  );
+  expect(startOAuth.state).toBeNull();
+
+  const page = await signIn(browser, hedy);
+  await page.goto(startOAuth.url);
+  await page.getByRole('button', { name: 'Go back' }).click();
+  await page.getByRole('link', { name: 'Start again' }).click();
+  await page.getByRole('button', { name: hedy.name }).click();
+  await page.getByText('delete it first').waitFor();
+  const { users } = await ask('query ($email: String!) { users(search: $email) { nodes { id } } }', hedy);
+  await ask('mutation ($id: ID!) { deleteUser(id: $id) }', users.nodes[0]);
+  await page.getByRole('link', { name: 'Start again' }).click();
+  await page.getByRole('button', { name: hedy.name }).click();
+  await page.waitForURL(`${home}/account`);
+  await page.getByText('Signed in as Made for her (USER).').waitFor();
 });
 
 test('an admin finds each prepared operation as a tab of GraphiQL, and runs one by the session alone', async () => {
@@ -73,7 +117,7 @@ test('an admin finds each prepared operation as a tab of GraphiQL, and runs one 
   expectAllWell(browser);
 });
 
-/** From the landing page, and back to it. */
+/** From the first page, which leads to the account, and back to it. */
 async function signIn(browser: Chromium, { name }: { name: string }): Promise<Page> {
   const page = await browser.context.newPage();
   await page.goto(`${home}/`);
@@ -81,7 +125,7 @@ async function signIn(browser: Chromium, { name }: { name: string }): Promise<Pa
   await page.getByRole('link', { name: 'Sign in with demo' }).click();
   await page.waitForURL(`${issuer}/**`);
   await page.getByRole('button', { name }).click();
-  await page.waitForURL(`${home}/`);
+  await page.waitForURL(`${home}/account`);
   return page;
 }
 

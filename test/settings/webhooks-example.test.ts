@@ -16,14 +16,27 @@ test('the example is valid as it is, with every endpoint disabled and no secret 
   expect(read.ok && read.endpoints.map(({ enabled }) => enabled)).toEqual([false, false]);
 });
 
-test('the example is valid with everything enabled and its secrets given', async () => {
-  const read = await readWebhooksText((await exampleText()).replaceAll('enabled: false', 'enabled: true'), {
-    AUDIT_WEBHOOK_SECRET: 'a'.repeat(24),
-    CRM_WEBHOOK_SECRET: 'b'.repeat(24),
+/** The example with `enabled: true`, and with the keys that it only shows in comments where `all`. */
+async function enabledText({ all = false } = {}): Promise<string> {
+  const text = (await exampleText()).replaceAll('enabled: false', 'enabled: true');
+  return all ? text.replaceAll(/^( +)# (\w+: [[{].*)$/gm, '$1$2') : text;
+}
+
+const secrets = { AUDIT_WEBHOOK_SECRET: 'a'.repeat(24), CRM_WEBHOOK_SECRET: 'b'.repeat(24) };
+
+test('an endpoint of the example that is enabled needs the secret that it names first, and no other', async () => {
+  const read = await readWebhooksText(await enabledText(), secrets);
+  expect(read).toMatchObject({ ok: true, warnings: [] });
+  expect(read.ok && read.endpoints.map((endpoint) => endpoint.secrets.length)).toEqual([1, 1]);
+});
+
+test('the example is valid with everything enabled, its comments too, and all its secrets given', async () => {
+  const read = await readWebhooksText(await enabledText({ all: true }), {
+    ...secrets,
     CRM_OLD_WEBHOOK_SECRET: 'c'.repeat(24),
   });
   expect(read).toMatchObject({ ok: true, warnings: [] });
-  expect(read.ok && read.endpoints.map(({ secrets }) => secrets.length)).toEqual([1, 2]);
+  expect(read.ok && read.endpoints.map((endpoint) => endpoint.secrets.length)).toEqual([1, 2]);
 });
 
 test('the example names the schema for editors and shows every key that the schema knows', async () => {
@@ -32,7 +45,7 @@ test('the example names the schema for editors and shows every key that the sche
   const schema = JSON.parse(webhooksJsonSchema()) as {
     properties: { endpoints: { items: { properties: object } } };
   };
-  const { endpoints } = parse(text) as { endpoints: object[] };
+  const { endpoints } = parse(await enabledText({ all: true })) as { endpoints: object[] };
   const shown = Object.keys(endpoints.at(-1) ?? {}).toSorted();
   expect(shown).toEqual(Object.keys(schema.properties.endpoints.items.properties).toSorted());
 });

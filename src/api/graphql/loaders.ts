@@ -5,10 +5,12 @@ import DataLoader from 'dataloader';
 import { readBacklogs } from '../../cursors/count-backlog.ts';
 import { oldestUnsettled } from '../../cursors/oldest-unsettled.ts';
 import type { OAuthAccount } from '../../model/oauth-account.ts';
+import type { Session } from '../../model/session.ts';
 import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
 import type { WebhookEvent } from '../../model/webhook-event.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 import { accountsOf } from '../../users/accounts.ts';
+import { sessionsOf } from '../../users/sessions.ts';
 import { owners } from './endpoint-owner.ts';
 import { type EndpointState, endpointStates } from './endpoint-state.ts';
 import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
@@ -18,6 +20,7 @@ export type Loaders = {
   eventById: DataLoader<string, WebhookEvent | undefined>;
   deliveriesOfEvent: DataLoader<string, WebhookDelivery[] | undefined>;
   accountsOfUser: DataLoader<string, OAuthAccount[]>;
+  sessionsOfUser: DataLoader<string, Session[]>;
   endpointState: DataLoader<Endpoint, EndpointState | undefined>;
   owner: DataLoader<Endpoint, string | undefined>;
   backlog: DataLoader<Endpoint, number | undefined>;
@@ -42,6 +45,9 @@ export function createLoaders(em: EntityManager): Loaders {
     eventById: ofIds(eventsById),
     deliveriesOfEvent: ofIds(deliveriesOfEvents),
     accountsOfUser: new DataLoader((userIds: readonly string[]) => accountsOf(em, userIds), { cache: false }),
+    sessionsOfUser: new DataLoader((userIds: readonly string[]) => sessionsOf(em, userIds, new Date()), {
+      cache: false,
+    }),
     endpointState: ofEndpoints(endpointStates),
     owner: ofEndpoints(owners),
     backlog: ofEndpoints(readBacklogs),

@@ -7,7 +7,8 @@ import { createUser, deleteUser, findUser, updateUser } from '../../users/lifecy
 import { builder } from './builder.ts';
 import { connect } from './connection.ts';
 import { OAuthAccount } from './oauth-account.ts';
-import { containing } from './search.ts';
+import { containing, searchWithinMs } from './search.ts';
+import { UserSession } from './user-session.ts';
 
 const Role = builder.enumType('Role', {
   description: 'What a user may do.',
@@ -35,6 +36,11 @@ export const User = builder.objectRef<StoredUser>('User').implement({
       description: 'The accounts with which they sign in, the one linked first before the others.',
       resolve: async ({ id }, _args, { loaders }) => await loaders.accountsOfUser.load(id),
     }),
+    sessions: t.field({
+      type: [UserSession],
+      description: 'Where they are signed in, the newest first, at most 200.',
+      resolve: async ({ id }, _args, { loaders }) => await loaders.sessionsOfUser.load(id),
+    }),
   }),
 });
 
@@ -55,9 +61,16 @@ builder.queryFields((t) => ({
     {
       type: User,
       description: 'Admin. Newest first.',
-      args: { search: t.arg.string({ description: 'A part of the e-mail or display name, in any case.' }) },
-      resolve: async (_root, args, { em }) =>
-        await connect<StoredUser>(args, { em, entity: StoredUser, kind: 'user', where: matching(args.search) }),
+      args: {
+        search: t.arg.string({ description: 'A part of the e-mail or display name, in any case of any script.' }),
+      },
+      resolve: async (_root, args, { em }) => {
+        const where = matching(args.search);
+        return await connect<StoredUser>(args, {
+          ...{ em, entity: StoredUser, kind: 'user', where },
+          withinMs: args.search ? searchWithinMs : null,
+        });
+      },
     },
     UserConnection,
   ),
@@ -66,7 +79,7 @@ builder.queryFields((t) => ({
 function matching(search: string | null | undefined): FilterQuery<StoredUser> | null {
   if (!search) return {};
   const pattern = containing(search);
-  return pattern === null ? null : { $or: [{ email: { $re: pattern } }, { displayName: { $re: pattern } }] };
+  return pattern === null ? null : { searchText: { $like: pattern } };
 }
 
 const CreateUserInput = builder.inputType('CreateUserInput', {
