@@ -94,19 +94,21 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
     },
     pause: (id) =>
       change(async (em, endpoints) => {
-        find(endpoints, id);
+        find(endpoints, id, 'id');
         await em.execute(
-          `insert into webhook_cursors as c (endpoint_id, pause_reason) values (?, 'admin')
-             on conflict (endpoint_id) do update set pause_reason = coalesce(c.pause_reason, excluded.pause_reason)`,
+          `insert into webhook_cursors as c (endpoint_id, pause_reason, paused_at) values (?, 'admin', clock_timestamp())
+             on conflict (endpoint_id) do update
+               set pause_reason = coalesce(c.pause_reason, excluded.pause_reason),
+                   paused_at = coalesce(c.paused_at, excluded.paused_at)`,
           [id],
         );
         return { result: undefined, touched: [id] };
       }),
     resume: (id) =>
       change(async (em, endpoints) => {
-        find(endpoints, id);
+        find(endpoints, id, 'id');
         const resumed = await em.execute<unknown[]>(
-          `update webhook_cursors set pause_reason = null, resumes = resumes + 1
+          `update webhook_cursors set pause_reason = null, paused_at = null, resumes = resumes + 1
             where endpoint_id = ? and pause_reason is not null returning 1`,
           [id],
         );
@@ -114,20 +116,20 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
       }),
     rewind: (id, to) =>
       change(async (em, endpoints) => {
-        const endpoint = findEnabled(endpoints, id);
+        const endpoint = findEnabled(endpoints, id, 'id');
         await rewindCursor(em, endpoint, await findTarget(em, endpoint, to));
         return { result: undefined, touched: [id] };
       }),
     replay: (wish) =>
       change(async (em, endpoints) => {
-        if ('endpointId' in wish) findEnabled(endpoints, wish.endpointId);
+        if ('endpointId' in wish) findEnabled(endpoints, wish.endpointId, 'endpointId');
         const enabled = new Set(endpoints.filter((endpoint) => endpoint.enabled).map(({ id }) => id));
         const { endpoints: touched, queued } = await queueReplays(em, wish, (id) => enabled.has(id));
         return { result: queued, touched };
       }),
     sendTest: (id) =>
       change(async (em, endpoints) => {
-        findEnabled(endpoints, id);
+        findEnabled(endpoints, id, 'endpointId');
         const [paused] = await em.execute<unknown[]>(
           'select 1 from webhook_cursors where endpoint_id = ? and pause_reason is not null',
           [id],
@@ -138,14 +140,15 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
   };
 }
 
-function find(endpoints: readonly Endpoint[], id: string): Endpoint {
+/** `argument` is the one that names it. */
+function find(endpoints: readonly Endpoint[], id: string, argument: string): Endpoint {
   const endpoint = endpoints.find((candidate) => candidate.id === id);
-  if (!endpoint) throw new Refusal('NOT_FOUND', `There is no webhook endpoint ${JSON.stringify(id.slice(0, 80))}.`);
-  return endpoint;
+  if (endpoint) return endpoint;
+  throw new Refusal('NOT_FOUND', `There is no webhook endpoint ${JSON.stringify(id.slice(0, 80))}.`, argument);
 }
 
-function findEnabled(endpoints: readonly Endpoint[], id: string): Endpoint {
-  const endpoint = find(endpoints, id);
+function findEnabled(endpoints: readonly Endpoint[], id: string, argument: string): Endpoint {
+  const endpoint = find(endpoints, id, argument);
   if (!endpoint.enabled) throw new Refusal('CONFLICT', `${id} is disabled: enable it in the file first.`);
   return endpoint;
 }

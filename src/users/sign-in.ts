@@ -84,7 +84,8 @@ export function createSignIn(options: SignInOptions): SignIn {
   function providerOf(id: string): Provider {
     const provider = providers.get(id);
     if (provider) return provider;
-    throw new Refusal('NOT_FOUND', `provider: there is none of this name. Configured: ${[...configured].join(', ')}.`);
+    const message = `provider: there is none of this name. Configured: ${[...configured].join(', ')}.`;
+    throw new Refusal('NOT_FOUND', message, 'provider');
   }
 
   function begunWith({ provider, nonce, codeVerifier }: SignInState, state: string) {
@@ -159,7 +160,7 @@ export function createSignIn(options: SignInOptions): SignIn {
         expiresAt: Date.now() + lifeMs,
       };
       if (purpose.kind === 'invitation' && !(await found(orm, purpose.userId))) {
-        throw new Refusal('NOT_FOUND', 'There is no user with this id.');
+        throw new Refusal('NOT_FOUND', 'There is no user with this id.', 'userId');
       }
       return await begin(provider, state);
     },

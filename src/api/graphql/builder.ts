@@ -20,8 +20,8 @@ export type Endpoints = {
   pause(id: string): Promise<void>;
   /** Throws as `pause` does. */
   resume(id: string): Promise<void>;
-  /** Exactly one of both. Throws as `pause` does, and BAD_USER_INPUT for a position that it cannot go to. */
-  rewind(id: string, to: { position?: string | null | undefined; at?: Date | null | undefined }): Promise<void>;
+  /** Throws as `pause` does, and BAD_USER_INPUT for a position that it cannot go to. */
+  rewind(id: string, to: { position: string; at?: never } | { at: Date; position?: never }): Promise<void>;
   /** Queues failed deliveries; returns how many. Throws as `rewind` does. */
   replay(wish: ReplayWish): Promise<number>;
   /** Records a webhook.test for one endpoint. Throws as `pause` does. */

@@ -15,6 +15,7 @@ import { refuseBadQueries } from './refused-queries.ts';
 import { shownError } from './errors.ts';
 import { createLoaders } from './loaders.ts';
 import { schema } from './schema.ts';
+import { knownViewer, refuseUnknownToken } from './unknown-token.ts';
 
 export type EngineOptions = {
   orm: MikroORM;
@@ -36,13 +37,13 @@ type Reply = { setCookie: string | null; retryAfterSeconds: number | null };
 export function createEngine(options: EngineOptions): (request: Request, client: string) => Promise<Response> {
   const { orm, transactions, endpoints, signIn, publicUrl, log } = options;
 
-  const yoga = createYoga<{ client: string; reply: Reply; isAdmin: boolean }>({
+  const yoga = createYoga<{ client: string; reply: Reply; isAdmin: boolean; unknownToken: boolean }>({
     schema,
     context: ({ request, client, reply }) => {
       const em = orm.em.fork();
       return {
         em,
-        viewer: async () => (await options.asking(request)).viewer,
+        viewer: async () => knownViewer(await options.asking(request)),
         transactions,
         endpoints,
         loaders: createLoaders(em),
@@ -57,7 +58,7 @@ export function createEngine(options: EngineOptions): (request: Request, client:
         endCookie: () => (reply.setCookie = options.cookies.noSession()),
       };
     },
-    plugins: [refuseBadQueries(), watchDatabase(() => orm.em.fork().execute('select 1'))],
+    plugins: [refuseBadQueries(), refuseUnknownToken(), watchDatabase(() => orm.em.fork().execute('select 1'))],
     maskedErrors: { maskError: (error) => shownError(error, log) },
     // Masked errors are logged where they are masked; the others are the caller's errors.
     logging: false,
@@ -73,7 +74,8 @@ export function createEngine(options: EngineOptions): (request: Request, client:
     const reply: Reply = { setCookie: null, retryAfterSeconds: null };
     // While the database is away no session counts as an admin's; resolvers that need the viewer ask again and say so.
     const asking = await options.asking(request).catch(() => null);
-    const response = await yoga.fetch(request, { client, reply, isAdmin: isAdmin(asking?.viewer ?? null) });
+    const { viewer, unknownToken } = asking ?? { viewer: null, unknownToken: false };
+    const response = await yoga.fetch(request, { client, reply, isAdmin: isAdmin(viewer), unknownToken });
     if (reply.setCookie !== null) response.headers.append('Set-Cookie', reply.setCookie);
     if (reply.retryAfterSeconds === null) return response;
     response.headers.set('Retry-After', String(reply.retryAfterSeconds));

@@ -12,11 +12,11 @@ import { accountsOf } from '../../users/accounts.ts';
 import { owners } from './endpoint-owner.ts';
 import { type EndpointState, endpointStates } from './endpoint-state.ts';
 import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
-import { deliveriesOfEvents, eventsById } from './event-deliveries.ts';
+import { type EventPage, eventsById, pagesOfDeliveries } from './event-deliveries.ts';
 
 export type Loaders = {
   eventById: DataLoader<string, WebhookEvent | undefined>;
-  deliveriesOfEvent: DataLoader<string, WebhookDelivery[] | undefined>;
+  deliveriesOfEvent: DataLoader<EventPage, WebhookDelivery[]>;
   accountsOfUser: DataLoader<string, OAuthAccount[]>;
   endpointState: DataLoader<Endpoint, EndpointState | undefined>;
   owner: DataLoader<Endpoint, string | undefined>;
@@ -40,7 +40,7 @@ export function createLoaders(em: EntityManager): Loaders {
   const ofWindow = (window: Window) => ofEndpoints((fork, endpoints) => statistics(fork, endpoints, window));
   return {
     eventById: ofIds(eventsById),
-    deliveriesOfEvent: ofIds(deliveriesOfEvents),
+    deliveriesOfEvent: new DataLoader((pages: readonly EventPage[]) => pagesOfDeliveries(em, pages), { cache: false }),
     accountsOfUser: new DataLoader((userIds: readonly string[]) => accountsOf(em, userIds), { cache: false }),
     endpointState: ofEndpoints(endpointStates),
     owner: ofEndpoints(owners),

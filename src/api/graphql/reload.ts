@@ -38,6 +38,7 @@ const WebhookReload = builder.objectRef<Reload>('WebhookReload').implement({
 builder.mutationField('reloadWebhooks', (t) =>
   t.field({
     type: WebhookReload,
+    nullable: true,
     description:
       "Admin. Reads this instance's config/webhooks.yaml again; all or nothing; what it accepts is in force on every instance. A bad file: applied false and errors, no GraphQL error, endpoints are those in force. dryRun: applied false, the lists say what would change, endpoints what would be.",
     args: { dryRun: t.arg.boolean({ defaultValue: false, description: 'Only say what would change.' }) },

@@ -15,7 +15,8 @@ export function containing(text: string): string | null {
   if (!isStorable(text)) return null;
   const characters = Array.from(text);
   if (characters.length > longestSearch) {
-    throw new Refusal('BAD_USER_INPUT', `search has ${characters.length} characters; it may have ${longestSearch}.`);
+    const message = `search has ${characters.length} characters; it may have ${longestSearch}.`;
+    throw new Refusal('BAD_USER_INPUT', message, 'search');
   }
   return characters.map(inAnyCase).join('');
 }

@@ -36,6 +36,7 @@ const Session = builder.objectRef<IssuedSession>('Session').implement({
 builder.mutationFields((t) => ({
   startOAuth: t.field({
     type: OAuthStart,
+    nullable: true,
     skipTypeScopes: true,
     description:
       'Start a sign-in, or with link: true a link to the signed-in user; send the browser to the URL. userId (admin): a one-time link for that user; whoever finishes it owns the account.',
@@ -61,6 +62,7 @@ builder.mutationFields((t) => ({
   }),
   completeOAuth: t.field({
     type: Session,
+    nullable: true,
     skipTypeScopes: true,
     description:
       'Finish what startOAuth began, with the code and the state of the address to which the provider sent the browser; a link needs the session of the user who began it. Emits user.created and user.login, or user.oauth_linked.',
@@ -83,6 +85,7 @@ builder.mutationFields((t) => ({
   }),
   unlinkOAuth: t.field({
     type: User,
+    nullable: true,
     skipTypeScopes: true,
     authScopes: { signedIn: true },
     description:
@@ -92,6 +95,7 @@ builder.mutationFields((t) => ({
       await signIn.unlink(needUser(await viewer()).user.id, provider),
   }),
   logout: t.boolean({
+    nullable: true,
     skipTypeScopes: true,
     authScopes: { signedIn: true },
     description: 'Signed in. Ends this session, and takes its cookie away.',
@@ -106,7 +110,7 @@ builder.mutationFields((t) => ({
 /** Throws Refusal UNAUTHENTICATED, FORBIDDEN, and BAD_USER_INPUT for both at once. */
 function purposeOf({ link, userId }: { link: boolean; userId: string | null }, viewer: Viewer): Purpose {
   if (link && userId !== null) {
-    throw new Refusal('BAD_USER_INPUT', 'link is for yourself and userId for somebody else: give one of them.');
+    throw new Refusal('BAD_USER_INPUT', 'link is for yourself and userId for somebody else: give one of them.', 'link');
   }
   if (userId !== null) {
     needAdmin(viewer);
