@@ -80,6 +80,11 @@ export function isAdmin(viewer: Viewer): boolean {
   return viewer?.kind === 'admin' || viewer?.user.role === 'ADMIN';
 }
 
+/** For the log. */
+export function nameOf(viewer: Viewer): string {
+  return viewer?.kind === 'user' ? viewer.user.id : viewer === null ? 'nobody' : 'admin_token';
+}
+
 /** Throws Refusal UNAUTHENTICATED for nobody, FORBIDDEN for a user who is no admin. */
 export function needAdmin(viewer: Viewer): void {
   if (isAdmin(viewer)) return;

@@ -163,9 +163,11 @@ test('pausing and resuming an endpoint that is not there is NOT_FOUND', async ()
 
 test('a reload says what it did, a dry run what it would do, and a bad file is an answer and no error', async () => {
   const reload =
-    'mutation ($dryRun: Boolean) { reloadWebhooks(dryRun: $dryRun) { applied endpoints { id state } added changed removed errors { file line column path message } } }';
+    'mutation ($dryRun: Boolean) { reloadWebhooks(dryRun: $dryRun) { applied endpoints { id state } added changed removed dropped { endpointId backlog } errors { file line column path message } } }';
   door.endpoints = [endpoint({ id: 'crm' })];
-  door.reload = { applied: true, endpoints: door.endpoints, added: ['crm'], changed: [], removed: ['old'], errors: [] };
+  const dropped = [{ endpointId: 'old', backlog: 7 }];
+  const changes = { added: ['crm'], changed: [], removed: ['old'], dropped };
+  door.reload = { applied: true, endpoints: door.endpoints, ...changes, errors: [] };
   const { data } = await door.ask(reload);
   expect(data.reloadWebhooks).toEqual({
     applied: true,
@@ -173,6 +175,7 @@ test('a reload says what it did, a dry run what it would do, and a bad file is a
     added: ['crm'],
     changed: [],
     removed: ['old'],
+    dropped,
     errors: [],
   });
   expect((await door.ask(reload, { dryRun: true })).data.reloadWebhooks.applied).toBe(false);

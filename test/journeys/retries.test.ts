@@ -52,7 +52,7 @@ test('a 410 pauses the endpoint through a restart and a reload; a resume goes on
   }));
   const [first, second] = await admin.publish('gone.one', 'gone.two');
   await eventually(async () => (await admin.standing('gone')).state === 'PAUSED', { saying: 'the pause' });
-  const paused = { state: 'PAUSED', pauseReason: 'gone', backlog: 2 };
+  const paused = { state: 'PAUSED', pauseReason: 'GONE', backlog: 2 };
   expect(await admin.standing('gone')).toMatchObject(paused);
 
   expect(await stage.service().stop()).toBe(0);
@@ -79,7 +79,7 @@ test('a pause by the admin lets the request on the wire end, and a resume goes o
   release();
   await rowsOf('paused', 1);
   ids.push(...(await admin.publish('paused.three')));
-  expect(await admin.standing('paused')).toMatchObject({ state: 'PAUSED', pauseReason: 'admin', backlog: 2 });
+  expect(await admin.standing('paused')).toMatchObject({ state: 'PAUSED', pauseReason: 'ADMIN', backlog: 2 });
   await admin.received('paused', ids.slice(0, 1));
   await admin.resume('paused');
   await admin.received('paused', ids);

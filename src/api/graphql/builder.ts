@@ -26,7 +26,7 @@ export type Endpoints = {
   replay(wish: ReplayWish): Promise<number>;
   /** Records a webhook.test for one endpoint. Throws as `pause` does. */
   sendTest(id: string): Promise<WebhookEvent>;
-  reload(options: { dryRun: boolean }): Promise<Reload>;
+  reload(options: { dryRun: boolean; allowDrop: boolean }): Promise<Reload>;
 };
 
 /** By the ids of deliveries (UUIDs in lower case), or by an endpoint and when its attempts began. */
@@ -40,8 +40,13 @@ export type Reload = {
   added: readonly string[];
   changed: readonly string[];
   removed: readonly string[];
-  errors: readonly ConfigProblem[];
+  dropped: readonly DroppedBacklog[];
+  errors: readonly ReloadProblem[];
 };
+
+export type DroppedBacklog = { endpointId: string; backlog: number };
+
+export type ReloadProblem = Omit<ConfigProblem, 'line' | 'column'> & { line: number | null; column: number | null };
 
 /** Made for each request. */
 export type Context = {

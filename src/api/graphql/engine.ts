@@ -7,13 +7,14 @@ import type { Logger } from '../../telemetry/logger.ts';
 import type { SignIn } from '../../users/sign-in.ts';
 import { tooManyStarts } from '../refused.ts';
 import type { Cookies } from '../session-cookie.ts';
-import { type Asking, isAdmin } from '../viewer.ts';
+import { type Asking, isAdmin, nameOf } from '../viewer.ts';
 import type { Endpoints } from './builder.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { watchDatabase } from './database-watch.ts';
 import { refuseBadQueries } from './refused-queries.ts';
 import { shownError } from './errors.ts';
 import { createLoaders } from './loaders.ts';
+import { logged } from './logged-endpoints.ts';
 import { schema } from './schema.ts';
 import { knownViewer, refuseUnknownToken } from './unknown-token.ts';
 
@@ -41,11 +42,12 @@ export function createEngine(options: EngineOptions): (request: Request, client:
     schema,
     context: ({ request, client, reply }) => {
       const em = orm.em.fork();
+      const viewer = async () => knownViewer(await options.asking(request));
       return {
         em,
-        viewer: async () => knownViewer(await options.asking(request)),
+        viewer,
         transactions,
-        endpoints,
+        endpoints: logged(endpoints, { by: async () => nameOf(await viewer()), log }),
         loaders: createLoaders(em),
         signIn,
         publicUrl,
