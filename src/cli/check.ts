@@ -5,6 +5,7 @@ import { readOAuth } from '../settings/oauth.ts';
 import { type ConfigProblem, problemLine } from '../settings/problem.ts';
 import { createSecrets } from '../settings/secrets.ts';
 import { readWebhooks } from '../settings/webhooks.ts';
+import { givesUpLines } from './gives-up.ts';
 
 export type CheckOptions = {
   /** Print one JSON object to stdout, and nothing else. */
@@ -13,7 +14,13 @@ export type CheckOptions = {
   secrets: boolean;
 };
 
-type Findings = { errors: ConfigProblem[]; warnings: ConfigProblem[]; endpoints: number; providers: number };
+type Findings = {
+  errors: ConfigProblem[];
+  warnings: ConfigProblem[];
+  endpoints: number;
+  providers: number;
+  givesUp: string[];
+};
 
 /** Checks the files of the working directory; returns the exit status: 1 when there is a problem, else 0. */
 export async function check(options: CheckOptions): Promise<number> {
@@ -28,7 +35,7 @@ export async function check(options: CheckOptions): Promise<number> {
     for (const warning of findings.warnings) {
       process.stderr.write(`${problemLine({ ...warning, message: `warning: ${warning.message}` })}\n`);
     }
-    if (ok) process.stdout.write(`No problems; ${countsOf(findings)}.\n`);
+    if (ok) process.stdout.write([`No problems; ${countsOf(findings)}.`, ...findings.givesUp, ''].join('\n'));
   }
   return ok ? 0 : 1;
 }
@@ -43,6 +50,7 @@ async function findingsIn({ allowHttp, secretsDirectory }: FileSettings, options
     errors: [webhooks, oauth].flatMap((file) => (file.ok ? [] : file.problems)),
     warnings: [...webhooks.warnings, ...oauth.warnings],
     endpoints: webhooks.ok ? webhooks.endpoints.length : 0,
+    givesUp: webhooks.ok ? givesUpLines(webhooks.endpoints) : [],
     providers: oauth.ok ? oauth.providers.length : 0,
   };
 }
@@ -53,7 +61,7 @@ function badSettings(problems: readonly string[]): Findings {
     const [path = '', ...words] = problem.split(' ');
     return { file: 'environment', line: 1, column: 1, path, message: words.join(' ') };
   });
-  return { errors, warnings: [], endpoints: 0, providers: 0 };
+  return { errors, warnings: [], endpoints: 0, providers: 0, givesUp: [] };
 }
 
 function countsOf({ endpoints, providers }: Findings): string {
