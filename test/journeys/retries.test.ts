@@ -100,6 +100,8 @@ test('a Retry-After longer than the backoff is waited for, and one longer than m
   expect(await rowsOf('busy', 2)).toMatchObject([{ status: 'retrying', httpStatus: 503 }, { status: 'delivered' }]);
 });
 
+type Told = { position: string; lastDeliveredAt: string | null; stats: { attempts: number } };
+
 test('an event whose retries are spent is failed, and the next one follows and names it as previous', async () => {
   stage.receiver.behave('broken', ({ type }) => ({ status: type === 'broken.bad' ? 500 : 200 }));
   const [bad, good] = await admin.publish('broken.bad', 'broken.good');
@@ -114,6 +116,26 @@ test('an event whose retries are spent is failed, and the next one follows and n
     { eventId: good, attempt: 1, status: 'delivered', error: null },
   ]);
   expect(await admin.standing('broken')).toMatchObject({ state: 'ACTIVE', backlog: 0 });
+  const loud = () => stage.service().loudAttempts.filter(({ endpoint_id }) => endpoint_id === 'broken');
+  await eventually(() => loud().length > 0, { saying: 'the line of what was given up' });
+  expect(loud()).toMatchObject([
+    { level: 'warn', event_id: bad, attempt: 3, status: 'failed', error_message: 'HTTP 500' },
+  ]);
+  // What tells of a last failure is gone with the next delivery, and what was given up is not.
+  const telling = `query ($id: ID!) { webhookEndpoint(id: $id) {
+    lastError lastErrorAt lastDeliveredAt position stats { attempts gaveUp }
+  } }`;
+  const told = await eventually(
+    async () => {
+      const { webhookEndpoint } = await stage.service().ask<{ webhookEndpoint: Told }>(telling, { id: 'broken' });
+      return webhookEndpoint.stats.attempts === 4 && webhookEndpoint.position === String(next!.position)
+        ? webhookEndpoint
+        : null;
+    },
+    { saying: 'the cursor behind the last event, and the statistics' },
+  );
+  expect(told).toMatchObject({ lastError: null, lastErrorAt: null, stats: { gaveUp: 1 } });
+  expect(Date.parse(told.lastDeliveredAt!)).toBeGreaterThan(Date.now() - 60_000);
 });
 
 test('a service killed in the middle of a backoff waits only what is left of it, and spends no retry', async () => {
