@@ -1,18 +1,18 @@
 # syntax=docker/dockerfile:1
 # The service as an image: production packages and the TypeScript sources, which Node runs as they are.
 
-FROM node:24-bookworm-slim AS packages
+FROM node:24.21.0-bookworm-slim AS packages
 WORKDIR /srv/tidings
 COPY package.json package-lock.json .npmrc ./
 # Without dev and optional packages: the image's own Node runs it, and Postgres and Valkey are reached by URL.
 RUN npm ci --omit=dev --omit=optional
 
-FROM node:24-bookworm-slim
+FROM node:24.21.0-bookworm-slim
 LABEL org.opencontainers.image.title="Tidings" \
       org.opencontainers.image.description="Webhooks that arrive in order, signed, and never get lost." \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.base.name="docker.io/library/node:24-bookworm-slim"
+      org.opencontainers.image.base.name="docker.io/library/node:24.21.0-bookworm-slim"
 
 # Not below a node_modules folder: Node refuses to strip types there.
 WORKDIR /srv/tidings
@@ -30,6 +30,6 @@ EXPOSE 4000
 USER node
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=40s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { HOST, PORT } = process.env; const host = { '': '127.0.0.1', '0.0.0.0': '127.0.0.1', '::': '::1' }[HOST] ?? HOST; require('node:http').get({ host, port: PORT || 4000, path: '/healthz' }, (answer) => process.exit(answer.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 ENTRYPOINT ["/srv/tidings/bin/tidings"]
 CMD ["start"]

@@ -3,7 +3,7 @@
 # Not for set-up, which replaces that Node: everything else runs on it.
 on_node_24 = PATH="$(CURDIR)/node_modules/.bin:$$PATH" exec
 
-.PHONY: setup demo test test-long bench check
+.PHONY: setup demo test test-long bench bench-large check
 
 setup:
 	@bin/setup
@@ -19,8 +19,12 @@ test-long:
 	@bin/setup --test
 	@$(on_node_24) vitest run --project long
 
+# make bench ROW=drain measures one row.
 bench: setup
-	@$(on_node_24) node bench/main.ts
+	@$(on_node_24) node bench/main.ts $(ROW)
+
+bench-large: setup
+	@$(on_node_24) node bench/main.ts --large
 
 check: setup
 	@$(on_node_24) bin/check

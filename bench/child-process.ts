@@ -13,17 +13,27 @@ export type Child = AsyncDisposable & {
   /** Rejects when the process ends, and never resolves. */
   ended: Promise<never>;
   signal(name: NodeJS.Signals): void;
+  /** Sends a message, and waits for the next one from it; rejects when it ends before. Only of one that takes messages. */
+  ask(message: object): Promise<unknown>;
 };
 
 /** Starts `program`; both its outputs are appended to `logFile`. */
 export function startChild(
   program: string,
   args: readonly string[],
-  { directory, env, logFile }: { directory: string; env: Record<string, string | undefined>; logFile: string },
+  options: {
+    directory: string;
+    env: Record<string, string | undefined>;
+    logFile: string;
+    /** A program of Node's that answers messages. */
+    takesMessages?: boolean;
+  },
 ): Child {
+  const { directory, env, logFile, takesMessages = false } = options;
   const output = openSync(logFile, 'a', 0o600);
+  const stdio = ['ignore' as const, output, output, ...(takesMessages ? ['ipc' as const] : [])];
   // Ctrl-C reaches a whole process group; the service would take our SIGTERM for the second signal and not drain.
-  const child = spawn(program, args, { cwd: directory, env, detached: true, stdio: ['ignore', output, output] });
+  const child = spawn(program, args, { cwd: directory, env, detached: true, stdio, serialization: 'advanced' });
   closeSync(output);
   const exit = once(child, 'exit').catch((error: unknown) => [error]);
   const ended = exit.then(async ([code, signal]) => {
@@ -35,6 +45,11 @@ export function startChild(
     pid: child.pid ?? 0,
     ended,
     signal: (name) => void child.kill(name),
+    async ask(message) {
+      const answer = once(child, 'message').then(([value]) => value as unknown);
+      child.send(message);
+      return await Promise.race([answer, ended]);
+    },
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM');
       await Promise.race([exit, sleep(endsWithinMs, undefined, { ref: false })]);

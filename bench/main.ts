@@ -5,18 +5,21 @@ import { parseArgs } from 'node:util';
 import { removeAbandonedDirectories } from '../test/support/embedded-directory.ts';
 import { createGround } from './ground.ts';
 import { describeMachine } from './machine.ts';
+import { printProfiles } from './profile.ts';
 import { type Outcome, printReport, writeResults } from './report.ts';
 import type { Row, RowOptions } from './row.ts';
-import { drainRow } from './rows/drain.ts';
-import { idleMemoryRow } from './rows/idle-memory.ts';
+import { rows } from './rows.ts';
 
-const rows: readonly Row[] = [drainRow(20_000), idleMemoryRow];
+const small = rows.filter(({ isLarge }) => !isLarge);
+const large = rows.filter(({ isLarge }) => isLarge);
 
-const usage = `usage: node bench/main.ts [row ...] [--pairs N] [--keep] [--profile DIRECTORY]
-rows: ${rows.map(({ name }) => name).join(', ')} (all of them when none is named)
+const usage = `usage: node bench/main.ts [row ...] [--large] [--pairs N] [--keep] [--profile DIRECTORY]
+rows: ${small.map(({ name }) => name).join(', ')} (all of these when none is named)
+large rows: ${large.map(({ name }) => name).join(', ')}
+--large              all of the large rows
 --pairs N            how often the two sides are measured, in turn (5)
 --keep               write the results a second time, under their date
---profile DIRECTORY  let the service write CPU profiles there; it is slower then`;
+--profile DIRECTORY  let the service write CPU profiles there, and sum them up; it is slower then`;
 
 const { chosen, options, keep } = readArguments();
 const interrupted = catchSignals();
@@ -31,6 +34,7 @@ for (const row of chosen) {
 }
 if (interrupted.aborted) process.exit(130);
 printReport(machine, outcomes);
+if (options.profileDirectory !== null) await printProfiles(options.profileDirectory);
 // Profiling costs: what is measured with it is not to be taken for a result.
 if (options.profileDirectory === null) {
   const paths = await writeResults(machine, outcomes, { keep });
@@ -71,6 +75,7 @@ function readArguments(): { chosen: readonly Row[]; options: RowOptions; keep: b
       allowPositionals: true,
       options: {
         pairs: { type: 'string', default: '5' },
+        large: { type: 'boolean', default: false },
         keep: { type: 'boolean', default: false },
         profile: { type: 'string' },
       },
@@ -80,7 +85,7 @@ function readArguments(): { chosen: readonly Row[]; options: RowOptions; keep: b
     if (!/^[1-9]\d{0,2}$/.test(values.pairs)) throw new Error('--pairs must be a whole number from 1 to 999');
     const profileDirectory = values.profile === undefined ? null : resolve(values.profile);
     return {
-      chosen: named.length === 0 ? rows : named,
+      chosen: named.length > 0 ? named : values.large ? large : small,
       keep: values.keep,
       options: { pairs: Number(values.pairs), profileDirectory, say },
     };

@@ -23,7 +23,18 @@ export async function findNginx(): Promise<{ name: string; program: string } | n
 }
 
 /** Writes the configuration into `directory`; returns its path. */
-export async function writeNginxConfiguration(directory: string, port: number, logFile: string): Promise<string> {
+export async function writeNginxConfiguration({
+  directory,
+  port,
+  logFile,
+  certificate,
+}: {
+  directory: string;
+  port: number;
+  logFile: string;
+  /** Files; then it speaks TLS. */
+  certificate: { key: string; cert: string } | null;
+}): Promise<string> {
   const scratch = join(directory, 'nginx');
   await mkdir(scratch, { recursive: true });
   const path = join(directory, 'nginx.conf');
@@ -42,7 +53,8 @@ http {
   keepalive_requests 1000000000;
   keepalive_timeout 1h;
   server {
-    listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${port}${certificate ? ' ssl' : ''} backlog=4096;
+    ${certificate ? `ssl_certificate ${certificate.cert}; ssl_certificate_key ${certificate.key};` : ''}
     client_max_body_size 0;
     return 204;
   }

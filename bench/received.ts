@@ -8,6 +8,8 @@ export type Received = {
   timestamp: string;
   signature: string;
   bodyBytes: number;
+  /** When it was answered, in unix milliseconds. */
+  atMs: number;
 };
 
 /** As nginx names what it logs; the headers among them are what the Node receiver looks up. */
@@ -19,6 +21,7 @@ export const loggedVariables = [
   'http_webhook_timestamp',
   'http_webhook_signature',
   'content_length',
+  'msec',
 ] as const;
 
 /** One line a request, its fields separated by spaces; in the order in which the requests came. */
@@ -27,7 +30,7 @@ export function parseReceived(log: string): Received[] {
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {
-      const [path = '', id = '', position, previous, timestamp = '', signature = '', bytes] = line.split(' ');
+      const [path = '', id = '', position, previous, timestamp = '', signature = '', bytes, seconds] = line.split(' ');
       return {
         path,
         id,
@@ -36,6 +39,7 @@ export function parseReceived(log: string): Received[] {
         timestamp,
         signature,
         bodyBytes: Number(bytes),
+        atMs: Number(seconds) * 1_000,
       };
     });
 }

@@ -11,10 +11,12 @@ const heads = ['measure', 'measured', 'beside', 'ratio', 'reach', ''];
 
 /** The table, with what a reader has to know below it. */
 export function printReport(machine: Machine, outcomes: readonly Outcome[]): void {
-  const lines = outcomes.map((outcome) => {
-    if ('noFigure' in outcome) return [outcome.row, 'no figure', '', '', '', ''];
-    const { measure, measured, beside, ratio, reach, reached } = outcome.figure;
-    return [measure, measured, beside, ratio?.toFixed(2) ?? '', reach, reached ? 'reached' : 'not reached'];
+  const lines = outcomes.flatMap((outcome) => {
+    if ('noFigure' in outcome) return [[outcome.row, 'no figure', '', '', '', '']];
+    return outcome.figure.lines.map(({ measure, measured, beside, ratio, reach, reached }) => [
+      `${outcome.row}: ${measure}`,
+      ...[measured, beside, ratio?.toFixed(2) ?? '', reach, reached ? 'reached' : 'not reached'],
+    ]);
   });
   const widths = heads.map((head, column) => Math.max(head.length, ...lines.map((line) => line[column]!.length)));
   const print = (cells: string[]) =>

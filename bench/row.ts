@@ -14,18 +14,24 @@ export type RowOptions = {
 export type Row = {
   /** As it is called on the command line. */
   name: string;
+  /** Whether it takes minutes: then it runs only when it is named, or with all large ones. */
+  isLarge?: boolean;
   /** Throws a NoFigure when what was delivered is not right. */
   measure(ground: Ground, options: RowOptions): Promise<Figure>;
 };
 
-export type Figure = {
-  /** The cells of its line in the table. */
+/** One line of the table. */
+export type FigureLine = {
   measure: string;
   measured: string;
   beside: string;
   ratio: number | null;
   reach: string;
   reached: boolean;
+};
+
+export type Figure = {
+  lines: FigureLine[];
   /** What a reader should know beside the table. */
   notes: string[];
   /** All that was measured, for the JSON. */

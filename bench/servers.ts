@@ -27,13 +27,18 @@ export type Servers = {
 };
 
 /** The same servers that the service starts when it is given none, here with the tables made. */
-export async function openServers(ground: Ground, directory: string): Promise<Servers> {
+export async function openServers(
+  ground: Ground,
+  directory: string,
+  /** Of the row's own ORM. */
+  { connections = 2 }: { connections?: number } = {},
+): Promise<Servers> {
   const log = { info: () => {}, warn: (message: string) => console.error(message) };
   const { url: databaseUrl } = await ground.open(openEmbeddedPostgres({ directory, log }));
   const valkey = await openEmbeddedValkey({ directory, log });
   const valkeyUrl = valkey ? (await ground.open(valkey)).url : null;
   await migrate(databaseUrl);
-  const orm = openOrm({ url: databaseUrl, connections: 2, name: 'bench' });
+  const orm = openOrm({ url: databaseUrl, connections, name: 'bench' });
   await ground.open({ [Symbol.asyncDispose]: () => orm.close(true) });
   const [{ postgres }] = await orm.em
     .fork()

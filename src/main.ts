@@ -2,9 +2,11 @@
 
 import { StartError } from './settings/start-error.ts';
 
-if (Number.parseInt(process.versions.node, 10) !== 24) {
+// Not by "engines" in package.json: npm warns of those, although bin/tidings brings its own Node.
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major !== 24 || minor < 18) {
   process.stderr.write(
-    `Tidings needs Node.js 24, and this is ${process.version}: run it as bin/tidings or npx tidings.\n`,
+    `Tidings needs Node.js 24.18 or a later 24, and this is ${process.versions.node}: run it as bin/tidings or npx tidings.\n`,
   );
   process.exit(1);
 }

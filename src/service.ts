@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { openDoor } from './api/door.ts';
+import { openRateLimits } from './api/rate-limits.ts';
 import { type Arrange, asItIs } from './arrange.ts';
 import { freeLeases, openLeaseRows } from './cluster/heartbeat-sql.ts';
 import { runInstance } from './cluster/run-instance.ts';
@@ -18,9 +19,10 @@ import { createConfigurations } from './operations/configurations.ts';
 import { createEndpointControl } from './operations/endpoint-control.ts';
 import { openLogStream } from './operations/log-stream.ts';
 import { openDatabases } from './operations/open-databases.ts';
-import { createReadiness } from './operations/readiness.ts';
+import { createReadiness, togetherChecked } from './operations/readiness.ts';
 import { startRelay } from './outbox/relay.ts';
 import { createTransactions } from './outbox/transactions.ts';
+import { noteService } from './settings/running-services.ts';
 import { remarkOnSettings } from './settings/start-remarks.ts';
 import { readConfiguration, readSettings } from './settings/start-settings.ts';
 import { openLogger } from './telemetry/logger.ts';
@@ -137,7 +139,9 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
     },
   });
   const { held } = instance;
-  const readiness = createReadiness({ orm, stream, held, configuration: configurations.current, isDraining });
+  const limits = open(await openRateLimits({ url: valkeyUrl, prefix: identity.prefix, log: logger }));
+  const valkey = togetherChecked([stream, wakes, limits]);
+  const readiness = createReadiness({ orm, stream: valkey, held, configuration: configurations.current, isDraining });
   const door = open(
     await openDoor({
       settings,
@@ -148,12 +152,14 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       isDraining,
       secrets: configuration.serviceSecrets,
       providers: configuration.oauth.providers,
-      valkeyUrl,
-      prefix: identity.prefix,
+      limits,
       log: logger,
       version,
     }),
   );
+  const { listeningAt } = door;
+  const { tokenDirectory } = configuration;
+  open(await noteService(settings.stateDirectory, { listeningAt, tokenDirectory }, logger));
   always({ url: door.url }, 'ready');
 
   const parts = opening.move();

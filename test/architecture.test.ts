@@ -12,6 +12,7 @@ import { readSources } from './support/source-tree.ts';
 const mayImport: Record<string, readonly string[]> = {
   // Leaves: they know nobody.
   arrange: [],
+  egress: [],
   policy: [],
   signing: [],
   telemetry: [],
@@ -23,7 +24,7 @@ const mayImport: Record<string, readonly string[]> = {
   // What is stored, what crosses to the threads, and what an operator may set.
   model: ['policy', 'migrations'],
   'settings/endpoint': ['signing'],
-  settings: ['policy', 'model', 'signing'],
+  settings: ['egress', 'policy', 'model', 'signing'],
   'worker/turn': ['policy', 'model', 'settings/endpoint'],
 
   // The way of an event, from the change to the row.
@@ -47,7 +48,7 @@ const mayImport: Record<string, readonly string[]> = {
     'worker/recorder',
     'worker/delivery-row',
   ],
-  worker: ['arrange', 'policy', 'model', 'telemetry', 'signing', 'settings/endpoint'],
+  worker: ['arrange', 'egress', 'policy', 'model', 'telemetry', 'signing', 'settings/endpoint'],
 
   // Around it.
   api: [
@@ -63,7 +64,7 @@ const mayImport: Record<string, readonly string[]> = {
     ...['arrange', 'policy', 'model', 'telemetry', 'settings', 'users', 'outbox'],
     ...['log', 'cursors', 'cluster', 'worker', 'api', 'operations', 'embedded'],
   ],
-  cli: ['model', 'telemetry', 'settings', 'service'],
+  cli: ['policy', 'model', 'telemetry', 'settings', 'service', 'embedded'],
   demo: ['telemetry', 'settings', 'signing'],
   main: ['telemetry', 'settings', 'cli'],
 };
@@ -74,7 +75,7 @@ const processes = ['main', 'demo/main'];
 /** What a delivery thread may load, all the way down. */
 const thread = {
   file: 'src/worker/thread.ts',
-  parts: ['worker', 'arrange', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint'],
+  parts: ['worker', 'arrange', 'egress', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint'],
 };
 
 /** Decisions: they are given the time, the log and the transport, and take none of their own. */

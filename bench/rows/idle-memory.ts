@@ -28,12 +28,16 @@ async function measure(ground: Ground): Promise<Figure> {
   const { stdout } = await execute('ps', ['-o', 'rss=', '-p', String(tidings.pid)]);
   const mib = Number(stdout.trim()) / 1_024;
   return {
-    measure: `resident memory of the idle service, ${idleMs / 1_000} s after ready`,
-    measured: `${Math.round(mib)} MiB`,
-    beside: '',
-    ratio: null,
-    reach: `<= ${limitMib} MiB`,
-    reached: mib <= limitMib,
+    lines: [
+      {
+        measure: `resident memory, ${idleMs / 1_000} s after ready`,
+        measured: `${Math.round(mib)} MiB`,
+        beside: '',
+        ratio: null,
+        reach: `<= ${limitMib} MiB`,
+        reached: mib <= limitMib,
+      },
+    ],
     notes: [
       `its own process, with servers of its own beside it; ${endpointCount} endpoints, ${threads} delivery thread; ready in ${(tidings.readyMs / 1_000).toFixed(1)} s on an empty directory`,
     ],

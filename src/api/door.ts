@@ -7,7 +7,7 @@ import { createProviders } from '../users/providers/providers.ts';
 import { createSessions } from '../users/sessions.ts';
 import { createSignIn } from '../users/sign-in.ts';
 import { type Api, createApp } from './app.ts';
-import { openRateLimits } from './rate-limits.ts';
+import type { RateLimits } from './rate-limits.ts';
 import { openHttp } from './server.ts';
 
 export type DoorParts = Pick<
@@ -17,21 +17,21 @@ export type DoorParts = Pick<
   settings: Pick<Settings, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'trustProxy' | 'sessionTtlMs'>;
   providers: readonly ProviderSettings[];
   secrets: Pick<ServiceSecrets, 'adminToken' | 'sessionSecret'>;
-  valkeyUrl: string | null;
-  /** Of the keys in Valkey. */
-  prefix: string;
+  limits: RateLimits;
 };
 
 export type Door = AsyncDisposable & {
   /** Where the service is reached from outside. */
   url: string;
+  /** Where it listens. */
+  listeningAt: string;
   /** Stops accepting, waits up to `graceMs` for requests in flight, then cuts off what is left. */
   close(graceMs: number): Promise<void>;
 };
 
 /** Resolves when it listens. */
 export async function openDoor(parts: DoorParts): Promise<Door> {
-  const { settings, orm, transactions, valkeyUrl, prefix, log } = parts;
+  const { settings, orm, transactions } = parts;
   const { adminToken, sessionSecret } = parts.secrets;
   await using opening = new AsyncDisposableStack();
   let listeningAt = '';
@@ -48,13 +48,11 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     publicUrl,
     allowedOrigins: settings.allowedOrigins,
   });
-  const limits = opening.use(await openRateLimits({ url: valkeyUrl, prefix, log }));
   const app = createApp({
     ...parts,
     adminToken,
     sessions,
     signIn,
-    limits,
     publicUrl,
     trustProxy: settings.trustProxy,
     allowedOrigins: [...settings.allowedOrigins, ...ownOrigin],
@@ -63,5 +61,5 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
   listeningAt = http.url;
 
   const opened = opening.move();
-  return { url: publicUrl(), close: http.close, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return { url: publicUrl(), listeningAt, close: http.close, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }

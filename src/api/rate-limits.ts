@@ -18,6 +18,12 @@ const perMinute = { signInStart: 30, failedToken: 20 };
 const minuteSeconds = 60;
 const commandTimeoutMs = 250;
 
+export type OpenRateLimits = RateLimits &
+  AsyncDisposable & {
+    /** What Valkey says when it refuses to count; null also when it does not answer at all. */
+    check(): Promise<string | null>;
+  };
+
 /**
  * Resolves when Valkey answered, or after a quarter of a second. Without Valkey no request is refused, so that our failure
  * locks nobody out. The counts of unlimited and of refused requests are logged, each at most once a minute.
@@ -31,7 +37,7 @@ export async function openRateLimits({
   /** Of the keys in Valkey. */
   prefix: string;
   log: Logger;
-}): Promise<RateLimits & AsyncDisposable> {
+}): Promise<OpenRateLimits> {
   let problem = url === null ? 'there is none' : 'does not answer';
   const unlimited = createCountedWarning((count) =>
     log.warn({ count, reason: problem }, 'Valkey does not answer: requests were answered without a rate limit'),
@@ -73,13 +79,17 @@ export async function openRateLimits({
           refused.count(from);
           return Math.max(1, Math.ceil(error.msBeforeNext / 1_000));
         }
-        problem = problemOf(error);
+        problem = problemOf(error) ?? problem;
         unlimited.count(from);
         if (!(error instanceof ReplyError)) reconnect();
         return null;
       }
     }
-    return { take, refused };
+    /** Adds nothing, to nobody's count. */
+    async function check(): Promise<string | null> {
+      return (await limiter?.penalty('probe', 0).then(() => null, problemOf)) ?? null;
+    }
+    return { take, refused, check };
   }
 
   const signInStart = limit('signInStart');
@@ -89,6 +99,7 @@ export async function openRateLimits({
   return {
     signInStart: signInStart.take,
     failedToken: failedToken.take,
+    check: signInStart.check,
     [Symbol.asyncDispose]() {
       for (const warning of [unlimited, signInStart.refused, failedToken.refused]) warning[Symbol.dispose]();
       client?.disconnect();

@@ -48,7 +48,7 @@ export async function openHttp({ host, port, connections = mostConnections, app 
   server.listen(port, host, resolve);
   await listening.catch((error: unknown) => {
     const { code } = error as NodeJS.ErrnoException;
-    throw new Error(`Cannot listen on ${host}:${port} (${code}): ${advice(code)}`, { cause: error });
+    throw new Error(`Cannot listen on ${authority(host, port)} (${code}): ${advice(code)}`, { cause: error });
   });
   // From here on an error is about one connection, and the server goes on.
   server.off('error', reject).on('error', () => {});
@@ -58,11 +58,16 @@ export async function openHttp({ host, port, connections = mostConnections, app 
   const close = (graceMs: number) => (closing ??= drain(server, graceMs));
   const { port: taken } = server.address() as AddressInfo;
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
+    url: `http://${authority(host, taken)}`,
     port: taken,
     close,
     [Symbol.asyncDispose]: () => close(0),
   };
+}
+
+/** An IPv6 address stands in brackets, and without its zone, for which URLs have no place (RFC 3986, section 3.2.2). */
+function authority(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host.replace(/%.*/, '')}]` : host}:${port}`;
 }
 
 async function drain(server: Server, graceMs: number): Promise<void> {

@@ -1,9 +1,10 @@
-// `tidings check`: reads the configuration files as a start would, and prints every problem.
+// `tidings check`: reads the settings and the configuration files as a start would, and prints every problem.
 
-import { type FileSettings, readFileSettings } from '../settings/environment.ts';
+import { readEnvironment, readFileSettings } from '../settings/environment.ts';
 import { readOAuth } from '../settings/oauth.ts';
-import { type ConfigProblem, problemLine } from '../settings/problem.ts';
+import { type ConfigProblem, type SettingProblem, problemLine } from '../settings/problem.ts';
 import { createSecrets } from '../settings/secrets.ts';
+import { settingWarnings } from '../settings/start-remarks.ts';
 import { readWebhooks } from '../settings/webhooks.ts';
 import { givesUpLines } from './gives-up.ts';
 
@@ -14,18 +15,19 @@ export type CheckOptions = {
   secrets: boolean;
 };
 
+type Problem = ConfigProblem | SettingProblem;
 type Findings = {
-  errors: ConfigProblem[];
-  warnings: ConfigProblem[];
+  errors: Problem[];
+  warnings: Problem[];
   endpoints: number;
   providers: number;
+  /** When endpoints give an event up. */
   givesUp: string[];
 };
 
-/** Checks the files of the working directory; returns the exit status: 1 when there is a problem, else 0. */
+/** Checks the settings, and the files of the working directory; returns the exit status: 1 when there is a problem, else 0. */
 export async function check(options: CheckOptions): Promise<number> {
-  const read = readFileSettings();
-  const findings = 'settings' in read ? await findingsIn(read.settings, options) : badSettings(read.problems);
+  const findings = await find(options);
   const ok = findings.errors.length === 0;
   if (options.json === true) {
     const { errors, warnings } = findings;
@@ -40,28 +42,43 @@ export async function check(options: CheckOptions): Promise<number> {
   return ok ? 0 : 1;
 }
 
-async function findingsIn({ allowHttp, secretsDirectory }: FileSettings, options: CheckOptions): Promise<Findings> {
+async function find(options: CheckOptions): Promise<Findings> {
+  const environment = readEnvironment();
+  const settings = 'settings' in environment ? environment.settings : null;
+  // A bad setting hides no mistake in a file, unless the file is read by it.
+  const files = readFileSettings();
+  const read = 'settings' in files ? await findInFiles(files.settings, settings?.allowedNetworks, options) : null;
+  return {
+    errors: ['problems' in environment ? environment.problems.map(settingProblem) : [], read?.errors ?? []].flat(),
+    warnings: [...settingWarnings(settings, read?.webhooks ?? []), ...(read?.warnings ?? [])],
+    endpoints: read?.webhooks.length ?? 0,
+    providers: read?.providers ?? 0,
+    givesUp: givesUpLines(read?.webhooks ?? []),
+  };
+}
+
+async function findInFiles(
+  { allowHttp, secretsDirectory }: { allowHttp: boolean; secretsDirectory: string },
+  allowedNetworks: readonly string[] | undefined,
+  options: CheckOptions,
+) {
   const directory = process.cwd();
   // The warning about a secret from the environment is only for a start's log.
   const secrets = options.secrets ? createSecrets({ directory: secretsDirectory, warn: () => {} }) : null;
-  const webhooks = await readWebhooks({ directory, allowHttp, secrets });
+  const webhooks = await readWebhooks({ directory, allowHttp, allowedNetworks, secrets });
   const oauth = await readOAuth({ directory, secrets });
   return {
     errors: [webhooks, oauth].flatMap((file) => (file.ok ? [] : file.problems)),
     warnings: [...webhooks.warnings, ...oauth.warnings],
-    endpoints: webhooks.ok ? webhooks.endpoints.length : 0,
-    givesUp: webhooks.ok ? givesUpLines(webhooks.endpoints) : [],
+    webhooks: webhooks.ok ? webhooks.endpoints : [],
     providers: oauth.ok ? oauth.providers.length : 0,
   };
 }
 
-/** A setting is in no file; its problem begins with the variable's name. */
-function badSettings(problems: readonly string[]): Findings {
-  const errors = problems.map((problem) => {
-    const [path = '', ...words] = problem.split(' ');
-    return { file: 'environment', line: 1, column: 1, path, message: words.join(' ') };
-  });
-  return { errors, warnings: [], endpoints: 0, providers: 0, givesUp: [] };
+/** A problem of a setting begins with the variable's name. */
+function settingProblem(problem: string): SettingProblem {
+  const [path = '', ...words] = problem.split(' ');
+  return { file: 'environment', path, message: words.join(' ') };
 }
 
 function countsOf({ endpoints, providers }: Findings): string {

@@ -46,6 +46,16 @@ export function makeProgram({ catchStop }: ProgramOptions): Command {
       await migrateDatabase(readDatabaseUrl());
     });
 
+  program
+    .command('clean')
+    .description('remove the Postgres and the Valkey that the service ran for itself in this directory')
+    .option('--yes', 'do not ask')
+    .addHelpText('after', cleanHelp)
+    .action(async (options: { yes?: boolean }, command: Command) => {
+      const { clean } = await import('./clean.ts');
+      process.exitCode = await clean(options, { refuse: (usage) => command.error(usage) });
+    });
+
   aServers(program.command('endpoints'))
     .description('show the state of every endpoint, and which instance serves it')
     .option('--json', 'print a JSON array to stdout and nothing else')
@@ -57,9 +67,20 @@ export function makeProgram({ catchStop }: ProgramOptions): Command {
   return program;
 }
 
+const cleanHelp = `
+It also removes what directories that are gone have left behind. It says what it will remove, and asks. The secrets in
+.tidings stay.
+
+Examples:
+  tidings clean         show what would be removed, and ask
+  tidings clean --yes   remove it, as a script does`;
+
 /** The options of a command that talks to a running server. */
 function aServers(command: Command): Command {
   return command
-    .option('--url <url>', 'where it listens (else TIDINGS_URL, else http://127.0.0.1:4000)')
-    .option('--token <token>', "the admin's token (else TIDINGS_TOKEN, else from .tidings/admin_token here)");
+    .option('--url <url>', 'where it listens (else TIDINGS_URL, else the service that runs in this directory)')
+    .option(
+      '--token <token>',
+      "the admin's token (else TIDINGS_TOKEN, else that of the service that runs in this directory)",
+    );
 }

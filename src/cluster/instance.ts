@@ -30,11 +30,14 @@ export function createInstance({
   ports,
   leaseTtlMs,
   slots,
+  windowBytes,
 }: {
   id: string;
   ports: InstancePorts;
   leaseTtlMs: number;
   slots: { fast: number; slow: number };
+  /** What the endpoints' windows may hold together. */
+  windowBytes: number;
 }) {
   let configuration: ConfigurationInForce = { version: 0, endpoints: [], standsAside: 'it has no configuration yet' };
   let epoch: string | null = null;
@@ -50,6 +53,7 @@ export function createInstance({
   const dispatcher: Dispatcher = createDispatcher({
     position: 0,
     slots,
+    windowBytes,
     ports: {
       ...ports,
       trusts: (lease) => shards.trusts(lease),

@@ -27,6 +27,8 @@ import { readReplays } from '../cursors/read-replays.ts';
 import { readStoredStates } from '../cursors/read-stored-states.ts';
 
 const recountEveryMs = 1_000;
+/** What the events and replays of all endpoints may take of the memory. */
+const windowBytes = 64 * 1024 * 1024;
 
 export type RunningInstance = AsyncDisposable & {
   instance: Instance;
@@ -74,6 +76,7 @@ export function runInstance(parts: InstanceParts): RunningInstance {
     id,
     leaseTtlMs: parts.leaseTtlMs,
     slots: parts.slots,
+    windowBytes,
     ports: {
       now: () => performance.now(),
       wall: () => Date.now(),

@@ -1,5 +1,7 @@
 // The service's GraphQL API, as a program calls it with a token.
 
+import { request } from 'undici';
+
 export type Api = {
   /** Returns `data`. Throws an Error with the service's own sentence. */
   call<T>(query: string, variables?: Record<string, unknown>): Promise<T>;
@@ -11,13 +13,13 @@ type Answer = { data?: unknown; errors?: { message: string }[] };
 export function createApi(url: string, token: string): Api {
   return {
     async call<T>(query: string, variables: Record<string, unknown> = {}): Promise<T> {
-      const response = await fetch(`${url}/graphql`, {
+      const { body } = await request(`${url}/graphql`, {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         body: JSON.stringify({ query, variables }),
         signal: AbortSignal.timeout(30_000),
       });
-      const { data, errors } = (await response.json()) as Answer;
+      const { data, errors } = (await body.json()) as Answer;
       if (errors?.[0]) throw new Error(errors[0].message);
       return data as T;
     },

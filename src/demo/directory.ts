@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { request } from 'undici';
 import { StartError } from '../settings/start-error.ts';
 
 export type DemoEndpoint = {
@@ -84,8 +85,8 @@ export async function refuseSecondDemo(directory: string): Promise<void> {
   const configuration = await readFile(configurationOf(directory), 'utf8').catch(() => '');
   const receiverUrl = /url: (http:\/\/127\.0\.0\.1:\d+)\//.exec(configuration)?.[1];
   if (receiverUrl === undefined) return;
-  const answer = await fetch(receiverUrl, { signal: AbortSignal.timeout(2_000) })
-    .then((response) => response.json() as Promise<{ demo?: unknown } | null>)
+  const answer = await request(receiverUrl, { signal: AbortSignal.timeout(2_000) })
+    .then(({ body }) => body.json() as Promise<{ demo?: unknown } | null>)
     .catch(() => null);
   if (answer?.demo !== directory) return;
   throw new StartError(`A demo already runs in ${directory}: stop it with Ctrl-C where it runs, then start this one.`);

@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { request } from 'undici';
 import { StartError } from '../settings/start-error.ts';
 import { createApi } from './api.ts';
 import {
@@ -81,7 +82,9 @@ async function runDemo(directory: string, stop: AbortSignal): Promise<void> {
 
   screen.say('Stopping …');
   await parts.disposeAsync();
-  screen.say(`Stopped. The data stays in ${demoDirectory}, and the next make demo goes on with it.`);
+  screen.say(
+    `Stopped. The data stays in ${demoDirectory}, and the next make demo goes on with it; npx tidings clean removes it.`,
+  );
 }
 
 function introduce(url: string, { receiver, provider }: { receiver: string; provider: string }): void {
@@ -99,7 +102,7 @@ function introduce(url: string, { receiver, provider }: { receiver: string; prov
 }
 
 async function showWhatToTry(url: string, tokenFile: string): Promise<void> {
-  const { status } = (await (await fetch(`${url}/readyz`)).json()) as { status: string };
+  const { status } = (await (await request(`${url}/readyz`)).body.json()) as { status: string };
   screen.say('That was the story. It keeps running, with a change every 15 seconds; Ctrl-C stops it.', '');
   screen.list(
     ['Sign in', signInUrl(url)],

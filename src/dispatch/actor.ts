@@ -30,6 +30,7 @@ import type { Recount } from './backlog-count.ts';
 import type { Count, CursorState } from './cursor-state.ts';
 import { Reading } from './reading.ts';
 import { type Replay, type ReplayWindow, createReplayWindow } from './replay-window.ts';
+import type { WindowBudget } from './window-budget.ts';
 
 type Work = { kind: 'line' } | { kind: 'replay'; replay: Replay };
 
@@ -48,20 +49,22 @@ export class Actor {
   #endpoint: Endpoint;
   #delivery: EndpointDelivery;
   #matches: (type: string) => boolean;
-  #reading = new Reading((type) => this.#matches(type));
+  #reading: Reading;
   #sending: Sending = { is: 'idle' };
   #isRetiring = false;
   #isSlow = false;
   #stored: Stored = { generation: 0, resumes: 0, pauseReason: null, lastError: null };
-  #replays = createReplayWindow();
+  #replays: ReplayWindow;
   #replayNext = true;
 
   /** It sends nothing before `load`. */
-  constructor(endpoint: Endpoint, matches: (type: string) => boolean, lease: Lease) {
+  constructor(endpoint: Endpoint, matches: (type: string) => boolean, lease: Lease, budget: WindowBudget) {
     this.#endpoint = endpoint;
     this.#delivery = deliveryOf(endpoint);
     this.#matches = matches;
     this.lease = lease;
+    this.#reading = new Reading((type) => this.#matches(type), budget);
+    this.#replays = createReplayWindow(budget);
   }
 
   get endpoint(): Endpoint {
@@ -91,6 +94,10 @@ export class Actor {
   /** How many events wait for its endpoint. For tests: what is stored does not say whether the number is exact. */
   get backlog(): Count {
     return this.#reading.backlog;
+  }
+  /** What its line and its replays hold in memory, in bytes. For tests. */
+  get windows(): [number, number] {
+    return [this.#reading.bytes, this.#replays.bytes];
   }
   get #mayBegin(): boolean {
     return this.#reading.is !== 'loading' && this.#stored.pauseReason === null && !this.#isRetiring;
@@ -229,6 +236,21 @@ export class Actor {
     this.#matches = matches;
     const isLineRunning = this.#sending.is === 'running' && this.#sending.what.kind === 'line';
     if (!sameFilter) this.#reading.filterChanged(isLineRunning);
+  }
+
+  /** Gives back the events and replays that cannot be sent now, but for the first: it is paused, or waits for a retry. */
+  giveBack(dispatched: number, now: number): void {
+    if (this.#sending.is !== 'idle') return;
+    const isPaused = this.#stored.pauseReason !== null;
+    if (isPaused || this.#reading.dueAt > now) this.#reading.giveBack(dispatched);
+    const replay = this.#replays.next();
+    if (replay && (isPaused || replay.notBefore > now)) this.#replays.giveBack();
+  }
+
+  /** It was removed: it takes nothing, and holds nothing. */
+  close(): void {
+    this.#reading.close();
+    this.#replays.reset(false);
   }
 
   /** It begins no further turn, so that another instance may take over. */

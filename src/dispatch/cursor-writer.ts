@@ -1,4 +1,7 @@
 // Writes the cursors that have moved, about once a second, and never two writes at a time. Pure.
+//
+// A cursor also moves when the log grows by events that are not for its endpoint. Then it is written only now and then: who
+// loads it reads a little more of the log, and comes to the same.
 
 import { filterText } from '../policy/routing.ts';
 import type { Actor } from './actor.ts';
@@ -33,6 +36,13 @@ export type CursorWriter = {
 };
 
 const everyMs = 1_000;
+/** A cursor that moved with the log alone is written when it has moved so far, or has waited for so many looks: 30 s. */
+const idle = { positions: 10_000, looks: 30 };
+/** A statement's rows as JSON text; the last one may go beyond. */
+const mostBytes = 1024 * 1024;
+
+type Written = { row: CursorRow; look: number };
+type Moved = { rows: Map<Actor, CursorRow>; left: Actor[] };
 
 export function createCursorWriter({
   ports,
@@ -56,39 +66,54 @@ export function createCursorWriter({
   onRefused(endpointId: string): void;
 }): CursorWriter {
   /** What was written last for each actor. */
-  let written = new WeakMap<Actor, string>();
+  let written = new WeakMap<Actor, Written>();
   /** What to write when the write in flight has ended. */
   const waiting: (() => void)[] = [];
   let writing = false;
   let stopped = false;
+  /** How often it looked for cursors that have moved. */
+  let look = 0;
 
-  function moved(some: Iterable<Actor>): Map<Actor, CursorRow> {
-    const rows = new Map<Actor, CursorRow>();
-    for (const actor of some) {
+  /** The next rows of a statement, and the actors that were not looked at for them. */
+  function moved(some: readonly Actor[], isLast: boolean): Moved {
+    const rows: Moved['rows'] = new Map();
+    let bytes = 0;
+    for (const [index, actor] of some.entries()) {
+      if (bytes >= mostBytes) return { rows, left: some.slice(index) };
       // While an actor skips settled events its backlog does not match its cursor.
       if (actor.reading === 'loading' || actor.isSkipping(dispatched()) || !serves(actor)) continue;
       const row = rowOf(actor, dispatched(), owner);
-      if (written.get(actor) !== JSON.stringify(row)) rows.set(actor, row);
+      const before = written.get(actor);
+      if (before && isSame(before.row, row) && mayWait(before, row, isLast)) continue;
+      rows.set(actor, row);
+      bytes += Buffer.byteLength(JSON.stringify(row));
     }
-    return rows;
+    return { rows, left: [] };
   }
 
-  function write(some: Iterable<Actor>, done: () => void): void {
-    const rows = mayWrite() ? moved(some) : new Map<Actor, CursorRow>();
+  /** Only the log has grown since, and not by much. */
+  function mayWait(before: Written, row: CursorRow, isLast: boolean): boolean {
+    const steps = [row.position - before.row.position, row.examined - before.row.examined];
+    const farthest = Math.max(...steps.map(Math.abs));
+    return farthest === 0 || (!isLast && farthest < idle.positions && look - before.look < idle.looks);
+  }
+
+  /** `isLast`: whoever takes over begins there. */
+  function write(some: readonly Actor[], isLast: boolean, done: () => void): void {
+    const { rows, left } = mayWrite() ? moved(some, isLast) : { rows: new Map() as Moved['rows'], left: [] };
     if (rows.size === 0) {
+      writing = false;
       done();
       goOn();
       return;
     }
     writing = true;
     ports.writeCursors([...rows.values()], (refused) => {
-      writing = false;
       for (const [actor, row] of refused ? rows : []) {
         if (refused!.has(row.endpoint_id)) onRefused(row.endpoint_id);
-        else written.set(actor, JSON.stringify(row));
+        else written.set(actor, { row, look });
       }
-      done();
-      goOn();
+      write(refused ? left : [], isLast, done);
     });
   }
 
@@ -99,13 +124,14 @@ export function createCursorWriter({
   function tick(): void {
     if (stopped) return;
     ports.schedule(everyMs, tick);
-    if (!writing) write(actors(), () => {});
+    look += 1;
+    if (!writing) write([...actors()], false, () => {});
   }
 
   return {
     start: () => void ports.schedule(everyMs, tick),
     writeNow(some, done) {
-      waiting.push(() => write(some, done));
+      waiting.push(() => write(some, true, done));
       goOn();
     },
     forget() {
@@ -130,4 +156,17 @@ function rowOf(actor: Actor, dispatched: number, owner: string): CursorRow {
     ...actor.storedBacklog(dispatched),
     last_error: actor.stored.lastError,
   };
+}
+
+/** But for what the growth of the log alone changes. */
+function isSame(one: CursorRow, other: CursorRow): boolean {
+  return (
+    one.generation === other.generation &&
+    one.owner === other.owner &&
+    one.owner_epoch === other.owner_epoch &&
+    one.previous === other.previous &&
+    one.filter === other.filter &&
+    one.backlog === other.backlog &&
+    one.last_error === other.last_error
+  );
 }

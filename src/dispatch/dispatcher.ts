@@ -14,9 +14,12 @@ import { type RefillPorts, createRefill } from './refill.ts';
 import { createRoutes } from './routes.ts';
 import { createSlots } from './slots.ts';
 import { createTurnsInFlight } from './turns-in-flight.ts';
+import { createWindowBudget } from './window-budget.ts';
 
 /** A turn that takes longer than this counts as slow from then on, and so does its endpoint's next turn. */
 const slowAfterMs = 250;
+/** Looking at every actor takes its time. */
+const easeEveryMs = 250;
 
 export type DispatcherPorts = RefillPorts & {
   /** Calls back once after `delayMs`; returns what cancels it. */
@@ -40,19 +43,24 @@ export function createDispatcher({
   ports,
   position: start,
   slots: limits,
+  windowBytes,
 }: {
   ports: DispatcherPorts;
   position: number;
   slots: { fast: number; slow: number };
+  /** What the windows of all endpoints may hold. */
+  windowBytes: number;
 }) {
   const slots = createSlots(limits);
+  const windows = createWindowBudget(windowBytes);
   const actors = new Map<string, Actor>();
   const routes = createRoutes(actors);
   const wakeups = createWakeups(ports, scheduleTurn);
-  const refill = createRefill({ ports, wakeups, position: () => position, onRefilled: scheduleTurn });
+  const refill = createRefill({ ports, wakeups, position: () => position, onRefilled });
   const inFlight = createTurnsInFlight((endpointId) => actors.get(endpointId)?.sending === 'running');
   const queues = { fast: [] as Actor[], slow: [] as Actor[] };
   let position = start;
+  let easeAt = -Infinity;
   let stopped = false;
 
   /** Queues the actor if it has a turn to begin. To be called after everything that may have changed that. */
@@ -120,6 +128,18 @@ export function createDispatcher({
     });
   }
 
+  function onRefilled(actor: Actor): void {
+    scheduleTurn(actor);
+    easeWindows();
+  }
+
+  /** While the windows' budget is spent, endpoints that send make do with little, for what others hold and cannot send. */
+  function easeWindows(): void {
+    if (!windows.isSpent || ports.now() < easeAt) return;
+    easeAt = ports.now() + easeEveryMs;
+    for (const actor of actors.values()) actor.giveBack(position, ports.now());
+  }
+
   function interrupt(actor: Actor): void {
     if (actor.slot !== null) ports.interrupt(actor.slot);
   }
@@ -132,10 +152,11 @@ export function createDispatcher({
     interrupt(actor);
     if (actor.sending === 'running') inFlight.drain(endpointId);
     wakeups.forget(actor);
+    actor.close();
   }
 
   function add(endpoint: Endpoint, lease: Lease): void {
-    const actor = new Actor(endpoint, compilePatterns(endpoint.events), lease);
+    const actor = new Actor(endpoint, compilePatterns(endpoint.events), lease, windows);
     actors.set(endpoint.id, actor);
     routes.clear();
     // Otherwise the end of the draining turn loads it.
@@ -146,6 +167,10 @@ export function createDispatcher({
     /** The log was read up to here. */
     get position() {
       return position;
+    },
+    /** What all windows hold, in bytes of payload. */
+    get held() {
+      return windows.held;
     },
     get running() {
       return slots.running;
@@ -177,6 +202,7 @@ export function createDispatcher({
         }
       }
       for (const actor of touched) scheduleTurn(actor);
+      easeWindows();
     },
 
     /** Starts an actor for an endpoint. It sends nothing before its cursor is loaded. */

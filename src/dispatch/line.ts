@@ -3,8 +3,9 @@
 import type { LogEntry } from '../log/entry.ts';
 import type { TurnEvent } from '../worker/turn.ts';
 import type { CursorState } from './cursor-state.ts';
-import { type QueuedEvent, createMailbox } from './mailbox.ts';
+import { type Mailbox, type QueuedEvent, createMailbox } from './mailbox.ts';
 import { Settled } from './settled.ts';
+import type { WindowBudget } from './window-budget.ts';
 
 /** Events of one turn: twice as many as the last turn settled, within these limits. */
 const turnEvents = { least: 8, first: 16, most: 64 };
@@ -18,7 +19,7 @@ export type Retry = { attempts: number; notBefore: number };
 /** It begins at the log's start. */
 export class Line {
   #matches: (type: string) => boolean;
-  #mailbox = createMailbox();
+  #mailbox: Mailbox;
   #examined = 0;
   #lastMatch = 0;
   #settled = new Settled([]);
@@ -27,13 +28,18 @@ export class Line {
   #mostEvents = turnEvents.first;
 
   /** `matches`: whether the endpoint asks for events of a type, as it is configured now. */
-  constructor(matches: (type: string) => boolean) {
+  constructor(matches: (type: string) => boolean, budget: WindowBudget) {
     this.#matches = matches;
+    this.#mailbox = createMailbox(budget);
   }
 
   /** How many events its mailbox holds. */
   get size(): number {
     return this.#mailbox.size;
+  }
+  /** What its mailbox holds. */
+  get bytes(): number {
+    return this.#mailbox.bytes;
   }
   /** The log was examined for it up to here. */
   get examined(): number {
@@ -135,6 +141,22 @@ export class Line {
     this.#mailbox.clear();
     this.#settled.stepBack(this.#examined);
     return true;
+  }
+
+  /** Gives back all events but the first, to read them again. Returns false when there are none behind it. */
+  giveBack(): boolean {
+    const head = this.#mailbox.first();
+    if (head === undefined || this.#mailbox.size === 1) return false;
+    this.#mailbox.keep(1);
+    this.#examined = head.entry.position;
+    this.#lastMatch = head.entry.position;
+    this.#settled.stepBack(head.entry.position);
+    return true;
+  }
+
+  /** It is of no use any more. */
+  close(): void {
+    this.#mailbox.clear();
   }
 
   /** Everything up to `position` is settled. `reached`: the log was examined for it up to here. */

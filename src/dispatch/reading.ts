@@ -14,6 +14,7 @@ import { type BacklogCount, type Recount, countOf, createBacklogCount, isToCount
 import type { Count, CursorState } from './cursor-state.ts';
 import { Line, type Retry } from './line.ts';
 import type { QueuedEvent } from './mailbox.ts';
+import type { WindowBudget } from './window-budget.ts';
 
 type State =
   /** `came`: the events for it that the dispatcher has read since it was at `from`. A stale cursor is loaded once more. */
@@ -30,8 +31,8 @@ export class Reading {
   #state = loading();
 
   /** `matches`: whether the endpoint asks for events of a type, as it is configured now. */
-  constructor(matches: (type: string) => boolean) {
-    this.#line = new Line(matches);
+  constructor(matches: (type: string) => boolean, budget: WindowBudget) {
+    this.#line = new Line(matches, budget);
   }
 
   get is(): State['is'] {
@@ -39,6 +40,10 @@ export class Reading {
   }
   get examined(): number {
     return this.#line.examined;
+  }
+  /** What its line holds in memory. */
+  get bytes(): number {
+    return this.#line.bytes;
   }
   /** When the first event of the line is due. Infinity: it has none. */
   get dueAt(): number {
@@ -122,6 +127,21 @@ export class Reading {
     this.#state.pageAsked = false;
     this.#line.takePage(page, pastGap);
     if (this.examined >= dispatched) this.#state = { is: 'live', isOutdated: this.#state.isOutdated };
+  }
+
+  /** Gives back all events but the first, and reads them again when there is room. `dispatched`: how far the dispatcher has read. */
+  giveBack(dispatched: number): void {
+    if (this.#state.is === 'loading' || this.#state.isOutdated) return;
+    const { size } = this.#line;
+    if (!this.#line.giveBack() || this.#state.is === 'lagging') return;
+    const count = createBacklogCount({ count: size, isLowerBound: false }, dispatched);
+    this.#state = { is: 'lagging', isOutdated: false, pageAsked: false, count };
+  }
+
+  /** It is of no use any more: it takes nothing, and holds nothing. */
+  close(): void {
+    this.#state = loading();
+    this.#line.close();
   }
 
   /** The events of the line's next turn. */

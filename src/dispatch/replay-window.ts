@@ -6,9 +6,13 @@
 
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
 import type { TurnEvent } from '../worker/turn.ts';
+import type { WindowBudget } from './window-budget.ts';
 
-/** It is full when it reaches one of these; an empty one takes a replay of any size. Replays that wait for a retry count. */
-const window = { replays: 256, bytes: 256 * 1024 };
+/**
+ * It is full with so many, or when its window has no room; an empty one takes a replay of any size. Replays that wait for a
+ * retry count.
+ */
+const mostReplays = 256;
 
 /** More replays are read when it holds no more than this. */
 const lowWater = 64;
@@ -36,23 +40,27 @@ export type ReplayWindow = {
   /** Something was added to the stored queue. */
   wake(): void;
   readonly wantsMore: boolean;
+  /** What it holds. */
+  readonly bytes: number;
   /** What to read next. There is one question at a time; an answer that comes after a `reset` is ignored. */
   ask(): { question: ReplayQuestion; take: TakeReplays };
   /** The replay that is due first; of two that are due at once, the one that was read first. */
   next(): Replay | undefined;
   remove(replay: Replay): void;
+  /** Drops all but the next one, to read them again. */
+  giveBack(): void;
 };
 
-export function createReplayWindow(): ReplayWindow {
+export function createReplayWindow(budget: WindowBudget): ReplayWindow {
+  const window = budget.openWindow();
   let replays: Replay[] = [];
   let more = false;
   let asked: object | null = null;
 
-  const bytes = () => replays.reduce((sum, { event }) => sum + event.payload.length, 0);
-
   return {
     reset(hasReplays) {
       replays = [];
+      window.clear();
       // Only a wake told of a replay that was stored after the cursor was read.
       more ||= hasReplays;
       asked = null;
@@ -61,7 +69,10 @@ export function createReplayWindow(): ReplayWindow {
       more = true;
     },
     get wantsMore() {
-      return more && asked === null && replays.length <= lowWater && bytes() < window.bytes;
+      return more && asked === null && replays.length <= lowWater && window.room > 0;
+    },
+    get bytes() {
+      return window.bytes;
     },
     ask() {
       const current = {};
@@ -69,14 +80,17 @@ export function createReplayWindow(): ReplayWindow {
       more = false;
       const question = {
         known: replays.map(({ id }) => id),
-        most: { replays: window.replays - replays.length, bytes: window.bytes - bytes() },
+        most: { replays: mostReplays - replays.length, bytes: Math.ceil(window.room) },
       };
       const take: TakeReplays = (stored, now) => {
         if (asked !== current) return;
         asked = null;
         // Only an empty answer is the end: a read may give less than there is.
         if (stored === null || stored.length > 0) more = true;
-        for (const { waitMs, ...replay } of stored ?? []) replays.push({ ...replay, notBefore: now + waitMs });
+        for (const { waitMs, ...replay } of stored ?? []) {
+          replays.push({ ...replay, notBefore: now + waitMs });
+          window.add(replay.event.payload);
+        }
       };
       return { question, take };
     },
@@ -86,7 +100,14 @@ export function createReplayWindow(): ReplayWindow {
       return next;
     },
     remove(replay) {
+      if (!replays.includes(replay)) return;
       replays = replays.filter((other) => other !== replay);
+      window.remove(replay.event.payload);
+    },
+    giveBack() {
+      const next = this.next();
+      for (const replay of replays) if (replay !== next) this.remove(replay);
+      more = true;
     },
   };
 }

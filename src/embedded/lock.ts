@@ -13,6 +13,15 @@ import { StartError } from '../settings/start-error.ts';
  */
 export async function lockDirectory(directory: string): Promise<Disposable> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
+  const lock = tryLock(directory);
+  if (lock !== null) return lock;
+  throw new StartError(
+    `Another Tidings service already runs in ${directory}: stop it first, or start this one in a directory of its own.`,
+  );
+}
+
+/** The same for a directory that exists; null when another process has it. */
+export function tryLock(directory: string): Disposable | null {
   let file: DatabaseSync | undefined;
   try {
     file = new DatabaseSync(join(directory, 'lock'));
@@ -23,9 +32,7 @@ export async function lockDirectory(directory: string): Promise<Disposable> {
     if ((error as { errcode?: number }).errcode !== sqliteBusy) {
       throw new StartError(`${join(directory, 'lock')} cannot be locked: ${(error as Error).message}.`);
     }
-    throw new StartError(
-      `Another Tidings service already runs in ${directory}: stop it first, or start this one in a directory of its own.`,
-    );
+    return null;
   }
   const held = file;
   return { [Symbol.dispose]: () => held.close() };

@@ -26,7 +26,7 @@ import { endServerProcess } from './server-process.ts';
 const run = promisify(execFile);
 
 /** Where root's servers live: Postgres does not run as root, and its user cannot enter root's own directories. */
-const rootInstallations = '/var/lib/tidings';
+export const rootInstallations = '/var/lib/tidings';
 
 export type User = { uid: number; gid: number };
 
@@ -107,9 +107,16 @@ async function prepareForRoot(link: string): Promise<string> {
 
 /** A moved directory keeps its database through its link; a copied directory would share it with the original. */
 async function refuseSharedData(base: string, link: string): Promise<void> {
-  const original = await readFile(join(base, 'directory'), 'utf8').catch(() => '');
-  if (original === dirname(link) || (await readlink(join(original, 'postgres')).catch(() => null)) !== base) return;
+  const { directory: original, isLinked } = await ownerOf(base);
+  if (original === dirname(link) || !isLinked) return;
   throw new StartError(`${link} links to the database of ${original}: remove the link to begin with an empty one.`);
+}
+
+/** The directory that a root's installation was made for, empty when that is unknown, and whether it still links to it. */
+export async function ownerOf(base: string): Promise<{ directory: string; isLinked: boolean }> {
+  const directory = await readFile(join(base, 'directory'), 'utf8').catch(() => '');
+  const linked = directory === '' ? null : await readlink(join(directory, 'postgres')).catch(() => null);
+  return { directory, isLinked: linked === base };
 }
 
 /** Removes root's installation with all its data, after ending the server that may still run on it. */

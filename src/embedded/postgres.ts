@@ -32,6 +32,7 @@ export async function openEmbeddedPostgres({
 }): Promise<EmbeddedServer> {
   const installation = await preparePostgresInstallation(directory);
   const data = join(installation.base, 'data');
+  log.info(`The embedded Postgres keeps its data in ${installation.base}; "tidings clean" removes it`);
   const password = await readOrMakePassword(installation);
   if (!(await exists(data))) await initialise(installation, data);
   const port = (await awaitPostmaster(data, readyWithinMs)) ?? (await startOnFreePort(installation, data));

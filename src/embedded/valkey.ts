@@ -3,7 +3,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, writeFileSync } from 'node:fs';
-import { mkdir, readFile, realpath, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -30,14 +30,8 @@ export async function openEmbeddedValkey({
   directory: string;
   log: ServerLog;
 }): Promise<EmbeddedServer | null> {
-  const base = join(await realpath(directory), 'valkey');
-  await mkdir(base, { recursive: true, mode: 0o700 });
-  const files = {
-    base,
-    config: join(base, 'valkey.conf'),
-    pidFile: join(base, 'pid'),
-    logFile: join(base, 'log'),
-  };
+  const files = filesIn(await realpath(directory));
+  await mkdir(files.base, { recursive: true, mode: 0o700 });
   let access = await readAccess(files);
   if (access === null || (await runningPid(files)) === null) {
     const program = await findProgram();
@@ -76,6 +70,19 @@ export async function openEmbeddedValkey({
       if (pid !== null) await endServerProcess(pid, files.config, { signal: 'SIGTERM', withinMs: 5_000 });
     },
   };
+}
+
+function filesIn(directory: string): Files {
+  const base = join(directory, 'valkey');
+  return { base, config: join(base, 'valkey.conf'), pidFile: join(base, 'pid'), logFile: join(base, 'log') };
+}
+
+/** Removes `<directory>/valkey` with all its data, after ending the server that may still run on it. */
+export async function removeEmbeddedValkey(directory: string): Promise<void> {
+  const files = filesIn(await realpath(directory));
+  const pid = await runningPid(files);
+  if (pid !== null) await endServerProcess(pid, files.config, { signal: 'SIGKILL', withinMs: 5_000 });
+  await rm(files.base, { recursive: true, force: true });
 }
 
 async function findProgram(): Promise<string | null> {

@@ -6,7 +6,7 @@
 import type { Redis } from 'ioredis';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
 import type { LogEntry } from './entry.ts';
-import { adviceFor, openValkey, problemOf } from './valkey.ts';
+import { adviceFor, openValkey, problemOf, tryAll } from './valkey.ts';
 
 const keptEntries = 50_000;
 const commandTimeoutMs = 1_000;
@@ -59,8 +59,9 @@ export async function openStream({
   let inFlight = 0;
   let closed = false;
 
-  function away(reason: string): void {
-    problem = reason;
+  /** Without a reason that before stays: a client that is not connected cannot say why. */
+  function away(reason: string | null): void {
+    problem = reason ?? problem ?? 'does not answer';
     if (!ready || closed) return;
     ready = false;
     onChange(false, problem);
@@ -76,8 +77,7 @@ export async function openStream({
 
   async function probeOnce(): Promise<void> {
     try {
-      // A server that is full, or a replica, answers and accepts no writes.
-      await Promise.all([producer.set(`${key}:probe`, '', 'PX', retryDelaysMs.stream), consumer.ping()]);
+      await Promise.all([tryCommands(), consumer.ping()]);
       if (closed || ready) return;
       await removeUnused();
       const advice = await adviceFor(producer);
@@ -88,6 +88,21 @@ export async function openStream({
     } catch (error) {
       away(problemOf(error));
     }
+  }
+
+  /**
+   * Every command that the stream needs, on keys beside it and without effect: a server that is full, a replica, one of a
+   * cluster, or one that does not allow its user all of them, answers and refuses.
+   */
+  async function tryCommands(): Promise<void> {
+    const none = `${key}:none`;
+    const commands = producer.pipeline();
+    commands.set(`${key}:probe`, '', 'PX', retryDelaysMs.stream);
+    commands.xadd(none, 'NOMKSTREAM', '*', 'event', '');
+    commands.xread('COUNT', 1, 'STREAMS', key, '$');
+    commands.xrange(key, '0-1', '0-1');
+    commands.xrevrange(key, '0-1', '0-1');
+    await tryAll(commands.unlink(none));
   }
 
   async function removeUnused(): Promise<void> {
@@ -170,7 +185,7 @@ export async function openStream({
     },
     async check() {
       // Not on the connection for blocking reads, which answers only after them.
-      if (ready) await producer.ping().catch((error: unknown) => away(problemOf(error)));
+      if (ready) await tryCommands().catch((error: unknown) => away(problemOf(error)));
       else await probe();
       return problem;
     },

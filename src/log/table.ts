@@ -7,19 +7,22 @@ import { type Gap, pastGap } from './gaps.ts';
 import { readGaps } from './read-gaps.ts';
 
 export const pageSize = 500;
+/** A page ends with the event that makes it as large, so that a log of large events fills no memory. */
+const maxPageBytes = 4 * 1024 * 1024;
 const maxPages = 64;
 const maxBytes = 32 * 1024 * 1024;
 
 export type LogTable = {
   /**
-   * The page after a position: at most 500 events of consecutive positions, from the one after `pastGap(after)` on. Empty
-   * at the log's end.
+   * The page after a position: at most 500 events of consecutive positions, or 4 MiB and one event more, from the one after
+   * `pastGap(after)` on. Empty at the log's end.
    */
   readPage(after: number): Promise<readonly LogEntry[]>;
   /** Drops all pages: they were read from another database. */
   forget(): void;
 };
 
+/** It begins after the position under which it is kept: a multiple of 500, or the end of a page that its bytes have ended. */
 type Page = { entries: readonly LogEntry[]; bytes: number };
 
 /**
@@ -28,22 +31,29 @@ type Page = { entries: readonly LogEntry[]; bytes: number };
  */
 export function createLogTable(orm: MikroORM): LogTable {
   const cached = new Map<number, Page>();
-  const inFlight = new Map<number, Promise<readonly LogEntry[]>>();
+  const inFlight = new Map<number, Promise<Page>>();
   let cachedBytes = 0;
   let gaps: readonly Gap[] = [];
   /** Raised by `forget`: answers to older queries are dropped. */
   let era = 0;
 
-  async function load(first: number): Promise<readonly LogEntry[]> {
+  /** The events after a position, up to the end of its page. */
+  async function load(after: number): Promise<Page> {
     const asked = era;
+    const end = after - (after % pageSize) + pageSize;
     const rows = await orm.em.fork().execute<LogEntry[]>(
       `select position::float8 as position, id, type, addressed_to as "addressedTo",
               configuration::float8 as configuration, payload
-         from webhook_events where position > ? and position <= ? order by position`,
-      [first, first + pageSize],
+         from (select e.*, sum(octet_length(payload)) over (order by position) - octet_length(payload) as bytes_before
+                 from webhook_events e where position > ? and position <= ?) page
+        where bytes_before < ? order by position`,
+      [after, end, maxPageBytes],
     );
-    if (asked === era && rows.length === pageSize) keep(first, rows);
-    return rows;
+    const page = { entries: rows, bytes: bytesOf(rows) };
+    const last = rows.at(-1)?.position;
+    const isWhole = last === end || page.bytes >= maxPageBytes;
+    if (asked === era && isWhole && last === after + rows.length) keep(after, page);
+    return page;
   }
 
   /**
@@ -59,34 +69,46 @@ export function createLogTable(orm: MikroORM): LogTable {
     return end === -1 ? entries : entries.slice(0, end);
   }
 
-  function keep(first: number, entries: readonly LogEntry[]): void {
-    const bytes = entries.reduce((sum, { payload }) => sum + payload.length, 0);
-    cached.set(first, { entries, bytes });
-    cachedBytes += bytes;
-    for (const [oldest, page] of cached) {
+  function keep(after: number, page: Page): void {
+    cached.set(after, page);
+    cachedBytes += page.bytes;
+    for (const [oldest, { bytes }] of cached) {
       if (cached.size <= maxPages && cachedBytes <= maxBytes) break;
       cached.delete(oldest);
-      cachedBytes -= page.bytes;
+      cachedBytes -= bytes;
     }
   }
 
   async function read(after: number): Promise<readonly LogEntry[]> {
-    const first = after - (after % pageSize);
-    const page = cached.get(first);
-    if (page) {
-      // Used just now, so the last one to be dropped.
-      cached.delete(first);
-      cached.set(first, page);
-      return page.entries.slice(after - first);
+    let start = after - (after % pageSize);
+    for (;;) {
+      const page = kept(start) ?? (await loadOnce(start));
+      const entries = following(after, page.entries);
+      const last = page.entries.at(-1)?.position ?? Infinity;
+      // What is asked for may lie behind the bytes that a page may have.
+      if (entries.length > 0 || last > after || page.bytes < maxPageBytes) return entries;
+      start = last;
     }
-    let loading = inFlight.get(first);
+  }
+
+  function kept(after: number): Page | undefined {
+    const page = cached.get(after);
+    if (!page) return undefined;
+    // Used just now, so the last one to be dropped.
+    cached.delete(after);
+    cached.set(after, page);
+    return page;
+  }
+
+  function loadOnce(after: number): Promise<Page> {
+    let loading = inFlight.get(after);
     if (!loading) {
-      loading = load(first).finally(() => {
-        if (inFlight.get(first) === loading) inFlight.delete(first);
+      loading = load(after).finally(() => {
+        if (inFlight.get(after) === loading) inFlight.delete(after);
       });
-      inFlight.set(first, loading);
+      inFlight.set(after, loading);
     }
-    return following(after, await loading);
+    return loading;
   }
 
   /** Reads the gaps. Returns whether they have changed. */
@@ -114,4 +136,8 @@ export function createLogTable(orm: MikroORM): LogTable {
       gaps = [];
     },
   };
+}
+
+function bytesOf(entries: readonly LogEntry[]): number {
+  return entries.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0);
 }

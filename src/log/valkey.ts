@@ -1,6 +1,6 @@
 // Opens a connection to Valkey that queues nothing, repeats nothing and leaves nobody waiting.
 
-import { Redis } from 'ioredis';
+import { type ChainableCommander, Redis } from 'ioredis';
 import { backoffMs } from '../policy/retry.ts';
 import { valkeyDelaysMs } from '../policy/retry-delays.ts';
 
@@ -10,7 +10,7 @@ const pingEveryMs = 5_000;
 
 /**
  * Connects at once, and again whenever the connection is lost. Without a connection every command is rejected. `onProblem`
- * gets the reason, in words for the operator.
+ * gets the reason, in words for the operator: once a try failed, it stays the reason until the next one says another.
  */
 export function openValkey({
   url,
@@ -31,8 +31,16 @@ export function openValkey({
     socketTimeout: commandTimeoutMs,
     retryStrategy: (tries: number) => backoffMs(tries - 1, valkeyDelaysMs.base, valkeyDelaysMs.most),
   });
-  client.on('error', (error: Error) => onProblem(problemOf(error)));
-  client.on('close', () => onProblem('does not answer'));
+  /** Why this connection could not be used. */
+  let problem: string | null = null;
+  client.on('ready', () => (problem = null));
+  client.on('error', (error: Error) => {
+    problem = problemOf(error) ?? problem;
+    if (problem !== null) onProblem(problem);
+    // The client would go on in the database 0, where these keys do not belong.
+    if (isRefusedDatabase(error)) client.disconnect(true);
+  });
+  client.on('close', () => onProblem(problem ?? 'does not answer'));
   const pinger = setInterval(() => {
     if (client.status === 'ready') client.ping().catch(() => {});
   }, pingEveryMs);
@@ -40,10 +48,24 @@ export function openValkey({
   return client;
 }
 
-/** Valkey's own message is for the operator. The client's messages would name the host, or its options. */
-export function problemOf(error: unknown): string {
+/**
+ * Why Valkey could not do something: its own words, or the code of a system error. Null: the client itself gave up, and
+ * its words would name the host, or its options.
+ */
+export function problemOf(error: unknown): string | null {
   const { name, message, code } = error as Error & { code?: string };
-  return name === 'ReplyError' ? message : (code ?? 'does not answer');
+  if (name !== 'ReplyError') return code ?? null;
+  const [, moved] = /^((?:MOVED|ASK) \d+)/.exec(message) ?? [];
+  return moved === undefined ? message : `${moved}: this is a cluster, and another server of it has the key`;
+}
+
+function isRefusedDatabase(error: Error & { command?: { name?: string } }): boolean {
+  return error.name === 'ReplyError' && error.command?.name === 'select';
+}
+
+/** Sends all of them at once, and throws the first refusal. */
+export async function tryAll(commands: ChainableCommander): Promise<void> {
+  for (const [error] of (await commands.exec()) ?? []) if (error) throw error;
 }
 
 /** Which setting of the server should be changed, in words for the operator. Null: none, or the server does not say. */

@@ -1,7 +1,8 @@
 // Wakes the other instances by way of Valkey. This only saves time: without it, as when Valkey is away, each instance looks
 // by itself within a second.
 
-import { openValkey } from './valkey.ts';
+import { retryDelaysMs } from '../policy/retry-delays.ts';
+import { openValkey, problemOf } from './valkey.ts';
 
 const kinds = ['relay', 'change'] as const;
 
@@ -13,11 +14,18 @@ export type Wakes = AsyncDisposable & {
   wakeOthers(kind: WakeKind): void;
   /** Calls the listener when another instance wakes this one. One listener a kind. */
   onWake(kind: WakeKind, listener: () => void): void;
+  /** What Valkey says when it refuses wakes; null also when it does not answer at all. */
+  check(): Promise<string | null>;
 };
 
 const commandTimeoutMs = 1_000;
 
-const noWakes: Wakes = { wakeOthers() {}, onWake() {}, [Symbol.asyncDispose]: () => Promise.resolve() };
+const noWakes: Wakes = {
+  wakeOthers() {},
+  onWake() {},
+  check: () => Promise.resolve(null),
+  [Symbol.asyncDispose]: () => Promise.resolve(),
+};
 
 /** `from` names this instance, which does not wake itself. Without a `url` nobody is woken. */
 export function openWakes({ url, prefix, from }: { url: string | null; prefix: string; from: string }): Wakes {
@@ -29,8 +37,22 @@ export function openWakes({ url, prefix, from }: { url: string | null; prefix: s
   const inFlight = new Set<WakeKind>();
   const again = new Set<WakeKind>();
   let closed = false;
+  let refused: string | null = null;
+  let subscribing: NodeJS.Timeout | undefined;
 
-  subscriber.on('ready', () => void subscriber.subscribe(channel).catch(() => {}));
+  /** Tried again: who may not subscribe now may be allowed to later. */
+  function subscribe(): void {
+    clearTimeout(subscribing);
+    subscriber.subscribe(channel).then(
+      () => (refused = null),
+      (error: unknown) => {
+        refused = problemOf(error);
+        if (!closed && refused !== null) subscribing = setTimeout(subscribe, retryDelaysMs.stream);
+      },
+    );
+  }
+
+  subscriber.on('ready', subscribe);
   subscriber.on('message', (_channel: string, message: string) => {
     const [kind, sender] = message.split(' ');
     const known = kinds.find((one) => one === kind);
@@ -56,8 +78,14 @@ export function openWakes({ url, prefix, from }: { url: string | null; prefix: s
   return {
     wakeOthers,
     onWake: (kind, listener) => void listeners.set(kind, listener),
+    async check() {
+      // A kind that nobody knows.
+      const answer = publisher.publish(channel, `probe ${from}`);
+      return await answer.then(() => refused, problemOf);
+    },
     [Symbol.asyncDispose]() {
       closed = true;
+      clearTimeout(subscribing);
       publisher.disconnect();
       subscriber.disconnect();
       return Promise.resolve();

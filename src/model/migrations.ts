@@ -7,6 +7,8 @@ import { SignInTables } from '../../migrations/0002-sign-in.ts';
 import { RewindAndReplay } from '../../migrations/0003-rewind-and-replay.ts';
 import { ManyInstances } from '../../migrations/0004-many-instances.ts';
 import { openOrm } from './orm.ts';
+import { schema } from './transaction-settings.ts';
+import { whyUnfit } from './unfit-database.ts';
 
 const migrations = [
   { name: '0001-first-tables', class: FirstTables },
@@ -20,23 +22,44 @@ const tableName = 'tidings_migrations';
 /** Any number that nobody else locks: "tidi" in ASCII. */
 const advisoryLock = 0x74696469;
 
-/** Runs what is pending, under an advisory lock; returns the names of what it ran, in order. */
+/**
+ * Runs what is pending, under an advisory lock; returns the names of what it ran, in order. Throws an Error with a sentence
+ * for a database that cannot be used.
+ */
 export async function migrate(url: string): Promise<string[]> {
-  return await withMigrator(url, (orm) =>
+  const problem = await whyUnfit(url);
+  if (problem !== null) throw new Error(problem);
+  const orm = openOrm(
+    // A migration may take longer than any query, and its lock waits meanwhile.
+    { url, connections: 2, name: 'tidings-migrate', statementMs: null },
+    {
+      extensions: [Migrator],
+      // The migrator looks for its table in this schema, and makes the schema where it is missing.
+      migrations: { migrationsList: migrations, tableName: `${schema}.${tableName}`, snapshot: false },
+    },
+  );
+  try {
     // The lock lives in this transaction's connection; the migrations run on another.
-    orm.em.fork().transactional(async (em) => {
+    return await orm.em.fork().transactional(async (em) => {
       await em.execute(`select pg_advisory_xact_lock(${advisoryLock})`);
       return (await orm.migrator.up()).map(({ name }) => name);
-    }),
-  );
+    });
+  } finally {
+    await orm.close(true);
+  }
 }
 
-/** Names of the migrations that this database still lacks. */
+/** Names of the migrations that this database still lacks; nothing is changed. */
 export async function pendingMigrations(url: string): Promise<string[]> {
-  return await withMigrator(url, async (orm) => (await orm.migrator.getPending()).map(({ name }) => name));
+  const orm = openOrm({ url, connections: 1, name: 'tidings-start' });
+  try {
+    return await missingMigrations(orm);
+  } finally {
+    await orm.close(true);
+  }
 }
 
-/** The same by one statement on a connection that is there: of a database in use, in whose place a backup may have been put. */
+/** The same on a connection that is there: of a database in use, in whose place a backup may have been put. */
 export async function missingMigrations(orm: MikroORM): Promise<string[]> {
   const question = `select name from ${tableName}`;
   const applied = await orm.em
@@ -49,21 +72,4 @@ export async function missingMigrations(orm: MikroORM): Promise<string[]> {
     });
   const names = new Set(applied.map(({ name }) => name));
   return migrations.map(({ name }) => name).filter((name) => !names.has(name));
-}
-
-async function withMigrator<T>(url: string, use: (orm: MikroORM) => Promise<T>): Promise<T> {
-  const orm = openOrm(
-    { url, connections: 2, name: 'tidings-migrate' },
-    {
-      extensions: [Migrator],
-      // A migration may take longer than any query, and its lock waits meanwhile.
-      driverOptions: { application_name: 'tidings-migrate', keepAlive: true },
-      migrations: { migrationsList: migrations, tableName, snapshot: false },
-    },
-  );
-  try {
-    return await use(orm);
-  } finally {
-    await orm.close(true);
-  }
 }

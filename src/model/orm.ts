@@ -9,6 +9,7 @@ import { LogHead } from './log-head.ts';
 import { OAuthAccount } from './oauth-account.ts';
 import { Session } from './session.ts';
 import { Replay } from './replay.ts';
+import { type SettingPool, setInEachTransaction } from './transaction-settings.ts';
 import { UsedState } from './used-state.ts';
 import { User } from './user.ts';
 import { WebhookCursor } from './webhook-cursor.ts';
@@ -21,8 +22,11 @@ export type OrmOptions = {
   connections: number;
   /** Shown in pg_stat_activity. */
   name: string;
-  /** A statement that takes longer is ended. 30 s if absent; shorter where all are short, and others wait for them. */
-  statementMs?: number;
+  /**
+   * A statement that takes longer is ended. 30 s if absent; shorter where all are short, and others wait for them. Null:
+   * neither a statement nor a transaction that waits is ended.
+   */
+  statementMs?: number | null;
   /** Hears of each connection that was lost or closed. */
   onLost?: () => void;
 };
@@ -38,6 +42,7 @@ export function openOrm(
   { url, connections, name, statementMs = 30_000, onLost }: OrmOptions,
   more: Partial<Options> = {},
 ): MikroORM {
+  const limits = statementMs === null ? { statementMs: 0, idleMs: 0 } : { statementMs, idleMs: idleInTransactionMs };
   return new MikroORM({
     clientUrl: url,
     entities: [
@@ -63,11 +68,10 @@ export function openOrm(
     driverOptions: {
       application_name: name,
       connectionTimeoutMillis: 2_000,
-      query_timeout: statementMs + answerMs,
-      statement_timeout: statementMs,
-      idle_in_transaction_session_timeout: idleInTransactionMs,
+      ...(statementMs === null ? {} : { query_timeout: statementMs + answerMs }),
       keepAlive: true,
-      onPoolCreated(pool: Pool) {
+      onPoolCreated(pool: Pool & SettingPool) {
+        setInEachTransaction(pool, limits);
         releaseBrokenConnections(pool);
         if (onLost) pool.on('connect', (client) => client.on('end', onLost));
       },

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate, pendingMigrations } from '../model/migrations.ts';
+import { whyUnfit } from '../model/unfit-database.ts';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
 import { StartError } from '../settings/start-error.ts';
 import { reasonOf } from '../telemetry/reason.ts';
@@ -10,9 +11,11 @@ const tryForMs = 30_000;
 
 /**
  * Resolves when the tables are up to date. A database of our own is migrated; one that was given must be migrated
- * already. Throws a StartError when it cannot be reached for 30 s, or lacks a migration.
+ * already. Throws a StartError when it cannot be reached for 30 s, cannot be used, or lacks a migration.
  */
 export async function prepareDatabase({ url, isOurs }: { url: string; isOurs: boolean }): Promise<void> {
+  const problem = await untilReachable(() => whyUnfit(url));
+  if (problem !== null) throw new StartError(`DATABASE_URL: ${problem}`);
   const pending = await untilReachable(() => pendingMigrations(url));
   if (pending.length === 0) return;
   if (!isOurs) {

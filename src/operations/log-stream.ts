@@ -22,12 +22,15 @@ export async function openLogStream({
     key: streamKey(identity),
     onChange(ready, remark) {
       if (!ready)
-        return logger.warn({ reason: remark }, 'Valkey does not answer: events flow through Postgres until it does');
+        return logger.warn({ reason: remark }, 'Valkey cannot be used: events flow through Postgres until it can');
       logger.info('Valkey answers: events flow through its stream');
       if (remark !== null && remark !== advice) logger.warn(`Valkey: ${remark}`);
       advice = remark;
     },
   });
-  if (!stream.ready) logger.warn('Valkey cannot be reached: events flow through Postgres until it can');
+  if (!stream.ready) {
+    const reason = await stream.check();
+    logger.warn({ reason }, 'Valkey cannot be used: events flow through Postgres until it can');
+  }
   return stream;
 }

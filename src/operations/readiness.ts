@@ -23,8 +23,20 @@ export type ReadinessParts = {
   isDraining(): boolean;
 };
 
+type Checked = { check(): Promise<string | null> };
+
+/** All that use Valkey as one: the first problem of theirs, in this order. */
+export function togetherChecked(parts: readonly Checked[]): Checked {
+  return {
+    async check() {
+      const problems = await Promise.all(parts.map((part) => part.check()));
+      return problems.find((problem) => problem !== null) ?? null;
+    },
+  };
+}
+
 /**
- * Degraded: Valkey is away, so events flow through Postgres, or this instance stands aside, so only the others serve
+ * Degraded: Valkey is away or refuses, so events flow through Postgres, or this instance stands aside, so only the others serve
  * endpoints. Unavailable: Postgres is away, a migration is pending, or the service drains.
  */
 export function createReadiness({

@@ -2,6 +2,7 @@
 
 import type { z } from 'zod';
 import { type FileSecrets, type SecretReference, resolveFileSecrets } from './file-secrets.ts';
+import { nearFiles } from './near-files.ts';
 import { asList, asMap } from './plain-value.ts';
 import { type ConfigProblem, inFileOrder } from './problem.ts';
 import { schemaProblems } from './schema-problems.ts';
@@ -23,6 +24,8 @@ export type ConfigForm<Schema extends z.ZodType> = {
   without: string;
   /** The names of secrets in the file, right or wrong. */
   secretsIn(value: unknown): SecretReference[];
+  /** What a file without a problem says and nobody can mean. */
+  doubtsIn(content: z.output<Schema>): { path: PropertyKey[]; message: string }[];
 };
 
 export type ConfigFile<T> =
@@ -45,7 +48,8 @@ export async function readConfigFile<Schema extends z.ZodType>(
   { directory, secrets }: { directory: string; secrets: Secrets | null },
 ): Promise<ConfigFile<z.output<Schema>>> {
   const file = await readYamlFile(directory, form.file);
-  if (file.missing) return { ok: true, content: null, secrets: new Map(), warnings: [missingWarning(form)] };
+  const near = await nearFiles(directory, form.file);
+  if (file.missing) return { ok: true, content: null, secrets: new Map(), warnings: missingWarnings(form, near) };
   if (file.value === undefined) return { ok: false, problems: inFileOrder(file.problems), warnings: [] };
 
   // An empty file is treated as a map without keys, so the problem names the missing key.
@@ -60,7 +64,13 @@ export async function readConfigFile<Schema extends z.ZodType>(
     ...duplicateIds(file, form.list),
     ...resolved.problems,
   ]).slice(0, mostProblems);
-  const warnings = inFileOrder(resolved.warnings).slice(0, mostProblems);
+  const doubts = parsed.success ? form.doubtsIn(parsed.data) : [];
+  const warnings = inFileOrder([
+    // Where case does not count, this one was read.
+    ...near.filter((path) => path.toLowerCase() !== form.file).map((path) => unread(path, form.file)),
+    ...doubts.flatMap(({ path, message }) => file.problemAt(path, message) ?? []),
+    ...resolved.warnings,
+  ]).slice(0, mostProblems);
   if (!parsed.success || problems.length > 0) return { ok: false, problems, warnings };
   return { ok: true, content: parsed.data, secrets: resolved.values, warnings };
 }
@@ -78,7 +88,14 @@ function duplicateIds(file: YamlFile, list: string): ConfigProblem[] {
   });
 }
 
-function missingWarning({ file, without }: { file: string; without: string }): ConfigProblem {
+function missingWarnings(
+  { file, without }: { file: string; without: string },
+  near: readonly string[],
+): ConfigProblem[] {
   const message = `the file does not exist, so ${without}; ${file}.example shows its form`;
-  return { file, line: 1, column: 1, path: '', message };
+  return [{ file, line: 1, column: 1, path: '', message }, ...near.map((path) => unread(path, file))];
+}
+
+function unread(path: string, file: string): ConfigProblem {
+  return { file: path, line: 1, column: 1, path: '', message: `nobody reads this file; did you mean ${file}?` };
 }

@@ -6,7 +6,7 @@ import { type DurationRule, durations } from './duration.ts';
 import { parseNetworks } from './networks.ts';
 import { parseHost, parseOrigins, parsePostgresUrl, parsePublicUrl, parseValkeyUrl } from './addresses.ts';
 
-type Environment = Record<string, string | undefined>;
+export type Environment = Record<string, string | undefined>;
 
 /** What defaults depend on. */
 export type Surroundings = { cores: number; terminal: boolean };
@@ -47,6 +47,9 @@ function variables({ cores, terminal }: Surroundings) {
     SHUTDOWN_GRACE: duration(durations('0s', '365d')).default(20_000),
   });
 }
+
+/** Every variable that is a setting. */
+export const settingNames: readonly string[] = Object.keys(variables({ cores: 1, terminal: false }).shape);
 
 /**
  * Reads every setting; an empty variable counts as unset, since a compose file's `NAME=${NAME:-}` gives an empty one.

@@ -15,7 +15,10 @@ export function parseNetworks(text: string): NetworksReading {
     const entry = part.trim();
     const network = parseNetwork(entry);
     if (network === null) {
-      return { problem: `${JSON.stringify(entry)} is no network; expected CIDRs such as 10.0.0.0/8 or fd00::/8` };
+      const meant = /^(.+\.)?localhost\.?$/i.test(entry) ? ' (this machine is 127.0.0.0/8, ::1/128)' : '';
+      return {
+        problem: `${JSON.stringify(entry)} is no network; expected CIDRs such as 10.0.0.0/8 or fd00::/8${meant}`,
+      };
     }
     if (network.masked !== network.address) {
       const meant = `${network.masked}/${network.bits}`;

@@ -5,6 +5,7 @@ import type { SecretReference } from './file-secrets.ts';
 import { type ProviderYaml, builtIn, oauthSchema, unknownKeys } from './oauth-schema.ts';
 import { asList, asMap } from './plain-value.ts';
 import type { ConfigProblem } from './problem.ts';
+import { doubtAboutSecret } from './secret-doubts.ts';
 import type { Secrets } from './secrets.ts';
 
 export type ProviderSettings = {
@@ -49,6 +50,7 @@ const form = {
   unknownKeys,
   without: 'nobody can sign in',
   secretsIn,
+  doubtsIn: () => [],
 };
 
 /** Never throws. Problems and warnings come in the order of the file, at most 1,000 of each. */
@@ -78,9 +80,12 @@ function secretsIn(value: unknown): SecretReference[] {
   return asList(asMap(value)['providers']).map((provider, index) => ({
     name: asMap(provider)['client_secret'],
     path: ['providers', index, 'client_secret'],
-    check: (secret) =>
-      /\p{Cc}/u.test(secret)
-        ? { problem: 'the secret cannot be used: it holds a line break or control character' }
-        : {},
+    check: (secret) => {
+      if (/\p{Cc}/u.test(secret)) {
+        return { problem: 'the secret cannot be used: it holds a line break or control character' };
+      }
+      const warning = doubtAboutSecret(secret);
+      return warning === null ? {} : { warning };
+    },
   }));
 }

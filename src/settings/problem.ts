@@ -13,9 +13,13 @@ export type ConfigProblem = {
   message: string;
 };
 
-/** `config/webhooks.yaml:8:5 endpoints.1.timout: sentence`, always one line. */
-export function problemLine({ file, line, column, path, message }: ConfigProblem): string {
-  return `${file}:${line}:${column} ${path === '' ? '(root)' : path}: ${message}`;
+/** A problem with a setting, which is in no file: `path` is the variable. */
+export type SettingProblem = { file: 'environment'; path: string; message: string };
+
+/** `config/webhooks.yaml:8:5 endpoints.1.timout: sentence`, or `environment PORT: sentence`; always one line. */
+export function problemLine(problem: ConfigProblem | SettingProblem): string {
+  const place = 'line' in problem ? `${problem.file}:${problem.line}:${problem.column}` : problem.file;
+  return `${place} ${problem.path === '' ? '(root)' : problem.path}: ${problem.message}`;
 }
 
 /** In the order of the file, without duplicates. */

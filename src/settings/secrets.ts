@@ -14,7 +14,7 @@ export type ResolvedSecret =
   /** `missing`: no source has it; otherwise a source has it but is wrong. The problem has neither name nor value in it. */
   | { problem: string; missing: boolean };
 
-export type SecretWarning = { secret: string; msg: string };
+export type SecretWarning = { secret: string; variable: string; msg: string };
 
 export type Secrets = {
   /** Reads again at each call, so that a reload sees changes. */
@@ -49,7 +49,7 @@ export function createSecrets({ directory, warn, environment = process.env }: Se
       if (value === '') return wrong('its environment variable is empty');
       if (!warned.has(name)) {
         warned.add(name);
-        warn({ secret: name, msg: migrationSteps(name, variable, directory) });
+        warn({ secret: name, variable, msg: migrationSteps(name, variable, directory) });
       }
       return { value };
     },

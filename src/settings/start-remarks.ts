@@ -1,20 +1,42 @@
 // What a start says of its settings: where the service's own secrets are, and what may not be as the operator meant it.
 
 import type { Settings } from './environment.ts';
+import { doubtsAboutNames, doubtsAboutPort } from './environment-doubts.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { SettingProblem } from './problem.ts';
 import { relationWarnings } from './relations.ts';
 import type { Configuration } from './start-settings.ts';
 
 type Log = Record<'info' | 'warn', (fields: object, message: string) => void>;
 
+type Remarked = Pick<Settings, 'port' | 'shutdownGraceMs' | 'deliveryRetentionMs'>;
+
 export function remarkOnSettings(
   log: Log,
-  { shutdownGraceMs, deliveryRetentionMs }: Pick<Settings, 'shutdownGraceMs' | 'deliveryRetentionMs'>,
+  settings: Remarked,
   { serviceSecrets, webhooks, oauth }: Pick<Configuration, 'serviceSecrets' | 'webhooks' | 'oauth'>,
 ): void {
   for (const { name, path, created } of serviceSecrets.local) {
     log.info({ secret: name, path }, created ? `${name} was made` : `${name} is read from its local file`);
   }
-  for (const { file, line, message } of [...webhooks.warnings, ...oauth.warnings]) log.warn({ file, line }, message);
-  const relations = { shutdownGraceMs, deliveryRetentionMs, endpoints: webhooks.endpoints };
-  for (const warning of relationWarnings(relations)) log.warn({}, warning);
+  for (const { file, line, path, message } of [...webhooks.warnings, ...oauth.warnings]) {
+    log.warn({ file, line, path }, message);
+  }
+  for (const { file, path, message } of settingWarnings(settings, webhooks.endpoints)) {
+    log.warn({ file, setting: path }, message);
+  }
+}
+
+/** What is valid, and perhaps not meant; without `settings`, which some were bad, only the variables' names are looked at. */
+export function settingWarnings(settings: Remarked | null, endpoints: readonly Endpoint[]): SettingProblem[] {
+  if (settings === null) return doubtsAboutNames();
+  const { port, shutdownGraceMs, deliveryRetentionMs } = settings;
+  const relations = relationWarnings({ shutdownGraceMs, deliveryRetentionMs, endpoints });
+  return [
+    ...doubtsAboutNames(),
+    ...doubtsAboutPort(port),
+    ...relations.map((message): SettingProblem => {
+      return { file: 'environment', path: message.split(' ', 1)[0]!, message };
+    }),
+  ];
 }

@@ -1,6 +1,6 @@
 // What a start reads before it opens anything: the environment, and the configuration files with their secrets.
 
-import { join } from 'node:path';
+import { join, resolve as absolute } from 'node:path';
 import type { EndpointSettings } from './endpoint.ts';
 import { type Settings, readEnvironment } from './environment.ts';
 import { type OAuth, readOAuth } from './oauth.ts';
@@ -21,6 +21,8 @@ export function readSettings(): Settings & { workDirectory: string; stateDirecto
 
 export type Configuration = {
   serviceSecrets: ServiceSecrets;
+  /** Where the file with the admin's token is, unless the token comes from the environment. */
+  tokenDirectory: string;
   webhooks: Extract<Webhooks, { ok: true }>;
   oauth: Extract<OAuth, { ok: true }>;
   /** Reads config/webhooks.yaml and its secrets again; config/oauth.yaml is read only by a start. */
@@ -31,16 +33,17 @@ export type Configuration = {
 
 /** Throws a StartError with every problem of both files and of the service's own secrets. */
 export async function readConfiguration(
-  settings: Pick<Settings, 'allowHttp' | 'secretsDirectory' | 'databaseUrl'> & {
+  settings: Pick<Settings, 'allowHttp' | 'allowedNetworks' | 'secretsDirectory' | 'databaseUrl'> & {
     workDirectory: string;
     stateDirectory: string;
   },
   warn: (warning: SecretWarning) => void,
 ): Promise<Configuration> {
   const secrets: Secrets = createSecrets({ directory: settings.secretsDirectory, warn });
-  const read = () => readWebhooks({ directory: settings.workDirectory, allowHttp: settings.allowHttp, secrets });
+  const { workDirectory: directory, allowHttp, allowedNetworks } = settings;
+  const read = () => readWebhooks({ directory, allowHttp, allowedNetworks, secrets });
   const webhooks = await read();
-  const oauth = await readOAuth({ directory: settings.workDirectory, secrets });
+  const oauth = await readOAuth({ directory, secrets });
   const localDirectory = settings.databaseUrl === null ? settings.stateDirectory : null;
   const serviceSecrets = await resolveServiceSecrets({ secrets, localDirectory });
   const problems = [
@@ -49,5 +52,7 @@ export async function readConfiguration(
   ];
   if (!webhooks.ok || !oauth.ok || 'problems' in serviceSecrets) throw new StartError(...problems);
   const resolve = (endpoints: readonly EndpointSettings[]) => resolveEndpoints(endpoints, secrets);
-  return { serviceSecrets, webhooks, oauth, read, resolve };
+  const isLocal = serviceSecrets.local.some(({ name }) => name === 'admin_token');
+  const tokenDirectory = isLocal ? settings.stateDirectory : absolute(settings.secretsDirectory);
+  return { serviceSecrets, tokenDirectory, webhooks, oauth, read, resolve };
 }

@@ -3,6 +3,7 @@
 import { parseSigningSecret } from '../signing/secret.ts';
 import type { SecretReference } from './file-secrets.ts';
 import { asList, asMap } from './plain-value.ts';
+import { doubtAboutSigningSecret } from './secret-doubts.ts';
 import { builtIn } from './webhooks-schema.ts';
 
 /**
@@ -35,5 +36,6 @@ export function checkSigning(secret: string, timestamped: boolean): { problem?: 
   if (timestamped && parsed.key.kind === 'ed25519') {
     return { problem: 'a whsk_ secret cannot sign "timestamped"; use "signing: [standard]", or another secret' };
   }
-  return parsed.warning === undefined ? {} : { warning: parsed.warning };
+  const warning = doubtAboutSigningSecret(secret) ?? parsed.warning;
+  return warning === undefined ? {} : { warning };
 }

@@ -1,7 +1,9 @@
 // Reads config/webhooks.yaml: gives complete endpoints, or every problem.
 
+import { doubtAboutUrl } from './address-doubts.ts';
 import { readConfigFile } from './config-file.ts';
 import { type Endpoint, type EndpointSettings, secretNames } from './endpoint.ts';
+import { doubtAboutPattern } from './event-doubts.ts';
 import type { ConfigProblem } from './problem.ts';
 import type { Secrets } from './secrets.ts';
 import { type WebhooksYaml, builtIn, delays, timeouts, unknownKeys, webhooksSchema } from './webhooks-schema.ts';
@@ -11,6 +13,8 @@ export type WebhooksOptions = {
   /** The working directory. */
   directory: string;
   allowHttp: boolean;
+  /** Canonical CIDRs; without them nobody looks whether an endpoint's address will be refused. */
+  allowedNetworks?: readonly string[];
   /** Null: secrets stay unresolved, and every endpoint's `secrets` empty. */
   secrets: Secrets | null;
 };
@@ -27,7 +31,12 @@ export type Webhooks =
   | { ok: false; problems: ConfigProblem[]; warnings: ConfigProblem[] };
 
 /** Never throws. Problems and warnings come in the order of the file, at most 1,000 of each. */
-export async function readWebhooks({ directory, allowHttp, secrets }: WebhooksOptions): Promise<Webhooks> {
+export async function readWebhooks({
+  directory,
+  allowHttp,
+  allowedNetworks,
+  secrets,
+}: WebhooksOptions): Promise<Webhooks> {
   const form = {
     file: 'config/webhooks.yaml',
     schema: webhooksSchema({ allowHttp }),
@@ -35,6 +44,7 @@ export async function readWebhooks({ directory, allowHttp, secrets }: WebhooksOp
     unknownKeys,
     without: 'no webhooks are sent',
     secretsIn: webhooksSecrets,
+    doubtsIn: (content: WebhooksYaml) => doubtsIn(content, allowedNetworks),
   };
   const read = await readConfigFile(form, { directory, secrets });
   if (!read.ok) return read;
@@ -45,6 +55,17 @@ export async function readWebhooks({ directory, allowHttp, secrets }: WebhooksOp
     endpoints: endpoints.map((endpoint) => complete({ ...builtIn, ...defaults, ...endpoint }, read.secrets)),
     warnings: read.warnings,
   };
+}
+
+function doubtsIn({ endpoints }: WebhooksYaml, allowedNetworks: readonly string[] | undefined) {
+  return endpoints.flatMap(({ url, events }, index) => {
+    const of = (path: PropertyKey[], message: string | null) =>
+      message === null ? [] : [{ path: ['endpoints', index, ...path], message }];
+    return [
+      ...of(['url'], allowedNetworks === undefined ? null : doubtAboutUrl(url, allowedNetworks)),
+      ...events.flatMap((pattern, at) => of(['events', at], doubtAboutPattern(pattern))),
+    ];
+  });
 }
 
 type Complete = WebhooksYaml['endpoints'][number] & Required<Omit<WebhooksYaml['endpoints'][number], 'description'>>;

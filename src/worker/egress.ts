@@ -2,11 +2,12 @@
 
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
-import { BlockList, type Socket, isIP } from 'node:net';
+import { type Socket, isIP } from 'node:net';
 import type { buildConnector } from 'undici';
 import { type Dial, createDial } from './dial.ts';
 import { ConnectFailure, detailOf } from './error-message.ts';
-import { isPublicAddress } from './public-address.ts';
+import { permittedBy } from '../egress/permitted-address.ts';
+import { adviceOnCertificate } from '../policy/untrusted-certificate.ts';
 
 export type EgressGuard = {
   /** A connector for one undici client; aborting `givenUp` ends the connection being opened. */
@@ -32,11 +33,7 @@ export function createEgressGuard({
   resolve = (hostname) => lookup(hostname, { all: true }),
   dial: dialling = createDial,
 }: EgressOptions): EgressGuard {
-  const allowed = membership(allowedNetworks);
-
-  function permitted(address: string): boolean {
-    return isIP(address) !== 0 && (isPublicAddress(address) || allowed(address));
-  }
+  const permitted = permittedBy(allowedNetworks);
 
   async function vettedAddresses(hostname: string): Promise<readonly LookupAddress[]> {
     const family = isIP(hostname);
@@ -110,7 +107,8 @@ function established(
     socket.on('connect', onConnect).on('secureConnect', onReady).on('close', onClose);
     socket.on('error', (error) => {
       finish();
-      reject(new ConnectFailure(stage, detailOf(error)));
+      const advice = adviceOnCertificate(error);
+      reject(new ConnectFailure(stage, advice === null ? detailOf(error) : `${detailOf(error)}; ${advice}`));
     });
   });
 }
@@ -124,21 +122,4 @@ function refused(address: string, hostname?: string): ConnectFailure {
 function portOf(port: string, secure: boolean): number {
   if (port !== '') return Number(port);
   return secure ? 443 : 80;
-}
-
-/** Only IPv4 networks decide about IPv4 addresses, mapped ones too: `::/0` does not allow IPv4 loopback. */
-function membership(networks: readonly string[]): (address: string) => boolean {
-  const [v4, v6, mapped] = [new BlockList(), new BlockList(), new BlockList()];
-  mapped.addSubnet('::ffff:0:0', 96, 'ipv6');
-  for (const network of networks) {
-    const [address = '', prefix] = network.split('/');
-    const [list, family] = isIP(address) === 4 ? ([v4, 'ipv4'] as const) : ([v6, 'ipv6'] as const);
-    if (prefix === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(prefix), family);
-  }
-  return (address) => {
-    if (isIP(address) === 4) return v4.check(address, 'ipv4');
-    // A BlockList treats a mapped address as its IPv4 address, and an IPv4 address as its mapped form.
-    return v4.check(address, 'ipv6') || (v6.check(address, 'ipv6') && !mapped.check(address, 'ipv6'));
-  };
 }

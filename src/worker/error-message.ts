@@ -56,6 +56,8 @@ export function detailOf(error: unknown): string {
   let text = String(error);
   if (error instanceof Error)
     text = 'reason' in error && typeof error.reason === 'string' ? error.reason : error.message;
+  // Node's advice is about the machine of whoever develops.
+  text = text.replace(/; if the root CA is installed locally.*/, '');
   // oxlint-disable-next-line no-control-regex
   text = text.replace(/[\0-\x1f\x7f-\x9f]+/g, ' ').trim();
   if (code !== '' && !text.includes(code)) text = `${text} (${code})`.trim();

@@ -54,9 +54,7 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
   async function writeUntilDurable(deliveries: Delivery[], blanked = false): Promise<boolean> {
     for (let failures = 0; ; failures += 1) {
       try {
-        const em = orm.em.fork();
-        if (deliveries.some(isMoreThanItsRow)) await em.transactional((inner) => write(inner, deliveries));
-        else await write(em, deliveries);
+        await orm.em.fork().transactional((em) => write(em, deliveries));
         return true;
       } catch (error) {
         if (isRefusedForItsData(error) && !blanked) return await writeApart(deliveries, error);
@@ -107,10 +105,6 @@ async function write(em: EntityManager, deliveries: Delivery[]): Promise<void> {
     }
     if (endsReplay(row)) await em.nativeDelete(Replay, { id: replayId! });
   }
-}
-
-function isMoreThanItsRow({ row, gone }: Delivery): boolean {
-  return gone || endsReplay(row);
 }
 
 function endsReplay(row: DeliveryRow): boolean {

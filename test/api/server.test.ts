@@ -213,7 +213,7 @@ test('a slow query of a database that answers is waited for', async () => {
     const rows = await onlooker.em
       .fork()
       .execute<unknown[]>(
-        `select 1 from pg_stat_activity where datname = current_database() and query = 'select 1' and state = 'idle'`,
+        `select 1 from pg_stat_activity where datname = current_database() and query like '%; select 1' and state = 'idle'`,
       );
     return rows.length > 0;
   });

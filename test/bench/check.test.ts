@@ -20,7 +20,7 @@ function rightRun() {
     const now = new Date();
     const signature = new Webhook(secret).sign(id, now, payload);
     const timestamp = String(Math.floor(now.getTime() / 1_000));
-    return { path, id, position, previous, timestamp, signature, bodyBytes: payload.length };
+    return { path, id, position, previous, timestamp, signature, bodyBytes: payload.length, atMs: 0 };
   });
   return { endpoints, expected, received };
 }

@@ -16,10 +16,10 @@ test('K16: a migration that is killed has changed nothing, and the next one make
   try {
     const execute = <Row>(sql: string) => orm.em.fork().execute<Row[]>(sql);
     await execute(
-      `create function linger() returns event_trigger language plpgsql as 'begin perform pg_sleep(30); end'`,
+      `create function public.linger() returns event_trigger language plpgsql as 'begin perform pg_sleep(30); end'`,
     );
     await execute(
-      `create event trigger linger on ddl_command_end when tag in ('CREATE INDEX') execute function linger()`,
+      `create event trigger linger on ddl_command_end when tag in ('CREATE INDEX') execute function public.linger()`,
     );
     const pending = await pendingMigrations(database.url);
     const migrating = spawn(executable, ['migrate'], {

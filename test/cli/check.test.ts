@@ -48,6 +48,9 @@ const wrong = [
   '    timout: 5s',
 ];
 
+/** What lets the first four lines of `wrong` be right. */
+const allowed = { WEBHOOK_ALLOW_HTTP: 'true', WEBHOOK_ALLOWED_NETWORKS: '127.0.0.1' };
+
 test('every problem is one line on stderr, and the status is 1', async () => {
   expect(await check(wrong)).toEqual({
     status: 1,
@@ -80,14 +83,14 @@ test('--json prints the same as one object on stdout, and nothing else', async (
 
 test('it reads the files as a start would: http where allowed, secrets from their directory and the environment', async () => {
   const right = wrong.slice(0, 5);
-  expect(await check(right, [], { WEBHOOK_ALLOW_HTTP: 'true', CRM_SECRET: 'x'.repeat(24) })).toEqual({
+  expect(await check(right, [], { ...allowed, CRM_SECRET: 'x'.repeat(24) })).toEqual({
     status: 0,
     stdout: 'No problems; 1 endpoint.\nAn event is given up 5m10s after its first attempt by a.\n',
     stderr: '',
   });
   await rm(join(scratch.path, 'config'), { recursive: true });
   await writeFile(join(scratch.path, 'crm_secret'), 'x'.repeat(24));
-  expect(await check(right, ['--json'], { WEBHOOK_ALLOW_HTTP: 'true' })).toEqual({
+  expect(await check(right, ['--json'], allowed)).toEqual({
     status: 0,
     stdout: '{"ok":true,"errors":[],"warnings":[]}\n',
     stderr: '',
@@ -130,7 +133,7 @@ test('a problem of config/oauth.yaml alone is enough for the status 1', async ()
 
 test('providers are counted beside endpoints, and --no-secrets holds for both files', async () => {
   const both = { webhooks: wrong.slice(0, 5), oauth: provider };
-  expect(await checkBoth(both, ['--no-secrets'], { WEBHOOK_ALLOW_HTTP: 'true' })).toEqual({
+  expect(await checkBoth(both, ['--no-secrets'], allowed)).toEqual({
     status: 0,
     stdout: expect.stringMatching(/^No problems; 1 endpoint, 1 provider.\n/),
     stderr: '',
@@ -154,12 +157,63 @@ test('a missing file is a warning', async () => {
   });
 });
 
-test('a bad setting is reported in both forms, and settings of other commands are not read', async () => {
-  const environment = { WEBHOOK_ALLOW_HTTP: 'yes', PORT: 'nonsense' };
-  expect(await check(null, [], environment)).toMatchObject({
-    status: 1,
-    stderr: 'environment:1:1 WEBHOOK_ALLOW_HTTP: must be true or false, not "yes"\n',
+test('a bad setting has the file environment and its name, beside the problems of the files', async () => {
+  const environment = {
+    WEBHOOK_ALLOWED_NETWORKS: 'localhost',
+    PORT: 'nonsense',
+    SESSION_TTL: '7',
+    WEBHOOK_ALLOW_HTTP: 'true',
+  };
+  const { status, stderr } = await check(wrong.slice(0, 5), [], environment);
+  expect(status).toBe(1);
+  expect(stderr.trimEnd().split('\n').toSorted()).toEqual([
+    expect.stringMatching(/^config\/webhooks\.yaml:4:13 endpoints\.0\.secret: /),
+    expect.stringMatching(/^environment PORT: must be a whole number .*, not "nonsense"$/),
+    expect.stringMatching(/^environment SESSION_TTL: must be /),
+    expect.stringMatching(
+      /^environment WEBHOOK_ALLOWED_NETWORKS: is wrong: "localhost" is no network; .* 127\.0\.0\.0\/8, ::1\/128\)$/,
+    ),
+  ]);
+  const { stdout } = await check(['endpoints: []'], ['--json', '--no-secrets'], { WEBHOOK_ALLOW_HTTP: 'yes' });
+  expect(JSON.parse(stdout)).toEqual({
+    ok: false,
+    errors: [{ file: 'environment', path: 'WEBHOOK_ALLOW_HTTP', message: 'must be true or false, not "yes"' }],
+    warnings: [],
   });
-  const { stdout } = await check(null, ['--json'], environment);
-  expect(JSON.parse(stdout)).toMatchObject({ ok: false, errors: [{ path: 'WEBHOOK_ALLOW_HTTP' }] });
+});
+
+test('what is valid and cannot be meant is a warning, in both forms, and the status stays 0', async () => {
+  const lines = [...wrong.slice(0, 4), '    events: [user.create, no]'];
+  const environment = {
+    WEBHOOK_ALLOW_HTTP: 'true',
+    WEBHOOK_ALLOWED_NETWORK: '127.0.0.1/32',
+    DELIVERY_RETENTION: '1d',
+    PORT: '6668',
+    CRM_SECRET: 'v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw',
+  };
+  await mkdir(join(scratch.path, 'config'), { recursive: true });
+  await writeFile(join(scratch.path, 'config/webhooks.yml'), '');
+  const { status, stdout, stderr } = await check(lines, [], environment);
+  expect({ status, stdout }).toEqual({ status: 0, stdout: 'No problems; 1 endpoint.\n' });
+  expect(stderr.trimEnd().split('\n')).toEqual([
+    expect.stringMatching(/^environment WEBHOOK_ALLOWED_NETWORK: warning: .*did you mean WEBHOOK_ALLOWED_NETWORKS\?$/),
+    expect.stringMatching(/^environment PORT: warning: 6668 is a port that browsers refuse/),
+    expect.stringMatching(/^environment DELIVERY_RETENTION: warning: /),
+    expect.stringMatching(/^config\/webhooks\.yml:1:1 \(root\): warning: .*did you mean config\/webhooks\.yaml\?$/),
+    expect.stringMatching(
+      /:3:10 endpoints\.0\.url: warning: every attempt will fail with "egress refused": 127\.0\.0\.1/,
+    ),
+    expect.stringMatching(/:4:13 endpoints\.0\.secret: warning: .* should begin with whsec_$/),
+    expect.stringMatching(/:5:14 endpoints\.0\.events\.0: warning: "user\.create" .*did you mean user\.created\?$/),
+    expect.stringMatching(/:5:27 endpoints\.0\.events\.1: warning: "no" matches nothing; .*"enabled: false"$/),
+  ]);
+  const { warnings } = JSON.parse((await check(lines, ['--json'], environment)).stdout) as { warnings: object[] };
+  expect(warnings.slice(0, 2)).toEqual([
+    { file: 'environment', path: 'WEBHOOK_ALLOWED_NETWORK', message: expect.any(String) },
+    { file: 'environment', path: 'PORT', message: expect.any(String) },
+  ]);
+  expect(warnings).toHaveLength(8);
+  // Without their values nobody can doubt them.
+  const blind = await check(lines, ['--no-secrets'], environment);
+  expect(blind.stderr).not.toContain('endpoints.0.secret');
 });

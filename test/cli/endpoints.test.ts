@@ -103,7 +103,10 @@ test('options come before the environment, and the environment before the token 
   const directory = join(scratch.path, 'of a service');
   await mkdir(join(directory, '.tidings'), { recursive: true });
   await writeFile(join(directory, '.tidings', 'admin_token'), `${adminToken}\n`);
-  expect(await run([], { TIDINGS_URL: http.url, TIDINGS_TOKEN: '' }, directory)).toEqual(none);
+  expect(await run([], { TIDINGS_URL: http.url, TIDINGS_TOKEN: '' }, directory)).toEqual({
+    ...none,
+    stderr: `Asking ${http.url} (TIDINGS_URL) with the token of .tidings/admin_token.\n`,
+  });
   expect(await run([], { TIDINGS_URL: http.url, TIDINGS_TOKEN: 'wrong' }, directory)).toMatchObject({ status: 1 });
   expect(await run(['--json'], given())).toMatchObject({ status: 0, stdout: '[]\n' });
 });

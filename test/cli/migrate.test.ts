@@ -2,7 +2,7 @@
 
 import { expect, inject, test } from 'vitest';
 import { pendingMigrations } from '../../src/model/migrations.ts';
-import { openOrm } from '../../src/model/orm.ts';
+import { administer } from '../support/administer.ts';
 import { runTidings } from '../support/run-tidings.ts';
 
 test('it runs what is pending, prints it, and exits 0 also when there is nothing', async () => {
@@ -35,19 +35,13 @@ test.for([
 });
 
 async function openEmptyDatabase(): Promise<AsyncDisposable & { url: string }> {
-  const administer = async (statement: string) => {
-    const orm = openOrm({ url: inject('postgresUrl'), connections: 1, name: 'test-admin' });
-    try {
-      await orm.em.getConnection().execute(statement);
-    } finally {
-      await orm.close(true);
-    }
-  };
   const url = new URL(inject('postgresUrl'));
   url.pathname = '/migrate_from_nothing';
-  await administer('create database migrate_from_nothing');
+  await administer(inject('postgresUrl'), 'create database migrate_from_nothing');
   return {
     url: url.href,
-    [Symbol.asyncDispose]: () => administer('drop database migrate_from_nothing with (force)'),
+    async [Symbol.asyncDispose]() {
+      await administer(inject('postgresUrl'), 'drop database migrate_from_nothing with (force)');
+    },
   };
 }

@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-test.for(['start', 'check', 'migrate', 'endpoints'])('%s has help on stdout', async (command) => {
+test.for(['start', 'check', 'migrate', 'clean', 'endpoints'])('%s has help on stdout', async (command) => {
   const { status, stdout, stderr } = await runTidings([command, '--help']);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(stdout).toContain(`Usage: tidings ${command}`);

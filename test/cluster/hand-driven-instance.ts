@@ -99,6 +99,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
   const instance = createInstance({
     id: 'me',
     leaseTtlMs: ttlMs,
+    windowBytes: 2 ** 26,
     slots: { fast: 9, slow: 9 },
     ports: {
       now: time.now,

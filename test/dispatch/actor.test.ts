@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Actor } from '../../src/dispatch/actor.ts';
+import { createWindowBudget } from '../../src/dispatch/window-budget.ts';
 import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import type { StoredReplay } from '../../src/dispatch/replay-window.ts';
 import { compilePatterns } from '../../src/policy/routing.ts';
@@ -175,7 +176,7 @@ test('every turn carries the lease under which its actor began', () => {
 });
 
 test('an actor sends nothing and reads nothing before its cursor is loaded', () => {
-  const actor = new Actor(makeEndpoint(), () => true, { index: 0, epoch: 1 });
+  const actor = new Actor(makeEndpoint(), () => true, { index: 0, epoch: 1 }, createWindowBudget(2 ** 26));
   actor.replayStored();
   expect(actor.choose(1_000_000)).toBeNull();
   expect([actor.wantsPage(), actor.wantsReplays(), actor.backlog.isLowerBound]).toEqual([false, false, true]);

@@ -1,60 +1,12 @@
 import { expect, test } from 'vitest';
-import type { Actor } from '../../src/dispatch/actor.ts';
-import { type CursorRow, createCursorWriter } from '../../src/dispatch/cursor-writer.ts';
-import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import { entriesFrom } from '../log/made-up-entries.ts';
-import { makeEndpoint } from '../support/endpoint.ts';
-import { createSimulatedTime } from '../support/simulated-time.ts';
-import { noGap, startActor } from './made-up-actors.ts';
-
-const actorAt = (id: string, given: Partial<CursorState> = {}) =>
-  startActor(makeEndpoint({ id, events: ['a.*', 'b.*'] }), given, { index: 3, epoch: 6 });
-
-/** A writer of these actors; each write waits in `writes` for its answer. */
-function start(...actors: Actor[]) {
-  const time = createSimulatedTime();
-  const writes: { rows: readonly CursorRow[]; end(refused?: readonly string[] | null): void }[] = [];
-  const refused: string[] = [];
-  const world = { dispatched: 9, mayWrite: true, gone: null as Actor | null, actors };
-  const writer = createCursorWriter({
-    ports: {
-      schedule: (delayMs, callback) => time.at(delayMs, callback),
-      writeCursors(rows, done) {
-        const write = {
-          rows,
-          end(ids: readonly string[] | null = []) {
-            writes.splice(writes.indexOf(write), 1);
-            done(ids && new Set(ids));
-          },
-        };
-        writes.push(write);
-      },
-    },
-    owner: 'me',
-    actors: () => world.actors,
-    serves: (actor) => actor !== world.gone,
-    dispatched: () => world.dispatched,
-    mayWrite: () => world.mayWrite,
-    onRefused: (id) => refused.push(id),
-  });
-  writer.start();
-  return { ...writer, writes, refused, world, pass: time.pass };
-}
-
-/** `count` entries from `first` on that the actors' filter asks for. */
-const wanted = (first: number, count: number) => entriesFrom(first, count).map((entry) => ({ ...entry, type: 'a.a' }));
-
-/** Has the actor hear of so many events more. */
-function grow(actor: Actor, count: number): void {
-  for (const entry of wanted(10, count)) actor.take(entry);
-}
-
-const ids = (rows: readonly CursorRow[]) => rows.map(({ endpoint_id: id }) => id);
+import { actorAt, grow, ids, startWriter, wanted } from './driven-cursor-writer.ts';
+import { noGap } from './made-up-actors.ts';
 
 test('all cursors that moved are written in one go, and no others', () => {
   const one = actorAt('one', { generation: 4, position: 5, previous: 3, backlog: 2, lastError: 'HTTP 503' });
   const two = actorAt('two', { position: 7, previous: 7 });
-  const writer = start(one, two);
+  const writer = startWriter(one, two);
   writer.pass(1_000);
   expect(writer.writes).toHaveLength(1);
   expect(writer.writes[0]!.rows[0]).toEqual({
@@ -77,9 +29,44 @@ test('all cursors that moved are written in one go, and no others', () => {
   writer.pass(1_000);
   expect(ids(writer.writes[0]!.rows)).toEqual(['two']);
   writer.writes[0]!.end();
-  writer.world.dispatched = 10;
+});
+
+test('a cursor that only the growing log has moved is written after 10,000 positions, or after 30 s', () => {
+  const actor = actorAt('crm', { position: 9, previous: 9, countedTo: 9 });
+  actor.takePage([], 9, noGap);
+  const writer = startWriter(actor);
   writer.pass(1_000);
-  expect(ids(writer.writes[0]!.rows)).toEqual(['one', 'two']);
+  writer.writes[0]!.end();
+  writer.world.dispatched = 9_999;
+  writer.pass(29_000);
+  expect(writer.writes).toEqual([]);
+  writer.pass(1_000);
+  expect(writer.writes[0]!.rows).toMatchObject([{ position: 9_999, examined: 9_999, previous: 9 }]);
+  writer.writes[0]!.end();
+  writer.world.dispatched = 19_998;
+  writer.pass(1_000);
+  expect(writer.writes).toEqual([]);
+  writer.world.dispatched = 19_999;
+  writer.pass(1_000);
+  expect(writer.writes[0]!.rows).toMatchObject([{ position: 19_999 }]);
+});
+
+test('a cursor that its own events have moved is written at the next look, and an idle one with the last write', () => {
+  const actor = actorAt('crm', { position: 9, countedTo: 9 });
+  actor.takePage([], 9, noGap);
+  const writer = startWriter(actor);
+  writer.pass(1_000);
+  writer.writes[0]!.end();
+  grow(actor, 1);
+  writer.world.dispatched = 10;
+  actor.begin({ kind: 'line' }, 0);
+  actor.finish({ settled: 1, failure: null }, 0);
+  writer.pass(1_000);
+  expect(writer.writes[0]!.rows).toMatchObject([{ position: 10, previous: 10 }]);
+  writer.writes[0]!.end();
+  writer.world.dispatched = 12;
+  writer.writeNow([actor], () => {});
+  expect(writer.writes[0]!.rows).toMatchObject([{ position: 12, previous: 10 }]);
 });
 
 test('the cursor that is written is the actor’s: before the first event that is not settled', () => {
@@ -87,7 +74,7 @@ test('the cursor that is written is the actor’s: before the first event that i
   actor.takePage(wanted(1, 4), 4, noGap);
   actor.begin({ kind: 'line' }, 0);
   actor.finish({ settled: 3, failure: null }, 0);
-  const writer = start(actor);
+  const writer = startWriter(actor);
   writer.pass(1_000);
   expect(writer.writes[0]!.rows).toMatchObject([{ position: 3, previous: 3, backlog: 1 }]);
 });
@@ -96,7 +83,7 @@ test('no cursor is written while its actor has to load it, or while the backlog 
   const lost = actorAt('lost', { position: 9 });
   lost.reload();
   const passing = actorAt('passing', { position: 3, settled: new Set([4]) });
-  const writer = start(lost, passing);
+  const writer = startWriter(lost, passing);
   writer.pass(5_000);
   expect(writer.writes).toEqual([]);
   passing.takePage(entriesFrom(4, 2), 5, noGap);
@@ -110,14 +97,14 @@ test('a backlog is never stored below 0', () => {
   actor.takePage(wanted(1, 4), 9, noGap);
   actor.begin({ kind: 'line' }, 0);
   actor.finish({ settled: 3, failure: null }, 0);
-  const writer = start(actor);
+  const writer = startWriter(actor);
   writer.pass(1_000);
   expect(writer.writes[0]!.rows).toMatchObject([{ position: 3, backlog: 0 }]);
 });
 
 test('a failed write is made again with what is true by then', () => {
   const actor = actorAt('crm', { position: 4 });
-  const writer = start(actor);
+  const writer = startWriter(actor);
   writer.pass(1_000);
   writer.writes[0]!.end(null);
   grow(actor, 7);
@@ -128,7 +115,7 @@ test('a failed write is made again with what is true by then', () => {
 
 test('one write runs at a time, however long it takes, and the next has what moved meanwhile', () => {
   const actor = actorAt('crm');
-  const writer = start(actor);
+  const writer = startWriter(actor);
   writer.pass(1_000);
   grow(actor, 5);
   writer.pass(30_000);
@@ -140,7 +127,7 @@ test('one write runs at a time, however long it takes, and the next has what mov
 
 test('the last write of a shard waits for the write under way, so that no older cursor comes after it', () => {
   const actor = actorAt('crm');
-  const writer = start(actor);
+  const writer = startWriter(actor);
   writer.pass(1_000);
   grow(actor, 5);
   let done = false;
@@ -155,7 +142,7 @@ test('the last write of a shard waits for the write under way, so that no older 
 
 test('no last write is forgotten when several wait for the write under way', () => {
   const actors = ['one', 'two'].map((id) => actorAt(id));
-  const writer = start(...actors);
+  const writer = startWriter(...actors);
   writer.pass(1_000);
   for (const actor of actors) grow(actor, 5);
   const done: string[] = [];
@@ -169,7 +156,7 @@ test('no last write is forgotten when several wait for the write under way', () 
 
 test('a last write ends at once when nothing moved, or nothing may be written', () => {
   const actor = actorAt('crm');
-  const writer = start(actor);
+  const writer = startWriter(actor);
   writer.pass(1_000);
   writer.writes[0]!.end();
   let done = 0;
@@ -181,7 +168,7 @@ test('a last write ends at once when nothing moved, or nothing may be written', 
 });
 
 test('a cursor whose write was refused is reported, and written again', () => {
-  const writer = start(actorAt('one'), actorAt('two'));
+  const writer = startWriter(actorAt('one'), actorAt('two'));
   writer.pass(1_000);
   writer.writes[0]!.end(['two']);
   expect(writer.refused).toEqual(['two']);
@@ -190,7 +177,7 @@ test('a cursor whose write was refused is reported, and written again', () => {
 });
 
 test('no cursor is written while the database is in doubt, and every one after a new log epoch begins', () => {
-  const writer = start(actorAt('crm'));
+  const writer = startWriter(actorAt('crm'));
   writer.world.mayWrite = false;
   writer.pass(60_000);
   expect(writer.writes).toEqual([]);
@@ -203,7 +190,7 @@ test('no cursor is written while the database is in doubt, and every one after a
 });
 
 test('the cursor of an endpoint that was added again is written, though it is the same as the last one written', () => {
-  const writer = start(actorAt('crm'));
+  const writer = startWriter(actorAt('crm'));
   writer.pass(1_000);
   writer.writes[0]!.end();
   writer.world.actors = [actorAt('crm')];
@@ -212,7 +199,7 @@ test('the cursor of an endpoint that was added again is written, though it is th
 });
 
 test('a stopped writer writes nothing', () => {
-  const writer = start(actorAt('crm'));
+  const writer = startWriter(actorAt('crm'));
   writer.stop();
   writer.pass(60_000);
   expect(writer.writes).toEqual([]);
@@ -220,7 +207,7 @@ test('a stopped writer writes nothing', () => {
 
 test('no cursor is written of an actor that was dropped while it waited for its write', () => {
   const [one, two] = [actorAt('one'), actorAt('two')];
-  const writer = start(one, two);
+  const writer = startWriter(one, two);
   const done: string[] = [];
   writer.writeNow([one], () => done.push('one'));
   writer.writeNow([two], () => done.push('two'));
@@ -231,7 +218,7 @@ test('no cursor is written of an actor that was dropped while it waited for its 
 
 test('a settled event that the endpoint no longer asks for delays the write only until the log is read past it', () => {
   const actor = actorAt('one', { position: 8, settled: new Set([10]) });
-  const writer = start(actor);
+  const writer = startWriter(actor);
   actor.takePage([], 8, noGap);
   writer.pass(1_000);
   expect(writer.writes).toEqual([]);

@@ -17,7 +17,8 @@ export function driveDispatcher({
   position = 0,
   slots = { fast: 2, slow: 1 },
   gaps = [],
-}: { position?: number; slots?: { fast: number; slow: number }; gaps?: readonly Gap[] } = {}) {
+  windowBytes = 2 ** 26,
+}: { position?: number; slots?: { fast: number; slow: number }; gaps?: readonly Gap[]; windowBytes?: number } = {}) {
   const log: LogEntry[] = [];
   /** Turns that are out, in the order in which they began. */
   const out: Out[] = [];
@@ -35,6 +36,7 @@ export function driveDispatcher({
   const dispatcher = createDispatcher({
     position,
     slots,
+    windowBytes,
     ports: {
       now: () => now,
       schedule(delayMs, callback) {

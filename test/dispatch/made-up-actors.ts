@@ -2,6 +2,7 @@
 
 import type { Lease } from '../../src/policy/shards.ts';
 import { Actor } from '../../src/dispatch/actor.ts';
+import { createWindowBudget } from '../../src/dispatch/window-budget.ts';
 import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import { compilePatterns } from '../../src/policy/routing.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
@@ -25,7 +26,7 @@ export const aLease: Lease = { index: 0, epoch: 1 };
 
 /** An actor that has loaded its cursor. */
 export function startActor(endpoint: Endpoint, cursor: Partial<CursorState> = {}, lease = aLease, now = 0): Actor {
-  const actor = new Actor(endpoint, compilePatterns(endpoint.events), lease);
+  const actor = new Actor(endpoint, compilePatterns(endpoint.events), lease, createWindowBudget(2 ** 26));
   actor.load({ ...emptyCursor, ...cursor }, 0, now);
   return actor;
 }

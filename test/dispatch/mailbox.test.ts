@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createMailbox } from '../../src/dispatch/mailbox.ts';
+import { createWindowBudget } from '../../src/dispatch/window-budget.ts';
 import { entryAt } from '../log/made-up-entries.ts';
 
 const queued = (position: number, bytes = 2) => {
@@ -8,7 +9,7 @@ const queued = (position: number, bytes = 2) => {
 };
 
 test('a mailbox is full after 256 events', () => {
-  const mailbox = createMailbox();
+  const mailbox = createMailbox(createWindowBudget(2 ** 26));
   for (let position = 1; position <= 256; position += 1) {
     expect(mailbox.full).toBe(false);
     mailbox.push(queued(position));
@@ -19,7 +20,7 @@ test('a mailbox is full after 256 events', () => {
 });
 
 test('a mailbox is full after 256 KiB of payload, and takes one event of any size', () => {
-  const mailbox = createMailbox();
+  const mailbox = createMailbox(createWindowBudget(2 ** 26));
   mailbox.push(queued(1, 256 * 1024 - 1));
   expect(mailbox.full).toBe(false);
   mailbox.push(queued(2, 1024 * 1024));
@@ -40,7 +41,7 @@ const step = fc.oneof(
 test('a mailbox gives out what went in, in its order, and keeps its bounds through any use', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 600, size: 'max' }), (steps) => {
-      const mailbox = createMailbox();
+      const mailbox = createMailbox(createWindowBudget(2 ** 26));
       let model: ReturnType<typeof queued>[] = [];
       let position = 0;
       for (const action of steps) {

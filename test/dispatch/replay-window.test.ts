@@ -1,18 +1,19 @@
 import { expect, test } from 'vitest';
 import { createReplayWindow } from '../../src/dispatch/replay-window.ts';
+import { createWindowBudget } from '../../src/dispatch/window-budget.ts';
 import { replayAt } from './made-up-replays.ts';
 
 const items = (first: number, count: number) => Array.from({ length: count }, (_, index) => replayAt(first + index));
 
 /** A list that knows that something is stored. */
 function startList() {
-  const list = createReplayWindow();
+  const list = createReplayWindow(createWindowBudget(2 ** 26));
   list.reset(true);
   return list;
 }
 
 test('nothing is read as long as nothing is stored, and one question is open at a time', () => {
-  const list = createReplayWindow();
+  const list = createReplayWindow(createWindowBudget(2 ** 26));
   expect(list.wantsMore).toBe(false);
   list.wake();
   expect(list.wantsMore).toBe(true);
@@ -87,7 +88,7 @@ test('an answer to a question from before a reset is not taken: its replays may 
 });
 
 test('a replay that is added while the cursor is read is read, though the cursor knows nothing of it', () => {
-  const list = createReplayWindow();
+  const list = createReplayWindow(createWindowBudget(2 ** 26));
   list.wake();
   list.reset(false);
   expect(list.wantsMore).toBe(true);

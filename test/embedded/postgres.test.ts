@@ -1,11 +1,12 @@
 // The embedded Postgres: whose it is, what it survives, and that its data stays.
 
 import { spawn } from 'node:child_process';
-import { readFile, readlink, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { lstat, readFile, readlink, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { hasPostmaster, readPostmaster } from '../../src/embedded/postmaster.ts';
+import { findOwnRemains } from '../../src/embedded/remains.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { type EmbeddedDirectory, makeEmbeddedDirectory } from '../support/embedded-directory.ts';
 import { eventually } from '../support/eventually.ts';
@@ -42,8 +43,12 @@ test('a clean end stops it, and the next start finds its data', async () => {
 
 test.runIf(isRoot)('as root it runs as another user, from a directory that only root may enter', async () => {
   expect((await stat(place.path)).mode & 0o777).toBe(0o700);
-  await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
+  const lines: string[] = [];
+  await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto(lines) });
   const link = join(place.path, 'postgres');
+  expect(lines).toContain(
+    `The embedded Postgres keeps its data in ${await readlink(link)}; "tidings clean" removes it`,
+  );
   expect(await readlink(link)).toMatch(/^\/var\/lib\/tidings\/[0-9a-f]+$/);
   const data = await dataIn(place.path);
   expect(await ask(postgres.url, 'show data_directory')).toBe(data);
@@ -124,6 +129,22 @@ test.runIf(isRoot)('removing the directory removes its data, as it does for ever
   await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
   expect(await ask(postgres.url, `select to_regclass('old')::text`)).toBeNull();
   expect(await pidIn(place.path)).not.toBe(before);
+});
+
+test('cleaning ends the server that a killed service left, and removes its data, wherever that is', async () => {
+  {
+    await using _service = await runKillableService(place.path, 'postgres');
+  }
+  const data = await dataIn(place.path);
+  const [remains] = await findOwnRemains(place.path);
+  expect(remains).toMatchObject({ path: join(data, '..'), what: `the Postgres of ${place.path}` });
+  // A fresh database is some tens of megabytes.
+  expect(remains!.bytes).toBeGreaterThan(20 * 1024 * 1024);
+  await remains!.remove();
+  expect(await hasPostmaster(data)).toBe(false);
+  for (const path of [join(data, '..'), join(place.path, 'postgres')]) {
+    await expect(lstat(path)).rejects.toThrow('ENOENT');
+  }
 });
 
 function logInto(lines: string[]) {

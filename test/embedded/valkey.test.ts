@@ -2,6 +2,7 @@
 
 import { Redis } from 'ioredis';
 import { expect, test, vi } from 'vitest';
+import { findOwnRemains } from '../../src/embedded/remains.ts';
 import { openEmbeddedValkey } from '../../src/embedded/valkey.ts';
 import { makeEmbeddedDirectory } from '../support/embedded-directory.ts';
 import { eventually } from '../support/eventually.ts';
@@ -40,6 +41,20 @@ test('it outlives a kill -9 of the service, and the next start uses the running 
   await using valkey = await openEmbeddedValkey({ directory: place.path, log: logInto([]) });
   expect(valkey?.url).toBe(url);
   expect(await pidOf(url)).toBe(pid);
+});
+
+test('cleaning ends the server that a killed service left, and removes its data', async () => {
+  await using place = await makeEmbeddedDirectory();
+  let url = '';
+  {
+    await using service = await runKillableService(place.path, 'valkey');
+    url = service.urls.valkey!;
+  }
+  const remains = await findOwnRemains(place.path);
+  expect(remains.map(({ what }) => what)).toEqual([`the Valkey of ${place.path}`]);
+  await remains[0]!.remove();
+  await expect(ask(url, 'PING')).rejects.toThrow('Connection is closed');
+  expect(await findOwnRemains(place.path)).toEqual([]);
 });
 
 test('a server that dies under a running service is started again on its port and its data', async () => {

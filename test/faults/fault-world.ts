@@ -22,8 +22,11 @@ export type FaultWorld = AsyncDisposable & {
   ready(): Promise<{ code: number; status: string; valkey: string | undefined }>;
   /** Waits until `count` more requests than now have come. */
   requests(count: number): Promise<void>;
-  /** Publishes events, and breaks something once the first of them arrive. */
-  underLoad(fault: () => Promise<unknown>, size?: { batches: number; size: number }): Promise<void>;
+  /**
+   * Publishes events, breaks something once the first of them arrive, and publishes more until that is over. Resolves
+   * with their number.
+   */
+  underLoad(fault: () => Promise<unknown>, size?: { batches: number; size: number }): Promise<number>;
   /**
    * Waits until all that was ever published is delivered and recorded, and says what was wrong with all of it. The
    * service never crashed, so nothing may come twice, but for as many losses of Postgres as are named.
@@ -54,12 +57,10 @@ export async function openFaultWorld({
   await stage.place.configure(endpoints.map((id) => stage.endpoint(id, { base_delay: '50ms' })));
   await stage.start();
   const acknowledged: string[] = [];
-  /** All of the load is published: there may be no more requests to come. */
-  let isOver = false;
 
   async function requests(more: number): Promise<void> {
     const before = stage.receiver.journal.length;
-    await eventually(() => isOver || stage.receiver.journal.length >= before + more, {
+    await eventually(() => stage.receiver.journal.length >= before + more, {
       ...patience,
       saying: `${more} more requests`,
     });
@@ -82,13 +83,10 @@ export async function openFaultWorld({
     },
     requests,
     async underLoad(fault, size = { batches: 20, size: 20 }) {
-      const load = startLoad(stage.service, size);
-      isOver = false;
-      void load.done.then(() => (isOver = true));
-      await requests(2 * size.size);
-      await fault();
+      const load = startLoad(stage.service, { ...size, until: requests(2 * size.size).then(fault) });
       await load.done;
       acknowledged.push(...load.acknowledged);
+      return load.acknowledged.length;
     },
     judge: (losses = 0) => stage.judge({ endpoints, acknowledged, crashes: losses }),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),

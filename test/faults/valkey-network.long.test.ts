@@ -13,7 +13,7 @@ beforeAll(async () => {
 afterAll(() => world[Symbol.asyncDispose]());
 beforeEach(() => reportOn(world));
 
-const away = 'Valkey does not answer: events flow through Postgres until it does';
+const away = 'Valkey cannot be used: events flow through Postgres until it can';
 const back = 'Valkey answers: events flow through its stream';
 
 /** Waits for the service to use Valkey again. */

@@ -47,6 +47,9 @@ test('killed, and back without the end of its append-only file, in the middle of
 
 test('killed, and back with nothing', async () => {
   expect(await comesBack(valkey.lose)).toEqual([]);
+  // What came since may have been numbered before Valkey was back.
+  await world.underLoad(async () => {}, { batches: 1, size: 20 });
+  expect(await world.judge()).toEqual([]);
   expect(await keys()).toHaveLength(1);
 });
 
@@ -57,7 +60,7 @@ test('killed, and back as one that keeps nothing', async () => {
 test('wiped while the service waits for the next event, which arrives like any other', async () => {
   await eventually(async () => /blocked_clients:1/.test(await valkey.admin.info('clients')));
   await valkey.admin.flushall();
-  await world.underLoad(async () => {}, { batches: 3, size: 20 });
+  const published = await world.underLoad(async () => {}, { batches: 3, size: 20 });
   expect(await world.judge()).toEqual([]);
-  expect(await valkey.admin.xlen((await keys())[0]!)).toBe(60);
+  expect(await valkey.admin.xlen((await keys())[0]!)).toBe(published);
 });

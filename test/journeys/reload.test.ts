@@ -182,11 +182,13 @@ test('a reload that would drop a backlog is refused until it may, and each leave
   });
   expect(await admin.standing('leaves')).toMatchObject({ state: 'PAUSED', backlog: 2 });
   expect(await admin.reload()).toMatchObject({ applied: true, removed: ['leaves'], changed: ['pauses'], dropped });
-  const lines = stage
-    .service()
-    .lines.filter(({ msg }) => /^a reload was /.test(msg))
-    .slice(-2);
-  expect(lines).toMatchObject([
+  const lines = () =>
+    stage
+      .service()
+      .lines.filter(({ msg }) => /^a reload was /.test(msg))
+      .slice(-2);
+  await eventually(() => String(lines().at(-1)?.['removed']) === 'leaves', { saying: 'the line of the reload' });
+  expect(lines()).toMatchObject([
     { level: 'info', msg: 'a reload was refused', by: 'admin_token', errors: [{ path: 'endpoints' }, {}] },
     { level: 'info', msg: 'a reload was accepted', by: 'admin_token', removed: ['leaves'], dropped },
   ]);

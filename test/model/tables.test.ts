@@ -26,7 +26,7 @@ test('every entity has the columns of its table, all of them, and is null only w
   const columns = await orm.em.fork().execute<Column[]>(
     `select table_name as "table", column_name as name, is_nullable = 'YES' as nullable,
             column_default is not null or is_identity = 'YES' as "hasDefault"
-       from information_schema.columns where table_schema = 'public'`,
+       from information_schema.columns where table_schema = 'tidings'`,
   );
   const entities = [...orm.getMetadata().getAll().values()].filter(({ tableName }) => tableName);
   expect(entities.length).toBeGreaterThan(7);

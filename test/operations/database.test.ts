@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { afterEach, expect, inject, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { pendingMigrations } from '../../src/model/migrations.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { prepareDatabase } from '../../src/operations/database.ts';
@@ -8,30 +7,14 @@ import { openDatabase } from '../support/database.ts';
 
 afterEach(() => void vi.useRealTimers());
 
-/** A database without any table. */
-async function openEmpty() {
-  const name = `test_${randomUUID().replaceAll('-', '')}`;
-  const admin = openOrm({ url: inject('postgresUrl'), connections: 1, name: 'test-admin' });
-  await admin.em.getConnection().execute(`create database ${name}`);
-  const url = new URL(inject('postgresUrl'));
-  url.pathname = `/${name}`;
-  return {
-    url: url.href,
-    async [Symbol.asyncDispose]() {
-      await admin.em.getConnection().execute(`drop database ${name} with (force)`);
-      await admin.close(true);
-    },
-  };
-}
-
 test('a database of our own gets its tables, two starts at once or not', async () => {
-  await using database = await openEmpty();
+  await using database = await openDatabase({ empty: true });
   await Promise.all([1, 2].map(() => prepareDatabase({ url: database.url, isOurs: true })));
   expect(await pendingMigrations(database.url)).toEqual([]);
 });
 
 test('a database that was given is not changed: what it lacks is reported, with the command', async () => {
-  await using database = await openEmpty();
+  await using database = await openDatabase({ empty: true });
   const error = await prepareDatabase({ url: database.url, isOurs: false }).catch((caught: unknown) => caught);
   expect(error).toBeInstanceOf(StartError);
   expect((error as StartError).lines.join()).toMatch(/0001-first-tables.*tidings migrate/);

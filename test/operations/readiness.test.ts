@@ -88,7 +88,7 @@ test.each([
     `delete from tidings_migrations where name = '0004-many-instances'`,
     /^the database lacks 0004-many-instances: run/,
   ],
-  ['without any table', 'drop schema public cascade', /^the database lacks 0001-first-tables, 0002-/],
+  ['without any table', 'drop schema tidings cascade', /^the database lacks 0001-first-tables, 0002-/],
 ])('under a backup %s it is unavailable, and says what is missing and what to do', async (_, putBack, detail) => {
   const { orm } = await open();
   const ask = createReadiness({ ...rest, orm });

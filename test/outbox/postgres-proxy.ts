@@ -24,7 +24,7 @@ export async function openPostgresProxy(target: string): Promise<PostgresProxy> 
     }
     client.on('data', (chunk) => {
       if (proxy.mode === 'silent') return;
-      isAnswerLost = proxy.mode === 'lose the commit' && chunk.includes('commit');
+      isAnswerLost = proxy.mode === 'lose the commit' && chunk.includes('commit\0');
       const due = proxy.loss && (proxy.loss.after -= 1) < 0 ? proxy.loss.what : null;
       if (due) proxy.loss = null;
       if (due === 'message') {

@@ -17,6 +17,7 @@ async function configurationOf({ webhooks, oauth, secrets }: Files, databaseUrl:
   for (const [name, value] of Object.entries(secrets)) await writeFile(join(scratch.path, 'secrets', name), value);
   const settings = {
     allowHttp: false,
+    allowedNetworks: [],
     secretsDirectory: join(scratch.path, 'secrets'),
     databaseUrl,
     workDirectory: scratch.path,

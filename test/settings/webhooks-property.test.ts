@@ -136,7 +136,9 @@ test('property 8: arbitrary valid files load with their meaning, and reload to t
   await fc.assert(
     fc.asyncProperty(webhooksValue, style, async (value, options) => {
       const loaded = await read(stringify(value, options));
-      expect(loaded).toEqual({ ok: true, missing: false, warnings: [], endpoints: meaningOf(value) });
+      expect(loaded).toEqual({ ok: true, missing: false, warnings: loaded.warnings, endpoints: meaningOf(value) });
+      // Of made-up patterns some match nothing; nothing else is doubted.
+      expect(loaded.warnings.filter(({ path }) => !/^endpoints\.\d+\.events\.\d+$/.test(path))).toEqual([]);
       expect(await again()).toEqual(loaded);
     }),
     { numRuns: 100 },

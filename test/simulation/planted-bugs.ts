@@ -219,6 +219,30 @@ export const plantedBugs: readonly PlantedBug[] = [
     'const skipped = 0;',
   ),
   one(
+    'the budget of the windows is ignored',
+    'src/dispatch/window-budget.ts',
+    'return Math.max(0, Math.min(share - bytes, budgetBytes - held));',
+    'return Math.max(0, mostOfOne - bytes + 0 * share);',
+  ),
+  one(
+    'an endpoint that holds nothing waits for the budget of the windows',
+    'src/dispatch/window-budget.ts',
+    'if (count === 0) return Math.max(1, Math.min(share, budgetBytes - held));',
+    '',
+  ),
+  one(
+    'an endpoint that was removed keeps its part of the budget',
+    'src/dispatch/dispatcher.ts',
+    'wakeups.forget(actor);\n    actor.close();',
+    'wakeups.forget(actor);',
+  ),
+  one(
+    'events that are given back are not read again',
+    'src/dispatch/line.ts',
+    'this.#examined = head.entry.position;',
+    '',
+  ),
+  one(
     'a late write of a cursor undoes a rewind',
     'test/simulation/tables.ts',
     'if (!isOwn || cursor.generation !== row.generation) {',

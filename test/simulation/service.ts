@@ -3,6 +3,7 @@
 import { createInstance } from '../../src/cluster/instance.ts';
 import { createRelaySteps } from '../../src/outbox/relay-steps.ts';
 import { checkWritten } from './backlogs.ts';
+import { checkWindows } from './windows.ts';
 import type { Postgres } from './postgres.ts';
 import { createProcess } from './process.ts';
 import type { Receivers } from './receivers.ts';
@@ -23,6 +24,8 @@ export type ServiceParts = {
   receivers: Receivers;
   watch: Watch;
   leaseTtlMs: number;
+  /** What the endpoints' windows may hold. */
+  windowBytes: number;
   nextRow(): number;
   /** A name that no history of the log had before. */
   nextEpoch(): string;
@@ -63,6 +66,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
     id,
     leaseTtlMs,
     slots: { fast: 2, slow: 2 },
+    windowBytes: parts.windowBytes,
     ports: {
       now: process.now,
       wall: process.wall,
@@ -114,7 +118,10 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       readPage: (after, done) =>
         ask(
           (stored) => tables.readPage(stored, after),
-          (page) => done(page ?? []),
+          (page) => {
+            done(page ?? []);
+            checkWindows(process, instance.dispatcher, parts.windowBytes);
+          },
         ),
       readReplays: (endpoint, question, done) =>
         ask((stored) => tables.readReplays(stored, endpoint, question, postgres.clock()), done),
@@ -128,7 +135,10 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
           return refused;
         }, done);
       },
-      runTurn: threads.runTurn,
+      runTurn(turn, done) {
+        checkWindows(process, instance.dispatcher, parts.windowBytes);
+        threads.runTurn(turn, done);
+      },
       interrupt: threads.interrupt,
     },
   });

@@ -60,7 +60,7 @@ export function makeWorld({ seed, processes, endpoints: count, leaseTtlMs }: Omi
   let runs = 0;
   let epochs = 1;
   const parts = {
-    ...{ time, chance, postgres, valkey, receivers, watch, leaseTtlMs },
+    ...{ time, chance, postgres, valkey, receivers, watch, leaseTtlMs, windowBytes: windowBytesOf(seed) },
     nextRow: () => (rows += 1),
     nextEpoch: () => `epoch ${(epochs += 1)}`,
   };
@@ -70,6 +70,11 @@ export function makeWorld({ seed, processes, endpoints: count, leaseTtlMs }: Omi
       services[number] = startService(parts, { id: `p${number}.${(runs += 1)}`, number });
     },
   };
+}
+
+/** As in production, or so little that windows are full all the time: a payload in these worlds has two bytes. */
+function windowBytesOf(seed: number): number {
+  return [2 ** 26, 24, 4][Math.abs(seed) % 3]!;
 }
 
 function firstTables(endpoints: readonly Endpoint[]): Tables {

@@ -3,16 +3,13 @@
 import { mkdtemp, readFile, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { removePostgresInstallation } from '../../src/embedded/postgres-installation.ts';
-import { endServerProcess } from '../../src/embedded/server-process.ts';
+import { removePostgresInstallation, rootInstallations } from '../../src/embedded/postgres-installation.ts';
+import { removeEmbeddedValkey } from '../../src/embedded/valkey.ts';
 import { endProcessesIn, isAlive } from './processes-in.ts';
 
 const prefix = 'tidings-test-';
 /** The number says whose it is. */
 export const ourPrefix = `${prefix}${process.pid}-`;
-
-/** Where root's Postgres servers have their data, each directory with a file that names the directory it belongs to. */
-const rootInstallations = '/var/lib/tidings';
 
 export type EmbeddedDirectory = AsyncDisposable & { path: string };
 
@@ -50,9 +47,7 @@ export async function removeWithProcesses(path: string): Promise<void> {
 }
 
 async function remove(path: string): Promise<void> {
-  const valkey = join(path, 'valkey');
-  const pid = Number(await readFile(join(valkey, 'pid'), 'utf8').catch(() => '0'));
-  await endServerProcess(pid, join(valkey, 'valkey.conf'), { signal: 'SIGKILL', withinMs: 5_000 });
+  if (await realpath(path).catch(() => null)) await removeEmbeddedValkey(path);
   const postgres = await realpath(join(path, 'postgres')).catch(() => null);
   if (postgres) await removePostgresInstallation(postgres);
   // Somebody who is about to end may write there still.

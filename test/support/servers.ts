@@ -4,7 +4,7 @@ import type { TestProject } from 'vitest/node';
 import { openEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { openEmbeddedValkey } from '../../src/embedded/valkey.ts';
 import { migrate } from '../../src/model/migrations.ts';
-import { openOrm } from '../../src/model/orm.ts';
+import { administer } from './administer.ts';
 import { openRunDirectory } from './run-directory.ts';
 
 declare module 'vitest' {
@@ -20,7 +20,7 @@ const templateDatabase = 'template_tidings';
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await using opened = new AsyncDisposableStack();
   const { path: directory } = opened.use(await openRunDirectory());
-  const log = { info: console.log, warn: console.warn };
+  const log = { info: () => {}, warn: console.warn };
   const postgres = opened.use(await openEmbeddedPostgres({ directory, log }));
   const valkey = opened.use(await openEmbeddedValkey({ directory, log }));
   if (!valkey) throw new Error('The tests need a real Valkey: run make setup.');
@@ -44,13 +44,4 @@ async function makeTemplate(postgresUrl: string): Promise<void> {
   const template = new URL(postgresUrl);
   template.pathname = `/${templateDatabase}`;
   await migrate(template.href);
-}
-
-async function administer(postgresUrl: string, ...statements: string[]): Promise<void> {
-  const orm = openOrm({ url: postgresUrl, connections: 1, name: 'test-setup' });
-  try {
-    for (const statement of statements) await orm.em.getConnection().execute(statement);
-  } finally {
-    await orm.close(true);
-  }
 }

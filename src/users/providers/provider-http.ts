@@ -1,6 +1,8 @@
 // One request to an OAuth provider: one try, one deadline, a capped answer, no redirect followed.
 
-import { Agent, fetch } from 'undici';
+import { Agent, type Dispatcher, request } from 'undici';
+import { Refusal } from '../../policy/refusal.ts';
+import { adviceOnCertificate } from '../../policy/untrusted-certificate.ts';
 import { isLoopback } from '../../settings/provider-url.ts';
 import { providerFailed } from './provider-refusal.ts';
 
@@ -25,23 +27,33 @@ export function askingProvider(provider: string): AskProvider {
     if (protocol !== 'https:' && !isLoopback(hostname)) throw providerFailed(provider, 'is not asked over plain http');
     const signal = AbortSignal.timeout(withinMs);
     try {
-      const answer = await fetch(url, { method, headers, body, redirect: 'manual', signal, dispatcher });
-      const bytes = answer.body ? await atMost(mostBytes, answer.body) : Buffer.alloc(0);
-      return checked(provider, answer.status, [...answer.headers], bytes);
+      // Not fetch, which refuses some sixty ports. What is not compressed cannot unfold beyond the limit.
+      const identity = { ...headers, 'accept-encoding': 'identity' };
+      const answer = await request(url, { method, headers: identity, body, signal, dispatcher });
+      return checked(provider, answer, await atMost(mostBytes, answer.body));
     } catch (error) {
+      if (error instanceof Refusal) throw error;
       if (signal.aborted) throw providerFailed(provider, `did not answer within ${withinMs / 1000} s`);
-      if (error instanceof TypeError) throw providerFailed(provider, 'cannot be reached');
-      throw error;
+      const advice = adviceOnCertificate(error);
+      throw providerFailed(
+        provider,
+        advice === null ? 'cannot be reached' : `has a certificate of an unknown authority: ${advice}`,
+      );
     }
   };
+}
 
-  function checked(name: string, status: number, headers: [string, string][], bytes: Buffer | null): Response {
-    if (bytes === null) throw providerFailed(name, 'answered with more than 1 MiB');
-    const refused = status >= 400 && status < 500 && status !== 429;
-    if (status !== 200 && !refused) throw providerFailed(name, `answered HTTP ${status}`);
-    if (status === 200 && !isJson(bytes)) throw providerFailed(name, 'answered with something that is no JSON');
-    return new Response(new Uint8Array(bytes), { status, headers });
-  }
+type Answer = Pick<Dispatcher.ResponseData, 'statusCode' | 'headers'>;
+
+function checked(provider: string, { statusCode: status, headers }: Answer, bytes: Buffer | null): Response {
+  if (bytes === null) throw providerFailed(provider, 'answered with more than 1 MiB');
+  const refused = status >= 400 && status < 500 && status !== 429;
+  if (status !== 200 && !refused) throw providerFailed(provider, `answered HTTP ${status}`);
+  if (status === 200 && !isJson(bytes)) throw providerFailed(provider, 'answered with something that is no JSON');
+  const pairs = Object.entries(headers).flatMap(([name, values]) =>
+    [values ?? []].flat().map((value): [string, string] => [name, value]),
+  );
+  return new Response(new Uint8Array(bytes), { status, headers: pairs });
 }
 
 /** Null when there is more; leaving the loop early closes the connection. */

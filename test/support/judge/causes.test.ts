@@ -29,6 +29,15 @@ const excused: Record<string, (history: MadeUp) => unknown> = {
     Object.assign(history.attempts[2]!, { recordedAt: 65 });
     Object.assign(history.attempts[3]!, { recordedAt: 75 });
   },
+  'the row of a request of before a restore, at the position that its event had then': (history) => {
+    halt(history, 'lost rows', 0, { goesOnAt: 50 });
+    history.requests.splice(3, 0, request(4, 40, { position: 9, isLate: true }));
+    history.attempts.push(row(4, 55, { position: 9 }));
+  },
+  'the row of a thread that sent nothing before a restore, beside the attempt that was made after it': (history) => {
+    halt(history, 'lost rows', 0, { goesOnAt: 50 });
+    history.attempts.unshift(row(4, 8, { position: 9, status: 'retrying', answered: false }));
+  },
   'one request of a stopped process that comes after its successor’s': (history) => late(history),
   'a request that overlaps one that a stopped process has left open': ({ requests, ...history }) => {
     Object.assign(requests[3]!, { status: null, endedAt: 2_500 });
@@ -97,6 +106,8 @@ const givenUpUnsent = [3, 4]
   .map((position) => `disordered: steady-1: ${position} is out of order: 2 was not settled`)
   .concat('lost: steady-1: 2 was lost');
 
+const recordedAt9 = 'wrongly recorded: steady-1: event-4, attempt 1, is recorded at 9, and its event is at 4';
+
 const inexcusable: Record<string, { change: (history: MadeUp) => unknown; wrongs: string[] }> = {
   'a duplicate that is recorded, too': {
     change: ({ requests, attempts }) => [requests.push(request(4, 60)), attempts.push(row(4, 65))],
@@ -121,6 +132,41 @@ const inexcusable: Record<string, { change: (history: MadeUp) => unknown; wrongs
   'a repeat for what befell another endpoint': {
     change: (history) => (killed(history).endpoint = 'steady-2'),
     wrongs: [duplicated, unrecorded],
+  },
+  'a row at another position than its late request named, after a restore': {
+    change: (history) => {
+      halt(history, 'lost rows', 0, { goesOnAt: 50 });
+      history.requests.splice(3, 0, request(4, 40, { position: 8, isLate: true }));
+      history.attempts.push(row(4, 55, { position: 9 }));
+    },
+    wrongs: [recordedAt9],
+  },
+  'a row at another position of what was answered, after a restore': {
+    change: (history) => {
+      halt(history, 'lost rows', 0, { goesOnAt: 50 });
+      history.attempts[3]!.position = 9;
+    },
+    wrongs: [recordedAt9],
+  },
+  'the row of a thread that sent nothing, at another position, without a restore': {
+    change: (history) => {
+      halt(history, 'lost a thread', 0, { goesOnAt: 50 });
+      history.attempts.unshift(row(4, 8, { position: 9, status: 'retrying', answered: false }));
+    },
+    wrongs: [recordedAt9],
+  },
+  'a further row of what was answered, after a restore': {
+    change: (history) => {
+      halt(history, 'lost rows', 0, { goesOnAt: 50 });
+      history.attempts.push(row(4, 55));
+    },
+    wrongs: ['wrongly recorded: steady-1: event-4, attempt 1, is recorded again'],
+  },
+  'a further row that tells of no answer, without a restore': {
+    change: (history) => {
+      history.attempts.push(row(4, 55, { status: 'retrying', answered: false }));
+    },
+    wrongs: ['wrongly recorded: steady-1: event-4, attempt 1, is recorded again'],
   },
   'a second repeat for one kill': {
     change: (history) => {
@@ -217,55 +263,4 @@ test('it sees that more was unrecorded at a kill than may be', () => {
     history.attempts.push(row(position, 2_005 + position * 10));
   }
   expect(judge(history).wrongs).toEqual(['unrecorded: steady-1: 18 requests of a1 were in flight (killed)']);
-});
-
-/** A number of crashes, and the events from `from` on once more, recorded at the first time or at the second. */
-function repeated(crashes: number, from: number): MadeUp {
-  const history = { ...goodHistory(30), causes: { crashes } };
-  for (const sent of history.requests.slice(from - 1)) {
-    history.requests.push({ ...sent, begunAt: sent.begunAt + 1_000, endedAt: sent.begunAt + 1_001 });
-  }
-  return history;
-}
-
-test('a crash that is only counted repeats what was in flight, in its order, and leaves as much unrecorded', () => {
-  expect(judge(repeated(1, 14))).toMatchObject({ wrongs: [], repeats: 17 });
-});
-
-test('a crash that is only counted repeats nothing from farther back than what was in flight', () => {
-  const wrong = 'duplicated: steady-1: 13 is duplicated, 18 accepted events back';
-  expect(judge(repeated(1, 13)).wrongs).toContain(wrong);
-});
-
-test('each run of repeats needs a crash of its own', () => {
-  const history = repeated(1, 30);
-  history.requests.push(request(29, 2_000));
-  expect(judge(history).wrongs).toEqual(['duplicated: steady-1: 29 is duplicated']);
-  history.causes = { crashes: 2 };
-  expect(judge(history).wrongs).toEqual([]);
-});
-
-test('a crash that is only counted excuses no repeat with another body', () => {
-  const history = repeated(1, 30);
-  history.requests.at(-1)!.bodySha = 'another';
-  expect(judge(history).wrongs).toEqual(['wrong body: steady-1: 30 has another body than its event']);
-});
-
-test.each([
-  ['a row of an attempt that was not received, though no answer had come', { attempt: 2, answered: false }],
-  ['a second row for one attempt', {}],
-])('a crash that is only counted does not excuse %s', (_, given) => {
-  const history = repeated(1, 30);
-  history.attempts.push(row(30, 2_000, given));
-  expect(judge(history).wrongs).toEqual([
-    expect.stringMatching(/^wrongly recorded: steady-1: event-30, attempt \d, is/),
-  ]);
-});
-
-test('it sees that more is unrecorded than the crashes that were counted may leave', () => {
-  const history = { ...goodHistory(18), causes: { crashes: 1 } };
-  history.attempts.length = 1;
-  expect(judge(history).wrongs).toEqual([]);
-  history.attempts.length = 0;
-  expect(judge(history).counts.unrecorded).toBe(18);
 });

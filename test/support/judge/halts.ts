@@ -4,20 +4,20 @@ import { type Halt, type SeenRequest, attemptOf, endOf, isAccepted, mostInFlight
 import type { Matched, Rows } from './records.ts';
 import type { Say, Verdict } from './verdict.ts';
 
-type Told = { sent: readonly SeenRequest[]; matched: Matched | null };
+type Told = { sent: readonly SeenRequest[]; matched: Matched | null; isRestored: boolean };
 type Halts = ReadonlyMap<string, readonly Halt[]>;
 type InFlight = ReadonlyMap<SeenRequest, readonly Halt[]>;
 /** `late` is filled with those that nothing else excuses. */
 type Excuses = { rows: Rows; inFlight: InFlight; mayBeLate: ReadonlySet<SeenRequest>; late: Set<SeenRequest> };
 
 /** All that is sent to one endpoint in one line of it. */
-export function checkByHalts({ sent, matched }: Told, halts: Halts, verdict: Verdict, say: Say): void {
+export function checkByHalts({ sent, matched, isRestored }: Told, halts: Halts, verdict: Verdict, say: Say): void {
   const rows: Rows = matched?.rows ?? new Map();
   const inFlight = findInFlight(sent, rows, halts);
   const excuses = { rows, inFlight, mayBeLate: findLate(sent, halts), late: new Set<SeenRequest>() };
   verdict.repeats += checkRepeats(sent, excuses, say);
   checkOverlaps(sent, excuses, say);
-  if (matched) checkFurther(matched, excuses, say);
+  if (matched) checkFurther(matched, excuses, isRestored, say);
   if (matched) checkUnrecorded(sent, excuses, say);
   verdict.inFlightAtHalts += countInFlight(inFlight, say);
   verdict.late += excuses.late.size;
@@ -136,13 +136,15 @@ function checkOverlaps(sent: readonly SeenRequest[], excuses: Excuses, say: Say)
   }
 }
 
-function checkFurther({ further }: Matched, excuses: Excuses, say: Say): void {
+function checkFurther({ further }: Matched, excuses: Excuses, isRestored: boolean, say: Say): void {
   for (const { row, made } of further) {
     const name = attemptOf(row);
     // The row of a thread that ended may be written after all, beside the one that says so.
     const isOfThread = (request: SeenRequest) =>
       (excuses.inFlight.get(request) ?? []).some(({ how }) => how === 'lost a thread');
     if (made.some(isOfThread)) continue;
+    // That of a thread that died before a restore, and sent nothing, beside the attempt that was made after it.
+    if (isRestored && !row.answered) continue;
     if (made.length > 0) say('wrongly recorded', `${name} is recorded again`);
     // A request that got lost on its way may well be recorded as a failure.
     else if (row.answered) say('wrongly recorded', `${name} is recorded and was not received`);

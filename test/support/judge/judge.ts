@@ -17,6 +17,7 @@ export function judge(history: History): Verdict {
   const requests = Map.groupBy(history.requests, lineOf);
   const attempts = Map.groupBy(history.attempts ?? [], lineOf);
   const halts = Map.groupBy('halts' in causes ? causes.halts : [], ({ sender }) => sender);
+  const isRestored = 'halts' in causes && causes.halts.some(({ how }) => how === 'lost rows');
   checkLog(history, sayOf(verdict, 'the log'));
   const lines = new Set(history.lines.map(lineOf));
   for (const name of requests.keys()) {
@@ -30,13 +31,10 @@ export function judge(history: History): Verdict {
     const recorded = attempts.get(name) ?? [];
     for (const request of sent) checkContent(request, log.get(request.eventId), say);
     checkLine(line, sent, recorded, say);
-    // A restore always leaves a gap. A late row from before it may name an attempt that was made again.
-    const isRestored = (history.gaps ?? []).length > 0;
     const matched = history.attempts && matchRows(sent, recorded);
-    if (isRestored && matched) matched.further = matched.further.filter(({ made }) => made.length === 0);
-    if (matched) checkRows(line, { sent, recorded, rows: matched.rows }, { log, isRestored }, say);
+    if (matched) checkRows(line, { sent, recorded, isRestored }, log, say);
     if ('crashes' in causes) checkByCrashes({ sent, recorded, matched }, causes.crashes, verdict, say);
-    else checkByHalts({ sent, matched }, halts, verdict, say);
+    else checkByHalts({ sent, matched, isRestored }, halts, verdict, say);
     const stall = line.isSteady ? longestWait(line, sent, history) : null;
     if (stall && stall.ms > verdict.longestStall.ms) verdict.longestStall = { ...stall, endpoint: line.endpoint };
   }

@@ -17,13 +17,15 @@ export type Matched = { rows: Rows; further: { row: RecordedAttempt; made: reado
 
 /**
  * Gives each request its row. Of several requests for one attempt a row belongs to the last one that had begun when it
- * was recorded, and a further row, which a stopped process wrote late, to the one before.
+ * was recorded, and a further row, which a stopped process wrote late, to the one before. A row that tells of an answer has
+ * a request for certain, so it goes first.
  */
 export function matchRows(sent: readonly SeenRequest[], recorded: readonly RecordedAttempt[]): Matched {
   const rows = new Map<SeenRequest, RecordedAttempt>();
   const further: Matched['further'] = [];
   const made = Map.groupBy(sent, attemptOf);
-  for (const row of recorded.toSorted((one, other) => one.recordedAt - other.recordedAt)) {
+  const inOrder = recorded.toSorted((one, other) => one.recordedAt - other.recordedAt);
+  for (const row of [...inOrder.filter(({ answered }) => answered), ...inOrder.filter(({ answered }) => !answered)]) {
     const all = made.get(attemptOf(row)) ?? [];
     const free = all.filter((request) => !rows.has(request));
     const request = free.findLast(({ begunAt }) => begunAt <= row.recordedAt) ?? free[0];
@@ -36,18 +38,20 @@ export function matchRows(sent: readonly SeenRequest[], recorded: readonly Recor
 /** What each row says of itself. */
 export function checkRows(
   { mostAttempts }: Line,
-  { sent, recorded, rows }: { sent: readonly SeenRequest[]; recorded: readonly RecordedAttempt[]; rows: Rows },
-  /** After a restore an event may get another position than the rows of before name. */
-  { log, isRestored }: { log: ReadonlyMap<string, LoggedEvent>; isRestored: boolean },
+  told: { sent: readonly SeenRequest[]; recorded: readonly RecordedAttempt[]; isRestored: boolean },
+  log: ReadonlyMap<string, LoggedEvent>,
   say: Say,
 ): void {
-  const made = new Set<string>();
+  const { sent, recorded, isRestored } = told;
   const accepted = new Set<string>();
-  const late = new Set<RecordedAttempt | undefined>();
+  const made = new Set<string>();
+  /** By attempt, where the late requests said that its event was. */
+  const late = new Map<string, Set<number>>();
   for (const request of sent) {
-    made.add(attemptOf(request));
-    if (isAccepted(request)) accepted.add(attemptOf(request));
-    if (request.isLate) late.add(rows.get(request));
+    const name = attemptOf(request);
+    made.add(name);
+    if (isAccepted(request)) accepted.add(name);
+    if (request.isLate) late.set(name, (late.get(name) ?? new Set()).add(request.position));
   }
   for (const row of recorded) {
     const name = attemptOf(row);
@@ -58,7 +62,9 @@ export function checkRows(
     if (row.status === 'failed' && mostAttempts !== undefined && row.attempt !== mostAttempts) {
       say('wrongly recorded', `${name} was not the last that its retries allow`);
     }
-    if (event && event.position !== row.position && !isRestored && !late.has(row)) {
+    // A thread that died before a restore may have sent nothing; its row may still come after it.
+    const mayBeOfBefore = isRestored && !row.answered;
+    if (event && event.position !== row.position && !late.get(name)?.has(row.position) && !mayBeOfBefore) {
       say('wrongly recorded', `${name} is recorded at ${row.position}, and its event is at ${event.position}`);
     }
   }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { expect, test } from 'vitest';
-import { isPublicAddress } from '../../src/worker/public-address.ts';
+import { isPublicAddress } from '../../src/egress/public-address.ts';
 
 // From IANA's special-purpose registries, with the clouds' and ours.
 const deniedV4 = [

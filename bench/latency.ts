@@ -1,0 +1,41 @@
+// How long it takes from asking for an event to its request at the receiver.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { publish } from './api.ts';
+import type { BenchEndpoint } from './endpoints.ts';
+import type { Received } from './received.ts';
+
+export type Asked = ReadonlyMap<string, number>;
+
+/** Publishes single events for the endpoints in turn, `perSecond` of them; resolves with when each was asked for, by id. */
+export async function publishSteadily(
+  serviceUrl: string,
+  endpoints: readonly BenchEndpoint[],
+  { perSecond, forMs }: { perSecond: number; forMs: number },
+): Promise<Asked> {
+  const asked = new Map<string, number>();
+  const calls: Promise<void>[] = [];
+  const startedAt = performance.now();
+  for (let index = 0; ; index += 1) {
+    const dueAt = startedAt + (index * 1_000) / perSecond;
+    if (dueAt - startedAt > forMs) break;
+    const wait = dueAt - performance.now();
+    if (wait > 1) await sleep(wait);
+    const call = async () => {
+      const askedAtMs = performance.timeOrigin + performance.now();
+      const [id] = await publish(serviceUrl, [endpoints[index % endpoints.length]!.type]);
+      asked.set(id!, askedAtMs);
+    };
+    calls.push(call());
+  }
+  await Promise.all(calls);
+  return asked;
+}
+
+/** Milliseconds for each that was asked for and came. */
+export function latencies(asked: Asked, received: readonly Received[]): number[] {
+  return received.flatMap(({ id, atMs }) => {
+    const askedAtMs = asked.get(id);
+    return askedAtMs === undefined ? [] : [atMs - askedAtMs];
+  });
+}

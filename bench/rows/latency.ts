@@ -1,0 +1,95 @@
+// How long an event takes from its commit to the receiver when the service has little to do, beside a bare POST.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'undici';
+import { insertEvents, readExpected } from '../backlog.ts';
+import { demandRight } from '../check.ts';
+import { makeEndpoints } from '../endpoints.ts';
+import type { Ground } from '../ground.ts';
+import { latencies, publishSteadily } from '../latency.ts';
+import { median } from '../median.ts';
+import { percentile } from '../percentile.ts';
+import type { Figure, Row, RowOptions } from '../row.ts';
+import { rateOf } from '../sides/run.ts';
+import { drain, headOf, untilAttempted } from '../sides/tidings-side.ts';
+import { openStage } from '../stage.ts';
+
+const endpointCount = 100;
+const forMs = 8_000;
+/** Of what it can drain. */
+const share = 0.1;
+const moreMs = { p50: 5, p99: 20 };
+
+export const latencyRow: Row = { name: 'latency', measure };
+
+async function measure(ground: Ground, { pairs, profileDirectory, say }: RowOptions): Promise<Figure> {
+  const endpoints = makeEndpoints(endpointCount);
+  const stage = await openStage(ground, endpoints, { profileDirectory, receiver: { mayHang: true } });
+  const { orm, tidings, receiver } = stage;
+  const client = new Client(receiver.url);
+  await ground.open({ [Symbol.asyncDispose]: async () => await client.close() });
+
+  let capacity = 0;
+  for (const events of [2_000, 20_000]) {
+    const insert = () => insertEvents(orm, endpoints, events);
+    capacity = rateOf(await drain(stage, { events, deliveries: events, insert }));
+    await receiver.take();
+  }
+  // A call for each event costs more than the event: what is asked for is a tenth of what can be delivered, at most 300.
+  const perSecond = Math.min(300, Math.round(capacity * share));
+
+  async function ours(): Promise<{ p50: number; p99: number }> {
+    const after = await headOf(orm);
+    const attempts = await tidings.followAttempts();
+    const asked = await publishSteadily(tidings.url, endpoints, { perSecond, forMs });
+    await untilAttempted(attempts, asked.size);
+    const received = await receiver.take();
+    demandRight('Tidings', { endpoints, expected: await readExpected(orm, after), received });
+    const all = latencies(asked, received);
+    return { p50: percentile(all, 50), p99: percentile(all, 99) };
+  }
+
+  async function bare(): Promise<number> {
+    const all: number[] = [];
+    for (let index = 0; index < 500; index += 1) {
+      const id = `bare-${index}`;
+      const askedAtMs = performance.timeOrigin + performance.now();
+      const headers = { 'webhook-id': id, 'content-type': 'application/json' };
+      const { body } = await client.request({ method: 'POST', path: '/bare', headers, body: '{}' });
+      await body.dump();
+      all.push(askedAtMs);
+      await sleep(2);
+    }
+    const received = (await receiver.take()).filter(({ path }) => path === '/bare');
+    return percentile(
+      received.map(({ atMs }, index) => atMs - all[index]!),
+      50,
+    );
+  }
+
+  const runs: { p50: number; p99: number; bare: number }[] = [];
+  for (let pair = 1; pair <= pairs; pair += 1) {
+    const run = { ...(await ours()), bare: await bare() };
+    runs.push(run);
+    say(`pair ${pair}: p50 ${run.p50.toFixed(1)} ms, p99 ${run.p99.toFixed(1)} ms, bare ${run.bare.toFixed(2)} ms`);
+  }
+  const bareP50 = median(runs.map((run) => run.bare));
+  const line = (name: 'p50' | 'p99') => {
+    const ms = median(runs.map((run) => run[name]));
+    return {
+      measure: `from asking for an event by GraphQL to its request, ${perSecond}/s, ${name}`,
+      measured: `${ms.toFixed(1)} ms`,
+      beside: `${bareP50.toFixed(2)} ms (a bare POST, p50)`,
+      ratio: null,
+      reach: `<= + ${moreMs[name]} ms`,
+      reached: ms <= bareP50 + moreMs[name],
+    };
+  };
+  return {
+    lines: [line('p50'), line('p99')],
+    notes: [
+      `capacity ${Math.round(capacity)}/s; the time to answer the mutation is in it, so a commit to its request takes less`,
+    ],
+    details: { endpoints: endpointCount, perSecond, capacity, pairs: runs },
+  };
+}

@@ -1,0 +1,78 @@
+// What each transaction sets for itself, so that no statement depends on what a session, a role or a database has set.
+//
+// A pooler may give each transaction another session, with settings that somebody else left there, and refuses them as
+// parameters of a connection. So nothing is set for longer than a transaction: the settings travel in the same message
+// as its `begin`, or as the only statement of a transaction that nobody began. See decision 14.
+
+/** The schema that holds every table: the one place that knows its name. */
+export const schema = 'tidings';
+
+/** Of one transaction; 0 is no limit. */
+export type TransactionLimits = { statementMs: number; idleMs: number };
+
+type Client = {
+  query(...args: unknown[]): unknown;
+  /** `I` outside of a transaction. */
+  getTransactionStatus(): string | null;
+};
+export type SettingPool = { on(event: 'connect', listener: (client: Client) => void): unknown };
+
+const readCommitted = 'isolation level read committed';
+
+function settingsOf({ statementMs, idleMs }: TransactionLimits): Record<string, string> {
+  return {
+    // Last, because a temporary table would else be found before ours.
+    search_path: `"${schema}", pg_temp`,
+    datestyle: 'ISO',
+    intervalstyle: 'postgres',
+    timezone: 'UTC',
+    bytea_output: 'hex',
+    extra_float_digits: '1',
+    array_nulls: 'on',
+    // What is acknowledged is kept, whatever else the database is for.
+    synchronous_commit: 'on',
+    statement_timeout: String(statementMs),
+    lock_timeout: '0',
+    idle_in_transaction_session_timeout: String(idleMs),
+  };
+}
+
+/**
+ * For `driverOptions.onPoolCreated`. A statement with values outside of a transaction is refused: the protocol has no room
+ * for its settings. `standard_conforming_strings` is no setting of this list, as a message is read before any of it runs:
+ * the ORM writes texts so that they mean the same under both values.
+ */
+export function setInEachTransaction(pool: SettingPool, limits: TransactionLimits): void {
+  const calls = Object.entries(settingsOf(limits)).map(
+    ([name, value]) => `pg_catalog.set_config('${name}', '${value}', true)`,
+  );
+  // One short column costs the client less than one for each.
+  const settings = `select pg_catalog.concat(${calls.join(', ')})`;
+
+  pool.on('connect', (client) => {
+    const query = client.query.bind(client);
+    client.query = (...args) => {
+      const [text, values] = args as [unknown, (readonly unknown[])?];
+      if (typeof text !== 'string' || client.getTransactionStatus() !== 'I' || /^(commit|rollback)$/.test(text)) {
+        return query(...args);
+      }
+      if (values !== undefined && values.length > 0) {
+        return Promise.reject(new Error('A statement with values needs a transaction, which carries its settings.'));
+      }
+      return lastResult(query(/^(begin|start transaction)\b/.test(text) ? begin(text) : alone(text)));
+    };
+  });
+
+  function begin(text: string): string {
+    return `${text.includes('isolation level') ? text : `${text} ${readCommitted}`}; ${settings}`;
+  }
+
+  /** Several statements in one message are one transaction. */
+  function alone(text: string): string {
+    return `set transaction ${readCommitted}; ${settings}; ${text}`;
+  }
+}
+
+async function lastResult(results: unknown): Promise<unknown> {
+  return ((await results) as unknown[]).at(-1);
+}

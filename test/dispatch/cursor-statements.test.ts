@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { actorAt, ids, startWriter } from './driven-cursor-writer.ts';
+
+test('a statement holds about 1 MiB of rows; what is left follows in the next ones, and nobody waits behind', () => {
+  const lastError = 'x'.repeat(100_000);
+  const actors = Array.from({ length: 30 }, (_, index) => actorAt(`e${index}`, { lastError }));
+  const writer = startWriter(...actors);
+  const sizes: number[] = [];
+  const written: string[] = [];
+  let done = false;
+  writer.writeNow(actors, () => (done = true));
+  while (writer.writes.length > 0) {
+    expect(done).toBe(false);
+    const [{ rows, end }] = writer.writes as [(typeof writer.writes)[0]];
+    sizes.push(Buffer.byteLength(JSON.stringify(rows)));
+    written.push(...ids(rows));
+    end();
+  }
+  expect(done).toBe(true);
+  expect(written).toEqual(actors.map(({ endpoint }) => endpoint.id));
+  expect(sizes).toHaveLength(3);
+  expect(Math.max(...sizes)).toBeLessThan(1024 * 1024 + 110_000);
+});
+
+test('after a statement that failed the ones behind it are left to the next look', () => {
+  const actors = Array.from({ length: 30 }, (_, index) => actorAt(`e${index}`, { lastError: 'x'.repeat(100_000) }));
+  const writer = startWriter(...actors);
+  writer.pass(1_000);
+  writer.writes[0]!.end(null);
+  expect(writer.writes).toEqual([]);
+  writer.pass(1_000);
+  expect(ids(writer.writes[0]!.rows)[0]).toBe('e0');
+});
