@@ -6,7 +6,6 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { Hono } from 'hono';
 import { tokenBar } from './graphiql-token.ts';
-import variables from './operations/variables.json' with { type: 'json' };
 
 type Page = { etag: string; zipped: Uint8Array<ArrayBuffer> };
 
@@ -68,11 +67,13 @@ async function makePage(): Promise<Page> {
 /** The prepared operations, in the order of their file names, each with its variables as examples. */
 async function readOperations(): Promise<{ query: string; variables?: string }[]> {
   const folder = new URL('operations/', import.meta.url);
+  const examples = await readFile(new URL('variables.json', folder), 'utf8');
+  const variables = JSON.parse(examples) as Record<string, object>;
   const names = (await readdir(folder)).filter((name) => name.endsWith('.graphql')).toSorted();
   return await Promise.all(
     names.map(async (name) => {
       const query = await readFile(new URL(name, folder), 'utf8');
-      const given = (variables as Record<string, object>)[name];
+      const given = variables[name];
       return given === undefined ? { query } : { query, variables: JSON.stringify(given, null, 2) };
     }),
   );

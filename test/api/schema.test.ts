@@ -17,7 +17,6 @@ import {
 } from 'graphql';
 import { expect, test } from 'vitest';
 import { schema } from '../../src/api/graphql/schema.ts';
-import examples from '../../src/api/operations/variables.json' with { type: 'json' };
 
 const printed = new URL('../../schema/schema.graphql', import.meta.url);
 
@@ -56,6 +55,10 @@ test('every type, field, argument and enum value is described', () => {
 
 const operations = new URL('../../src/api/operations/', import.meta.url);
 
+const examples = JSON.parse(readFileSync(new URL('variables.json', operations), 'utf8')) as Record<
+  string,
+  Record<string, unknown>
+>;
 const prepared = readdirSync(operations).filter((name) => name.endsWith('.graphql'));
 
 test.each(prepared)('the prepared operation %s is documented and valid', (name) => {
@@ -71,7 +74,7 @@ test.each(prepared)('every argument of the prepared operation %s is a variable w
     Argument: ({ name: argument, value }) => void (value.kind === Kind.VARIABLE || literals.push(argument.value)),
   });
   expect(literals).toEqual([]);
-  const given: Record<string, unknown> = (examples as Record<string, Record<string, unknown>>)[name] ?? {};
+  const given: Record<string, unknown> = examples[name] ?? {};
   const wanted = new Set<string>();
   for (const one of document.definitions) {
     if (one.kind !== Kind.OPERATION_DEFINITION) continue;
