@@ -32,7 +32,7 @@ test.each<[query: string, line: object]>([
   ],
   [
     'replayWebhookDeliveries(endpointId: "crm", since: "2026-11-23T10:00:00Z")',
-    { msg: 'failed deliveries were queued to be sent again', endpointId: 'crm', since: '2026-11-23T10:00:00.000Z' },
+    { msg: 'failed deliveries were queued to be sent again', endpoint_id: 'crm', since: '2026-11-23T10:00:00.000Z' },
   ],
   [
     'replayWebhookDeliveries(deliveryIds: ["0195aaaa-0000-7000-8000-000000000000"])',

@@ -185,7 +185,7 @@ test('a reload that would drop a backlog is refused until it may, and each leave
   const lines = () =>
     stage
       .service()
-      .lines.filter(({ msg }) => /^a reload was /.test(msg))
+      .lines.filter(({ msg }) => msg.startsWith('a reload was '))
       .slice(-2);
   await eventually(() => String(lines().at(-1)?.['removed']) === 'leaves', { saying: 'the line of the reload' });
   expect(lines()).toMatchObject([

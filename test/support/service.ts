@@ -74,7 +74,8 @@ export async function startService(
   const log = createInterface(child.stdout!).on('line', (text) => {
     heard(text);
     const line = JSON.parse(text) as LogLine;
-    if (line.msg === 'attempt') return void (line.level === 'info' || loudAttempts.push(line));
+    if (line.msg === 'attempt' && line.level !== 'info') loudAttempts.push(line);
+    if (line.msg === 'attempt') return;
     lines.push(line);
     if (line.msg === 'ready') resolve(String(line['url']));
   });

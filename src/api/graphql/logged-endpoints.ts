@@ -25,8 +25,10 @@ export function logged(endpoints: Endpoints, { by, log }: { by(): Promise<string
     },
     async replay(wish) {
       const events = await endpoints.replay(wish);
-      const { deliveryIds, ...rest } = { deliveryIds: undefined, ...wish };
-      const what = deliveryIds === undefined ? rest : { deliveries: (deliveryIds as readonly string[]).length };
+      const what =
+        'deliveryIds' in wish
+          ? { deliveries: wish.deliveryIds.length }
+          : { endpoint_id: wish.endpointId, since: wish.since, until: wish.until };
       await note({ ...what, events }, 'failed deliveries were queued to be sent again');
       return events;
     },

@@ -48,8 +48,8 @@ export function refuseBadQueries(): Plugin<AskedBy> {
         return errors.map((error) => (error.message === tooManyComparisons ? tooMuch('too many equal fields') : error));
       });
       return ({ result }) => {
-        for (const error of result) {
-          const argument = argumentInQuery(error, params.documentAST);
+        for (const error of result as readonly GraphQLError[]) {
+          const argument = argumentInQuery(error, params.documentAST as DocumentNode | undefined);
           const fault = argument === null ? {} : { argument };
           const http = { status: 400, spec: true };
           Object.assign(error.extensions, { code: 'GRAPHQL_VALIDATION_FAILED', ...fault, http });
