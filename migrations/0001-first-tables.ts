@@ -40,7 +40,7 @@ export class FirstTables extends Migration {
         key text primary key,
         event_id uuid not null,
         type text not null,
-        data_digest bytea not null,
+        digest bytea not null,
         created_at timestamptz(3) not null default clock_timestamp()
       )`);
 

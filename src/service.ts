@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { openDoor } from './api/door.ts';
+import { openListener } from './api/listener.ts';
 import { openRateLimits } from './api/rate-limits.ts';
 import { type Arrange, asItIs } from './arrange.ts';
 import { freeLeases, openLeaseRows } from './cluster/heartbeat-sql.ts';
@@ -31,6 +32,8 @@ import { createRecorder } from './worker/recorder.ts';
 
 export type Service = {
   url: string;
+  /** Rejects when it cannot deliver any more: the process has to end. */
+  failed: Promise<never>;
   /** Stops taking requests, ends what is in flight within the grace, writes what is known, and closes everything. */
   drain(): Promise<void>;
 };
@@ -47,12 +50,12 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const open = <T extends AsyncDisposable | Disposable>(part: T): T => opening.use(part);
 
   // Settings, and the logger.
-  const settings = readSettings();
+  const settings = await readSettings();
   const { version } = packageJson;
   const id = randomUUID();
   const { ttlMs } = arrange('lease', { ttlMs: 3_000 });
   const logOptions = { level: settings.logLevel, format: settings.logFormat };
-  const { logger, always, flush } = await openLogger(logOptions);
+  const { logger, takeLines, always, flush } = await openLogger(logOptions);
   opening.defer(flush);
   const configuration = await readConfiguration(settings, ({ secret, msg }) => logger.warn({ secret }, msg));
   const { read, resolve } = configuration;
@@ -60,6 +63,9 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
 
   // The databases, given or of our own.
   const { databaseUrl, valkeyUrl, orm, isOurs } = open(await openDatabases(settings, logger));
+
+  // The port, before anything that other instances see.
+  const listener = open(await openListener(settings));
 
   // The log, and how instances wake each other.
   const identity = await identifyLog(orm);
@@ -96,7 +102,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
 
   // Deliveries: the threads, and the instance that says what they send.
   const { deliveryThreads: threads, allowedNetworks } = settings;
-  const poolLog = { logger, options: logOptions };
+  const poolLog = { logger, takeLines, options: logOptions };
   const poolOptions = arrange('poolOptions', { threads, databaseUrl, allowedNetworks, log: poolLog, version });
   const pool = open(arrange('pool', await openThreadPool(poolOptions)));
   const recorder = open(arrange('recorder', createRecorder({ orm, log: logger })));
@@ -140,11 +146,19 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   });
   const { held } = instance;
   const limits = open(await openRateLimits({ url: valkeyUrl, prefix: identity.prefix, log: logger }));
-  const valkey = togetherChecked([stream, wakes, limits]);
-  const readiness = createReadiness({ orm, stream: valkey, held, configuration: configurations.current, isDraining });
+  const readiness = createReadiness({
+    orm,
+    stream: togetherChecked([stream, wakes, limits]),
+    threads: pool.check,
+    unwritten: recorder.problem,
+    held,
+    configuration: configurations.current,
+    isDraining,
+  });
   const door = open(
     await openDoor({
       settings,
+      listener,
       orm,
       transactions,
       endpoints,
@@ -157,14 +171,14 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       version,
     }),
   );
-  const { listeningAt } = door;
   const { tokenDirectory } = configuration;
-  open(await noteService(settings.stateDirectory, { listeningAt, tokenDirectory }, logger));
+  open(await noteService(settings.stateDirectory, { listeningAt: listener.url, tokenDirectory }, logger));
   always({ url: door.url }, 'ready');
 
   const parts = opening.move();
   return {
     url: door.url,
+    failed: pool.failed,
     async drain() {
       draining = true;
       logger.info('draining');

@@ -16,6 +16,7 @@ const mayImport: Record<string, readonly string[]> = {
   policy: [],
   signing: [],
   telemetry: [],
+  'try-again': [],
   'cursors/predicates': [],
   'log/entry': [],
   'log/stream': ['policy', 'log/entry', 'log/valkey'],
@@ -28,7 +29,8 @@ const mayImport: Record<string, readonly string[]> = {
   'worker/turn': ['policy', 'model', 'settings/endpoint'],
 
   // The way of an event, from the change to the row.
-  users: ['policy', 'model', 'settings', 'outbox'],
+  // Deliveries and sign-ins both read answers of strangers.
+  users: ['egress', 'policy', 'model', 'settings', 'outbox'],
   outbox: ['policy', 'model', 'telemetry', 'log/entry'],
   log: ['policy', 'model', 'telemetry'],
   dispatch: ['policy', 'model', 'settings', 'log/entry', 'worker/turn'],
@@ -48,14 +50,15 @@ const mayImport: Record<string, readonly string[]> = {
     'worker/recorder',
     'worker/delivery-row',
   ],
-  worker: ['arrange', 'egress', 'policy', 'model', 'telemetry', 'signing', 'settings/endpoint'],
+  worker: ['arrange', 'egress', 'policy', 'model', 'telemetry', 'signing', 'settings/endpoint', 'try-again'],
+  'worker/pool': ['policy', 'telemetry', 'settings/start-error', 'worker'],
 
   // Around it.
   api: [
     ...['policy', 'model', 'telemetry', 'settings', 'users', 'outbox', 'log/valkey', 'operations/readiness'],
     ...['predicates', 'count-backlog', 'oldest-unsettled'].map((name) => `cursors/${name}`),
   ],
-  operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'log', 'cursors'],
+  operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'log', 'cursors', 'try-again'],
   'operations/open-databases': ['operations', 'model', 'telemetry', 'settings', 'embedded'],
   embedded: ['policy', 'telemetry', 'settings'],
 
@@ -75,7 +78,7 @@ const processes = ['main', 'demo/main'];
 /** What a delivery thread may load, all the way down. */
 const thread = {
   file: 'src/worker/thread.ts',
-  parts: ['worker', 'arrange', 'egress', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint'],
+  parts: ['worker', 'arrange', 'egress', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint', 'try-again'],
 };
 
 /** Decisions: they are given the time, the log and the transport, and take none of their own. */

@@ -15,8 +15,10 @@ import { limitGuesses } from './guessed-tokens.ts';
 import { landingPage } from './landing-page.ts';
 import { loggedSignIn } from './logged-sign-in.ts';
 import { oauthRoutes } from './oauth.ts';
+import { prefersPageToGraphql } from './preferences.ts';
 import type { RateLimits } from './rate-limits.ts';
-import { pagePolicy } from './refused.ts';
+import { hasUtf8Query } from './request-address.ts';
+import { homeOf, pagePolicy } from './refused.ts';
 import { createCookies } from './session-cookie.ts';
 import { createViewers } from './viewer.ts';
 
@@ -36,6 +38,7 @@ export type Api = Omit<EngineOptions, 'asking' | 'cookies' | 'countStart'> & {
 };
 
 const mostBodyBytes = 1024 * 1024;
+const withoutBody = new Set(['GET', 'HEAD', 'TRACE']);
 
 const routes: Record<string, string> = {
   '/': 'GET, HEAD',
@@ -58,6 +61,9 @@ export function createApp(api: Api): Hono {
 
   app.use(securityHeaders);
   app.use('/graphql', crossOrigin(allowedOrigins));
+  app.use(async (c, next) =>
+    hasUtf8Query(c.req.url) ? await next() : refuse(c, 400, 'The query of the address is not UTF-8.'),
+  );
   app.use(limitBody(log));
   const countGuess = async (c: Context) => await limits.failedToken(client(c));
   const guesses = limitGuesses({ asking, countGuess, publicUrl });
@@ -81,7 +87,9 @@ export function createApp(api: Api): Hono {
 
   app.on(['GET', 'POST'], '/graphql', async (c) => {
     if (api.isDraining()) return refuse(c, 503, 'The service is ending: ask again in a moment.');
-    if (wantsHtml(c)) return c.redirect(`/graphiql${new URL(c.req.url).search}`);
+    if (c.req.method === 'GET' && prefersPageToGraphql(c.req.raw)) {
+      return c.redirect(`${homeOf(publicUrl())}graphiql${new URL(c.req.url).search}`);
+    }
     // Any page can send a form without a CORS preflight, but not JSON.
     if (c.req.method === 'POST' && mediaType(c) !== 'application/json') {
       return refuse(c, 415, 'The body must be JSON: send content-type: application/json.');
@@ -117,7 +125,7 @@ function limitBody(log: Logger): MiddlewareHandler {
   return async (c, next) => {
     const { raw } = c.req;
     const tooLarge = () => refuse(c, 413, 'The body is above 1 MiB.');
-    if (raw.method === 'GET' || raw.method === 'HEAD') return await next();
+    if (withoutBody.has(raw.method)) return await next();
     const declared = raw.headers.get('content-length');
     if (declared !== null && !raw.headers.has('transfer-encoding')) {
       return Number(declared) > mostBodyBytes ? tooLarge() : await next();
@@ -154,11 +162,6 @@ const securityHeaders: MiddlewareHandler = async (c, next) => {
     headers.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
   }
 };
-
-/** A browser that goes to the address, not a program that calls it. */
-function wantsHtml(c: Context): boolean {
-  return c.req.raw.method === 'GET' && /\btext\/html\b/i.test(c.req.header('accept') ?? '');
-}
 
 function mediaType(c: Context): string {
   return (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();

@@ -1,4 +1,4 @@
-// The door: the API with its sign-in, limits and health, on a socket that listens.
+// The door: the API with its sign-in, limits and health, behind a socket that listens already.
 
 import type { ProviderSettings } from '../settings/oauth.ts';
 import type { ServiceSecrets } from '../settings/service-secrets.ts';
@@ -7,14 +7,15 @@ import { createProviders } from '../users/providers/providers.ts';
 import { createSessions } from '../users/sessions.ts';
 import { createSignIn } from '../users/sign-in.ts';
 import { type Api, createApp } from './app.ts';
+import type { Listener } from './listener.ts';
 import type { RateLimits } from './rate-limits.ts';
-import { openHttp } from './server.ts';
 
 export type DoorParts = Pick<
   Api,
   'orm' | 'transactions' | 'endpoints' | 'readiness' | 'isDraining' | 'version' | 'log'
 > & {
-  settings: Pick<Settings, 'host' | 'port' | 'publicUrl' | 'allowedOrigins' | 'trustProxy' | 'sessionTtlMs'>;
+  settings: Pick<Settings, 'publicUrl' | 'allowedOrigins' | 'trustProxy' | 'sessionTtlMs'>;
+  listener: Listener;
   providers: readonly ProviderSettings[];
   secrets: Pick<ServiceSecrets, 'adminToken' | 'sessionSecret'>;
   limits: RateLimits;
@@ -23,19 +24,16 @@ export type DoorParts = Pick<
 export type Door = AsyncDisposable & {
   /** Where the service is reached from outside. */
   url: string;
-  /** Where it listens. */
-  listeningAt: string;
   /** Stops accepting, waits up to `graceMs` for requests in flight, then cuts off what is left. */
   close(graceMs: number): Promise<void>;
 };
 
-/** Resolves when it listens. */
+/** Resolves when it answers. */
 export async function openDoor(parts: DoorParts): Promise<Door> {
-  const { settings, orm, transactions } = parts;
+  const { settings, listener, orm, transactions } = parts;
   const { adminToken, sessionSecret } = parts.secrets;
   await using opening = new AsyncDisposableStack();
-  let listeningAt = '';
-  const publicUrl = () => settings.publicUrl ?? listeningAt;
+  const publicUrl = () => settings.publicUrl ?? listener.url;
   const ownOrigin = settings.publicUrl ? [new URL(settings.publicUrl).origin] : [];
 
   const sessions = createSessions({ orm, secret: sessionSecret, ttlMs: settings.sessionTtlMs });
@@ -57,9 +55,12 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     trustProxy: settings.trustProxy,
     allowedOrigins: [...settings.allowedOrigins, ...ownOrigin],
   });
-  const http = opening.use(await openHttp({ host: settings.host, port: settings.port, app }));
-  listeningAt = http.url;
+  listener.serve(app);
 
   const opened = opening.move();
-  return { url: publicUrl(), listeningAt, close: http.close, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return {
+    url: publicUrl(),
+    close: listener.close,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
 }

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { Hono } from 'hono';
 import { tokenBar } from './graphiql-token.ts';
+import { prefersGzip } from './preferences.ts';
 
 type Page = { etag: string; zipped: Uint8Array<ArrayBuffer> };
 
@@ -38,7 +39,7 @@ export function graphiqlRoutes(): Hono {
     c.header('Content-Security-Policy', contentSecurityPolicy);
     if (c.req.header('if-none-match')?.includes(etag)) return c.body(null, 304);
     c.header('Content-Type', 'text/html; charset=utf-8');
-    if (!/\bgzip\b(?!;\s*q=0(\.0*)?(,|$))/i.test(c.req.header('accept-encoding') ?? '')) {
+    if (!prefersGzip(c.req.raw)) {
       return c.body(new Uint8Array(await promisify(gunzip)(zipped)));
     }
     c.header('Content-Encoding', 'gzip');
@@ -50,7 +51,8 @@ async function makePage(): Promise<Page> {
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
   const page = renderGraphiQL({
     title: 'Tidings GraphiQL',
-    endpoint: '/graphql',
+    // Beside this page, also where a proxy serves both below a path.
+    endpoint: 'graphql',
     defaultTabs: await readOperations(),
     defaultEditorToolsVisibility: 'variables',
     // Else the browser would store a token that somebody writes there.

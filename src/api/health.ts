@@ -8,7 +8,7 @@ const readinessSchema = z
     status: z.enum(['ready', 'degraded', 'unavailable']),
     checks: z.record(z.string(), z.object({ ok: z.boolean(), detail: z.string().optional() })).openapi({
       description:
-        'By the name of what was looked at: `postgres`, `migrations` when that answers, `valkey`, `configuration`, `leases`, and `draining` while it ends. `detail` says what is wrong; of `leases`, what this instance has.',
+        'By the name of what was looked at: `postgres`, `migrations` when that answers, `valkey`, `configuration`, `threads`, `rows`, `leases`, and `draining` while it ends. `detail` says what is wrong; of `leases`, what this instance has.',
     }),
   })
   .openapi('Readiness');

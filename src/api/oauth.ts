@@ -7,7 +7,8 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { SignIn } from '../users/sign-in.ts';
 import type { Purpose } from '../users/sign-in-state.ts';
 import { callbackRoute, startRoute } from './oauth-contract.ts';
-import { answerRefused, asksForJson, homeOf, tooManyStarts } from './refused.ts';
+import { prefersJson } from './preferences.ts';
+import { answerRefused, homeOf, tooManyStarts } from './refused.ts';
 import type { Cookies } from './session-cookie.ts';
 import { type Asking, type SignedInViewer, needUser } from './viewer.ts';
 
@@ -83,7 +84,7 @@ export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
         ? await signIn.start({ provider, redirectTo, purpose, browser })
         : await signIn.accept({ provider, invitation, browser });
     c.header('Set-Cookie', setCookie);
-    return asksForJson(c) ? c.json(started, 200) : c.redirect(started.url, 302);
+    return prefersJson(c.req.raw) ? c.json(started, 200) : c.redirect(started.url, 302);
   });
 
   routes.openapi(callbackRoute, async (c) => {
@@ -96,7 +97,7 @@ export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
     });
     const { token, expiresAt, user } = session;
     c.header('Set-Cookie', cookies.session(token, expiresAt, new Date()));
-    if (!asksForJson(c)) return c.redirect(redirectTo ?? `${options.publicUrl()}/`, 303);
+    if (!prefersJson(c.req.raw)) return c.redirect(redirectTo ?? `${options.publicUrl()}/`, 303);
     const { id, email, displayName, avatarUrl, role } = user;
     const shown = { id, email, displayName, avatarUrl, role };
     return c.json({ token, expiresAt: expiresAt.toISOString(), user: shown }, 200);

@@ -3,6 +3,7 @@
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 import { Refusal, type RefusalCode } from '../policy/refusal.ts';
+import { prefersHtml } from './preferences.ts';
 
 /** RFC 9110, section 15.5 and 15.6; 429 is RFC 6585, section 4. */
 const statuses = {
@@ -26,13 +27,13 @@ export type WayOn = {
   retryAfterSeconds?: number | null;
 };
 
-/** A page when the client asks for HTML, else `{error, code}`, with the status that fits the code. */
+/** A page when the client prefers HTML, else `{error, code}`, with the status that fits the code. */
 export function answerRefused(c: Context, refusal: Refusal, { again, home, retryAfterSeconds }: WayOn) {
   const { code, message } = refusal;
   const status = statuses[code];
   if (retryAfterSeconds) c.header('Retry-After', String(retryAfterSeconds));
   if (code === 'UNAUTHENTICATED') c.header('WWW-Authenticate', 'Bearer');
-  if (!asksForHtml(c)) return c.json({ error: message, code }, status);
+  if (!prefersHtml(c.req.raw)) return c.json({ error: message, code }, status);
   c.header('Content-Security-Policy', pagePolicy);
   return c.html(
     html`<!doctype html>
@@ -59,13 +60,4 @@ export function homeOf(publicUrl: string): string {
 /** The refusal for a client that began too many sign-ins. */
 export function tooManyStarts(retryAfterSeconds: number): Refusal {
   return new Refusal('RATE_LIMITED', `Too many sign-ins were begun from here. Wait ${retryAfterSeconds} s.`);
-}
-
-function asksForHtml(c: Context): boolean {
-  return /\btext\/html\b/i.test(c.req.header('accept') ?? '');
-}
-
-/** True for a program: a browser that opens an address asks for HTML as well. */
-export function asksForJson(c: Context): boolean {
-  return /\bapplication\/json\b/i.test(c.req.header('accept') ?? '') && !asksForHtml(c);
 }

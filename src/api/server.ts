@@ -1,8 +1,9 @@
 // The HTTP server; closing it waits for requests in flight.
 
-import type { Server } from 'node:http';
+import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
+import { addressProblem, lowerCaseScheme } from './request-address.ts';
 
 export type HttpOptions = {
   host: string;
@@ -26,6 +27,9 @@ export type Http = AsyncDisposable & {
 const headersTimeout = 10_000;
 const requestTimeout = 30_000;
 
+/** The host of a request that names none, as HTTP/1.0 allows (RFC 9112, section 3.3). */
+const nameless = 'localhost';
+
 /** Leaves file descriptors for the connections to endpoints. */
 const mostConnections = 4_096;
 
@@ -37,11 +41,20 @@ const longestTimerMs = 2 ** 31 - 1;
 
 /** Opens the server, which drops whoever connects beyond `connections`. Rejects with a sentence when it cannot listen on the address. */
 export async function openHttp({ host, port, connections = mostConnections, app }: HttpOptions): Promise<Http> {
-  const server = createAdaptorServer({
-    fetch: async (request, environment) => await app.fetch(request, environment),
+  const answer = getRequestListener(async (request, environment) => await app.fetch(request, environment), {
+    hostname: nameless,
     overrideGlobalObjects: false,
-    serverOptions: { headersTimeout, requestTimeout },
-  }) as Server;
+  });
+  const server = createServer({ headersTimeout, requestTimeout }, (incoming, outgoing) => {
+    const error = addressProblem(incoming);
+    if (error === null) {
+      incoming.url = lowerCaseScheme(incoming.url ?? '');
+      void answer(incoming, outgoing);
+    } else {
+      outgoing.writeHead(400, { 'content-type': 'application/json', connection: 'close' });
+      outgoing.end(JSON.stringify({ error }));
+    }
+  });
 
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);

@@ -31,6 +31,8 @@ export type Cookies = {
 
 /** Cookies of the service at `publicUrl`: `Secure` when that is https. */
 export function createCookies(publicUrl: () => string): Cookies {
+  /** Of other services at the same host, each has its own session. */
+  const sessionPath = () => homeOf(publicUrl()).replace(/(?<=.)\/$/, '');
   const flags = () => ({ httpOnly: true, sameSite: 'Lax', secure: publicUrl().startsWith('https:') }) as const;
   /** Of the browser's cookie. */
   const nameAndPath = () =>
@@ -43,9 +45,9 @@ export function createCookies(publicUrl: () => string): Cookies {
     sessionToken: (request) => cookieOf(request, sessionName),
     session(token, expiresAt, now) {
       const maxAge = Math.max(0, Math.floor((expiresAt.getTime() - now.getTime()) / 1000));
-      return serialize(sessionName, token, { ...flags(), path: '/', maxAge });
+      return serialize(sessionName, token, { ...flags(), path: sessionPath(), maxAge });
     },
-    noSession: () => serialize(sessionName, '', { ...flags(), path: '/', maxAge: 0 }),
+    noSession: () => serialize(sessionName, '', { ...flags(), path: sessionPath(), maxAge: 0 }),
     browserKey: keyOf,
     keepBrowserKey(request) {
       const key = keyOf(request) ?? randomBytes(32).toString('base64url');

@@ -1,10 +1,19 @@
 // `tidings migrate`: runs the pending migrations and says which.
 
 import { migrate } from '../model/migrations.ts';
+import { databaseProblem } from '../settings/database-problem.ts';
+import { databaseUrlWarning, readDatabaseUrl } from '../settings/database-url.ts';
+import { StartError } from '../settings/start-error.ts';
 
-/** Prints each migration that it ran, in order. */
-export async function migrateDatabase(url: string): Promise<void> {
-  const names = await migrate(url);
+/** Prints each migration that it ran, in order. Throws a StartError when the database refuses it, or is not there. */
+export async function migrateDatabase(): Promise<void> {
+  const url = await readDatabaseUrl();
+  const warning = databaseUrlWarning(url);
+  if (warning !== null) process.stderr.write(`warning: ${warning}\n`);
+  const names = await migrate(url).catch((error: unknown) => {
+    const problem = databaseProblem(url, error);
+    throw problem === null ? error : new StartError(`DATABASE_URL: ${problem.sentence}`);
+  });
   for (const name of names) console.log(`migrated: ${name}`);
   if (names.length === 0) console.log('nothing to migrate');
 }

@@ -39,11 +39,8 @@ export function makeProgram({ catchStop }: ProgramOptions): Command {
     .command('migrate')
     .description('bring the database of DATABASE_URL to the tables that this version expects')
     .action(async () => {
-      const [{ migrateDatabase }, { readDatabaseUrl }] = await Promise.all([
-        import('./migrate.ts'),
-        import('../settings/database-url.ts'),
-      ]);
-      await migrateDatabase(readDatabaseUrl());
+      const { migrateDatabase } = await import('./migrate.ts');
+      await migrateDatabase();
     });
 
   program

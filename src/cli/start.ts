@@ -2,12 +2,12 @@
 
 import { startService } from '../service.ts';
 
-/** Resolves when the service has drained after `stop`. A stop during the start takes effect when it has started. */
+/** Resolves when the service has drained after `stop`; rejects when it has failed. A stop during the start takes effect when it has started. */
 export async function start(stop: AbortSignal): Promise<void> {
   const service = await startService();
   const stopped = Promise.withResolvers<void>();
   stop.addEventListener('abort', () => stopped.resolve());
   if (stop.aborted) stopped.resolve();
-  await stopped.promise;
+  await Promise.race([stopped.promise, service.failed]);
   await service.drain();
 }

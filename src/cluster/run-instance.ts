@@ -1,4 +1,7 @@
 // Runs an instance: connects its ports to real timers, threads, Postgres and Valkey.
+//
+// What a port answers goes to a callback that nobody waits for. An error thrown there is a bug, and the state behind it is
+// not to be trusted: it is an unhandled rejection and ends the process. Its leases run out, and others take over.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { LogTable } from '../log/table.ts';
@@ -15,7 +18,7 @@ import { reasonOf } from '../telemetry/reason.ts';
 import { deliveryRow } from '../worker/delivery-row.ts';
 import type { ThreadPool } from '../worker/pool.ts';
 import type { Recorder } from '../worker/recorder.ts';
-import type { Turn, TurnReport } from '../worker/turn.ts';
+import type { LostTurn, Turn, TurnReport } from '../worker/turn.ts';
 import { countMatches } from '../cursors/count-backlog.ts';
 import type { writeCursors } from '../cursors/write-cursors.ts';
 import type { OpenLeaseRows } from './heartbeat-sql.ts';
@@ -143,18 +146,19 @@ export function runInstance(parts: InstanceParts): RunningInstance {
       .then(done);
   }
 
-  async function runTurn(turn: Turn): Promise<TurnReport | null> {
+  async function runTurn(turn: Turn): Promise<TurnReport | LostTurn> {
     const outcome = await pool.runTurn(turn);
     if ('report' in outcome) return outcome.report;
-    if (outcome.lost.current !== null) await recordLost(turn, outcome.lost.current);
-    return null;
+    if (outcome.lost.current === null) return 'unsent';
+    await recordLost(turn, outcome.lost.current);
+    return 'recorded';
   }
 
   /** The event that was on the wire when its thread died has used up an attempt. Otherwise one that kills threads would be sent for ever. */
   async function recordLost(turn: Turn, current: number): Promise<void> {
     const event = turn.events[current]!;
     const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
-    const { maxRetries, baseDelayMs, maxDelayMs } = turn.receiver;
+    const { maxRetries, baseDelayMs, maxDelayMs } = turn.endpoint;
     const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, gone: false });
     const lost = {
       createdAt: new Date(),

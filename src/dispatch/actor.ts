@@ -25,7 +25,9 @@ import type { Lease } from '../policy/shards.ts';
 import type { LogEntry } from '../log/entry.ts';
 import { filterText } from '../policy/routing.ts';
 import { type Endpoint, type EndpointDelivery, deliveryOf } from '../settings/endpoint.ts';
-import type { Turn, TurnReport } from '../worker/turn.ts';
+import { backoffMs } from '../policy/retry.ts';
+import { lostTurnDelaysMs } from '../policy/retry-delays.ts';
+import type { LostTurn, Turn, TurnReport } from '../worker/turn.ts';
 import type { Recount } from './backlog-count.ts';
 import type { Count, CursorState } from './cursor-state.ts';
 import { Reading } from './reading.ts';
@@ -53,6 +55,8 @@ export class Actor {
   #sending: Sending = { is: 'idle' };
   #isRetiring = false;
   #isSlow = false;
+  /** Turns in a row that were lost with nothing on the wire, and when the next one may begin. */
+  #unsent = { turns: 0, notBefore: -Infinity };
   #stored: Stored = { generation: 0, resumes: 0, pauseReason: null, lastError: null };
   #replays: ReplayWindow;
   #replayNext = true;
@@ -166,6 +170,7 @@ export class Actor {
 
   choose(now: number): Choice {
     if (!this.#mayBegin || this.#sending.is === 'running') return null;
+    if (now < this.#unsent.notBefore) return { kind: 'wait', at: this.#unsent.notBefore };
     const lineAt = this.#reading.dueAt;
     const replay = this.#replays.next();
     const lineReady = lineAt <= now;
@@ -191,7 +196,7 @@ export class Actor {
     this.#isSlow = false;
     this.#replayNext = what.kind === 'line';
     const { generation, resumes } = this.#stored;
-    const common = { slot, lease: this.lease, receiver: this.#delivery, generation, resumes };
+    const common = { slot, lease: this.lease, endpoint: this.#delivery, generation, resumes };
     if (what.kind === 'line') return { ...common, origin: 'line', replayId: null, ...this.#reading.turn() };
     const { id, event, origin, attempts } = what.replay;
     return { ...common, origin, replayId: id, attemptsBefore: attempts, events: [event] };
@@ -203,15 +208,18 @@ export class Actor {
   }
 
   /**
-   * Its turn has ended. All attempts of a report are durable. Null: nobody knows what the turn did. Returns false
-   * if it sends nothing before its cursor is loaded.
+   * Its turn has ended. All attempts of a report are durable. Returns false if it sends nothing before its cursor is
+   * loaded.
    */
-  finish(report: TurnReport | null, now: number): boolean {
+  finish(report: TurnReport | LostTurn, now: number): boolean {
     if (this.#sending.is !== 'running') throw new Error(`${this.#endpoint.id} has no turn that could end`);
     const { what } = this.#sending;
     this.#sending = { is: 'idle' };
+    const isLost = typeof report === 'string';
+    if (report === 'unsent') this.#waitAfterLoss(now);
+    else if (!isLost) this.#unsent.turns = 0;
     // With a stored state that has changed, or without a report, its rows tell what is settled.
-    if (!report || this.#reading.is === 'loading') {
+    if (isLost || this.#reading.is === 'loading') {
       this.#reading.lose();
       return false;
     }
@@ -226,6 +234,13 @@ export class Actor {
     else if (again) Object.assign(what.replay, again);
     else if (report.settled > 0) this.#replays.remove(what.replay);
     return true;
+  }
+
+  /** What made it lose a turn may still be there: it would be lost again at once, for ever. */
+  #waitAfterLoss(now: number): void {
+    const { turns } = this.#unsent;
+    const notBefore = now + backoffMs(turns, lostTurnDelaysMs.base, lostTurnDelaysMs.most);
+    this.#unsent = { turns: turns + 1, notBefore };
   }
 
   /** Takes a changed configuration. A changed filter also applies to the events that wait. */

@@ -6,7 +6,7 @@ import type { Lease } from '../policy/shards.ts';
 import type { LogEntry } from '../log/entry.ts';
 import { compilePatterns } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
-import type { Turn, TurnReport } from '../worker/turn.ts';
+import type { LostTurn, Turn, TurnReport } from '../worker/turn.ts';
 import { Actor } from './actor.ts';
 import { createWakeups } from './wakeups.ts';
 import type { CursorState } from './cursor-state.ts';
@@ -24,8 +24,8 @@ const easeEveryMs = 250;
 export type DispatcherPorts = RefillPorts & {
   /** Calls back once after `delayMs`; returns what cancels it. */
   schedule(delayMs: number, callback: () => void): () => void;
-  /** Runs a turn on a thread. Null: the turn was lost, and nobody knows what it did. */
-  runTurn(turn: Turn, done: (report: TurnReport | null) => void): void;
+  /** Runs a turn on a thread. Of a lost one only its rows show what it did. */
+  runTurn(turn: Turn, done: (report: TurnReport | LostTurn) => void): void;
   /** Tells a running turn to stop before its next request. */
   interrupt(slot: number): void;
   /** Whether a turn may begin under the lease now. */

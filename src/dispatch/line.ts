@@ -7,8 +7,11 @@ import { type Mailbox, type QueuedEvent, createMailbox } from './mailbox.ts';
 import { Settled } from './settled.ts';
 import type { WindowBudget } from './window-budget.ts';
 
-/** Events of one turn: twice as many as the last turn settled, within these limits. */
-const turnEvents = { least: 8, first: 16, most: 64 };
+/**
+ * Events of one turn, within these limits: twice as many as the last one had if it settled all, else a quarter more than it
+ * settled. What a turn does not come to crosses to the thread once more.
+ */
+const turnEvents = { least: 8, first: 16, most: 64, onceAll: 2, elsewise: 1.25 };
 
 /** It has room for another page when its mailbox holds no more events than this. */
 const lowWater = 64;
@@ -26,6 +29,8 @@ export class Line {
   /** By position: of the first event, and of events behind it that a lost thread had on the wire. */
   #retries = new Map<number, Retry>();
   #mostEvents = turnEvents.first;
+  /** How many events its last turn had. */
+  #lastTurn = 0;
 
   /** `matches`: whether the endpoint asks for events of a type, as it is configured now. */
   constructor(matches: (type: string) => boolean, budget: WindowBudget) {
@@ -107,7 +112,9 @@ export class Line {
     // A turn counts the attempts of its first event only, so an event that was tried before begins a turn of its own.
     const end = queued.findIndex(({ entry }, index) => index > 0 && this.#retries.has(entry.position));
     const attemptsBefore = this.#retries.get(queued[0]!.entry.position)?.attempts ?? 0;
-    return { events: queued.slice(0, end === -1 ? undefined : end).map(turnEvent), attemptsBefore };
+    const events = queued.slice(0, end === -1 ? undefined : end).map(turnEvent);
+    this.#lastTurn = events.length;
+    return { events, attemptsBefore };
   }
 
   /** Its first events are settled. `again`: the one behind them failed. Returns the last settled one. */
@@ -115,7 +122,8 @@ export class Line {
     const settled = this.#mailbox.front(events);
     for (const { entry } of settled) this.#retries.delete(entry.position);
     this.#mailbox.drop(events);
-    this.#mostEvents = Math.min(Math.max(turnEvents.least, 2 * events), turnEvents.most);
+    const more = events < this.#lastTurn ? turnEvents.elsewise : turnEvents.onceAll;
+    this.#mostEvents = Math.min(Math.max(turnEvents.least, Math.ceil(more * events)), turnEvents.most);
     const head = this.#mailbox.first();
     if (again && head) this.#retries.set(head.entry.position, again);
     return settled.at(-1);
@@ -123,7 +131,9 @@ export class Line {
 
   /** What lies before its first event is never read again. */
   forget(): void {
-    this.#settled.forget(this.#mailbox.first()?.entry.position ?? this.#examined);
+    const below = this.#mailbox.first()?.entry.position ?? this.#examined;
+    this.#settled.forget(below);
+    for (const position of this.#retries.keys()) if (position < below) this.#retries.delete(position);
   }
 
   /** Empties its mailbox, to read again after `last`, or else from its first event. Returns false when there is neither. */

@@ -43,7 +43,7 @@ export async function openEmbeddedPostgres({
     log,
   });
   return {
-    url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
+    url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres?sslmode=disable`,
     [Symbol.asyncDispose]: async () => {
       await supervisor[Symbol.asyncDispose]();
       if (await hasPostmaster(data)) await run(installation, 'pg_ctl', ['stop', '-s', '-w', '-m', 'fast', '-D', data]);

@@ -9,7 +9,7 @@ export const IdempotencyKey = defineEntity({
     key: p.text().primary(),
     eventId: p.uuid().fieldName('event_id'),
     type: p.text(),
-    dataDigest: p.blob().fieldName('data_digest'),
+    digest: p.blob(),
     createdAt: p.datetime(3).fieldName('created_at').defaultRaw('clock_timestamp()'),
   },
 });

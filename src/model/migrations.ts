@@ -6,7 +6,9 @@ import { FirstTables } from '../../migrations/0001-first-tables.ts';
 import { SignInTables } from '../../migrations/0002-sign-in.ts';
 import { RewindAndReplay } from '../../migrations/0003-rewind-and-replay.ts';
 import { ManyInstances } from '../../migrations/0004-many-instances.ts';
+import { existingDatabase } from './existing-database.ts';
 import { openOrm } from './orm.ts';
+import { cannotHonour } from './postgres-tls.ts';
 import { schema } from './transaction-settings.ts';
 import { whyUnfit } from './unfit-database.ts';
 
@@ -23,17 +25,17 @@ const tableName = 'tidings_migrations';
 const advisoryLock = 0x74696469;
 
 /**
- * Runs what is pending, under an advisory lock; returns the names of what it ran, in order. Throws an Error with a sentence
- * for a database that cannot be used.
+ * Runs what is pending, under an advisory lock; returns the names of what it ran, in order. Throws an error with a sentence
+ * and the code NOT_HONOURED for a database that cannot be used.
  */
 export async function migrate(url: string): Promise<string[]> {
   const problem = await whyUnfit(url);
-  if (problem !== null) throw new Error(problem);
+  if (problem !== null) throw cannotHonour(problem);
   const orm = openOrm(
     // A migration may take longer than any query, and its lock waits meanwhile.
     { url, connections: 2, name: 'tidings-migrate', statementMs: null },
     {
-      extensions: [Migrator],
+      extensions: [Migrator, existingDatabase],
       // The migrator looks for its table in this schema, and makes the schema where it is missing.
       migrations: { migrationsList: migrations, tableName: `${schema}.${tableName}`, snapshot: false },
     },
@@ -61,7 +63,8 @@ export async function pendingMigrations(url: string): Promise<string[]> {
 
 /** The same on a connection that is there: of a database in use, in whose place a backup may have been put. */
 export async function missingMigrations(orm: MikroORM): Promise<string[]> {
-  const question = `select name from ${tableName}`;
+  // By its full name: without the right to look into the schema, the table would else seem to be missing.
+  const question = `select name from ${schema}.${tableName}`;
   const applied = await orm.em
     .fork()
     .execute<{ name: string }[]>(question)

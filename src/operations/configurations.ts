@@ -1,6 +1,5 @@
 // The configuration in force, as this instance serves it: with the secrets that it finds itself, or not at all.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { type Transactions, withoutSql } from '../outbox/transactions.ts';
@@ -12,6 +11,7 @@ import type { Webhooks } from '../settings/webhooks.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import { type DroppedBacklog, events } from './configuration-changes.ts';
+import { tryAgain } from '../try-again.ts';
 import type { Announce } from './control-versions.ts';
 import {
   type Acceptance,
@@ -133,14 +133,18 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
 
   /** Tries until it succeeded once, or is no longer due. */
   async function loadWhile(isDue: () => boolean): Promise<void> {
-    while (isDue() && !closing.signal.aborted) {
-      try {
-        return await inTurn(load);
-      } catch (error) {
+    const { signal } = closing;
+    const loadIfDue = async () => {
+      if (isDue() && !signal.aborted) await inTurn(load);
+    };
+    await tryAgain(
+      loadIfDue,
+      (error) => {
         log.warn({ reason: reasonOf(error) }, 'the configuration in force could not be read; trying again');
-        await sleep(retryDelaysMs.configuration, undefined, { signal: closing.signal }).catch(() => {});
-      }
-    }
+        return retryDelaysMs.configuration;
+      },
+      signal,
+    );
   }
 
   /** Null: the file is missing. */

@@ -1,42 +1,55 @@
-// Waits for the database at a start, and checks that it has the tables of this version.
+// Waits for the database at a start, and checks that it has the tables of this version and lets us use them.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { migrate, pendingMigrations } from '../model/migrations.ts';
+import { lackingRights } from '../model/rights.ts';
 import { whyUnfit } from '../model/unfit-database.ts';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
+import { databaseProblem } from '../settings/database-problem.ts';
 import { StartError } from '../settings/start-error.ts';
-import { reasonOf } from '../telemetry/reason.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { tryAgain } from '../try-again.ts';
 
 const tryForMs = 30_000;
 
+export type DatabaseToPrepare = { url: string; isOurs: boolean; log: Pick<Logger, 'warn'> };
+
 /**
  * Resolves when the tables are up to date. A database of our own is migrated; one that was given must be migrated
- * already. Throws a StartError when it cannot be reached for 30 s, cannot be used, or lacks a migration.
+ * already. Throws a StartError when it cannot be reached for 30 s, refuses us, cannot be used, or lacks a migration.
  */
-export async function prepareDatabase({ url, isOurs }: { url: string; isOurs: boolean }): Promise<void> {
-  const problem = await untilReachable(() => whyUnfit(url));
+export async function prepareDatabase({ url, isOurs, log }: DatabaseToPrepare): Promise<void> {
+  const problem = await untilReachable(url, log, () => whyUnfit(url));
   if (problem !== null) throw new StartError(`DATABASE_URL: ${problem}`);
-  const pending = await untilReachable(() => pendingMigrations(url));
-  if (pending.length === 0) return;
-  if (!isOurs) {
+  const pending = await untilReachable(url, log, () => pendingMigrations(url));
+  if (pending.length > 0 && !isOurs) {
     throw new StartError(`The database lacks ${pending.join(', ')}: run "npx tidings migrate", then start again.`);
   }
-  await migrate(url);
+  if (pending.length > 0) await migrate(url);
+  if (isOurs) return;
+  const lacking = await untilReachable(url, log, () => lackingRights(url));
+  if (lacking.length > 0) {
+    const rights = lacking.map(({ table, right }) => `${right} on ${table}`).join(', ');
+    throw new StartError(
+      `DATABASE_URL: user "${lacking[0]!.user}" lacks the rights ${rights}: grant them, then start again.`,
+    );
+  }
 }
 
-async function untilReachable<T>(ask: () => Promise<T>): Promise<T> {
+async function untilReachable<T>(url: string, log: Pick<Logger, 'warn'>, ask: () => Promise<T>): Promise<T> {
   const giveUpAt = performance.now() + tryForMs;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (performance.now() > giveUpAt) {
-        const reason = reasonOf(error).split('\n')[0];
-        throw new StartError(
-          `DATABASE_URL: the database could not be reached for ${tryForMs / 1000} s (${reason}); is it running, and is the URL right?`,
-        );
-      }
-      await sleep(retryDelaysMs.database);
+  let isSaid = false;
+  return await tryAgain(ask, (error) => {
+    const problem = databaseProblem(url, error);
+    if (problem === null) throw error;
+    const { sentence, mayPass } = problem;
+    if (!mayPass) throw new StartError(`DATABASE_URL: ${sentence}`);
+    if (performance.now() > giveUpAt) {
+      throw new StartError(
+        `DATABASE_URL: tried for ${tryForMs / 1000} s: ${sentence}; is it running, and is the URL right?`,
+      );
     }
-  }
+    if (!isSaid) log.warn(`${sentence}: waiting for it, for ${tryForMs / 1000} s at most`);
+    isSaid = true;
+    return retryDelaysMs.database;
+  });
 }

@@ -34,7 +34,7 @@ export async function openDatabases(
 
   const databaseUrl =
     settings.databaseUrl ?? opening.use(await openEmbeddedPostgres({ directory, log: serverLog })).url;
-  await prepareDatabase({ url: databaseUrl, isOurs });
+  await prepareDatabase({ url: databaseUrl, isOurs, log });
   const orm = openOrm({ url: databaseUrl, connections: 10, name: 'tidings' });
   opening.defer(() => orm.close(true));
   for (const warning of await durabilityWarnings(orm)) log.warn(warning);

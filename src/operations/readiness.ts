@@ -17,6 +17,10 @@ export type Readiness = {
 export type ReadinessParts = {
   orm: MikroORM;
   stream: Pick<LogStream, 'check'>;
+  /** Asks the delivery threads, and says how many answer in time, and why one cannot write its rows. */
+  threads(withinMs: number): Promise<{ threads: number; answering: number; unwritten: string | null }>;
+  /** Why the main thread cannot write its rows. */
+  unwritten(): string | null;
   /** The leases that this instance holds now. */
   held(): readonly { index: number }[];
   configuration(): Pick<ConfigurationInForce, 'version' | 'standsAside'>;
@@ -36,35 +40,43 @@ export function togetherChecked(parts: readonly Checked[]): Checked {
 }
 
 /**
- * Degraded: Valkey is away or refuses, so events flow through Postgres, or this instance stands aside, so only the others serve
- * endpoints. Unavailable: Postgres is away, a migration is pending, or the service drains.
+ * Degraded: Valkey is away or refuses, so events flow through Postgres; or this instance stands aside, so only the others
+ * serve endpoints; or some of its threads do not answer, or rows cannot be written, so deliveries wait. Unavailable:
+ * Postgres is away, a migration is pending, no thread answers, or the service drains.
  */
 export function createReadiness({
   orm,
   stream,
+  threads: askThreads,
+  unwritten,
   held,
   configuration,
   isDraining,
 }: ReadinessParts): () => Promise<Readiness> {
   return async () => {
     let missing: string[] = [];
-    const [postgres, valkey] = await Promise.all([
+    const [postgres, valkey, threads] = await Promise.all([
       problemWith(async () => void (missing = await missingMigrations(orm))),
       problemWith(async () => await stream.check()),
+      askThreads(answerWithinMs),
     ]);
+    const silent = threads.threads - threads.answering;
+    const rows = threads.unwritten ?? unwritten();
     const { version, standsAside } = configuration();
     const lacksConfiguration = standsAside !== null && version > 0;
     const checks: Readiness['checks'] = {
       postgres: checkOf(postgres),
       valkey: checkOf(valkey),
       configuration: { ...checkOf(standsAside), ok: !lacksConfiguration },
+      threads: checkOf(silent > 0 ? `${threads.answering} of ${threads.threads} delivery threads answer` : null),
+      rows: checkOf(rows),
       leases: { ok: true, detail: describeLeases(held()) },
     };
     // Unknown without Postgres.
     if (postgres === null) checks.migrations = checkOf(describeMissing(missing));
     if (isDraining()) checks.draining = { ok: false, detail: 'the service is ending' };
-    const unavailable = postgres !== null || missing.length > 0 || isDraining();
-    const degraded = valkey !== null || lacksConfiguration;
+    const unavailable = postgres !== null || missing.length > 0 || threads.answering === 0 || isDraining();
+    const degraded = valkey !== null || lacksConfiguration || silent > 0 || rows !== null;
     return { status: unavailable ? 'unavailable' : degraded ? 'degraded' : 'ready', checks };
   };
 }

@@ -2,9 +2,9 @@
 
 import { createHash } from 'node:crypto';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { isJsonObject, type JsonObject } from './payload.ts';
+import { type JsonObject, dataText } from './payload.ts';
 
-/** A key, and the event that is to be the first of it. */
+/** A key, and the event that is to be the first of it; `digest` tells its subject and data from others. */
 export type KeyClaim = { key: string; eventId: string; type: string; digest: string };
 
 /**
@@ -17,11 +17,11 @@ export async function claimKeys(em: EntityManager, claims: readonly KeyClaim[]):
   const holders = new Map(claims.toReversed().map((claim) => [claim.key, claim]));
   const sorted = [...holders.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
   const taken = await em.execute<{ key: string }[]>(
-    `insert into webhook_idempotency_keys as held (key, event_id, type, data_digest)
+    `insert into webhook_idempotency_keys as held (key, event_id, type, digest)
      select key, "eventId", type, decode(digest, 'hex')
      from json_to_recordset(?) as claim (key text, "eventId" uuid, type text, digest text)
      on conflict (key) do update
-     set event_id = excluded.event_id, type = excluded.type, data_digest = excluded.data_digest,
+     set event_id = excluded.event_id, type = excluded.type, digest = excluded.digest,
          created_at = excluded.created_at
      where held.created_at <= clock_timestamp() - interval '1 day'
      returning key`,
@@ -30,7 +30,7 @@ export async function claimKeys(em: EntityManager, claims: readonly KeyClaim[]):
   if (taken.length === holders.size) return holders;
   // A statement of its own, because only a new snapshot shows the holders that the one above waited for.
   const held = await em.execute<KeyClaim[]>(
-    `select key, event_id as "eventId", type, encode(data_digest, 'hex') as digest
+    `select key, event_id as "eventId", type, encode(digest, 'hex') as digest
      from webhook_idempotency_keys
      where key in (select json_array_elements_text(?))`,
     [JSON.stringify([...holders.keys()])],
@@ -39,10 +39,13 @@ export async function claimKeys(em: EntityManager, claims: readonly KeyClaim[]):
   return holders;
 }
 
-/** The same for the same data, whatever the order of its keys: SHA-256, in hex. */
-export function digestData(data: JsonObject): string {
-  const text = JSON.stringify(data, (_, value: unknown) =>
-    isJsonObject(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
-  );
-  return createHash('sha256').update(text).digest('hex');
+/**
+ * SHA-256 in hex of what a key stands for besides its type: the subject, and `data` as it stands in the body. The
+ * subject comes with its length in bytes, so that no end of it reads as a beginning of `data`.
+ */
+export function digestContent(subject: string | null, data: JsonObject): string {
+  const about = subject === null ? ':' : `${Buffer.byteLength(subject)}:${subject}`;
+  return createHash('sha256')
+    .update(about + dataText(data))
+    .digest('hex');
 }

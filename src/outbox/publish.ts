@@ -6,7 +6,7 @@ import { Replay } from '../model/replay.ts';
 import { WebhookEvent } from '../model/webhook-event.ts';
 import { Refusal } from '../policy/refusal.ts';
 import { emit } from './emitter.ts';
-import { claimKeys, digestData } from './idempotency.ts';
+import { claimKeys, digestContent } from './idempotency.ts';
 import { makeEvent, type NewWebhookEvent } from './payload.ts';
 import { checkPublications, type Publication } from './publication.ts';
 import type { Transactions } from './transactions.ts';
@@ -14,7 +14,7 @@ import type { Transactions } from './transactions.ts';
 /**
  * Records the events, all or none, and gives them in the order of `publications`; one whose idempotency key was used
  * within a day gives the first event of that key. Throws Refusal BAD_USER_INPUT, or CONFLICT for a key that was used
- * with another type or other data.
+ * with another type, subject or data.
  */
 export async function publishEvents(
   transactions: Transactions,
@@ -57,9 +57,9 @@ async function firstEventIds(
   publications: readonly Publication[],
   made: readonly NewWebhookEvent[],
 ): Promise<string[]> {
-  const claims = made.map(({ id, type }, index) => {
+  const claims = made.map(({ id, type, subject }, index) => {
     const { idempotencyKey, data } = publications[index]!;
-    return idempotencyKey ? { key: idempotencyKey, eventId: id, type, digest: digestData(data) } : null;
+    return idempotencyKey ? { key: idempotencyKey, eventId: id, type, digest: digestContent(subject, data) } : null;
   });
   const holders = await claimKeys(
     em,
@@ -72,7 +72,7 @@ async function firstEventIds(
     if (holder?.type !== claim.type || holder.digest !== claim.digest) {
       throw new Refusal(
         'CONFLICT',
-        `events.${index}.idempotencyKey: was used within a day for another type or other data. Use a new key.`,
+        `events.${index}.idempotencyKey: was used within a day for another type, subject or data. Use a new key.`,
         `events.${index}.idempotencyKey`,
       );
     }

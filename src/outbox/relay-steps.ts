@@ -33,8 +33,17 @@ export type RelayMode =
       appends: boolean;
     };
 
-/** `position`: the log's last one. `seq`: the highest one that was numbered; 0 for none. `cut`: there may be more. */
-export type Numbered = { entries: readonly LogEntry[]; position: number; seq: number; cut: boolean };
+export type Numbered = {
+  entries: readonly LogEntry[];
+  /** The log's last one. */
+  position: number;
+  /** The highest one that was numbered; 0 for none. */
+  seq: number;
+  /** There may be more. */
+  cut: boolean;
+  /** When the batch began, no event had a higher seq, committed or not. */
+  highestSeq: number;
+};
 
 export type RelayPorts = {
   /** Monotonic milliseconds. */
@@ -54,11 +63,17 @@ export type RelaySteps = {
   setMode(mode: RelayMode): void;
   /** Tells the listener the log's last position after each batch. */
   onNumbered(listener: (head: number) => void): void;
-  /** Numbers everything that is committed, and gives the log's last position. Null: that failed, or the relay rests. */
+  /**
+   * Numbers everything that is committed now, and gives the log's last position. It ends although events come faster than
+   * they are numbered. Null: that failed, or the relay rests.
+   */
   catchUp(done: (position: number | null) => void): void;
   /** Begins no more batches, and calls back when none is under way. */
   stop(done: () => void): void;
 };
+
+/** `until`: it is done once the events up to this seq are numbered. Null: not known before its first batch. */
+type CatchUp = { until: number | null; done: (position: number | null) => void };
 
 export function createRelaySteps(ports: RelayPorts): RelaySteps {
   let bound = createTrailingBound();
@@ -69,7 +84,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
   let notBefore = -Infinity;
   let sweptAt = -Infinity;
   let cancel: (() => void) | null = null;
-  let waiting: ((position: number | null) => void)[] = [];
+  let waiting: CatchUp[] = [];
   let stopped: (() => void) | null = null;
 
   function arm(delayMs: number): void {
@@ -107,12 +122,15 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
           if (mode.is !== 'rests' && mode.appends) ports.append(numbered.entries);
           tellHead(numbered.position);
         }
-        if (numbered.cut) waiting.push(...served);
-        else for (const done of served) done(numbered.position);
+        for (const catchUp of served) {
+          catchUp.until ??= numbered.highestSeq;
+          if (numbered.cut && numbered.seq < catchUp.until) waiting.push(catchUp);
+          else catchUp.done(numbered.position);
+        }
       } else {
         woken = true;
         notBefore = ports.now() + retryDelaysMs.relay;
-        for (const done of served) done(null);
+        for (const { done } of served) done(null);
       }
       if (stopped) end();
       else go();
@@ -121,7 +139,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
 
   function end(): void {
     stopped?.();
-    for (const done of waiting.splice(0)) done(null);
+    for (const { done } of waiting.splice(0)) done(null);
   }
 
   return {
@@ -143,7 +161,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
         sweptAt = -Infinity;
       }
       if (mode.is === 'leads') woken = true;
-      if (mode.is === 'rests') for (const done of waiting.splice(0)) done(null);
+      if (mode.is === 'rests') for (const { done } of waiting.splice(0)) done(null);
       go();
     },
     onNumbered(listener) {
@@ -154,7 +172,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
         done(null);
         return;
       }
-      waiting.push(done);
+      waiting.push({ until: null, done });
       go();
     },
     stop(done) {

@@ -14,7 +14,7 @@ const batch = { events: 1_000, bytes: 4 * 1024 * 1024 };
 
 export type Relay = AsyncDisposable &
   Pick<RelaySteps, 'wake' | 'setMode' | 'onNumbered'> & {
-    /** Numbers everything that is committed. Returns the log's last position. Rejects while the relay rests. */
+    /** Numbers everything that is committed now. Returns the log's last position. Rejects while the relay rests. */
     catchUp(): Promise<number>;
   };
 
@@ -74,21 +74,23 @@ export function startRelay({ orm, stream, log }: RelayParts): Relay {
   };
 }
 
-/** Numbers everything that is committed, before any relay runs. Returns the log's last position. */
+/** Numbers everything that is committed now, before any relay runs. Returns the log's last position. */
 export async function numberAll(orm: MikroORM): Promise<number> {
-  for (;;) {
-    const { position, cut } = await orm.em.fork().transactional((em) => number(em, 0, null));
-    if (!cut) return position;
+  for (let until = Infinity; ;) {
+    const { position, cut, seq, highestSeq } = await orm.em.fork().transactional((em) => number(em, 0, null));
+    until = Math.min(until, highestSeq);
+    if (!cut || seq >= until) return position;
   }
 }
 
 async function number(em: EntityManager, aboveSeq: number, knownServer: string | null): Promise<Numbered> {
-  const [head] = await em.execute<[{ position: number; configuration: number; server: string }]>(
+  const [head] = await em.execute<[{ position: number; configuration: number; server: string; highestSeq: number }]>(
     `select position::float8 as position, configuration::float8 as configuration,
-            pg_postmaster_start_time()::text as server
+            pg_postmaster_start_time()::text as server,
+            (select last_value::float8 from webhook_events_seq_seq) as "highestSeq"
        from webhook_log_head for update`,
   );
-  const { configuration, server } = head;
+  const { configuration, server, highestSeq } = head;
   if (knownServer !== null && server !== knownServer) {
     throw new Error('another database server answers, whose log has to be compared first');
   }
@@ -100,7 +102,7 @@ async function number(em: EntityManager, aboveSeq: number, knownServer: string |
       where bytes_before < ? order by seq`,
     [aboveSeq, batch.events, batch.bytes],
   );
-  if (rows.length === 0) return { entries: [], position: head.position, seq: 0, cut: false };
+  if (rows.length === 0) return { entries: [], position: head.position, seq: 0, cut: false, highestSeq };
   const entries = rows.map(({ id, type, addressedTo, payload }, index) => {
     return { position: head.position + index + 1, id, type, addressedTo, configuration, payload };
   });
@@ -117,5 +119,5 @@ async function number(em: EntityManager, aboveSeq: number, knownServer: string |
     where e.id = v.id`.execute(em.getKysely());
   const bytes = rows.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0);
   const cut = rows.length === batch.events || bytes >= batch.bytes;
-  return { entries, position, seq: rows.at(-1)!.seq, cut };
+  return { entries, position, seq: rows.at(-1)!.seq, cut, highestSeq };
 }

@@ -26,6 +26,9 @@ export const retryDelaysMs = {
   supervisor: 500,
 } as const;
 
+/** An endpoint's next turn begins after one that was lost with nothing on the wire: these delays double. */
+export const lostTurnDelaysMs = { base: 250, most: 30_000 };
+
 /** A lost connection to Valkey is made again: these delays double. */
 export const valkeyDelaysMs = { base: 100, most: 1_000 };
 

@@ -2,19 +2,6 @@
 
 import { isIP } from 'node:net';
 
-/** A Postgres URL, unchanged. */
-export function parsePostgresUrl(text: string): string | null {
-  const url = parseUrl(text, ['postgres:', 'postgresql:']);
-  return url === null ? null : text;
-}
-
-/** A URL that ioredis understands: it would read `valkey://host` as a host named `valkey`. */
-export function parseValkeyUrl(text: string): string | null {
-  const redis = text.replace(/^valkey(s?):\/\//i, 'redis$1://');
-  const url = parseUrl(redis, ['redis:', 'rediss:']);
-  return url !== null && url.hostname !== '' && /^(\/\d{0,5})?$/.test(url.pathname) ? redis : null;
-}
-
 /** The base of our own URLs, without a trailing slash. */
 export function parsePublicUrl(text: string): string | null {
   const url = parseUrl(text, ['http:', 'https:']);

@@ -4,7 +4,9 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { type DurationRule, durations } from './duration.ts';
 import { parseNetworks } from './networks.ts';
-import { parseHost, parseOrigins, parsePostgresUrl, parsePublicUrl, parseValkeyUrl } from './addresses.ts';
+import { readPostgresUrl } from '../model/postgres-url.ts';
+import { parseHost, parseOrigins, parsePublicUrl } from './addresses.ts';
+import { readValkeyUrl } from './valkey-url.ts';
 
 export type Environment = Record<string, string | undefined>;
 
@@ -28,11 +30,11 @@ const fileVariables = {
 function variables({ cores, terminal }: Surroundings) {
   return z.object({
     ...fileVariables,
-    DATABASE_URL: hidden('a Postgres URL such as postgres://user:password@host:5432/database', parsePostgresUrl),
-    VALKEY_URL: hidden(
-      'a Valkey URL such as valkey://:password@host:6379/0 (or valkeys, redis, rediss)',
-      parseValkeyUrl,
-    ),
+    DATABASE_URL: serverUrl((url) => {
+      const read = readPostgresUrl(url);
+      return 'problem' in read ? read : { url };
+    }),
+    VALKEY_URL: serverUrl(readValkeyUrl),
     HOST: setting('a host name or an IP address without brackets', parseHost).default('127.0.0.1'),
     PORT: wholeNumber(0, 65_535).default(4000),
     PUBLIC_URL: hidden('an http or https URL without credentials, query or fragment', parsePublicUrl),
@@ -68,6 +70,11 @@ export function readFileSettings(environment: Environment = process.env): Enviro
   const read = z.object(fileVariables).safeParse(withoutEmpty(environment));
   if (!read.success) return { problems: lines(read.error) };
   return { settings: { allowHttp: read.data.WEBHOOK_ALLOW_HTTP, secretsDirectory: read.data.SECRETS_DIR } };
+}
+
+/** Where secrets are, whatever the other settings say. */
+export function readSecretsDirectory(environment: Environment): string {
+  return fileVariables.SECRETS_DIR.parse(withoutEmpty(environment)['SECRETS_DIR']);
 }
 
 function named(read: z.output<ReturnType<typeof variables>>) {
@@ -118,6 +125,17 @@ function hidden<T>(expected: string, parse: (value: string) => T | null) {
   return z
     .string()
     .transform((value, context): T => parse(value) ?? refuse(context, `must be ${expected} (its value is not shown)`))
+    .optional();
+}
+
+/** The URL of a server that is given; no problem shows a part of it. */
+function serverUrl(read: (value: string) => { url: string } | { problem: string }) {
+  return z
+    .string()
+    .transform((value, context): string => {
+      const found = read(value);
+      return 'url' in found ? found.url : refuse(context, found.problem);
+    })
     .optional();
 }
 

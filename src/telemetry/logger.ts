@@ -1,7 +1,7 @@
 // The structured log: one JSON object a line on stdout, or prose on a terminal.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
+import { type LineWriter, createLineWriter, lingerMs, pieceBytes } from './line-writer.ts';
 
 export type Logger = PinoLogger;
 
@@ -20,62 +20,83 @@ export type Log = {
   flush(): Promise<void>;
 };
 
+/** Takes lines that a thread has made, in pieces of whole lines. */
+export type TakeLines = (pieces: readonly string[]) => void;
+
+/** One message costs the main thread as much as a good many lines. */
+const piecesTogether = 4;
+
 /**
- * Opens the log. Lines are written without blocking, within a tenth of a second. When the reader stops reading, up to
- * 16 MiB are buffered, then lines are dropped; deliveries never wait.
+ * Opens the log of the process. Lines are written without blocking, within a tenth of a second. When the reader stops
+ * reading, up to 16 MiB are buffered, then lines are dropped; deliveries never wait.
  */
-export async function openLogger({ level, format }: LogOptions): Promise<Log> {
-  const stream = format === 'pretty' ? await prettyStream() : plainStream();
+export async function openLogger({ level, format }: LogOptions): Promise<Log & { takeLines: TakeLines }> {
+  const writer = format === 'pretty' ? await prettyWriter() : createLineWriter(process.stdout, droppedLine);
+  return {
+    ...logTo(writer, level),
+    flush: writer.flush,
+    takeLines(pieces) {
+      for (const lines of pieces) writer.write(lines);
+    },
+  };
+}
+
+/** Opens the log of a thread, which hands its lines to the main thread: two writers of one pipe would tear lines. */
+export function openThreadLogger({ level }: Pick<LogOptions, 'level'>, handOver: TakeLines): Log {
+  let pieces: string[] = [];
+  let lines = '';
+  let bytes = 0;
+  let timer: NodeJS.Timeout | null = null;
+
+  function closePiece(): void {
+    if (bytes > 0) pieces.push(lines);
+    lines = '';
+    bytes = 0;
+  }
+
+  function handOverAll(): void {
+    if (timer) clearTimeout(timer);
+    timer = null;
+    closePiece();
+    if (pieces.length > 0) handOver(pieces);
+    pieces = [];
+  }
+
+  function write(line: string): void {
+    const more = Buffer.byteLength(line);
+    if (bytes + more > pieceBytes) closePiece();
+    if (pieces.length === piecesTogether) handOverAll();
+    lines += line;
+    bytes += more;
+    timer ??= setTimeout(handOverAll, lingerMs).unref();
+  }
+
+  return {
+    ...logTo({ write }, level),
+    flush: () => Promise.resolve(handOverAll()),
+  };
+}
+
+function logTo(destination: DestinationStream, level: LogOptions['level']): Pick<Log, 'logger' | 'always'> {
   const options = {
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  const logger = pino({ ...options, level }, stream.destination);
-  const unfiltered = pino({ ...options, level: 'trace' }, stream.destination);
+  const unfiltered = pino({ ...options, level: 'trace' }, destination);
   return {
-    logger,
+    logger: pino({ ...options, level }, destination),
     always: (fields, message) => unfiltered.info(fields, message),
-    flush: stream.flush,
   };
 }
 
-type Stream = { destination: DestinationStream; flush(): Promise<void> };
-
-/** Buffered for the reader, in characters; further lines are dropped. */
-const mostWaiting = 16 * 1024 * 1024;
-/** The end of the process waits at most this long for a reader that stopped reading. */
-const flushWithinMs = 1_000;
-
-function plainStream(): Stream {
-  const destination = pino.destination({
-    fd: 1,
-    sync: false,
-    minLength: 4096,
-    periodicFlush: 100,
-    maxLength: mostWaiting,
-  });
-  // A closed pipe, such as a pager that was quit, must not end the service.
-  destination.on('error', () => {});
-  let dropped = 0;
-  destination.on('drop', () => (dropped += 1));
-  destination.on('drain', () => {
-    if (dropped === 0) return;
-    const line = { level: 'warn', time: new Date().toISOString(), count: dropped, msg: 'lines were dropped here' };
-    dropped = 0;
-    destination.write(`${JSON.stringify(line)}\n`);
-  });
-  return {
-    destination,
-    async flush() {
-      const flushed = new Promise<void>((resolve) => destination.flush(() => resolve()));
-      await Promise.race([flushed, sleep(flushWithinMs, undefined, { ref: false })]);
-    },
-  };
+function droppedLine(count: number): string {
+  const line = { level: 'warn', time: new Date().toISOString(), count, msg: 'lines were dropped here' };
+  return `${JSON.stringify(line)}\n`;
 }
 
-async function prettyStream(): Promise<Stream> {
+async function prettyWriter(): Promise<LineWriter> {
   const { default: pretty } = await import('pino-pretty');
   const destination = pretty({ destination: 1, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' });
-  return { destination, flush: () => Promise.resolve() };
+  return { write: (lines) => void destination.write(lines), flush: () => Promise.resolve() };
 }

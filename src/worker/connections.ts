@@ -1,6 +1,7 @@
 // Keeps one connection per endpoint open between attempts.
 
 import { Client } from 'undici';
+import { createInterimResponses } from '../egress/interim-responses.ts';
 import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { EgressGuard } from './egress.ts';
 
@@ -8,13 +9,15 @@ export type Connection = {
   client: Client;
   /** Path and query of the endpoint's URL. */
   path: string;
+  /** Called just before the first byte of each request. */
+  begin(): void;
   /** Closes it at once, also while it connects; the endpoint's next attempt opens another. */
   discard(): void;
 };
 
 export type Connections = AsyncDisposable & {
   /** The endpoint's connection, opened by its first request. Throws a TypeError for an invalid URL. */
-  of(receiver: Pick<EndpointDelivery, 'id' | 'url'>): Connection;
+  of(endpoint: Pick<EndpointDelivery, 'id' | 'url'>): Connection;
 };
 
 type Entry = Connection & { url: string; origin: string };
@@ -23,6 +26,8 @@ const mostEndpoints = 10_000;
 /** An idle connection is closed after this long, or when the endpoint asks for, up to the longest. */
 const keepAliveMs = 4_000;
 const longestKeepAliveMs = 10_000;
+/** Of one answer, names and values: some frameworks send cookies and policies of tens of KiB. */
+const mostHeaderBytes = 64 * 1024;
 
 /**
  * Beyond `most` the endpoint used least recently loses its connection. A connection that is dropped, or whose endpoint
@@ -36,10 +41,17 @@ export function createConnections({ guard, most = mostEndpoints }: { guard: Egre
   function openEntry(id: string, url: string): Entry {
     const { origin, pathname, search } = new URL(url);
     const givenUp = new AbortController();
+    const interim = createInterimResponses();
+    const connect = guard.connector(givenUp.signal);
     const client = new Client(origin, {
-      connect: guard.connector(givenUp.signal),
+      connect: (options, callback) =>
+        connect(options, (...result) => {
+          if (result[1]) interim.watch(result[1]);
+          callback(...result);
+        }),
       allowH2: false,
       pipelining: 1,
+      maxHeaderSize: mostHeaderBytes,
       keepAliveTimeout: keepAliveMs,
       keepAliveMaxTimeout: longestKeepAliveMs,
       // Both limit single silences only; an attempt has one deadline of its own.
@@ -51,6 +63,7 @@ export function createConnections({ guard, most = mostEndpoints }: { guard: Egre
       url,
       origin,
       path: pathname + search,
+      begin: interim.begin,
       discard() {
         if (current.get(id) === entry) current.delete(id);
         open.delete(entry);

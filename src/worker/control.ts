@@ -52,15 +52,17 @@ export function openControl(memory = new SharedArrayBuffer(slotBytes + leaseByte
       // All threads of a process share this clock; performance.now() starts at zero in each thread.
       const deadline = process.hrtime.bigint() + BigInt(Math.floor(Math.max(0, forMs) * 1e6));
       const at = index * wordsPerLease;
-      // Between the two stores no epoch is valid, so no epoch is paired with another's deadline.
+      // No epoch is valid while the deadline changes hands, so none is paired with another's deadline.
       if (Atomics.load(leases, at + epochWord) !== BigInt(epoch)) Atomics.store(leases, at + epochWord, -1n);
       Atomics.store(leases, at + deadlineWord, deadline);
       Atomics.store(leases, at + epochWord, BigInt(epoch));
     },
     trusts({ index, epoch }) {
       const at = index * wordsPerLease;
+      // The deadline first: when the epoch is still the same after it, the deadline is this epoch's.
+      const deadline = Atomics.load(leases, at + deadlineWord);
       const isCurrent = Atomics.load(leases, at + epochWord) === BigInt(epoch);
-      return isCurrent && process.hrtime.bigint() < Atomics.load(leases, at + deadlineWord);
+      return isCurrent && process.hrtime.bigint() < deadline;
     },
   };
 }

@@ -12,7 +12,7 @@ import { type Exchanged, exchange } from './exchange.ts';
 import type { TurnEvent } from './turn.ts';
 
 export type Attempt = {
-  receiver: EndpointDelivery;
+  endpoint: EndpointDelivery;
   event: TurnEvent;
   origin: DeliveryOrigin;
   /** This attempt's number, from 1. */
@@ -96,12 +96,12 @@ async function send(
   createdAtMs: number,
   monotonicMs: () => number,
 ): Promise<Exchanged> {
-  const { receiver, event } = attempt;
+  const { endpoint, event } = attempt;
   try {
     const headers = requestHeaders(attempt, Math.floor(createdAtMs / 1000));
     const body = Buffer.from(event.payload);
-    const outgoing = { headers, body, timeoutMs: receiver.timeoutMs, mayBegin: attempt.mayBegin };
-    return await exchange(connections.of(receiver), outgoing, monotonicMs);
+    const outgoing = { headers, body, timeoutMs: endpoint.timeoutMs, mayBegin: attempt.mayBegin };
+    return await exchange(connections.of(endpoint), outgoing, monotonicMs);
   } catch (error) {
     return { stage: 'no response', endedAtMs: monotonicMs(), error };
   }
@@ -109,7 +109,7 @@ async function send(
 
 /** Names and values in turn, the form that undici takes as it is. */
 function requestHeaders(
-  { receiver, event, origin, attempt, keys, version }: Attempt,
+  { endpoint, event, origin, attempt, keys, version }: Attempt,
   timestampSeconds: number,
 ): string[] {
   const headers = [
@@ -125,9 +125,15 @@ function requestHeaders(
   if (origin === 'line') headers.push('x-webhook-position', String(event.position));
   if (event.previous !== null) headers.push('x-webhook-previous', String(event.previous));
   const content = { id: event.id, timestampSeconds, body: event.payload };
-  for (const [name, value] of Object.entries(signatureHeaders(receiver.signing, keys, content))) {
+  for (const [name, value] of Object.entries(signatureHeaders(endpoint.signing, keys, content))) {
     headers.push(name, value);
   }
-  for (const [name, value] of Object.entries(receiver.headers)) headers.push(name, value);
+  let namesEncoding = false;
+  for (const [name, value] of Object.entries(endpoint.headers)) {
+    headers.push(name, value);
+    namesEncoding ||= name.toLowerCase() === 'accept-encoding';
+  }
+  // The beginning of the answer's body is kept as text. Without the header any coding would do (RFC 9110, section 12.5.3).
+  if (!namesEncoding) headers.push('accept-encoding', 'identity');
   return headers;
 }

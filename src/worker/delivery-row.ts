@@ -5,7 +5,7 @@ import type { Turn, TurnEvent, TurnFailure } from './turn.ts';
 
 export type FinishedAttempt = {
   id: string;
-  turn: Pick<Turn, 'receiver' | 'generation' | 'resumes' | 'origin' | 'replayId'>;
+  turn: Pick<Turn, 'endpoint' | 'generation' | 'resumes' | 'origin' | 'replayId'>;
   event: Pick<TurnEvent, 'id' | 'type' | 'position'>;
   /** This attempt's number, from 1. */
   attempt: number;
@@ -24,8 +24,8 @@ export function deliveryRow({ id, turn, event, attempt, result, failure }: Finis
     id,
     eventId: event.id,
     eventType: event.type,
-    endpointId: turn.receiver.id,
-    endpointUrl: turn.receiver.url,
+    endpointId: turn.endpoint.id,
+    endpointUrl: turn.endpoint.url,
     status: failure?.status ?? ('delivered' as const),
     httpStatus: result.httpStatus,
     errorMessage: result.errorMessage,

@@ -39,7 +39,7 @@ export function errorMessage(error: unknown): string {
       if (detail.startsWith('bad ')) return `protocol: ${detail}, unexpected here`;
       return 'reset: the endpoint closed the connection without an answer';
     case 'UND_ERR_HEADERS_OVERFLOW':
-      return 'protocol: the headers of the answer are too large';
+      return 'protocol: the headers of the answer are above 64 KiB';
     case 'ERR_ASSERTION':
       // undici's assertion for a status that HTTP does not have, such as 000.
       return 'protocol: the answer is not HTTP/1.1';

@@ -72,6 +72,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (!this.#settled && !this.#mayBegin()) this.#settle({ stage: 'before sending' });
     // An abort in this callback comes before undici writes a byte.
     if (this.#settled) controller.abort(new Error('the attempt was over before its connection was free'));
+    else this.#connection.begin();
   }
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {

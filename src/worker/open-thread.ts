@@ -1,7 +1,8 @@
 // The parts of a delivery thread, put together.
 
+import { parentPort } from 'node:worker_threads';
 import { openOrm } from '../model/orm.ts';
-import { type LogOptions, openLogger } from '../telemetry/logger.ts';
+import { type LogOptions, openThreadLogger } from '../telemetry/logger.ts';
 import { asItIs } from '../arrange.ts';
 import { createConnections } from './connections.ts';
 import { openControl } from './control.ts';
@@ -18,18 +19,25 @@ export type ThreadData = {
   databaseUrl: string;
   allowedNetworks: readonly string[];
   controlMemory: SharedArrayBuffer;
-  log: LogOptions;
+  log: Pick<LogOptions, 'level'>;
   version: string;
 };
 
+/** What a thread tells the main thread beside its reports. */
+export type ThreadMessage = { logLines: readonly string[] };
+
 export type Thread = {
   run(turn: Turn): Promise<TurnReport>;
+  /** Its answer shows that it works: why its rows cannot be written, or null when they can. */
+  check(): string | null;
   /** Ends the thread's parts, once no turn runs any more. */
   close(): Promise<void>;
 };
 
 export async function openThread(data: ThreadData, arrange = asItIs): Promise<Thread> {
-  const log = await openLogger(data.log);
+  const log = openThreadLogger(data.log, (logLines) => {
+    parentPort?.postMessage({ logLines } satisfies ThreadMessage, []);
+  });
   const orm = openOrm({ url: data.databaseUrl, connections: 1, name: 'tidings-thread', statementMs: 10_000 });
   const connections = createConnections({ guard: createEgressGuard({ allowedNetworks: data.allowedNetworks }) });
   const recorder = createRecorder({ orm, log: log.logger });
@@ -64,6 +72,7 @@ export async function openThread(data: ThreadData, arrange = asItIs): Promise<Th
 
   return {
     run: (turn) => runTurn(turn, parts),
+    check: () => recorder.problem(),
     async close() {
       await recorder[Symbol.asyncDispose]();
       await statistics[Symbol.asyncDispose]();

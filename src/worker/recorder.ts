@@ -12,6 +12,7 @@ import { backoffMs } from '../policy/retry.ts';
 import { recorderDelaysMs } from '../policy/retry-delays.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
+import { tryAgain } from '../try-again.ts';
 import type { DeliveryRow } from './delivery-row.ts';
 import { insertDeliveries } from './insert-deliveries.ts';
 
@@ -25,9 +26,14 @@ const maxBatch = 500;
 /** After a batch of `lingerAfterRows` the next one waits `lingerMs` for more rows, unless it has `flushAtRows` already. */
 const linger = { lingerAfterRows: 8, lingerMs: 10, flushAtRows: 200 };
 
+/** After so long without a written row an operator has to look. */
+const tellAfterMs = 60_000;
+
 export type Recorder = AsyncDisposable & {
   /** Resolves when the row is durable. */
   record(delivery: Delivery): Promise<void>;
+  /** Why no row could be written for a minute; null while they can. */
+  problem(): string | null;
 };
 
 export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 'warn' | 'error'> }): Recorder {
@@ -35,6 +41,8 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
   let writing: Promise<void> | null = null;
   let lingers = false;
   let closing = false;
+  /** Since when every write fails, and when that was last said as an error. */
+  let failing: { since: number; toldAt: number; reason: string } | null = null;
 
   async function writeAll(): Promise<void> {
     // Attempts that end in the same round of the event loop share a batch.
@@ -52,17 +60,33 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
 
   /** False: the recorder was closed first. The rows are not written, and their attempts are repeated. */
   async function writeUntilDurable(deliveries: Delivery[], blanked = false): Promise<boolean> {
-    for (let failures = 0; ; failures += 1) {
+    const writeOnce = async () => {
       try {
         await orm.em.fork().transactional((em) => write(em, deliveries));
+        failing = null;
         return true;
       } catch (error) {
         if (isRefusedForItsData(error) && !blanked) return await writeApart(deliveries, error);
         if (closing) return false;
-        log.warn({ rows: deliveries.length, reason: reasonOf(error) }, 'delivery rows not written yet; trying again');
-        await sleep(backoffMs(failures, recorderDelaysMs.base, recorderDelaysMs.most));
+        throw error;
       }
-    }
+    };
+    return await tryAgain(writeOnce, (error, failures) => {
+      tell(deliveries.length, reasonOf(error));
+      return backoffMs(failures, recorderDelaysMs.base, recorderDelaysMs.most);
+    });
+  }
+
+  /** Once a minute it is an error: perhaps no retry mends it, as when the table is not the one that this version knows. */
+  function tell(rows: number, reason: string): void {
+    const now = performance.now();
+    failing ??= { since: now, toldAt: now, reason };
+    failing.reason = reason;
+    const isDue = now - failing.toldAt >= tellAfterMs;
+    if (isDue) failing.toldAt = now;
+    const forS = Math.floor((now - failing.since) / 1000);
+    if (isDue) log.error({ rows, reason, seconds: forS }, 'delivery rows cannot be written; trying again');
+    else log.warn({ rows, reason }, 'delivery rows not written yet; trying again');
   }
 
   /** Splits a batch that Postgres refused for its data until the bad row is alone, then writes that row without its text. */
@@ -85,6 +109,11 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
         waiting.push({ delivery, done });
         writing ??= writeAll();
       }),
+    problem() {
+      if (failing === null || performance.now() - failing.since < tellAfterMs) return null;
+      const minutes = Math.floor((performance.now() - failing.since) / 60_000);
+      return `delivery rows cannot be written for ${minutes} min: ${failing.reason}`;
+    },
     async [Symbol.asyncDispose]() {
       closing = true;
       while (writing) await writing;

@@ -29,9 +29,9 @@ export type TurnParts = {
 
 /** Sends a turn's events in order; resolves when every attempt's row is durable. */
 export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport> {
-  const { slot, receiver, events, origin } = turn;
+  const { slot, endpoint, events, origin } = turn;
   const { control, version } = parts;
-  const keys = keysOf(receiver);
+  const keys = keysOf(endpoint);
   const steps = createTurnSteps(turn, { now: () => performance.now(), control });
   let wake = () => {};
 
@@ -48,7 +48,7 @@ export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport>
     const event = events[index]!;
     control.setCurrent(slot, index);
     const { mayBegin } = steps;
-    const result = await parts.deliver({ receiver, event, origin, attempt, keys, version, mayBegin });
+    const result = await parts.deliver({ endpoint, event, origin, attempt, keys, version, mayBegin });
     control.setCurrent(slot, null);
     if (result === null) {
       steps.notSent();

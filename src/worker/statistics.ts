@@ -1,4 +1,4 @@
-// Counts attempts by endpoint and minute, and writes the counts about once a second.
+// Counts attempts by endpoint and minute, and writes the counts: soon after a pause, and every ten seconds under load.
 
 import { randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
@@ -6,7 +6,9 @@ import { bucketCount, bucketOf } from '../policy/latency-histogram.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 
-const writeEveryMs = 1_000;
+/** A write carries all of an endpoint's minute, so under load a rare one costs much less. */
+const writeEveryMs = 10_000;
+const writeSoonMs = 1_000;
 /** Of one statement. */
 const mostRows = 5_000;
 /** Beyond these the oldest counts are dropped; the delivery rows still show the attempts. */
@@ -29,9 +31,17 @@ const minuteMs = 60_000;
 
 /**
  * Each writer has rows of its own and writes totals, not increments, so a repeated write changes nothing. A crash loses
- * the counts of the last second; the delivery rows still show the attempts.
+ * the counts of the last ten seconds; the delivery rows still show the attempts.
  */
-export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger, 'warn'> }): Statistics {
+export function createStatistics({
+  orm,
+  log,
+  everyMs = writeEveryMs,
+}: {
+  orm: MikroORM;
+  log: Pick<Logger, 'warn'>;
+  everyMs?: number;
+}): Statistics {
   const writer = randomUUIDv7();
   /** The newest minute of each endpoint. An earlier minute stays only in `changed` until it is written. */
   const current = new Map<string, Counts>();
@@ -39,10 +49,12 @@ export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger
   /** Late counts go to this minute: an earlier one was dropped, would restart from zero and overwrite its own row. */
   let firstKept = 0;
   let timer: NodeJS.Timeout | null = null;
+  let writtenAt = -Infinity;
   let writing = Promise.resolve();
 
   async function write(): Promise<void> {
     if (changed.size === 0) return;
+    writtenAt = performance.now();
     const rows = [...changed];
     changed.clear();
     try {
@@ -75,10 +87,12 @@ export function createStatistics({ orm, log }: { orm: MikroORM; log: Pick<Logger
   }
 
   function arm(): void {
-    timer ??= setTimeout(() => {
+    if (timer) return;
+    const waitMs = Math.max(writeSoonMs, writtenAt + everyMs - performance.now());
+    timer = setTimeout(() => {
       timer = null;
       writing = write();
-    }, writeEveryMs);
+    }, waitMs);
   }
 
   return {

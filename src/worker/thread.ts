@@ -8,5 +8,8 @@ const thread = await openThread(workerData as ThreadData);
 /** Runs one turn. */
 export default thread.run;
 
+/** Answers once the thread can run turns. */
+export const check = thread.check;
+
 /** Ends the thread's parts, once no turn runs any more. */
 export const close = thread.close;

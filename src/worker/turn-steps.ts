@@ -8,7 +8,11 @@ import type { Control } from './control.ts';
 import type { AttemptResult } from './deliver.ts';
 import type { Turn, TurnFailure, TurnReport } from './turn.ts';
 
-/** A turn ends after this long, so that its endpoint's cursor moves and other endpoints get the slot. */
+/**
+ * A turn begins no request after this long, so that its endpoint's cursor moves and other endpoints get the slot. The
+ * dispatcher counts a turn as slow after 250 ms: what is left is for the last request and for the rows, so that a busy
+ * endpoint that answers quickly does not count as slow.
+ */
 const turnMs = 150;
 
 /** Most attempts of one turn whose rows are not durable yet. */
@@ -36,7 +40,7 @@ export type TurnSteps = {
 
 export function createTurnSteps(
   turn: Pick<Turn, 'slot' | 'lease' | 'attemptsBefore'> & {
-    receiver: Pick<EndpointDelivery, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>;
+    endpoint: Pick<EndpointDelivery, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>;
     events: { readonly length: number };
   },
   { now, control }: { now(): number; control: Pick<Control, 'stopped' | 'trusts'> },
@@ -71,7 +75,7 @@ export function createTurnSteps(
       over = true;
     },
     attempted(result) {
-      failure = failureOf(result, attemptOf(), turn.receiver);
+      failure = failureOf(result, attemptOf(), turn.endpoint);
       if (failure?.status !== 'retrying') settled += 1;
       index += 1;
       unrecorded += 1;

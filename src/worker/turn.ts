@@ -21,7 +21,7 @@ export type Turn = {
   slot: number;
   /** The lease under which it is sent: only while the epochs are equal and the lease is trusted. */
   lease: Lease;
-  receiver: EndpointDelivery;
+  endpoint: EndpointDelivery;
   generation: number;
   /** How often the endpoint had been resumed when the turn began. */
   resumes: number;
@@ -32,6 +32,15 @@ export type Turn = {
   attemptsBefore: number;
   events: readonly TurnEvent[];
 };
+
+/** How a turn ended. `lost`: it did not come back, with the index of the event that was on the wire, if any. */
+export type TurnOutcome = { report: TurnReport } | { lost: { current: number | null } };
+
+/**
+ * What the actor is told of a turn that was lost. `recorded`: the event that was on the wire has spent an attempt, which is
+ * durable. `unsent`: nothing was on the wire, so the same turn may be lost again at once.
+ */
+export type LostTurn = 'recorded' | 'unsent';
 
 /** The result of a turn, once every attempt it made is durable. */
 export type TurnReport = {

@@ -19,6 +19,23 @@ test('a browser at /graphql is redirected to /graphiql with its query, and a pro
   expect(await answered.json()).toEqual({ data: { __typename: 'Query' } });
 });
 
+test.each([
+  'text/html;q=0, application/json',
+  'text/html;q=0.1, application/json',
+  'application/graphql-response+json;q=0.9, text/html;q=0.8',
+])('a program that accepts %s is answered', async (accept) => {
+  const answered = await door.fetch('/graphql?query={__typename}', { headers: { accept } });
+  expect(await answered.json()).toEqual({ data: { __typename: 'Query' } });
+});
+
+test('the type of an answer is the one that the client likes best', async () => {
+  const typeFor = async (accept: string) =>
+    (await door.fetch('/graphql?query={__typename}', { headers: { accept } })).headers.get('content-type');
+  expect(await typeFor('application/json;q=0.2, application/graphql-response+json;q=0.3')).toMatch('graphql-response');
+  expect(await typeFor('application/graphql-response+json;q=0.2, application/json;q=0.3')).toMatch('application/json');
+  expect(await typeFor('application/json;q=0, */*')).toMatch('graphql-response');
+});
+
 test('the page is whole and compressed, and is not sent again to a browser that has it', async () => {
   const first = await door.fetch('/graphiql', { headers: { 'accept-encoding': 'gzip, br' } });
   expect(first.headers.get('content-encoding')).toBe('gzip');

@@ -22,6 +22,9 @@ test('the service answers over a real socket', async () => {
   expect(http.url).toBe(`http://127.0.0.1:${http.port}`);
   const response = await fetch(`${http.url}/graphql`, post({ query: '{ users { totalCount } }' }));
   expect(await response.json()).toEqual({ data: { users: { totalCount: 0 } } });
+  const accept = 'text/html;q=0, application/json;q=0.1, application/graphql-response+json';
+  const weighed = await fetch(`${http.url}/graphql`, post({ query: '{ users { totalCount } }' }, { accept }));
+  expect(weighed.headers.get('content-type')).toMatch('application/graphql-response+json');
 });
 
 test('a body above 1 MiB is refused while it is still being sent, and the server goes on', async () => {
@@ -208,7 +211,9 @@ test('a slow query of a database that answers is waited for', async () => {
   const answer = door.ask('{ users { totalCount } }').then((result: Answer) => ((asked = true), result));
   // The door has asked the database whether it is there, and was answered. Seen from elsewhere: on one of the door's own
   // connections this question would take the place of the one that it looks for.
-  const onlooker = openOrm({ url: door.orm.config.get('clientUrl'), connections: 1, name: 'onlooker' });
+  const url = new URL(inject('postgresUrl'));
+  url.pathname = `/${door.orm.config.get('dbName')}`;
+  const onlooker = openOrm({ url: url.href, connections: 1, name: 'onlooker' });
   await eventually(async () => {
     const rows = await onlooker.em
       .fork()

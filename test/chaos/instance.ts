@@ -42,6 +42,6 @@ const service = await startService((name, part) =>
 );
 // Node itself writes it at an orderly end, which many of these never come to.
 flushCompileCache();
-await stopped;
+await Promise.race([stopped, service.failed]);
 await service.drain();
 process.exit(0);

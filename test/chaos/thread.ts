@@ -15,8 +15,8 @@ const thread = await openThread(workerData as ThreadData, (name, part) => {
   const turn = part as TurnParts;
   const { deliver, recorder } = turn;
   const signed: TurnParts['deliver'] = (attempt) => {
-    const { receiver } = attempt;
-    return deliver({ ...attempt, receiver: { ...receiver, headers: { ...receiver.headers, ...sender } } });
+    const { endpoint } = attempt;
+    return deliver({ ...attempt, endpoint: { ...endpoint, headers: { ...endpoint.headers, ...sender } } });
   };
   return around(name, { ...turn, deliver: signed, recorder: around('recorder', recorder) }) as typeof part;
 });
@@ -25,4 +25,5 @@ const thread = await openThread(workerData as ThreadData, (name, part) => {
 flushCompileCache();
 
 export default thread.run;
+export const check = thread.check;
 export const close = thread.close;

@@ -27,12 +27,35 @@ test.for([
   { what: 'no DATABASE_URL', url: '', says: /^DATABASE_URL must be set [^\n]*\n$/ },
   { what: 'a URL of another kind', url: 'mysql://u:hush@h/d', says: /^DATABASE_URL must be a Postgres URL [^\n]*\n$/ },
   { what: 'a server that is not there', url: 'postgres://u:hush@127.0.0.1:1/d', says: /^[^\n]*ECONNREFUSED[^\n]*\n$/ },
+  {
+    what: 'an unknown parameter',
+    url: 'postgres://u:hush@h/d?schema=x',
+    says: /^DATABASE_URL is wrong: [^\n]*"schema"[^\n]*\n$/,
+  },
+  {
+    what: 'a wrong password',
+    url: { username: 'postgres', password: 'hush' },
+    says: /^DATABASE_URL: Postgres at 127\.0\.0\.1:\d+ refused user "postgres": password authentication failed\n$/,
+  },
+  {
+    what: 'a database that does not exist',
+    url: { pathname: '/no_such' },
+    says: /^DATABASE_URL: Postgres at \S+ refused user "postgres": database "no_such" does not exist\n$/,
+  },
 ])('$what is one line on stderr without the password, and exit status 1', async ({ url, says }) => {
-  const { status, stdout, stderr } = await runTidings(['migrate'], { environment: { DATABASE_URL: url } });
+  const given = typeof url === 'string' ? url : withChanges(url);
+  const { status, stdout, stderr } = await runTidings(['migrate'], { environment: { DATABASE_URL: given } });
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(says);
   expect(stderr).not.toContain('hush');
 });
+
+/** The URL of the shared database with other parts. */
+function withChanges(parts: Partial<URL>): string {
+  const url = new URL(inject('postgresUrl'));
+  Object.assign(url, parts);
+  return url.href;
+}
 
 async function openEmptyDatabase(): Promise<AsyncDisposable & { url: string }> {
   const url = new URL(inject('postgresUrl'));

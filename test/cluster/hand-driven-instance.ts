@@ -12,7 +12,7 @@ import type { ConfigurationInForce } from '../../src/operations/configurations.t
 import type { RelayMode } from '../../src/outbox/relay-steps.ts';
 import { type Lease, shardCount } from '../../src/policy/shards.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
-import type { Turn, TurnReport } from '../../src/worker/turn.ts';
+import type { LostTurn, Turn, TurnReport } from '../../src/worker/turn.ts';
 import { entryAt } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { createSimulatedTime } from '../support/simulated-time.ts';
@@ -49,7 +49,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
     /** Ends the read that is under way, with nothing. */
     answer: () => {},
   };
-  const out: { turn: Turn; end(report: TurnReport | null): void }[] = [];
+  const out: { turn: Turn; end(report: TurnReport | LostTurn): void }[] = [];
   const interrupted: number[] = [];
   const trusted = new Map<number, { epoch: number; until: number }>();
   const seen = {
@@ -179,7 +179,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
       runTurn(turn, done) {
         const entry = {
           turn,
-          end(report: TurnReport | null) {
+          end(report: TurnReport | LostTurn) {
             out.splice(out.indexOf(entry), 1);
             done(report);
           },
@@ -224,7 +224,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
       return position;
     },
     deliver(id: string): void {
-      const found = out.find(({ turn }) => turn.receiver.id === id);
+      const found = out.find(({ turn }) => turn.endpoint.id === id);
       if (!found) throw new Error(`${id} has no turn out`);
       found.end({ settled: found.turn.events.length, failure: null });
     },

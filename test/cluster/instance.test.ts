@@ -10,7 +10,7 @@ const erp = makeEndpoint({ id: 'erp', events: ['*'] });
 
 /** The positions of the turns that are out, by endpoint. */
 const sent = ({ out }: World) =>
-  Object.fromEntries(out.map(({ turn }) => [turn.receiver.id, turn.events.map(({ position }) => position)]));
+  Object.fromEntries(out.map(({ turn }) => [turn.endpoint.id, turn.events.map(({ position }) => position)]));
 
 test('an instance begins at the log’s end of its first heartbeat, with the backlogs of its endpoints', () => {
   const world = driveInstance(crm);
@@ -43,7 +43,7 @@ test('a lagging endpoint waits for a newer configuration, too', () => {
   expect(world.seen.configurations).toContain(2);
   world.put(2, { endpoints: [{ ...crm, url: 'https://new.example.com/' }] });
   world.pass(500);
-  expect(world.out[0]!.turn.receiver.url).toBe('https://new.example.com/');
+  expect(world.out[0]!.turn.endpoint.url).toBe('https://new.example.com/');
   expect(sent(world)).toEqual({ crm: [1, 2, 3, 4, 5] });
 });
 
@@ -61,7 +61,7 @@ test('a new configuration removes the endpoints it lacks, adds the new ones, and
   expect(world.seen.cursorsLoaded).toBe(2);
   world.publish('order.paid');
   world.pass(100);
-  expect(Object.fromEntries(world.out.map(({ turn }) => [turn.receiver.id, turn.receiver.url]))).toEqual({
+  expect(Object.fromEntries(world.out.map(({ turn }) => [turn.endpoint.id, turn.endpoint.url]))).toEqual({
     crm: 'https://new.example.com/',
     erp: erp.url,
   });

@@ -80,7 +80,7 @@ test('new tests and replays are read, and stop no turn', () => {
 
 test('a cursor that is being loaded is loaded again: the first load may be from before the change', () => {
   const { onVersions, readings, turnOf, world, loadingCursors } = start();
-  turnOf('one').end(null);
+  turnOf('one').end('recorded');
   expect(loadingCursors).toEqual(['one']);
   onVersions([1, 0], [0, 1]);
   // It stands as before: but what is read by now need not.

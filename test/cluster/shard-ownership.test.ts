@@ -116,7 +116,7 @@ test('an endpoint that is added to a shard while that is given back begins no tu
   world.pass(100);
   world.publish('order.paid');
   world.pass(100);
-  expect(world.out.map(({ turn }) => turn.receiver.id)).toEqual(['crm']);
+  expect(world.out.map(({ turn }) => turn.endpoint.id)).toEqual(['crm']);
 });
 
 test('a lease is not given back while a turn of a removed endpoint runs', () => {
@@ -188,7 +188,7 @@ test('in a new log epoch no turn begins under a lease that is being given back',
   world.pass(1_100);
   world.publish('twin.born');
   world.pass(1_100);
-  expect(world.out.map(({ turn }) => turn.receiver.id)).toEqual(['crm']);
+  expect(world.out.map(({ turn }) => turn.endpoint.id)).toEqual(['crm']);
 });
 
 test('the relay leads under its trusted lease, stands by without it, and rests while heartbeats fail', () => {

@@ -263,13 +263,13 @@ test('a changed URL or secret changes the next turn, not what is in the mailbox'
   const changed = makeEndpoint({ url: 'https://new.example.com/', maxRetries: 1 });
   actor.configure(changed, compilePatterns(changed.events));
   const turn = begin(actor, 0);
-  expect(turn.receiver).toMatchObject({ url: 'https://new.example.com/', maxRetries: 1 });
+  expect(turn.endpoint).toMatchObject({ url: 'https://new.example.com/', maxRetries: 1 });
   expect(positions(turn)).toEqual([1, 2]);
 });
 
 test('a thread gets of an endpoint only what it needs to send', () => {
   const turn = begin(startLive(1), 0);
-  expect(Object.keys(turn.receiver).toSorted()).toEqual(
+  expect(Object.keys(turn.endpoint).toSorted()).toEqual(
     ['id', 'url', 'headers', 'signing', 'secrets', 'timeoutMs', 'maxRetries', 'baseDelayMs', 'maxDelayMs'].toSorted(),
   );
 });

@@ -12,7 +12,7 @@ const retrying = (waitMs: number, settled = 0): TurnReport => ({
 });
 
 const sent = (world: ReturnType<typeof driveDispatcher>, id: string) =>
-  world.begun.filter(({ receiver }) => receiver.id === id).map(({ events }) => events.map(({ position }) => position));
+  world.begun.filter(({ endpoint }) => endpoint.id === id).map(({ events }) => events.map(({ position }) => position));
 
 test('an event goes to the endpoints whose patterns ask for it, and to no other', () => {
   const world = driveDispatcher({ slots: { fast: 5, slow: 1 } });
@@ -20,7 +20,7 @@ test('an event goes to the endpoints whose patterns ask for it, and to no other'
     world.serve(makeEndpoint({ id, events }));
   }
   world.publish('order.paid');
-  expect(world.out.map(({ turn }) => turn.receiver.id).toSorted()).toEqual(['all', 'orders']);
+  expect(world.out.map(({ turn }) => turn.endpoint.id).toSorted()).toEqual(['all', 'orders']);
   world.publish('user.login');
   world.deliver('all');
   expect(sent(world, 'all')).toEqual([[1], [2]]);
@@ -35,7 +35,7 @@ test('an addressed event goes to its endpoint alone, whatever its patterns, and 
   world.publish('webhook.test', { addressedTo: 'crm' });
   expect(world.readingReplays.map(({ id }) => id)).toEqual(['crm']);
   world.readingReplays.shift()!.done([replayAt(1)]);
-  expect(world.out.map(({ turn }) => [turn.receiver.id, turn.origin])).toEqual([['crm', 'test']]);
+  expect(world.out.map(({ turn }) => [turn.endpoint.id, turn.origin])).toEqual([['crm', 'test']]);
   world.publish('order.paid');
   world.deliver('crm');
   expect(world.turnOf('crm').turn.events).toMatchObject([{ position: 2, previous: 0 }]);
@@ -197,7 +197,7 @@ test('after a lost turn nothing is sent before the rows are read again', () => {
   const world = driveDispatcher();
   world.serve(makeEndpoint());
   for (const type of ['a.a', 'a.b']) world.publish(type);
-  world.turnOf('crm').end(null);
+  world.turnOf('crm').end('recorded');
   world.publish('a.c');
   world.pass(100_000);
   expect({ out: world.out, loadingCursors: world.loadingCursors }).toEqual({ out: [], loadingCursors: ['crm'] });
@@ -255,7 +255,7 @@ test('an endpoint that waits for a slot does not begin under a lost lease, and o
   for (const type of ['a.a', 'b.b', 'c.c']) world.publish(type);
   world.trust(({ index }) => index !== 1);
   world.deliver('first');
-  expect(world.out.map(({ turn }) => [turn.receiver.id, turn.lease])).toEqual([['kept', { index: 2, epoch: 8 }]]);
+  expect(world.out.map(({ turn }) => [turn.endpoint.id, turn.lease])).toEqual([['kept', { index: 2, epoch: 8 }]]);
   world.deliver('kept');
   world.trust(() => true);
   world.dispatcher.wake();

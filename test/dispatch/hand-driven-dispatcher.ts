@@ -7,11 +7,11 @@ import type { ReplayQuestion, StoredReplay } from '../../src/dispatch/replay-win
 import type { LogEntry } from '../../src/log/entry.ts';
 import { type Gap, pastGap } from '../../src/log/gaps.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
-import type { Turn, TurnReport } from '../../src/worker/turn.ts';
+import type { LostTurn, Turn, TurnReport } from '../../src/worker/turn.ts';
 import { entryAt } from '../log/made-up-entries.ts';
 import { aLease, emptyCursor } from './made-up-actors.ts';
 
-export type Out = { turn: Turn; end(report: TurnReport | null): void };
+export type Out = { turn: Turn; end(report: TurnReport | LostTurn): void };
 
 export function driveDispatcher({
   position = 0,
@@ -101,7 +101,7 @@ export function driveDispatcher({
     },
     /** The turn that an endpoint has out. */
     turnOf(id: string): Out {
-      const found = out.find(({ turn }) => turn.receiver.id === id);
+      const found = out.find(({ turn }) => turn.endpoint.id === id);
       if (!found) throw new Error(`${id} has no turn out`);
       return found;
     },

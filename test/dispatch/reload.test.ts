@@ -41,7 +41,7 @@ test('the cursor of an endpoint that sends nothing is loaded at once, and none o
 
 test('a cursor that was being read when a change came is not taken: it may be from before the change', () => {
   const world = startBusy();
-  world.turnOf('crm').end(null);
+  world.turnOf('crm').end('recorded');
   expect(world.loadingCursors).toEqual(['crm']);
   world.dispatcher.reloadCursor('crm');
   world.loadAs(emptyCursor);
@@ -52,7 +52,7 @@ test('a cursor that was being read when a change came is not taken: it may be fr
 
 test('a filter that changes while the cursor is read makes it be read again: the old filter counted the backlog', () => {
   const world = startBusy();
-  world.turnOf('crm').end(null);
+  world.turnOf('crm').end('recorded');
   world.dispatcher.configure({ ...crm, events: ['order.sent'] });
   world.loadAs({ ...emptyCursor, backlog: 2 });
   expect({ out: world.out, loadingCursors: world.loadingCursors }).toEqual({ out: [], loadingCursors: ['crm'] });

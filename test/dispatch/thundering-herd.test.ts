@@ -17,7 +17,7 @@ test('2,000 endpoints that all recover at once get a turn each, in the order in 
   // All fail, and are to be tried again at one moment: those that hung through the slow slots.
   const refuse = () => {
     const { turn, end } = world.out[0]!;
-    const { id } = turn.receiver;
+    const { id } = turn.endpoint;
     came[kindOf(id)].push(id);
     end({ settled: 0, failure: { status: 'retrying', attempt: 1, waitMs: 1_000, message: 'HTTP 503', gone: false } });
   };
@@ -31,7 +31,7 @@ test('2,000 endpoints that all recover at once get a turn each, in the order in 
 
   const recovered = () => world.begun.slice(2 * each);
   for (let ended = 0; world.out.length > 0; ended += 1) {
-    const at = Map.groupBy(world.out, ({ turn }) => kindOf(turn.receiver.id));
+    const at = Map.groupBy(world.out, ({ turn }) => kindOf(turn.endpoint.id));
     expect(at.get('quick')?.length ?? 0).toBeLessThanOrEqual(slots.fast);
     expect(at.get('hung')?.length ?? 0).toBeLessThanOrEqual(slots.slow);
     // Whoever ends first, the next one in the line begins.
@@ -39,8 +39,8 @@ test('2,000 endpoints that all recover at once get a turn each, in the order in 
     end({ settled: turn.events.length, failure: null });
   }
   for (const kind of ['quick', 'hung'] as const) {
-    const turns = recovered().filter(({ receiver }) => kindOf(receiver.id) === kind);
-    expect(turns.map(({ receiver }) => receiver.id)).toEqual(came[kind]);
+    const turns = recovered().filter(({ endpoint }) => kindOf(endpoint.id) === kind);
+    expect(turns.map(({ endpoint }) => endpoint.id)).toEqual(came[kind]);
     expect(new Set(came[kind]).size).toBe(each);
     expect(turns.every(({ attemptsBefore, events }) => attemptsBefore === 1 && events.length === 1)).toBe(true);
   }

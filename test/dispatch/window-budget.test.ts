@@ -76,7 +76,7 @@ test('with a budget for a few events every endpoint gets all of them, in order, 
     if (driven.reading.length > 0) driven.answerRead();
     const [next] = driven.out;
     if (!next) continue;
-    const { id } = next.turn.receiver;
+    const { id } = next.turn.endpoint;
     got.set(id, [...(got.get(id) ?? []), ...driven.deliver(id)]);
   }
   const all = Array.from({ length: 20 }, (_, index) => index + 1);

@@ -6,6 +6,7 @@ import { actAsAdmin } from '../support/admin.ts';
 import { administer } from '../support/administer.ts';
 import { eventually } from '../support/eventually.ts';
 import { oldDays } from '../support/old-days.ts';
+import { reportOnFailure } from '../support/failure-report.ts';
 import { openPgBouncer } from '../support/pgbouncer.ts';
 import { openPostgres15 } from '../support/postgres-15.ts';
 import { runTidings } from '../support/run-tidings.ts';
@@ -50,6 +51,7 @@ test.each(cases)('the core passes on Postgres $version, $way', async ({ version,
   await using stage = await openStage({ database, environment, program: instanceProgram(1_000) });
   await configure(stage, ['orderly', 'flaky', 'failing']);
   await using first = await stage.start();
+  reportOnFailure(stage);
   await users(stage);
   await deliveries(stage);
   await configure(stage, ['orderly', 'flaky', 'failing', 'added']);

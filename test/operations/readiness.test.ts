@@ -14,6 +14,8 @@ const shards = Array.from({ length: 22 }, (_, index) => ({ index }));
 /** All is well, but for what a test says. */
 const rest = {
   stream: { check: () => Promise.resolve(null) },
+  threads: () => Promise.resolve({ threads: 2, answering: 2, unwritten: null as string | null }),
+  unwritten: (): string | null => null,
   held: () => shards,
   configuration: (): Standing => ({ version: 1, standsAside: null }),
   isDraining: () => false,
@@ -21,6 +23,8 @@ const rest = {
 const always = {
   migrations: { ok: true },
   configuration: { ok: true },
+  threads: { ok: true },
+  rows: { ok: true },
   leases: { ok: true, detail: '22 of 64 shards' },
 };
 
@@ -129,6 +133,27 @@ test('a Postgres that answers nothing is unavailable within seconds, and ready a
   proxy.cut();
   expect((await ask()).status).toBe('ready');
   await orm.close(true);
+});
+
+test.each([
+  [2, 'ready', { ok: true }],
+  [1, 'degraded', { ok: false, detail: '1 of 2 delivery threads answer' }],
+  [0, 'unavailable', { ok: false, detail: '0 of 2 delivery threads answer' }],
+])('with %i of two delivery threads that answer it is %s', async (answering, status, check) => {
+  const { orm } = await open();
+  const threads = () => Promise.resolve({ threads: 2, answering, unwritten: null });
+  expect(await createReadiness({ ...rest, orm, threads })()).toMatchObject({ status, checks: { threads: check } });
+});
+
+test.each([
+  ['a delivery thread', { threads: () => Promise.resolve({ threads: 2, answering: 2, unwritten: 'rows: 42P01' }) }],
+  ['the main thread', { unwritten: () => 'rows: 42P01' }],
+])('while %s cannot write its rows it is degraded, with the reason', async (_, given) => {
+  const { orm } = await open();
+  expect(await createReadiness({ ...rest, ...given, orm })()).toMatchObject({
+    status: 'degraded',
+    checks: { threads: { ok: true }, rows: { ok: false, detail: 'rows: 42P01' } },
+  });
 });
 
 test('while draining it is unavailable, whatever the servers say', async () => {

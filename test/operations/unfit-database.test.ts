@@ -8,6 +8,8 @@ import { StartError } from '../../src/settings/start-error.ts';
 import { administer } from '../support/administer.ts';
 import { openSomebodyElsesDatabase } from '../support/somebody-elses-database.ts';
 
+const log = { warn() {} };
+
 async function openWith(options: string, after: (name: string) => string[] = () => []) {
   const server = inject('postgresUrl');
   const name = `unfit_${randomUUID().replaceAll('-', '')}`;
@@ -34,7 +36,7 @@ test.each([
   await using database = await openWith(options, (name) => settings.map((one) => `alter database ${name} set ${one}`));
   await expect(migrate(database.url)).rejects.toThrow(says);
   for (const isOurs of [false, true]) {
-    const error = await prepareDatabase({ url: database.url, isOurs }).catch((caught: unknown) => caught);
+    const error = await prepareDatabase({ url: database.url, isOurs, log }).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(StartError);
     expect((error as StartError).lines).toEqual([expect.stringMatching(says)]);
     expect((error as StartError).lines.join()).toContain(database.name);
@@ -49,7 +51,7 @@ test('a database whose search path begins at tables of our names is migrated onc
   expect(pending).toContain('0001-first-tables');
   expect(await migrate(url)).toEqual(pending);
   expect(await migrate(url)).toEqual([]);
-  for (let starts = 0; starts < 2; starts += 1) await prepareDatabase({ url, isOurs: false });
+  for (let starts = 0; starts < 2; starts += 1) await prepareDatabase({ url, isOurs: false, log });
   const made = await administer(
     database.url,
     `select distinct schemaname as name from pg_tables where tablename like 'webhook_configurations%' or tablename = 'oauth_accounts'`,
@@ -78,7 +80,7 @@ test.each([
   try {
     expect(await migrate(url.href)).toContain('0001-first-tables');
     expect(await migrate(url.href)).toEqual([]);
-    for (let starts = 0; starts < 2; starts += 1) await prepareDatabase({ url: url.href, isOurs: false });
+    for (let starts = 0; starts < 2; starts += 1) await prepareDatabase({ url: url.href, isOurs: false, log });
   } finally {
     await administer(database.url, `drop owned by ${role} cascade`);
     await administer(server, `revoke create on database ${database.name} from ${role}`, `drop role ${role}`);

@@ -102,12 +102,10 @@ test.each<[string, Partial<Publication>]>([
   expect((await recorded()).map(({ id }) => id)).toEqual([event?.id]);
 });
 
-test('the same key gives the first event again, whatever the order of the keys in data', async () => {
-  const [first] = await publish({ type: 'a.b', data: { x: 1, y: { p: 1, q: [{ r: 1, s: 2 }] } }, idempotencyKey: 'k' });
-  const [again, other] = await publish(
-    { type: 'a.b', data: { y: { q: [{ s: 2, r: 1 }], p: 1 }, x: 1 }, idempotencyKey: 'k' },
-    paid(1),
-  );
+test('the same key gives the first event again when type, subject and data are the same bytes', async () => {
+  const about: Publication = { type: 'a.b', subject: 'ü', data: { x: 1, y: { p: [{ r: 1.0 }] } }, idempotencyKey: 'k' };
+  const [first] = await publish(about);
+  const [again, other] = await publish({ ...about, data: { x: 1, y: { p: [{ r: 1 }] } } }, paid(1));
   expect(again).toMatchObject({ id: first?.id, payload: first?.payload });
   expect((await recorded()).map(({ id }) => id)).toEqual([first?.id, other?.id]);
 });
@@ -121,6 +119,9 @@ test('a key used twice in one call gives the same event twice', async () => {
 test.each<[string, Publication]>([
   ['another type', { ...paid(1, 'k'), type: 'order.sent' }],
   ['other data', paid(2, 'k')],
+  ['a subject where there was none', { ...paid(1, 'k'), subject: 'order-1' }],
+  ['an empty subject where there was none', { ...paid(1, 'k'), subject: '' }],
+  ['more in its data', { ...paid(1, 'k'), data: { n: 1, m: null } }],
   ['data with a text for a number', { type: 'order.paid', data: { n: '1' }, idempotencyKey: 'k' }],
 ])('a key with %s is CONFLICT, in one call or two, and the call records nothing', async (_, other) => {
   const conflict = { code: 'CONFLICT', message: expect.stringMatching(/^events\.1\.idempotencyKey: /) };
@@ -133,7 +134,24 @@ test.each<[string, Publication]>([
   await publish(paid(4, 'fresh'));
 });
 
-test('a key is free again after a day, for any type and data, and holds for a day from then', async () => {
+test.each<[string, Partial<Publication>]>([
+  ['another subject', { subject: 'order-2' }],
+  ['no subject', { subject: null }],
+  ['the subject in other letters', { subject: 'Order-1' }],
+  ['a part of the subject', { subject: 'order-' }],
+  ['another order of the keys in its data', { data: { b: 2, a: 1 } }],
+  ['another type', { type: 'order.sent' }],
+])('a key that stands for a subject with %s is CONFLICT, in one call or two', async (_, other) => {
+  const about: Publication = { type: 'order.paid', subject: 'order-1', data: { a: 1, b: 2 }, idempotencyKey: 'k' };
+  const conflict = { code: 'CONFLICT', message: expect.stringContaining('another type, subject or data') };
+  await expect(publish(about, { ...about, ...other })).rejects.toMatchObject(conflict);
+  const [first] = await publish(about);
+  await expect(publish({ ...about, ...other })).rejects.toMatchObject(conflict);
+  expect((await publish(about))[0]?.id).toBe(first?.id);
+  expect(await recorded()).toHaveLength(1);
+});
+
+test('a key is free again after a day, for any type, subject and data, and holds for a day from then', async () => {
   const [first] = await publish(paid(1, 'k'));
   const age = (by: string) =>
     orm.em.fork().execute(`update webhook_idempotency_keys set created_at = created_at - ?::interval`, [by]);

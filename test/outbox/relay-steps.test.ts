@@ -5,12 +5,13 @@ import { entriesFrom } from '../log/made-up-entries.ts';
 import { createSimulatedTime } from '../support/simulated-time.ts';
 import { relayMode } from './relay-modes.ts';
 
-const nothing: Numbered = { entries: [], position: 0, seq: 0, cut: false };
+const nothing: Numbered = { entries: [], position: 0, seq: 0, cut: false, highestSeq: 0 };
 const batch = (first: number, count: number, given: Partial<Numbered> = {}): Numbered => ({
   entries: entriesFrom(first, count),
   position: first + count - 1,
   seq: first + count - 1,
   cut: false,
+  highestSeq: first + count - 1,
   ...given,
 });
 
@@ -174,13 +175,31 @@ test('catching up numbers all that is committed, however many batches, and gives
   // The batch under way began before.
   answer(batch(1, 2));
   expect([found, batches[0]!.above]).toEqual([[], 0]);
-  answer(batch(3, 2, { cut: true }));
+  answer(batch(3, 2, { cut: true, highestSeq: 5 }));
   expect(found).toEqual([]);
   answer(batch(5, 1));
   expect(found).toEqual([5]);
   answer();
   pass(0);
   expect(batches).toEqual([]);
+});
+
+test.each([
+  ['as fast as they are numbered', 2],
+  ['a thousand times as fast', 2_000],
+])('catching up ends although events come %s: it numbers what was there when it began', (_, pace) => {
+  const { relay, answer } = startLeading();
+  const found: (number | null)[] = [];
+  relay.wake();
+  // The batch under way began before.
+  relay.catchUp((position) => found.push(position));
+  answer(batch(1, 2, { cut: true, highestSeq: 4 }));
+  for (let first = 3; found.length === 0 && first < 100; first += 2) {
+    // One that begins later goes on to a later end.
+    if (first === 11) relay.catchUp((position) => found.push(position));
+    answer(batch(first, 2, { cut: true, highestSeq: 20 + (first - 3) * pace }));
+  }
+  expect(found).toEqual([20]);
 });
 
 test('catching up fails when a batch does, and at once while the relay rests or when it comes to rest', () => {

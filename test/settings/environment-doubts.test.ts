@@ -66,7 +66,8 @@ test('a start logs the same warnings as check prints', () => {
   const warning = { file: 'config/webhooks.yaml', line: 3, column: 1, path: 'endpoints.0.events.0', message: 'doubt' };
   const webhooks = { ok: true as const, endpoints: [makeEndpoint({ id: 'crm' })], missing: false, warnings: [warning] };
   const oauth = { ok: true as const, providers: [], warnings: [] };
-  const settings = { port: 6668, shutdownGraceMs: 0, deliveryRetentionMs: 86_400_000 };
+  const databaseUrl = 'postgres://u@h/d?sslmode=require';
+  const settings = { databaseUrl, port: 6668, shutdownGraceMs: 0, deliveryRetentionMs: 86_400_000 };
   remarkOnSettings(log, settings, { serviceSecrets: secrets, webhooks, oauth });
   expect(lines).toEqual([
     [{ file: 'config/webhooks.yaml', line: 3, path: 'endpoints.0.events.0' }, 'doubt'],
@@ -74,5 +75,5 @@ test('a start logs the same warnings as check prints', () => {
       return [{ file: 'environment', setting: path }, message];
     }),
   ]);
-  expect(lines).toHaveLength(5);
+  expect(lines).toHaveLength(6);
 });

@@ -92,6 +92,14 @@ test.each([
   ['valkeys://h', 'rediss://h'],
   ['redis://h/0', 'redis://h/0'],
   ['rediss://u:p@h', 'rediss://u:p@h'],
+  // The client would read a scheme in capitals as one without TLS.
+  ['VALKEYS://h:6380', 'rediss://h:6380'],
+  ['Rediss://h', 'rediss://h'],
+  ['valkey://[::1]:6379/2', 'redis://[::1]:6379/2'],
+  ['valkeys://u:p@[2001:db8::7]', 'rediss://u:p@[2001:db8::7]'],
+  ['valkey://us%40er:p%2F%3A%40@h/7', 'redis://us%40er:p%2F%3A%40@h/7'],
+  ['valkey://:a@b@h', 'redis://:a%40b@h'],
+  ['valkey://my%2Dhost?', 'redis://my-host'],
 ])('VALKEY_URL %s reaches the client as %s', (given, taken) => {
   expect(settingsOf({ VALKEY_URL: given }).valkeyUrl).toBe(taken);
 });
@@ -104,8 +112,28 @@ const bad = {
     'postgres://u:hunter2#x@h/d',
     'postgres://u:hunter2%zz@h/d',
     'postgres://h/d hunter2',
+    'postgres://u:hunter2@h/d?schema=app',
+    'postgres://u:hunter2@h1,h2/d',
+    'postgres://u:hunter2@h/d?sslmode=on',
   ],
-  VALKEY_URL: ['hunter2:6379', 'http://:hunter2@h', 'valkey://', 'valkey://:hunter2@h/db', 'valkey://:hunter2@h:99999'],
+  VALKEY_URL: [
+    'hunter2:6379',
+    'http://:hunter2@h',
+    'valkey://',
+    'valkey://:hunter2@h/db',
+    'valkey://:hunter2@h:99999',
+    'valkey://:hunter2@h:0',
+    'valkey://:hunter2@::1',
+    'valkey://:hunter2@[h]',
+    'valkey://:hunter2@h1,h2',
+    'valkey://:hunter2%zz@h',
+    'valkey://:hunter2#x@h',
+    'valkey://:hunter2@h?tls=true',
+    'valkey://:hunter2@h/1?db=2',
+    'valkey://:hunter2@h?commandTimeout=0',
+    'valkeys://h?ssl_cert_reqs=none&password=hunter2',
+    'valkey://:1234?hunter2@h',
+  ],
   HOST: ['[::1]', 'http://x', 'a b', '127.0.0.1:80'],
   PORT: ['-1', '65536', '4000.0', '0x10', 'http', ' 4000', '1e3'],
   PUBLIC_URL: ['tidings.example.com', 'ftp://x', 'https://u:hunter2@x', 'https://x/?a', 'https://x/#', 'https:x'],
@@ -136,6 +164,12 @@ test.each(Object.entries(bad).flatMap(([name, values]) => values.map((value) => 
     expect(JSON.stringify(read)).not.toContain('hunter2');
   },
 );
+
+test('a parameter of VALKEY_URL that the client would take for an option of its own is named', () => {
+  expect(readEnvironment({ VALKEY_URL: 'valkeys://h?ssl_cert_reqs=none' }, surroundings)).toEqual({
+    problems: [expect.stringMatching(/the parameter "ssl_cert_reqs" cannot be honoured.*NODE_EXTRA_CA_CERTS/)],
+  });
+});
 
 test('every bad value is reported at once', () => {
   const read = readEnvironment({ PORT: 'x', LOG_LEVEL: 'x', TRUST_PROXY: 'x' }, surroundings);

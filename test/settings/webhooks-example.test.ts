@@ -1,13 +1,10 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { givesUpAfterMs } from '../../src/policy/retry.ts';
 import { durationText } from '../../src/settings/duration.ts';
-import { createSecrets } from '../../src/settings/secrets.ts';
 import { webhooksJsonSchema } from '../../src/settings/webhooks-schema.ts';
-import { readWebhooks } from '../../src/settings/webhooks.ts';
-import { scratchDirectory } from '../support/scratch-directory.ts';
+import { readWebhooksText } from './webhooks-text.ts';
 
 const root = new URL('../../', import.meta.url);
 
@@ -15,22 +12,14 @@ async function exampleText(): Promise<string> {
   return await readFile(new URL('config/webhooks.yaml.example', root), 'utf8');
 }
 
-async function readText(text: string, environment: Record<string, string>) {
-  await using scratch = await scratchDirectory();
-  await mkdir(join(scratch.path, 'config'));
-  await writeFile(join(scratch.path, 'config/webhooks.yaml'), text);
-  const secrets = createSecrets({ directory: scratch.path, environment, warn: () => {} });
-  return await readWebhooks({ directory: scratch.path, allowHttp: false, secrets });
-}
-
 test('the example is valid as it is, with every endpoint disabled and no secret needed', async () => {
-  const read = await readText(await exampleText(), {});
+  const read = await readWebhooksText(await exampleText(), {});
   expect(read).toMatchObject({ ok: true, warnings: [] });
   expect(read.ok && read.endpoints.map(({ enabled }) => enabled)).toEqual([false, false]);
 });
 
 test('the example is valid with everything enabled and its secrets given', async () => {
-  const read = await readText((await exampleText()).replaceAll('enabled: false', 'enabled: true'), {
+  const read = await readWebhooksText((await exampleText()).replaceAll('enabled: false', 'enabled: true'), {
     AUDIT_WEBHOOK_SECRET: 'a'.repeat(24),
     CRM_WEBHOOK_SECRET: 'b'.repeat(24),
     CRM_OLD_WEBHOOK_SECRET: 'c'.repeat(24),
@@ -52,7 +41,7 @@ test('the example names the schema for editors and shows every key that the sche
 
 test('the example shows the values that hold when nobody gives one', async () => {
   const least = 'endpoints: [{id: a, url: "https://a.example.com", secret: s, events: ["*"], enabled: false}]';
-  const [own, example] = await Promise.all([readText(least, {}), readText(await exampleText(), {})]);
+  const [own, example] = await Promise.all([readWebhooksText(least, {}), readWebhooksText(await exampleText(), {})]);
   const [bare] = own.ok ? own.endpoints : [];
   const [first, full] = example.ok ? example.endpoints : [];
   const { maxRetries, baseDelayMs, maxDelayMs } = first ?? {};
@@ -64,7 +53,7 @@ test('the example shows the values that hold when nobody gives one', async () =>
 
 test('its defaults span a day, and it says what they and the built-in ones come to', async () => {
   const text = await exampleText();
-  const read = await readText(text, {});
+  const read = await readWebhooksText(text, {});
   const [first, full] = read.ok ? read.endpoints : [];
   expect(givesUpAfterMs(first!)).toBeGreaterThan(24 * 3_600_000);
   // Counted by hand: 10 s * (2^12 - 1) and 3 waits of 6 h; 10 s * (2^5 - 1).

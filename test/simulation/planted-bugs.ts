@@ -112,8 +112,19 @@ export const plantedBugs: readonly PlantedBug[] = [
     'a turn that was lost is sent again from memory',
     'src/dispatch/dispatcher.ts',
     'actor.finish(report, ports.now())',
-    'actor.finish(report ?? { settled: 0, failure: null }, ports.now())',
+    "actor.finish(typeof report === 'string' ? { settled: 0, failure: null } : report, ports.now())",
   ),
+  {
+    name: 'an endpoint begins its next turn at once after one that was lost with nothing on the wire',
+    edits: [
+      {
+        file: 'src/dispatch/actor.ts',
+        find: "if (report === 'unsent') this.#waitAfterLoss(now);",
+        replace: "if (report === 'unsent') this.#unsent.turns = 0;",
+      },
+    ],
+    kinds: ['kill thread'],
+  },
   {
     name: 'a draining turn does not keep the next actor waiting',
     edits: [

@@ -103,7 +103,13 @@ export function number(tables: Tables, aboveSeq: number): Numbered {
     return entry;
   });
   if (batch.length > 0) tables.pending = tables.pending.filter((row) => !batch.includes(row));
-  return { entries, position: tables.head, seq: batch.at(-1)?.seq ?? 0, cut: batch.length === batchEvents };
+  return {
+    entries,
+    position: tables.head,
+    seq: batch.at(-1)?.seq ?? 0,
+    cut: batch.length === batchEvents,
+    highestSeq: tables.seq,
+  };
 }
 
 export function heartbeat(

@@ -6,10 +6,11 @@ import { record } from './tables.ts';
 import { hash } from '../../src/policy/hash.ts';
 import { decideAfterFailure } from '../../src/policy/retry.ts';
 import { verdictOf } from '../../src/policy/verdict.ts';
-import type { Turn, TurnReport } from '../../src/worker/turn.ts';
+import type { LostTurn, Turn, TurnReport } from '../../src/worker/turn.ts';
 import { createTurnSteps } from '../../src/worker/turn-steps.ts';
 import type { Process } from './process.ts';
 import type { Postgres } from './postgres.ts';
+import { createLostTurns } from './lost-turns.ts';
 import type { Receivers } from './receivers.ts';
 import type { Watch } from './watch.ts';
 
@@ -24,13 +25,14 @@ export type ThreadsParts = {
 };
 
 type Thread = { recorder: ReturnType<typeof createRecorder>; turns: Set<Running>; hangsUntil: number };
-type Running = { turn: Turn; current: number | null; die(): void; done(report: null): void };
+type Running = { turn: Turn; current: number | null; die(): void; done(lost: LostTurn): void };
 
 const threadCount = 2;
 
 export function createThreads(parts: ThreadsParts) {
   const { process, chance, receivers, watch, nextRow } = parts;
   const mainRecorder = createRecorder(parts);
+  const lostTurns = createLostTurns(process, () => watch.restores);
   const threads = Array.from({ length: threadCount }, newThread);
   const stopped = new Set<number>();
   const trusted = new Map<number, { epoch: number; until: number }>();
@@ -63,14 +65,21 @@ export function createThreads(parts: ThreadsParts) {
     given: Pick<Row, 'id' | 'status' | 'waitMs' | 'gone'>,
   ): Row {
     const { id: eventId, type, position } = turn.events[index]!;
-    const { generation, resumes, origin, replayId: item, receiver } = turn;
-    const what = { endpoint: receiver.id, eventId, type, position, generation, resumes, origin, item, attempt };
+    const {
+      generation,
+      resumes,
+      origin,
+      replayId: item,
+      endpoint: { id: endpoint },
+    } = turn;
+    const what = { endpoint, eventId, type, position, generation, resumes, origin, item, attempt };
     return { ...what, ...given, recordedAt: 0, by: process.id };
   }
 
-  function runTurn(turn: Turn, done: (report: TurnReport | null) => void): void {
+  function runTurn(turn: Turn, done: (report: TurnReport | LostTurn) => void): void {
     stopped.delete(turn.slot);
-    const thread = threads[hash(turn.receiver.id) % threadCount]!;
+    lostTurns.began(turn);
+    const thread = threads[hash(turn.endpoint.id) % threadCount]!;
     const steps = createTurnSteps(turn, { now: process.now, control });
     let isLost = false;
     let waits = false;
@@ -87,11 +96,13 @@ export function createThreads(parts: ThreadsParts) {
       if (step.do === 'end') {
         thread.turns.delete(running);
         process.hear(chance(), () => {
-          if (!isLost) done(step.report);
+          if (isLost) return;
+          lostTurns.worked(turn);
+          done(step.report);
         });
       } else if (step.do === 'send') {
         running.current = step.index;
-        hear(thread, receivers.connectMs(turn.receiver.id), () => connected(step.index, step.attempt));
+        hear(thread, receivers.connectMs(turn.endpoint.id), () => connected(step.index, step.attempt));
       }
     }
 
@@ -111,11 +122,11 @@ export function createThreads(parts: ThreadsParts) {
 
     function send(index: number, attempt: number): void {
       const { id: eventId, position, previous } = turn.events[index]!;
-      const { generation, resumes, replayId: item, receiver, lease } = turn;
+      const { generation, resumes, replayId: item, endpoint, lease } = turn;
       const id = nextRow();
-      const reaction = receivers.react(receiver.id, receiver.timeoutMs);
+      const reaction = receivers.react(endpoint.id, endpoint.timeoutMs);
       const request = {
-        ...{ row: id, endpoint: receiver.id, eventId, position, previous, generation, resumes, item, attempt, lease },
+        ...{ row: id, endpoint: endpoint.id, eventId, position, previous, generation, resumes, item, attempt, lease },
         ...{ by: process.id, sentAt: 0, arrivedAt: null, accepted: false, answered: reaction.status !== null },
         ...{ afterMs: reaction.afterMs, isOfOldHistory: false, isZombie: false },
       };
@@ -141,13 +152,18 @@ export function createThreads(parts: ThreadsParts) {
 
   /** The event that a dying thread had on the wire has spent an attempt. */
   function recordLost({ turn, current, done }: Running): void {
-    if (current === null) return process.hear(1, () => done(null));
+    if (current === null) {
+      return process.hear(1, () => {
+        lostTurns.lost(turn);
+        done('unsent');
+      });
+    }
     const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
-    const { maxRetries, baseDelayMs, maxDelayMs } = turn.receiver;
+    const { maxRetries, baseDelayMs, maxDelayMs } = turn.endpoint;
     const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, gone: false });
     const waitMs = next.status === 'retrying' ? next.waitMs : 0;
     const row = rowOf(turn, current, attempt, { id: nextRow(), status: next.status, waitMs, gone: false });
-    mainRecorder.record(row, () => done(null));
+    mainRecorder.record(row, () => done('recorded'));
   }
 
   return {
@@ -163,7 +179,7 @@ export function createThreads(parts: ThreadsParts) {
       recorder.kill();
       threads[which] = newThread();
       for (const running of turns) {
-        watch.threadDied(process, running.turn.receiver.id);
+        watch.threadDied(process, running.turn.endpoint.id);
         running.die();
         recordLost(running);
       }

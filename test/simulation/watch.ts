@@ -59,23 +59,23 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
   /** Whether it was answered, and a restored database may know nothing of it. */
   const isForgotten = (endpoint: string, id: string) => restores > 0 && history.answered.has(`${endpoint} ${id}`);
 
-  function checkRepeat(process: Process, { receiver, generation }: Turn, { position, id }: TurnEvent): void {
+  function checkRepeat(process: Process, { endpoint, generation }: Turn, { position, id }: TurnEvent): void {
     // What was lost may be sent, and recorded, again.
     if (restores > 0) return;
     const done = postgres().tables.rows.find((row) => {
-      const isHere = row.eventId === id && row.generation === generation && row.endpoint === receiver.id;
+      const isHere = row.eventId === id && row.generation === generation && row.endpoint === endpoint.id;
       return isHere && row.origin === 'line' && row.status !== 'retrying';
     });
     if (!done) return;
     const { loadedAt, threadDied } = know(process);
     const durableAt = history.durableAt.get(done.id)!;
-    if (durableAt < (loadedAt.get(receiver.id) ?? Infinity) || (done.by === process.id && !threadDied)) {
-      fail(`${process.id} sends ${position} to ${receiver.id} again, of which it can know that it is settled`);
+    if (durableAt < (loadedAt.get(endpoint.id) ?? Infinity) || (done.by === process.id && !threadDied)) {
+      fail(`${process.id} sends ${position} to ${endpoint.id} again, of which it can know that it is settled`);
     }
   }
 
   /** A changed configuration is in force before the next request. */
-  function checkConfiguration(process: Process, { receiver: { id, url } }: Turn): void {
+  function checkConfiguration(process: Process, { endpoint: { id, url } }: Turn): void {
     const { version, versionOf } = know(process);
     const served = postgres().tables.configurations.find((one) => one.version === version);
     if (versionOf !== restores || !served) return;
@@ -86,7 +86,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
 
   function checkLine(process: Process, turn: Turn, index: number): void {
     const { position, type, id } = turn.events[index]!;
-    const endpoint = turn.receiver.id;
+    const endpoint = turn.endpoint.id;
     const name = `${process.id} sends ${position} to ${endpoint}`;
     const entry = postgres().tables.log[position];
     if (entry?.id !== id) {
@@ -124,9 +124,9 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       const known = know(process);
       history.note(position, turn.generation, turn.lease.epoch);
       if (!holds(process, turn.lease) && isInformed(process) && !known.sleptSinceHeartbeat) {
-        fail(`${process.id} sends ${position} to ${turn.receiver.id} without holding its lease`);
+        fail(`${process.id} sends ${position} to ${turn.endpoint.id} without holding its lease`);
       }
-      const endpoint = turn.receiver.id;
+      const endpoint = turn.endpoint.id;
       if ((known.lostAt.get(endpoint) ?? -1) > known.loadedAt.get(endpoint)!) {
         fail(`${process.id} sends ${position} to ${endpoint} from memory, after a turn was lost`);
       }

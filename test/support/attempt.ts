@@ -9,9 +9,9 @@ import { type EgressOptions, createEgressGuard } from '../../src/worker/egress.t
 const secret = 'the secret of the receiver in tests';
 
 /** Attempt 1 of event 7, the third for its endpoint. */
-export function attemptAt(url: string, receiver: Partial<EndpointDelivery> = {}, payload = '{"data":{}}'): Attempt {
+export function attemptAt(url: string, endpoint: Partial<EndpointDelivery> = {}, payload = '{"data":{}}'): Attempt {
   return {
-    receiver: {
+    endpoint: {
       id: 'crm',
       url,
       headers: {},
@@ -21,12 +21,12 @@ export function attemptAt(url: string, receiver: Partial<EndpointDelivery> = {},
       maxRetries: 5,
       baseDelayMs: 1_000,
       maxDelayMs: 3_600_000,
-      ...receiver,
+      ...endpoint,
     },
     event: { id: '0195f0a0-0000-7000-8000-000000000001', type: 'user.created', payload, position: 7, previous: 4 },
     origin: 'line',
     attempt: 1,
-    keys: prepareKeys(receiver.secrets ?? [secret]),
+    keys: prepareKeys(endpoint.secrets ?? [secret]),
     version: '1.2.3',
     mayBegin: () => true,
   };

@@ -5,11 +5,13 @@ import { openEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { openEmbeddedValkey } from '../../src/embedded/valkey.ts';
 import { migrate } from '../../src/model/migrations.ts';
 import { administer } from './administer.ts';
+import { type PostgresTls, addTls } from './postgres-tls.ts';
 import { openRunDirectory } from './run-directory.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
     postgresUrl: string;
+    postgresTls: PostgresTls;
     templateDatabase: string;
     valkeyUrl: string;
   }
@@ -26,7 +28,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (!valkey) throw new Error('The tests need a real Valkey: run make setup.');
   await hurry(postgres.url);
   await makeTemplate(postgres.url);
+  const tls = await addTls(directory, async (...statements) => await administer(postgres.url, ...statements));
   project.provide('postgresUrl', postgres.url);
+  project.provide('postgresTls', tls);
   project.provide('templateDatabase', templateDatabase);
   project.provide('valkeyUrl', valkey.url);
   const running = opened.move();

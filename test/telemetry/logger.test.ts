@@ -59,20 +59,22 @@ test('pretty is prose with the same words', async () => {
   expect(text).not.toContain('said at info');
 });
 
-test('what was logged before a flush is written, in its order, though the thread is ended right after it', async () => {
+test('what a thread logged before a flush is written, in its order, though it is ended right after it', async () => {
   const file = new URL('../../src/telemetry/logger.ts', import.meta.url).href;
   const thread = `
     const { parentPort } = await import('node:worker_threads');
-    const { openLogger } = await import(${JSON.stringify(file)});
-    const { logger, flush } = await openLogger({ level: 'info', format: 'json' });
+    const { openThreadLogger } = await import(${JSON.stringify(file)});
+    const { logger, flush } = openThreadLogger({ level: 'info' }, (lines) => parentPort.postMessage({ lines }));
     for (let n = 0; n < 5_000; n += 1) logger.info({ n }, 'attempt');
     await flush();
-    parentPort.postMessage('flushed');
+    parentPort.postMessage({});
   `;
   const source = `
     import { Worker } from 'node:worker_threads';
+    const { openLogger } = await import(${JSON.stringify(file)});
+    const { takeLines } = await openLogger({ level: 'info', format: 'json' });
     const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(${JSON.stringify(thread)})));
-    worker.once('message', () => worker.terminate());
+    worker.on('message', ({ lines }) => lines === undefined ? worker.terminate() : takeLines(lines));
   `;
   const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', source]);
   const lines = parse(stdout.split('\n').slice(0, -1));

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { once } from 'node:events';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { type Control, openControl } from '../../src/worker/control.ts';
 import { leaseCount, relayLease } from '../../src/policy/shards.ts';
 import { maxSlots } from '../../src/worker/turn.ts';
@@ -102,6 +102,34 @@ test.each([0, -1, -Infinity])('a lease that is trusted for %s ms more is not tru
   control.trust({ index: relayLease, epoch: 7 }, forMs);
   expect(control.trusts({ index: relayLease, epoch: 7 })).toBe(false);
 });
+
+test.each([
+  ['its successor’s', 8],
+  ['the relay’s of another owner', 1],
+  ['nobody’s', 0],
+])(
+  'an epoch is never trusted with a deadline that is %s, wherever a change comes between the two loads',
+  (_, epoch) => {
+    for (const loads of [1, 2]) {
+      const control = openControl();
+      const owned = { index: relayLease, epoch: 7 };
+      control.trust(owned, 0);
+      let left = loads;
+      const { load } = Atomics;
+      const loading = vi
+        .spyOn(Atomics, 'load')
+        .mockImplementation((words: BigInt64Array | BigUint64Array, at: number) => {
+          const value = load(words, at);
+          left -= 1;
+          if (left === 0) control.trust({ ...owned, epoch }, 3_600_000);
+          return value;
+        });
+      const trusted = control.trusts(owned);
+      loading.mockRestore();
+      expect({ loads, trusted }).toEqual({ loads, trusted: false });
+    }
+  },
+);
 
 test('the words of slots and leases do not overlap', () => {
   const control = openControl();

@@ -33,6 +33,7 @@ test('a request carries what the contract promises, and nothing else', async () 
       'x-webhook-timestamp': '1700000000',
       'x-webhook-signature': expect.stringMatching(/^sha256=[0-9a-f]{64}$/),
       'x-env': 'prod',
+      'accept-encoding': 'identity',
     },
   });
   expect(answer).toEqual({
@@ -125,6 +126,19 @@ test('a compressed answer is kept as it came, however large it would be', async 
   expect(responseBody).toBe(
     bomb.subarray(0, 1024).toString('utf8').replaceAll('\0', '').slice(0, responseBody!.length),
   );
+});
+
+test('an answer with more than 64 KiB of headers is a failed attempt that says so', async () => {
+  await using endpoint = await openReceiver({
+    reply: () => ({ headers: { 'set-cookie': `a=${'b'.repeat(65_536)}` } }),
+  });
+  await using connections = openConnections();
+  const answer = await deliver(connections, attemptAt(endpoint.url));
+  expect(answer).toMatchObject({
+    verdict: 'failed',
+    httpStatus: null,
+    errorMessage: 'protocol: the headers of the answer are above 64 KiB',
+  });
 });
 
 test('a header that undici refuses is a failed attempt, and nothing is sent', async () => {

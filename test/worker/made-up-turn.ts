@@ -22,12 +22,12 @@ export function openTrustingControl(): Control {
 
 export function makeTurn(
   events: number,
-  { receiver, ...given }: Partial<Omit<Turn, 'receiver'>> & { receiver?: Partial<Turn['receiver']> } = {},
+  { endpoint, ...given }: Partial<Omit<Turn, 'endpoint'>> & { endpoint?: Partial<Turn['endpoint']> } = {},
 ): Turn {
   return {
     slot: 0,
     lease: aLease,
-    receiver: {
+    endpoint: {
       id: 'crm',
       url: 'https://crm.example.com/hooks',
       headers: {},
@@ -37,7 +37,7 @@ export function makeTurn(
       maxRetries: 5,
       baseDelayMs: 1_000,
       maxDelayMs: 3_600_000,
-      ...receiver,
+      ...endpoint,
     },
     generation: 1,
     resumes: 0,

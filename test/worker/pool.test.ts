@@ -41,7 +41,7 @@ const openPool = (threads: number) =>
     databaseUrl: database.url,
     allowedNetworks: ['127.0.0.0/8'],
     version: '1.2.3',
-    log: { logger: pino({ level: 'silent' }), options: { level: 'silent', format: 'json' } },
+    log: { logger: pino({ level: 'silent' }), takeLines: () => {}, options: { level: 'silent', format: 'json' } },
   });
 
 /** Threads that are the test's to end. */
@@ -81,7 +81,7 @@ const rows = (endpointId: string) =>
 
 test('a turn’s report comes when its rows are there, and its requests came in order on one connection', async () => {
   await using receiver = await openReceiver();
-  const turn = makeTurn(20, { receiver: { url: receiver.url } });
+  const turn = makeTurn(20, { endpoint: { url: receiver.url } });
   await runThrough(pool, turn);
   expect((await rows('crm')).map(({ eventId, status }) => [eventId, status])).toEqual(
     turn.events.map(({ id }) => [id, 'delivered']),
@@ -101,12 +101,12 @@ test('turns of many endpoints run at once, and an endpoint that hangs delays no 
   const slots = Array.from({ length: 40 }, (_, slot) => slot);
   const hung = slots
     .slice(0, 20)
-    .map((slot) => pool.runTurn(makeTurn(1, { slot, receiver: { id: `hung-${slot}`, url: hanging.url } })));
+    .map((slot) => pool.runTurn(makeTurn(1, { slot, endpoint: { id: `hung-${slot}`, url: hanging.url } })));
   await eventually(() => hanging.received.length === 20);
   const reports = await Promise.all(
     slots
       .slice(20)
-      .map((slot) => runThrough(pool, makeTurn(3, { slot, receiver: { id: `quick-${slot}`, url: quick.url } }))),
+      .map((slot) => runThrough(pool, makeTurn(3, { slot, endpoint: { id: `quick-${slot}`, url: quick.url } }))),
   );
   expect(reports.filter((outcome) => 'lost' in outcome)).toEqual([]);
   expect(quick.received).toHaveLength(60);
@@ -117,7 +117,7 @@ test('turns of many endpoints run at once, and an endpoint that hangs delays no 
 test('an interrupted turn ends with the request on the wire, and the next turn of its slot is not interrupted', async () => {
   const release = Promise.withResolvers<Reply>();
   await using receiver = await openReceiver({ reply: (_, index) => (index === 0 ? release.promise : {}) });
-  const turn = makeTurn(5, { receiver: { url: receiver.url } });
+  const turn = makeTurn(5, { endpoint: { url: receiver.url } });
   const running = pool.runTurn(turn);
   await eventually(() => receiver.received.length === 1);
   pool.interrupt(turn.slot);
@@ -132,14 +132,14 @@ test('when a lease is no longer trusted, every thread sends at most what is on i
   const release = Promise.withResolvers<Reply>();
   await using receiver = await openReceiver({ reply: (_, index) => (index < 4 ? release.promise : {}) });
   const running = ['a', 'b', 'c', 'd'].map((id, slot) =>
-    pool.runTurn(makeTurn(5, { slot, receiver: { id, url: receiver.url } })),
+    pool.runTurn(makeTurn(5, { slot, endpoint: { id, url: receiver.url } })),
   );
   await eventually(() => receiver.received.length === 4);
   pool.trust(aLease, 0);
   release.resolve({});
   expect(await Promise.all(running)).toEqual(running.map(() => ({ report: { settled: 1, failure: null } })));
   expect(receiver.received).toHaveLength(4);
-  const late = makeTurn(1, { receiver: { url: receiver.url } });
+  const late = makeTurn(1, { endpoint: { url: receiver.url } });
   expect(await pool.runTurn(late)).toEqual({ report: { settled: 0, failure: null } });
   expect(receiver.received).toHaveLength(4);
 });
@@ -151,8 +151,8 @@ test('a thread that dies names the event that each of its turns had on the wire,
     reply: ({ headers }) => (headers['x-webhook-position'] === '3' ? hang.promise : {}),
   });
   await using opened = await openOwn(1);
-  const turn = makeTurn(5, { receiver: { url: receiver.url } });
-  const other = makeTurn(1, { slot: 1, receiver: { id: 'other', url: receiver.url } });
+  const turn = makeTurn(5, { endpoint: { url: receiver.url } });
+  const other = makeTurn(1, { slot: 1, endpoint: { id: 'other', url: receiver.url } });
   const event = { ...other.events[0]!, position: 3 };
   const running = [runThrough(opened.own, turn), opened.own.runTurn({ ...other, events: [event] })] as const;
   await eventually(() => receiver.received.filter(({ headers }) => headers['x-webhook-position'] === '3').length === 2);
@@ -168,8 +168,8 @@ test('a thread that dies names the event that each of its turns had on the wire,
 
 test('a turn that only a bug can make throw is lost, and takes no other with it', async () => {
   await using receiver = await openReceiver();
-  const broken = makeTurn(1, { receiver: { secrets: ['whsec_not base64'] } });
-  const sound = makeTurn(1, { slot: 1, receiver: { id: 'other', url: receiver.url } });
+  const broken = makeTurn(1, { endpoint: { secrets: ['whsec_not base64'] } });
+  const sound = makeTurn(1, { slot: 1, endpoint: { id: 'other', url: receiver.url } });
   expect(await Promise.all([pool.runTurn(broken), pool.runTurn(sound)])).toEqual([
     { lost: { current: null } },
     { report: { settled: 1, failure: null } },
@@ -182,7 +182,7 @@ test('its end writes the counts, ends the threads and closes their connections',
   const opened = await openOwn(2);
   await Promise.all(
     ['e', 'f', 'g', 'h'].map((id, slot) =>
-      runThrough(opened.own, makeTurn(3, { slot, receiver: { id, url: receiver.url } })),
+      runThrough(opened.own, makeTurn(3, { slot, endpoint: { id, url: receiver.url } })),
     ),
   );
   const ends = opened.workers.map((worker) => once(worker, 'exit'));

@@ -235,7 +235,7 @@ test.each([
   ['its generation and resumes', { generation: 3, resumes: 2 }, 'gone'],
   ['an older generation', { generation: 2, resumes: 2 }, null],
   ['a turn that began before a resume', { generation: 3, resumes: 1 }, null],
-  ['another endpoint', { generation: 3, resumes: 2, receiver: { id: 'other' } }, null],
+  ['another endpoint', { generation: 3, resumes: 2, endpoint: { id: 'other' } }, null],
 ])('410 of %s pauses accordingly', async (_, given, reason) => {
   await storeCursor(orm, { endpointId: 'crm', generation: 3, resumes: 2 });
   await using recorder = open();

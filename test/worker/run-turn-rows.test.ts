@@ -75,18 +75,18 @@ const turns = fc.array(
 
 /** What the contract asks of the row of the attempt on event `index`. */
 function expectedRow(turn: Turn, index: number, answer: AttemptResult) {
-  const { receiver, events } = turn;
+  const { endpoint, events } = turn;
   const attempt = index === 0 ? turn.attemptsBefore + 1 : 1;
   const accepted = answer.httpStatus !== null && answer.httpStatus >= 200 && answer.httpStatus < 300;
   const gone = answer.httpStatus === 410;
-  const last = attempt > receiver.maxRetries && !gone;
-  const backoff = Math.min(receiver.baseDelayMs * 2 ** (attempt - 1), receiver.maxDelayMs);
-  const waitMs = Math.min(Math.max(backoff, answer.retryAfterMs ?? 0), receiver.maxDelayMs);
+  const last = attempt > endpoint.maxRetries && !gone;
+  const backoff = Math.min(endpoint.baseDelayMs * 2 ** (attempt - 1), endpoint.maxDelayMs);
+  const waitMs = Math.min(Math.max(backoff, answer.retryAfterMs ?? 0), endpoint.maxDelayMs);
   return {
     eventId: events[index]!.id,
     eventType: events[index]!.type,
-    endpointId: receiver.id,
-    endpointUrl: receiver.url,
+    endpointId: endpoint.id,
+    endpointUrl: endpoint.url,
     status: accepted ? 'delivered' : last ? 'failed' : 'retrying',
     httpStatus: answer.httpStatus,
     errorMessage: answer.errorMessage,
@@ -110,10 +110,10 @@ test('property 9: exactly one row per attempt, with every column right for its o
   await fc.assert(
     fc.asyncProperty(turns, async (given) => {
       const ran = given.map(({ outcomes, maxRetries, baseDelayMs, maxDelayMs, ...rest }) => {
-        const receiver = { id: `endpoint-${(made += 1)}`, maxRetries, baseDelayMs, maxDelayMs };
+        const endpoint = { id: `endpoint-${(made += 1)}`, maxRetries, baseDelayMs, maxDelayMs };
         const count = rest.origin === 'line' ? outcomes.length : 1;
         const replayId = rest.origin === 'line' ? null : newId();
-        return { turn: makeTurn(count, { ...rest, replayId, receiver }), outcomes };
+        return { turn: makeTurn(count, { ...rest, replayId, endpoint }), outcomes };
       });
       const before = new Date(Date.now() - 1_000);
       const recorded = new Set<string>();
@@ -133,7 +133,7 @@ test('property 9: exactly one row per attempt, with every column right for its o
         const attempts = Math.min(turn.events.length, failedAt === -1 ? outcomes.length : failedAt + 1);
         const rows = await orm.em
           .fork()
-          .find(WebhookDelivery, { endpointId: turn.receiver.id }, { orderBy: { position: 'asc' } });
+          .find(WebhookDelivery, { endpointId: turn.endpoint.id }, { orderBy: { position: 'asc' } });
         const expected = outcomes.slice(0, attempts).map((answer, event) => expectedRow(turn, event, answer));
         expect(rows.map(({ id: _id, recordedAt: _recordedAt, ...row }) => row)).toEqual(expected);
         for (const { id, recordedAt } of rows) {

@@ -62,7 +62,7 @@ test.each([
   ['retrying', 5, 2, { status: 'retrying', attempt: 1, waitMs: 1_000, message: 'HTTP 503', gone: false }],
   ['failed for good', 0, 3, { status: 'failed', attempt: 1, waitMs: 0, message: 'HTTP 503', gone: false }],
 ])('it stops at the first failure: %s', async (_, maxRetries, settled, failure) => {
-  const { report, attempts } = start(makeTurn(5, { receiver: { maxRetries } }), (index) =>
+  const { report, attempts } = start(makeTurn(5, { endpoint: { maxRetries } }), (index) =>
     resultOf(index === 2 ? 503 : 200),
   );
   expect(await report).toEqual({ settled, failure });

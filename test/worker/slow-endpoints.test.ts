@@ -46,7 +46,7 @@ test('200 endpoints that hang in every way delay no healthy one on the same thre
     databaseUrl: database.url,
     allowedNetworks: ['127.0.0.0/8'],
     version: '1.2.3',
-    log: { logger: pino({ level: 'silent' }), options: { level: 'silent', format: 'json' } },
+    log: { logger: pino({ level: 'silent' }), takeLines: () => {}, options: { level: 'silent', format: 'json' } },
   });
   receivers.use(pool);
   trustALease(pool);
@@ -54,7 +54,7 @@ test('200 endpoints that hang in every way delay no healthy one on the same thre
   let ended = 0;
   const hung = Array.from({ length: slowEndpoints }, async (_, slot) => {
     const { url } = slow[slot % slow.length]!;
-    await pool.runTurn(makeTurn(1, { slot, receiver: { id: `slow-${slot}`, url, timeoutMs: 60_000 } }));
+    await pool.runTurn(makeTurn(1, { slot, endpoint: { id: `slow-${slot}`, url, timeoutMs: 60_000 } }));
     ended += 1;
   });
   await eventually(() => slow.reduce((sum, receiver) => sum + receiver.connections(), 0) === slowEndpoints);
@@ -65,7 +65,7 @@ test('200 endpoints that hang in every way delay no healthy one on the same thre
     Array.from({ length: healthyEndpoints }, async (_, index) => {
       let turn = makeTurn(eventsEach, {
         slot: slowEndpoints + index,
-        receiver: { id: `healthy-${index}`, url: healthy.url },
+        endpoint: { id: `healthy-${index}`, url: healthy.url },
       });
       while (turn.events.length > 0) {
         const outcome = await pool.runTurn(turn);

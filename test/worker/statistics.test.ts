@@ -1,6 +1,6 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
 import { createStatistics } from '../../src/worker/statistics.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
@@ -22,10 +22,11 @@ const minuteMs = 60_000;
 let made = 0;
 const newEndpoint = () => `endpoint-${(made += 1)}`;
 
-function open(given: Pick<MikroORM, 'em'> = orm) {
+/** It writes every second, as it does after a pause. */
+function open(given: Pick<MikroORM, 'em'> = orm, everyMs = 1_000) {
   const warnings: object[] = [];
   const log = { warn: (fields: object) => warnings.push(fields) } as never;
-  return { ...createStatistics({ orm: given as MikroORM, log }), warnings };
+  return { ...createStatistics({ orm: given as MikroORM, log, everyMs }), warnings };
 }
 
 const attempt = (endpointId: string, given: object = {}) => {
@@ -90,6 +91,25 @@ test('every attempt is counted once: by outcome, minute and latency, over any nu
     }),
     { numRuns: 25 },
   );
+});
+
+test('under load the counts are written every ten seconds, and after a pause within one', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const writtenAt: number[] = [];
+  const startedAt = Date.now();
+  const fork = () => ({ execute: async () => void writtenAt.push((Date.now() - startedAt) / 1_000) });
+  const statistics = createStatistics({ orm: { em: { fork } } as never, log: { warn: () => {} } });
+  for (let passed = 0; passed < 30_000; passed += 100) {
+    statistics.count(attempt('crm'));
+    await vi.advanceTimersByTimeAsync(100);
+  }
+  expect(writtenAt).toEqual([1, 11, 21]);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(writtenAt).toEqual([1, 11, 21, 31]);
+  statistics.count(attempt('crm'));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(writtenAt).toEqual([1, 11, 21, 31, 91]);
 });
 
 test('what was counted is there within about a second, and again after more was counted', async () => {

@@ -5,6 +5,7 @@ import { createYoga } from 'graphql-yoga';
 import type { Transactions } from '../../outbox/transactions.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { SignIn } from '../../users/sign-in.ts';
+import { orderAccepted } from '../preferences.ts';
 import { tooManyStarts } from '../refused.ts';
 import type { Cookies } from '../session-cookie.ts';
 import { type Asking, isAdmin, nameOf } from '../viewer.ts';
@@ -12,6 +13,7 @@ import type { Endpoints } from './builder.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { watchDatabase } from './database-watch.ts';
 import { refuseBadQueries } from './refused-queries.ts';
+import { readParameters } from './request-parameters.ts';
 import { shownError } from './errors.ts';
 import { createLoaders } from './loaders.ts';
 import { logged } from './logged-endpoints.ts';
@@ -60,7 +62,12 @@ export function createEngine(options: EngineOptions): (request: Request, client:
         endCookie: () => (reply.setCookie = options.cookies.noSession()),
       };
     },
-    plugins: [refuseBadQueries(), refuseUnknownToken(), watchDatabase(() => orm.em.fork().execute('select 1'))],
+    plugins: [
+      readParameters(),
+      refuseBadQueries(),
+      refuseUnknownToken(),
+      watchDatabase(() => orm.em.fork().execute('select 1')),
+    ],
     maskedErrors: { maskError: (error) => shownError(error, log) },
     // Masked errors are logged where they are masked; the others are the caller's errors.
     logging: false,
@@ -76,6 +83,7 @@ export function createEngine(options: EngineOptions): (request: Request, client:
     const reply: Reply = { setCookie: null, retryAfterSeconds: null };
     // While the database is away no session counts as an admin's; resolvers that need the viewer ask again and say so.
     const asking = await options.asking(request).catch(() => null);
+    orderAccepted(request.headers);
     const { viewer, unknownToken } = asking ?? { viewer: null, unknownToken: false };
     const response = await yoga.fetch(request, { client, reply, isAdmin: isAdmin(viewer), unknownToken });
     if (reply.setCookie !== null) response.headers.append('Set-Cookie', reply.setCookie);

@@ -14,6 +14,7 @@ import {
 import type { Plugin } from 'graphql-yoga';
 import { argumentInQuery, argumentOfVariable } from './argument-at-fault.ts';
 import { costOf, mostCost } from './cost.ts';
+import { exactLiterals } from './exact-literals.ts';
 import { longestMessage } from './errors.ts';
 import { excesses, refuseLongText, tooMuch } from './limits.ts';
 
@@ -41,6 +42,7 @@ export function refuseBadQueries(): Plugin<AskedBy> {
     },
     onValidate({ params, context: { isAdmin }, addValidationRule, validateFn, setValidationFn }) {
       if (isAdmin) addValidationRule(withHints);
+      addValidationRule(exactLiterals);
       setValidationFn((schema: GraphQLSchema, document: DocumentNode, rules: readonly ValidationRule[]) => {
         const beyond = excesses(document);
         if (beyond.length > 0) return beyond;
@@ -50,9 +52,9 @@ export function refuseBadQueries(): Plugin<AskedBy> {
       return ({ result }) => {
         for (const error of result as readonly GraphQLError[]) {
           const argument = argumentInQuery(error, params.documentAST as DocumentNode | undefined);
-          const fault = argument === null ? {} : { argument };
-          const http = { status: 400, spec: true };
-          Object.assign(error.extensions, { code: 'GRAPHQL_VALIDATION_FAILED', ...fault, http });
+          error.extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED';
+          error.extensions['http'] = { status: 400, spec: true };
+          if (argument !== null) error.extensions['argument'] = argument;
         }
       };
     },

@@ -108,7 +108,8 @@ const PublishWebhookEventInput = builder.inputType('PublishWebhookEventInput', {
     data: t.field({ type: 'JSON', required: true, description: 'An object of at most 256 KiB.' }),
     subject: t.string({ description: 'What it is about.' }),
     idempotencyKey: t.string({
-      description: 'The same key again within a day records nothing new and returns the first event.',
+      description:
+        'The same key again within a day records nothing new and returns the first event; with another type, subject or data it is CONFLICT.',
     }),
   }),
 });

@@ -1,6 +1,8 @@
 // One request to an OAuth provider: one try, one deadline, a capped answer, no redirect followed.
 
-import { Agent, type Dispatcher, request } from 'undici';
+import { isUtf8 } from 'node:buffer';
+import { Agent, type Dispatcher, buildConnector, request } from 'undici';
+import { createInterimResponses } from '../../egress/interim-responses.ts';
 import { Refusal } from '../../policy/refusal.ts';
 import { adviceOnCertificate } from '../../policy/untrusted-certificate.ts';
 import { isLoopback } from '../../settings/provider-url.ts';
@@ -9,6 +11,7 @@ import { providerFailed } from './provider-refusal.ts';
 /** From connecting to the last byte of the answer. */
 const withinMs = 5_000;
 const mostBytes = 1024 * 1024;
+const mostHeaderBytes = 64 * 1024;
 
 export type ProviderRequest = { method: string; headers: Record<string, string>; body?: string };
 
@@ -20,7 +23,12 @@ export type AskProvider = (url: string, request: ProviderRequest) => Promise<Res
 
 export function askingProvider(provider: string): AskProvider {
   // Sign-ins are rare: without keep-alive no request fails on a connection that was just closed.
-  const dispatcher = new Agent({ pipelining: 0, allowH2: false, connect: { timeout: withinMs } });
+  const dispatcher = new Agent({
+    pipelining: 0,
+    allowH2: false,
+    maxHeaderSize: mostHeaderBytes,
+    connect: connectingPastInterim(),
+  });
 
   return async (url, { method, headers, body }) => {
     const { protocol, hostname } = new URL(url);
@@ -56,6 +64,20 @@ function checked(provider: string, { statusCode: status, headers }: Answer, byte
   return new Response(new Uint8Array(bytes), { status, headers: pairs });
 }
 
+/** Each connection has one request, and an interim 100 may come before its answer. */
+function connectingPastInterim(): buildConnector.connector {
+  const connect = buildConnector({ timeout: withinMs, allowH2: false });
+  return (options, callback) =>
+    connect(options, (...result) => {
+      if (result[1]) {
+        const interim = createInterimResponses();
+        interim.watch(result[1]);
+        interim.begin();
+      }
+      callback(...result);
+    });
+}
+
 /** Null when there is more; leaving the loop early closes the connection. */
 async function atMost(limit: number, body: AsyncIterable<Uint8Array>): Promise<Buffer | null> {
   const chunks: Uint8Array[] = [];
@@ -68,7 +90,9 @@ async function atMost(limit: number, body: AsyncIterable<Uint8Array>): Promise<B
   return Buffer.concat(chunks);
 }
 
+/** What is not UTF-8 would be read as other text. */
 function isJson(bytes: Buffer): boolean {
+  if (!isUtf8(bytes)) return false;
   try {
     JSON.parse(bytes.toString());
     return true;
