@@ -114,6 +114,7 @@ export class FirstTables extends Migration {
         previous bigint not null default 0,
         resumes integer not null default 0,
         pause_reason text check (pause_reason in ('admin', 'gone', 'exhausted')),
+        paused_at timestamptz(3),
         last_error text,
         updated_at timestamptz(3) not null default clock_timestamp()
       )`);
@@ -135,8 +136,18 @@ export class FirstTables extends Migration {
         writer uuid not null,
         delivered integer not null,
         failed integer not null,
+        gave_up integer not null,
         latency_buckets integer[] not null,
         primary key (endpoint_id, minute, writer)
       )`);
+
+    // How the newest attempts ended. Written about once a second, so pages keep room for new versions of rows.
+    this.addSql(`
+      create table webhook_endpoint_outcomes (
+        endpoint_id text primary key,
+        delivered_at timestamptz(3),
+        failed_at timestamptz(3),
+        error text
+      ) with (fillfactor = 50)`);
   }
 }

@@ -13,6 +13,7 @@ import { type EngineOptions, createEngine } from './graphql/engine.ts';
 import { graphiqlRoutes } from './graphiql.ts';
 import { healthRoutes } from './health.ts';
 import { limitGuesses } from './guessed-tokens.ts';
+import { loggedSignIn } from './logged-sign-in.ts';
 import { oauthRoutes } from './oauth.ts';
 import { prefersPageToGraphql } from './preferences.ts';
 import type { RateLimits } from './rate-limits.ts';
@@ -51,9 +52,10 @@ const routes: Record<string, string> = {
 /** The application; its `fetch` answers a request without any socket. */
 export function createApp(api: Api): Hono {
   const { publicUrl, limits, allowedOrigins, log } = api;
+  const signIn = loggedSignIn(api.signIn, log);
   const cookies = createCookies(publicUrl);
   const asking = createViewers({ ...api, cookies });
-  const answer = createEngine({ ...api, asking, cookies, countStart: limits.signInStart });
+  const answer = createEngine({ ...api, signIn, asking, cookies, countStart: limits.signInStart });
   const client = (c: Context) => clientOf(c, api);
   const isDraining = () => api.isDraining();
   const app = new Hono();

@@ -36,6 +36,7 @@ export function purges({ cutoff, now }: { cutoff: number; now: number }): Purge[
       table: 'webhook_endpoint_stats',
       batch: (em) => deleteOlder(em, 'webhook_endpoint_stats', 'minute', now, minuteIsKept),
     },
+    { table: 'webhook_endpoint_outcomes', batch: deleteOrphans },
     {
       table: 'oauth_used_states',
       batch: (em) => deleteOlder(em, 'oauth_used_states', 'used_at', now, usedStateIsKept),
@@ -101,6 +102,17 @@ async function deleteOlder(
     `delete from ${table} where ctid in (
        select ctid from ${table} where ${column} < to_timestamp(?::float8 / 1000) - ?::interval limit ${limits.rows})`,
     [now, kept],
+  );
+}
+
+/** Written late, after the endpoint was removed. */
+async function deleteOrphans(em: EntityManager): Promise<number> {
+  return await countDeleted(
+    em,
+    `delete from webhook_endpoint_outcomes where endpoint_id in (
+       select endpoint_id from webhook_endpoint_outcomes o
+        where not exists (select 1 from webhook_cursors c where c.endpoint_id = o.endpoint_id) limit ${limits.rows})`,
+    [],
   );
 }
 

@@ -81,7 +81,7 @@ export async function unlinkAccount(
   const user = await lockUser(em, userId);
   const accounts = await em.find(OAuthAccount, { userId: user.id });
   const account = accounts.find((one) => one.provider === provider);
-  if (!account) throw new Refusal('NOT_FOUND', 'You have no account at this provider.');
+  if (!account) throw new Refusal('NOT_FOUND', 'You have no account at this provider.', 'provider');
   if (!hasAnotherWay(accounts, provider, configured)) {
     throw new Refusal('CONFLICT', 'This is your last way to sign in. Link another account first.');
   }

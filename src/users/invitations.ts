@@ -17,7 +17,7 @@ export type Invited = { provider: string; userId: string; redirectTo: string | n
 /** Stores an invitation and returns its code. Throws Refusal NOT_FOUND for the user. */
 export async function addInvitation(em: EntityManager, invited: Invited, now: Date): Promise<string> {
   const user = await findUser(em, invited.userId);
-  if (!user) throw new Refusal('NOT_FOUND', 'There is no user with this id.');
+  if (!user) throw new Refusal('NOT_FOUND', 'There is no user with this id.', 'userId');
   const code = randomBytes(codeBytes).toString('base64url');
   const expiresAt = new Date(now.getTime() + lifeMs);
   em.persist(em.create(Invitation, { ...invited, userId: user.id, codeDigest: digest(code), expiresAt, usedAt: null }));

@@ -25,6 +25,7 @@ export function acceptRedirect(wanted: string, publicUrl: string, allowedOrigins
   throw new Refusal(
     'BAD_USER_INPUT',
     'redirect_to: must be a path here, or an http or https URL of an origin that ALLOWED_ORIGINS names.',
+    'redirectTo',
   );
 }
 

@@ -119,7 +119,7 @@ export function createSessions({ orm, secret, ttlMs }: SessionsOptions): Session
     async revoke(sessionId, userId) {
       const id = asUuid(sessionId);
       const ended = id === null ? 0 : await remove({ id, ...(userId !== null && { userId }) });
-      if (ended === 0) throw new Refusal('NOT_FOUND', 'There is no session with this id.');
+      if (ended === 0) throw new Refusal('NOT_FOUND', 'There is no session with this id.', 'id');
     },
   };
 }

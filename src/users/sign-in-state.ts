@@ -62,7 +62,7 @@ export async function readState(sealed: string, secret: string): Promise<SignInS
 
 /** The sentence follows "state:". */
 export function refusedState(sentence: string): Refusal {
-  return new Refusal('BAD_USER_INPUT', `state: ${sentence}. Start the sign-in again.`);
+  return new Refusal('BAD_USER_INPUT', `state: ${sentence}. Start the sign-in again.`, 'state');
 }
 
 /** The signature is compared as bytes, but the last character of its base64url has several spellings. */

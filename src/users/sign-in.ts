@@ -105,7 +105,8 @@ export function createSignIn(options: SignInOptions): SignIn {
   function providerOf(id: string): Provider {
     const provider = providers.get(id);
     if (provider) return provider;
-    throw new Refusal('NOT_FOUND', `provider: there is none of this name. Configured: ${[...configured].join(', ')}.`);
+    const message = `provider: there is none of this name. Configured: ${[...configured].join(', ')}.`;
+    throw new Refusal('NOT_FOUND', message, 'provider');
   }
 
   function begunWith({ provider, nonce, codeVerifier }: SignInState, state: string) {

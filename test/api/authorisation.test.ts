@@ -37,7 +37,7 @@ const rights = {
   admin: ['UNAUTHENTICATED', 'UNAUTHENTICATED', 'FORBIDDEN', null, null],
   own: ['UNAUTHENTICATED', 'UNAUTHENTICATED', null, null, 'UNAUTHENTICATED'],
   somebody: ['UNAUTHENTICATED', 'UNAUTHENTICATED', null, null, null],
-  anybody: [null, null, null, null, null],
+  anybody: [null, 'UNAUTHENTICATED', null, null, null],
 } as const;
 
 /** Every field of Query, Mutation and Subscription. */
@@ -152,7 +152,8 @@ function valueOf(type: GraphQLInputType): string {
   if (isListType(type)) return `[${valueOf(type.ofType)}]`;
   if (isEnumType(type)) return type.getValues()[0]!.name;
   if (isInputObjectType(type)) {
-    const given = Object.values(type.getFields()).filter(isRequiredInputField);
+    const all = Object.values(type.getFields());
+    const given = type.isOneOf ? all.slice(0, 1) : all.filter(isRequiredInputField);
     return `{ ${given.map((field) => `${field.name}: ${valueOf(field.type)}`).join(', ')} }`;
   }
   const values: Record<string, string> = {

@@ -70,7 +70,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     orm,
     sessions,
     endpoints: [],
-    reload: { applied: true, endpoints: [], added: [], changed: [], removed: [], errors: [] },
+    reload: { applied: true, endpoints: [], added: [], changed: [], removed: [], dropped: [], errors: [] },
     asked: [],
     readiness: { status: 'ready', checks: { postgres: { ok: true } } },
     draining: false,
@@ -157,7 +157,7 @@ function endpointsOf(door: Door, transactions: Transactions): Endpoints {
     read: () => Promise.reject(new Error('there is no file behind the door')),
     configurations: {
       current: () => ({ version: 1, endpoints: door.endpoints, standsAside: null }),
-      ...{ refresh: nothing, readAgain: nothing, put: nothing },
+      ...{ refresh: nothing, readAgain: nothing, put: () => Promise.resolve({ applied: true, dropped: [] }) },
       whileInForce: async (work) => await transactions.run(async (em) => await work(em, door.endpoints)),
     },
     announce() {},
@@ -166,6 +166,9 @@ function endpointsOf(door: Door, transactions: Transactions): Endpoints {
     ...{ inForce, pause, resume, sendTest },
     rewind: (id, to) => Promise.resolve(void door.asked.push({ rewind: id, to: { ...to } })),
     replay: (wish) => Promise.resolve(door.asked.push({ replay: wish })),
-    reload: ({ dryRun }) => Promise.resolve({ ...door.reload, applied: door.reload.applied && !dryRun }),
+    reload(options) {
+      door.asked.push({ reload: options });
+      return Promise.resolve({ ...door.reload, applied: door.reload.applied && !options.dryRun });
+    },
   };
 }

@@ -27,7 +27,7 @@ test.each([
   const response = await door.fetch('/graphql', { ...init, headers });
   expect(response.status).toBe(200);
   const { data, errors } = (await response.json()) as Answer;
-  expect(data).toBeNull();
+  expect(data).toEqual({ webhookEndpoints: null });
   expect(errors).toMatchObject([{ path: ['webhookEndpoints'], extensions: { code: 'UNAUTHENTICATED' } }]);
 });
 
@@ -39,20 +39,27 @@ test('the scheme of a credential is written in any case', async () => {
 test.each([
   ['a syntax error', { query: '{ users {' }, 400, 'GRAPHQL_PARSE_FAILED'],
   ['an unknown field', { query: '{ nobody }' }, 400, 'GRAPHQL_VALIDATION_FAILED'],
-  ['a literal of the wrong type', { query: '{ users(first: "x") { totalCount } }' }, 400, 'GRAPHQL_VALIDATION_FAILED'],
+  [
+    'a literal of the wrong type',
+    { query: '{ users(first: "x") { totalCount } }' },
+    400,
+    'GRAPHQL_VALIDATION_FAILED',
+    'first',
+  ],
   [
     'a literal that is no DateTime',
     { query: '{ webhookEvents(filter: { since: "yesterday" }) { totalCount } }' },
     400,
     'GRAPHQL_VALIDATION_FAILED',
+    'filter.since',
   ],
   ['no query at all', { variables: {} }, 400, 'BAD_USER_INPUT'],
-])('%s is answered with its code', async (_, body, status, code) => {
+])('%s is answered with its code', async (_, body, status, code, argument?: string) => {
   const response = await door.fetch('/graphql', post(body));
   expect(response.status).toBe(status);
   const { errors } = (await response.json()) as Answer;
-  // Nothing but the code: no status, no stack.
-  expect(errors?.map(({ extensions }) => extensions)).toEqual([{ code }]);
+  // Nothing but the code and the argument: no status, no stack.
+  expect(errors?.map(({ extensions }) => extensions)).toEqual([argument ? { code, argument } : { code }]);
 });
 
 test.each([

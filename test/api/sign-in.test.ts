@@ -63,6 +63,16 @@ test('a program signs somebody in with only code and state, and gets a token tha
   expect(await typesOf(user.id)).toEqual(['user.created', 'user.login']);
 });
 
+test('a sign-in, and a link, leave one line each that says who came', async () => {
+  const { id, token } = await comeIn('logged');
+  await come('logged-too', { provider: 'github', headers: bearer(token), asked: { link: true } });
+  const lines = door.logged.map((line) => JSON.parse(line) as { msg: string; by: string });
+  expect(lines.filter(({ by }) => by === id)).toMatchObject([
+    { msg: 'a sign-in was finished', provider: 'google', entrance: 'program' },
+    { msg: 'a sign-in was finished', provider: 'github', entrance: 'program' },
+  ]);
+});
+
 test('a state is good once, at its own provider, and an unknown provider is NOT_FOUND', async () => {
   const { data } = await door.ask(start, {}, nobody);
   const { state } = data.startOAuth;

@@ -32,8 +32,8 @@ test('idempotency keys go after two days, the statistics of a minute after eight
        union all values ('young', gen_random_uuid(), 'a.b', ''::bytea, timestamptz '2024-03-18T12:00:00Z')`,
   );
   await stored.sql(
-    `insert into webhook_endpoint_stats (endpoint_id, minute, writer, delivered, failed, latency_buckets)
-       select 'crm', minute::timestamptz, gen_random_uuid(), 1, 0, '{}'
+    `insert into webhook_endpoint_stats (endpoint_id, minute, writer, delivered, failed, gave_up, latency_buckets)
+       select 'crm', minute::timestamptz, gen_random_uuid(), 1, 0, 0, '{}'
          from unnest(array['2024-03-12T11:59:00Z', '2024-03-12T12:00:00Z']) minute`,
   );
   await run();

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { givesUpAfterMs } from '../../src/policy/retry.ts';
+import { durationText } from '../../src/settings/duration.ts';
 import { webhooksJsonSchema } from '../../src/settings/webhooks-schema.ts';
 import { readWebhooksText } from './webhooks-text.ts';
 
@@ -55,9 +57,22 @@ test('the example shows the values that hold when nobody gives one', async () =>
   const [own, example] = await Promise.all([readWebhooksText(least, {}), readWebhooksText(await exampleText(), {})]);
   const [bare] = own.ok ? own.endpoints : [];
   const [first, full] = example.ok ? example.endpoints : [];
-  expect(first).toEqual({ ...bare, id: first?.id, url: first?.url, secretName: first?.secretName });
+  const { maxRetries, baseDelayMs, maxDelayMs } = first ?? {};
+  const patience = { maxRetries, baseDelayMs, maxDelayMs };
+  expect(first).toEqual({ ...bare, id: first?.id, url: first?.url, secretName: first?.secretName, ...patience });
   const { id, url, secretName, events, description, headers, previousSecretNames } = full ?? {};
   expect(full).toEqual({ ...bare, id, url, secretName, events, description, headers, previousSecretNames });
+});
+
+test('its defaults span a day, and it says what they and the built-in ones come to', async () => {
+  const text = await exampleText();
+  const read = await readWebhooksText(text, {});
+  const [first, full] = read.ok ? read.endpoints : [];
+  expect(givesUpAfterMs(first!)).toBeGreaterThan(24 * 3_600_000);
+  // Counted by hand: 10 s * (2^12 - 1) and 3 waits of 6 h; 10 s * (2^5 - 1).
+  expect([givesUpAfterMs(first!), givesUpAfterMs(full!)]).toEqual([40_950_000 + 3 * 21_600_000, 310_000]);
+  expect(text).toContain(`given up ${durationText(givesUpAfterMs(first!))} after its first attempt`);
+  expect(text).toContain(`${durationText(givesUpAfterMs(full!))} after its first attempt`);
 });
 
 test('schema/webhooks.schema.json is what schema/print-webhooks-schema.ts prints', async () => {

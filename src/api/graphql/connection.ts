@@ -100,18 +100,34 @@ async function inTime<Row extends object, T>(
 }
 
 function readArgs({ first, last, after, before }: ConnectionArgs, kind: string) {
-  if (isGiven(first) && isGiven(last)) throw new Refusal('BAD_USER_INPUT', 'Give first or last, not both.');
-  for (const [name, value] of Object.entries({ first, last })) {
-    if (isGiven(value) && (value < 0 || value > largestSize)) {
-      throw new Refusal('BAD_USER_INPUT', `${name} is ${value}; it must be 0 to ${largestSize}.`);
-    }
-  }
+  if (isGiven(first) && isGiven(last)) throw new Refusal('BAD_USER_INPUT', 'Give first or last, not both.', 'last');
+  checkSize('first', first);
+  checkSize('last', last);
   return {
     backward: isGiven(last),
     size: first ?? last ?? defaultSize,
     after: isGiven(after) ? decodeCursor(kind, after, 'after') : undefined,
     before: isGiven(before) ? decodeCursor(kind, before, 'before') : undefined,
   };
+}
+
+function checkSize(name: string, value: number | null | undefined): void {
+  if (!isGiven(value) || (value >= 0 && value <= largestSize)) return;
+  throw new Refusal('BAD_USER_INPUT', `${name} is ${value}; it must be 0 to ${largestSize}.`, name);
+}
+
+/** `first` of a list that has no cursors but ids. Throws Refusal BAD_USER_INPUT. */
+export function sizeOf(first: number | null | undefined): number {
+  checkSize('first', first);
+  return first ?? largestSize;
+}
+
+/** `after` of such a list of rows with UUIDs. Throws Refusal BAD_USER_INPUT. */
+export function idAfter(after: string | null | undefined): string | null {
+  if (!isGiven(after)) return null;
+  const id = asUuid(after);
+  if (id !== null) return id;
+  throw new Refusal('BAD_USER_INPUT', 'after is no id of this list: take one from its rows.', 'after');
 }
 
 function isGiven<T>(value: T | null | undefined): value is T {
@@ -127,7 +143,8 @@ function decodeCursor(kind: string, cursor: string, argument: string): string {
   const id = asUuid(text.slice(kind.length + 1));
   // Encoding it again refuses other spellings that base64 decoders accept.
   if (id === null || encodeCursor(kind, id) !== cursor) {
-    throw new Refusal('BAD_USER_INPUT', `${argument} is no cursor of this list: take one from its edges or pageInfo.`);
+    const message = `${argument} is no cursor of this list: take one from its edges or pageInfo.`;
+    throw new Refusal('BAD_USER_INPUT', message, argument);
   }
   return id;
 }

@@ -14,11 +14,11 @@ import { sessionsOf } from '../../users/sessions.ts';
 import { owners } from './endpoint-owner.ts';
 import { type EndpointState, endpointStates } from './endpoint-state.ts';
 import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
-import { deliveriesOfEvents, eventsById } from './event-deliveries.ts';
+import { type EventPage, eventsById, pagesOfDeliveries } from './event-deliveries.ts';
 
 export type Loaders = {
   eventById: DataLoader<string, WebhookEvent | undefined>;
-  deliveriesOfEvent: DataLoader<string, WebhookDelivery[] | undefined>;
+  deliveriesOfEvent: DataLoader<EventPage, WebhookDelivery[]>;
   accountsOfUser: DataLoader<string, OAuthAccount[]>;
   sessionsOfUser: DataLoader<string, Session[]>;
   endpointState: DataLoader<Endpoint, EndpointState | undefined>;
@@ -43,7 +43,7 @@ export function createLoaders(em: EntityManager): Loaders {
   const ofWindow = (window: Window) => ofEndpoints((fork, endpoints) => statistics(fork, endpoints, window));
   return {
     eventById: ofIds(eventsById),
-    deliveriesOfEvent: ofIds(deliveriesOfEvents),
+    deliveriesOfEvent: new DataLoader((pages: readonly EventPage[]) => pagesOfDeliveries(em, pages), { cache: false }),
     accountsOfUser: new DataLoader((userIds: readonly string[]) => accountsOf(em, userIds), { cache: false }),
     sessionsOfUser: new DataLoader((userIds: readonly string[]) => sessionsOf(em, userIds, new Date()), {
       cache: false,

@@ -18,7 +18,8 @@ export function containing(text: string): string | null {
   if (!isStorable(text)) return null;
   const { length } = Array.from(text);
   if (length > longestSearch) {
-    throw new Refusal('BAD_USER_INPUT', `search has ${length} characters; it may have ${longestSearch}.`);
+    const message = `search has ${length} characters; it may have ${longestSearch}.`;
+    throw new Refusal('BAD_USER_INPUT', message, 'search');
   }
   return `%${foldCase(text).replace(/[\\%_]/g, '\\$&')}%`;
 }

@@ -34,6 +34,7 @@ const Session = builder.objectRef<IssuedSession>('Session').implement({
 builder.mutationFields((t) => ({
   startOAuth: t.field({
     type: OAuthStart,
+    nullable: true,
     skipTypeScopes: true,
     description:
       'Start a sign-in, or with link: true a link to the signed-in user; send the browser to the URL. userId (admin): a one-time link for that user; whoever finishes it owns the account.',
@@ -58,6 +59,7 @@ builder.mutationFields((t) => ({
   }),
   completeOAuth: t.field({
     type: Session,
+    nullable: true,
     skipTypeScopes: true,
     description:
       'Finish what startOAuth began, with the code and the state of the address to which the provider sent the browser; a link needs the session of the user who began it. Emits user.created and user.login, or user.oauth_linked.',
@@ -80,6 +82,7 @@ builder.mutationFields((t) => ({
   }),
   unlinkOAuth: t.field({
     type: User,
+    nullable: true,
     skipTypeScopes: true,
     authScopes: { signedIn: true },
     description:
@@ -101,6 +104,7 @@ builder.mutationFields((t) => ({
     },
   }),
   logout: t.boolean({
+    nullable: true,
     skipTypeScopes: true,
     authScopes: { signedIn: true },
     description: 'Signed in. Ends this session, and takes its cookie away.',
@@ -118,7 +122,7 @@ function wishOf(
   viewer: Viewer,
 ): Start['purpose'] | { kind: 'invitation'; userId: string } {
   if (link && userId !== null) {
-    throw new Refusal('BAD_USER_INPUT', 'link is for yourself and userId for somebody else: give one of them.');
+    throw new Refusal('BAD_USER_INPUT', 'link is for yourself and userId for somebody else: give one of them.', 'link');
   }
   if (userId !== null) {
     needAdmin(viewer);

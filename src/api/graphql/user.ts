@@ -4,6 +4,7 @@ import type { FilterQuery } from '@mikro-orm/postgresql';
 import { User as StoredUser, type roles } from '../../model/user.ts';
 import type { CreateUserInput as NewUser, UpdateUserInput as UserChange } from '../../users/input.ts';
 import { createUser, deleteUser, findUser, updateUser } from '../../users/lifecycle.ts';
+import { naming } from './argument-at-fault.ts';
 import { builder } from './builder.ts';
 import { connect } from './connection.ts';
 import { OAuthAccount } from './oauth-account.ts';
@@ -60,6 +61,7 @@ builder.queryFields((t) => ({
   users: t.connection(
     {
       type: User,
+      nullable: true,
       description: 'Admin. Newest first.',
       args: {
         search: t.arg.string({ description: 'A part of the e-mail or display name, in any case of any script.' }),
@@ -105,24 +107,28 @@ const UpdateUserInput = builder.inputType('UpdateUserInput', {
 builder.mutationFields((t) => ({
   createUser: t.field({
     type: User,
+    nullable: true,
     description: 'Admin. Emits user.created.',
     args: { input: t.arg({ type: CreateUserInput, required: true, description: 'The new user.' }) },
     resolve: async (_root, { input }, { transactions }) => await createUser(transactions, input as NewUser),
   }),
   updateUser: t.field({
     type: User,
+    nullable: true,
     description: 'Admin. Emits user.updated, only when something changed.',
     args: {
       id: t.arg.id({ required: true, description: "The user's id." }),
       input: t.arg({ type: UpdateUserInput, required: true, description: 'What changes.' }),
     },
-    resolve: async (_root, { id, input }, { transactions }) => await updateUser(transactions, id, input as UserChange),
+    resolve: async (_root, { id, input }, { transactions }) =>
+      await naming('id', updateUser(transactions, id, input as UserChange)),
   }),
   deleteUser: t.boolean({
+    nullable: true,
     description: 'Admin. Emits user.deleted.',
     args: { id: t.arg.id({ required: true, description: "The user's id." }) },
     resolve: async (_root, { id }, { transactions }) => {
-      await deleteUser(transactions, id);
+      await naming('id', deleteUser(transactions, id));
       return true;
     },
   }),
