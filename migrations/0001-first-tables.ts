@@ -12,8 +12,26 @@ export class FirstTables extends Migration {
         avatar_url text,
         role text not null check (role in ('USER', 'ADMIN')),
         created_at timestamptz(3) not null,
-        updated_at timestamptz(3) not null
+        updated_at timestamptz(3) not null,
+        search_text text not null default ''
       )`);
+    // Only where it can be had: else a search reads the table. Under the locale C a trigram has no letter but ASCII's.
+    this.addSql(`
+      do $$
+      declare
+        home text;
+        knows_letters boolean;
+      begin
+        create extension if not exists pg_trgm;
+        select n.nspname into home from pg_catalog.pg_extension e
+          join pg_catalog.pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_trgm';
+        execute format('select cardinality(%I.show_trgm(''é'')) > 0', home) into knows_letters;
+        if knows_letters then
+          execute format('create index users_search_text on users using gin (search_text %I.gin_trgm_ops)', home);
+        end if;
+      exception when others then
+        raise notice 'no index for searches, for pg_trgm cannot be used: %', sqlerrm;
+      end $$`);
 
     // Partitioned by day of the UUIDv7 id, so that retention drops a partition and the id alone stays the key.
     this.addSql(`
@@ -96,6 +114,7 @@ export class FirstTables extends Migration {
         previous bigint not null default 0,
         resumes integer not null default 0,
         pause_reason text check (pause_reason in ('admin', 'gone', 'exhausted')),
+        paused_at timestamptz(3),
         last_error text,
         updated_at timestamptz(3) not null default clock_timestamp()
       )`);
@@ -117,8 +136,18 @@ export class FirstTables extends Migration {
         writer uuid not null,
         delivered integer not null,
         failed integer not null,
+        gave_up integer not null,
         latency_buckets integer[] not null,
         primary key (endpoint_id, minute, writer)
       )`);
+
+    // How the newest attempts ended. Written about once a second, so pages keep room for new versions of rows.
+    this.addSql(`
+      create table webhook_endpoint_outcomes (
+        endpoint_id text primary key,
+        delivered_at timestamptz(3),
+        failed_at timestamptz(3),
+        error text
+      ) with (fillfactor = 50)`);
   }
 }

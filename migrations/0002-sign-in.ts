@@ -1,4 +1,4 @@
-// Sign-in: accounts at OAuth providers, sessions, and the states that were used.
+// Sign-in: accounts at OAuth providers, sessions, invitations, and the states that were used.
 
 import { Migration } from '@mikro-orm/migrations';
 
@@ -21,7 +21,9 @@ export class SignInTables extends Migration {
       create table sessions (
         id uuid primary key,
         user_id uuid not null references users (id) on delete cascade,
+        provider text,
         created_at timestamptz(3) not null,
+        last_seen_at timestamptz(3) not null,
         expires_at timestamptz(3) not null
       )`);
     this.addSql('create index on sessions (user_id)');
@@ -32,5 +34,17 @@ export class SignInTables extends Migration {
         id uuid primary key,
         used_at timestamptz(3) not null default clock_timestamp()
       )`);
+
+    // A code is known to nobody but whom it was given to.
+    this.addSql(`
+      create table oauth_invitations (
+        code_digest text primary key,
+        provider text not null,
+        user_id uuid not null references users (id) on delete cascade,
+        redirect_to text,
+        expires_at timestamptz(3) not null,
+        used_at timestamptz(3)
+      )`);
+    this.addSql('create index on oauth_invitations (user_id)');
   }
 }

@@ -187,6 +187,8 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       // The door closes last: until then /readyz and every other answer send clients to another instance.
       await door.close(Math.max(0, endAt - performance.now()));
       await parts.disposeAsync();
+      logger.info('ended: everything in flight is written');
+      await flush();
     },
   };
 }

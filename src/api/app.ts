@@ -7,17 +7,18 @@ import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import { withoutQueries } from '../telemetry/without-queries.ts';
 import type { Sessions } from '../users/sessions.ts';
+import { accountRoutes } from './account.ts';
 import { clientOf } from './client-address.ts';
 import { type EngineOptions, createEngine } from './graphql/engine.ts';
 import { graphiqlRoutes } from './graphiql.ts';
 import { healthRoutes } from './health.ts';
 import { limitGuesses } from './guessed-tokens.ts';
-import { landingPage } from './landing-page.ts';
+import { loggedSignIn } from './logged-sign-in.ts';
 import { oauthRoutes } from './oauth.ts';
 import { prefersPageToGraphql } from './preferences.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { hasUtf8Query } from './request-address.ts';
-import { homeOf, pagePolicy } from './refused.ts';
+import { homeOf } from './refused.ts';
 import { createCookies } from './session-cookie.ts';
 import { createViewers } from './viewer.ts';
 
@@ -41,6 +42,7 @@ const withoutBody = new Set(['GET', 'HEAD', 'TRACE']);
 
 const routes: Record<string, string> = {
   '/': 'GET, HEAD',
+  '/account': 'GET, HEAD, POST',
   '/graphql': 'GET, POST',
   '/graphiql': 'GET, HEAD',
   '/healthz': 'GET, HEAD',
@@ -49,10 +51,11 @@ const routes: Record<string, string> = {
 
 /** The application; its `fetch` answers a request without any socket. */
 export function createApp(api: Api): Hono {
-  const { signIn, publicUrl, limits, allowedOrigins, log } = api;
+  const { publicUrl, limits, allowedOrigins, log } = api;
+  const signIn = loggedSignIn(api.signIn, log);
   const cookies = createCookies(publicUrl);
   const asking = createViewers({ ...api, cookies });
-  const answer = createEngine({ ...api, asking, cookies, countStart: limits.signInStart });
+  const answer = createEngine({ ...api, signIn, asking, cookies, countStart: limits.signInStart });
   const client = (c: Context) => clientOf(c, api);
   const isDraining = () => api.isDraining();
   const app = new Hono();
@@ -65,18 +68,11 @@ export function createApp(api: Api): Hono {
   app.use(limitBody(log));
   const countGuess = async (c: Context) => await limits.failedToken(client(c));
   const guesses = limitGuesses({ asking, countGuess, publicUrl });
-  for (const path of ['/', '/graphql', '/oauth/*']) app.use(path, guesses);
+  for (const path of ['/', '/account', '/graphql', '/oauth/*']) app.use(path, guesses);
 
-  app.get('/', async (c) => {
-    const viewer = await asking(c.req.raw).then(
-      (known) => known.viewer,
-      () => undefined,
-    );
-    c.header('Content-Security-Policy', pagePolicy);
-    return c.html(landingPage({ version: api.version, viewer, providers: signIn.providers }));
-  });
   const countStart = async (c: Context) => await limits.signInStart(client(c));
-  app.route('/', oauthRoutes({ signIn, asking, cookies, publicUrl, allowedOrigins, isDraining, countStart, log }));
+  app.route('/', accountRoutes({ ...api, asking, cookies }));
+  app.route('/', oauthRoutes({ ...api, asking, cookies, isDraining, countStart }));
   app.route(
     '/',
     healthRoutes(() => api.readiness()),
@@ -151,7 +147,7 @@ const securityHeaders: MiddlewareHandler = async (c, next) => {
   await next();
   const { headers } = c.res;
   headers.set('X-Content-Type-Options', 'nosniff');
-  headers.set('Referrer-Policy', 'no-referrer');
+  if (!headers.has('Referrer-Policy')) headers.set('Referrer-Policy', 'no-referrer');
   headers.set('X-Frame-Options', 'DENY');
   headers.set('Cross-Origin-Opener-Policy', 'same-origin');
   headers.set('Cross-Origin-Resource-Policy', 'same-origin');

@@ -5,6 +5,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { Hono } from 'hono';
+import { tokenBar } from './graphiql-token.ts';
 import { prefersGzip } from './preferences.ts';
 
 type Page = { etag: string; zipped: Uint8Array<ArrayBuffer> };
@@ -48,24 +49,34 @@ export function graphiqlRoutes(): Hono {
 
 async function makePage(): Promise<Page> {
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
-  const headers = JSON.stringify({ Authorization: 'Bearer <admin token>' }, null, 2);
-  const html = renderGraphiQL({
+  const page = renderGraphiQL({
     title: 'Tidings GraphiQL',
     // Beside this page, also where a proxy serves both below a path.
     endpoint: 'graphql',
-    headers,
-    defaultTabs: (await readOperations()).map((query) => ({ query, headers })),
-    defaultEditorToolsVisibility: 'headers',
-    // Else the browser would store the admin token.
+    defaultTabs: await readOperations(),
+    defaultEditorToolsVisibility: 'variables',
+    // Else the browser would store a token that somebody writes there.
     shouldPersistHeaders: false,
   });
+  const root = '<div id="root"></div>';
+  if (page.split(root).length !== 2) throw new Error('the page of GraphiQL has no place for the token');
+  // Not a pattern: the bar's script may have a $ in it.
+  const html = page.replace(root, () => `${tokenBar}${root}`);
   const etag = `"${createHash('sha256').update(html).digest('base64url')}"`;
   return { etag, zipped: new Uint8Array(await promisify(gzip)(html)) };
 }
 
-/** The prepared operations, in the order of their file names. */
-async function readOperations(): Promise<string[]> {
+/** The prepared operations, in the order of their file names, each with its variables as examples. */
+async function readOperations(): Promise<{ query: string; variables?: string }[]> {
   const folder = new URL('operations/', import.meta.url);
+  const examples = await readFile(new URL('variables.json', folder), 'utf8');
+  const variables = JSON.parse(examples) as Record<string, object>;
   const names = (await readdir(folder)).filter((name) => name.endsWith('.graphql')).toSorted();
-  return await Promise.all(names.map(async (name) => await readFile(new URL(name, folder), 'utf8')));
+  return await Promise.all(
+    names.map(async (name) => {
+      const query = await readFile(new URL(name, folder), 'utf8');
+      const given = variables[name];
+      return given === undefined ? { query } : { query, variables: JSON.stringify(given, null, 2) };
+    }),
+  );
 }

@@ -74,7 +74,7 @@ export const startRoute = createRoute({
       }),
       link: z.literal('1').optional().openapi({ description: 'Links the account to the signed-in user.' }),
       invitation: z.string().optional().openapi({
-        description: 'What `startOAuth(userId:)` put into its `invitationUrl`. Not together with the others.',
+        description: 'What `startOAuth(userId:)` put into its `url`. Not together with the others.',
       }),
     }),
   },
@@ -84,7 +84,10 @@ export const startRoute = createRoute({
       headers: setCookie,
       content: { 'application/json': { schema: Started } },
     },
-    302: { description: 'To the provider.', headers: { ...location("The provider's page."), ...setCookie } },
+    302: {
+      description: 'To the provider; from another host name of the service, to this address at the one of PUBLIC_URL.',
+      headers: { ...location("The provider's page."), ...setCookie },
+    },
     400: refused('The query is wrong, or `redirect_to` is not allowed.'),
     401: refused('A link needs a session.'),
     403: refused('A page of another origin may not begin a link.'),
@@ -117,7 +120,7 @@ export const callbackRoute = createRoute({
     },
     303: {
       description: 'Signed in: the cookie `tidings_session` holds the session.',
-      headers: { ...location('As `redirect_to` said, else the first page.'), ...setCookie },
+      headers: { ...location('As `redirect_to` said, else `/account`.'), ...setCookie },
     },
     400: refused('The state or the code is wrong, too old, used already or of another browser.'),
     401: refused('A link needs the session of the user who began it.'),

@@ -10,8 +10,12 @@ const browserName = 'tidings_browser';
 /** Browsers do not let sibling domains or plain http set such a name, but require the path / (RFC 6265bis, section 4.1.3.2). */
 const hostBrowserName = `__Host-${browserName}`;
 
-/** As long as a sign-in may take. */
-const browserSeconds = 600;
+/** Longer than a sign-in may take: whoever comes back too late is led to where they began. */
+const browserSeconds = 86_400;
+
+/** Tells a browser that was sent to another host name of this service from one that goes in circles. */
+const movedName = 'tidings_moved';
+const movedSeconds = 5;
 
 /** 32 random bytes. */
 const browserKey = /^[A-Za-z0-9_-]{43}$/;
@@ -25,8 +29,12 @@ export type Cookies = {
   noSession(): string;
   /** The key of the request's browser; null when it has none. */
   browserKey(request: Request): string | null;
-  /** The browser's key, so that two tabs work, or a new one, with the Set-Cookie line that keeps it for ten minutes. */
+  /** The browser's key, so that two tabs work, or a new one, with the Set-Cookie line that keeps it for a day. */
   keepBrowserKey(request: Request): { key: string; setCookie: string };
+  /** Whether this browser was sent to another host name within 5 s. */
+  wasMoved(request: Request): boolean;
+  /** A Set-Cookie line that says so. */
+  moved(): string;
 };
 
 /** Cookies of the service at `publicUrl`: `Secure` when that is https. */
@@ -54,6 +62,8 @@ export function createCookies(publicUrl: () => string): Cookies {
       const { name, path } = nameAndPath();
       return { key, setCookie: serialize(name, key, { ...flags(), path, maxAge: browserSeconds }) };
     },
+    wasMoved: (request) => cookieOf(request, movedName) !== undefined,
+    moved: () => serialize(movedName, '1', { httpOnly: true, sameSite: 'Lax', path: '/', maxAge: movedSeconds }),
   };
 }
 

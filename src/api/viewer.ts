@@ -14,6 +14,8 @@ export type Viewer = { kind: 'admin' } | SignedInViewer | null;
 
 export type Asking = {
   viewer: Viewer;
+  /** A bearer token was given that is nobody's, or no longer. */
+  unknownToken: boolean;
   /** A bearer token was given that is neither the admin's nor one that we ever made for a session. */
   guessed: boolean;
 };
@@ -45,14 +47,17 @@ export function createViewers(options: ViewersOptions): (request: Request) => Pr
     const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.get('authorization') ?? '')?.[1];
     // Digests have a fixed length, so the comparison's time reveals nothing.
     if (bearer !== undefined && timingSafeEqual(digest(bearer), adminDigest)) {
-      return { viewer: { kind: 'admin' }, guessed: false };
+      return { viewer: { kind: 'admin' }, unknownToken: false, guessed: false };
     }
     const token = bearer ?? (isOurs(request) ? cookies.sessionToken(request) : undefined);
-    if (token === undefined) return { viewer: null, guessed: false };
+    if (token === undefined) return { viewer: null, unknownToken: false, guessed: false };
     const found = await inTime(sessions.find(token));
-    if (found.kind !== 'signed-in') return { viewer: null, guessed: bearer !== undefined && found.kind === 'unknown' };
+    if (found.kind !== 'signed-in') {
+      const unknownToken = bearer !== undefined;
+      return { viewer: null, unknownToken, guessed: unknownToken && found.kind === 'unknown' };
+    }
     const { user, sessionId, expiresAt } = found;
-    return { viewer: { kind: 'user', user, sessionId, expiresAt }, guessed: false };
+    return { viewer: { kind: 'user', user, sessionId, expiresAt }, unknownToken: false, guessed: false };
   }
 
   function isOurs(request: Request): boolean {
@@ -73,6 +78,11 @@ export function createViewers(options: ViewersOptions): (request: Request) => Pr
 
 export function isAdmin(viewer: Viewer): boolean {
   return viewer?.kind === 'admin' || viewer?.user.role === 'ADMIN';
+}
+
+/** For the log. */
+export function nameOf(viewer: Viewer): string {
+  return viewer?.kind === 'user' ? viewer.user.id : viewer === null ? 'nobody' : 'admin_token';
 }
 
 /** Throws Refusal UNAUTHENTICATED for nobody, FORBIDDEN for a user who is no admin. */

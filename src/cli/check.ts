@@ -6,6 +6,7 @@ import { type ConfigProblem, type SettingProblem, problemLine } from '../setting
 import { createSecrets } from '../settings/secrets.ts';
 import { settingWarnings } from '../settings/start-remarks.ts';
 import { readWebhooks } from '../settings/webhooks.ts';
+import { givesUpLines } from './gives-up.ts';
 
 export type CheckOptions = {
   /** Print one JSON object to stdout, and nothing else. */
@@ -15,7 +16,14 @@ export type CheckOptions = {
 };
 
 type Problem = ConfigProblem | SettingProblem;
-type Findings = { errors: Problem[]; warnings: Problem[]; endpoints: number; providers: number };
+type Findings = {
+  errors: Problem[];
+  warnings: Problem[];
+  endpoints: number;
+  providers: number;
+  /** When endpoints give an event up. */
+  givesUp: string[];
+};
 
 /** Checks the settings, and the files of the working directory; returns the exit status: 1 when there is a problem, else 0. */
 export async function check(options: CheckOptions): Promise<number> {
@@ -29,7 +37,7 @@ export async function check(options: CheckOptions): Promise<number> {
     for (const warning of findings.warnings) {
       process.stderr.write(`${problemLine({ ...warning, message: `warning: ${warning.message}` })}\n`);
     }
-    if (ok) process.stdout.write(`No problems; ${countsOf(findings)}.\n`);
+    if (ok) process.stdout.write([`No problems; ${countsOf(findings)}.`, ...findings.givesUp, ''].join('\n'));
   }
   return ok ? 0 : 1;
 }
@@ -45,6 +53,7 @@ async function find(options: CheckOptions): Promise<Findings> {
     warnings: [...settingWarnings(settings, read?.webhooks ?? []), ...(read?.warnings ?? [])],
     endpoints: read?.webhooks.length ?? 0,
     providers: read?.providers ?? 0,
+    givesUp: givesUpLines(read?.webhooks ?? []),
   };
 }
 

@@ -9,15 +9,24 @@ type Endpoint = {
   url: string;
   state: string;
   pauseReason: string | null;
+  pausedAt: string | null;
+  position: string;
   backlog: number;
   oldestUnsettledAt: string | null;
   owner: string | null;
   nextAttemptAt: string | null;
+  lastDeliveredAt: string | null;
+  lastErrorAt: string | null;
   lastError: string | null;
+  givesUpAfter: string | null;
+  stats: { gaveUp: number };
 };
 
 const query = `{
-  webhookEndpoints { id url state pauseReason backlog oldestUnsettledAt owner nextAttemptAt lastError }
+  webhookEndpoints {
+    id url state pauseReason pausedAt position backlog oldestUnsettledAt owner nextAttemptAt
+    lastDeliveredAt lastErrorAt lastError givesUpAfter stats(window: DAY) { gaveUp }
+  }
 }`;
 
 /** The service counts up to here, see `WebhookEndpoint.backlog`. */
@@ -33,14 +42,21 @@ export async function endpoints({ json, ...options }: ClientOptions & { json?: b
 function tableOf(found: readonly Endpoint[]): string {
   if (found.length === 0) return 'There are no endpoints.\n';
   return table(
-    ['ID', 'STATE', 'BACKLOG', 'OWNER', 'NEXT ATTEMPT', 'LAST ERROR'],
-    found.map(({ id, state, pauseReason, backlog, owner, nextAttemptAt, lastError }) => [
+    ['ID', 'STATE', 'POSITION', 'BACKLOG', 'GAVE UP (DAY)', 'OWNER', 'LAST DELIVERED', 'NEXT ATTEMPT', 'LAST ERROR'],
+    found.map(({ id, position, backlog, stats, owner, lastDeliveredAt, nextAttemptAt, ...rest }) => [
       id,
-      pauseReason === null ? state : `${state} (${pauseReason})`,
+      stateOf(rest),
+      position,
       backlog < countedTo ? String(backlog) : `${backlog}+`,
+      String(stats.gaveUp),
       owner,
+      lastDeliveredAt,
       nextAttemptAt,
-      lastError,
+      rest.lastError === null ? null : `${rest.lastErrorAt} ${rest.lastError}`,
     ]),
   );
+}
+
+function stateOf({ state, pauseReason, pausedAt }: Pick<Endpoint, 'state' | 'pauseReason' | 'pausedAt'>): string {
+  return pauseReason === null ? state : `${state} (${pauseReason}${pausedAt === null ? '' : ` since ${pausedAt}`})`;
 }

@@ -12,6 +12,7 @@ import { newId } from '../model/new-id.ts';
 import type { ConfigurationInForce } from '../operations/configurations.ts';
 import type { RelaySteps } from '../outbox/relay-steps.ts';
 import { decideAfterFailure } from '../policy/retry.ts';
+import { type Lease, relayLease } from '../policy/shards.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import { deliveryRow } from '../worker/delivery-row.ts';
@@ -23,6 +24,7 @@ import type { writeCursors } from '../cursors/write-cursors.ts';
 import type { OpenLeaseRows } from './heartbeat-sql.ts';
 import { type Instance, createInstance } from './instance.ts';
 import type { HeartbeatAnswer } from './instance-ports.ts';
+import type { LeaseRow } from './leases.ts';
 import { loadCursors } from '../cursors/load-cursors.ts';
 import { readReplays } from '../cursors/read-replays.ts';
 import { readStoredStates } from '../cursors/read-stored-states.ts';
@@ -86,7 +88,13 @@ export function runInstance(parts: InstanceParts): RunningInstance {
         return () => clearTimeout(timer);
       },
       heartbeat: (question, done) => answer(leases.heartbeat(question), watch.answered<HeartbeatAnswer>(done), null),
-      take: (rows, done) => answer(leases.take(rows), done, 'leases could not be taken'),
+      take(rows, done) {
+        const taken = leases.take(rows).then((held) => {
+          if (held.length > 0) logger.info(takeOver(rows, held), 'endpoints were taken over');
+          return held;
+        });
+        answer(taken, done, 'leases could not be taken');
+      },
       release(lease, done) {
         const released = leases.release(lease).then(() => wakes.wakeOthers('change'));
         // A failure is not logged for each lease: the heartbeat reports it. Others take the lease when its time is over.
@@ -213,6 +221,17 @@ async function within(graceMs: number, work: Promise<unknown>): Promise<void> {
   const timer = setTimeout(resolve, Math.min(graceMs, 2 ** 31 - 1));
   await Promise.race([work, over]);
   clearTimeout(timer);
+}
+
+/** For the log: how many shards, whether the relay is among them, and whose they were by the last look; of none: free. */
+function takeOver(rows: readonly LeaseRow[], held: readonly Lease[]) {
+  const taken = new Set(held.map(({ index }) => index));
+  const from = new Set(rows.filter(({ lease }) => taken.has(lease)).flatMap(({ owner }) => owner ?? []));
+  return {
+    shards: [...taken].filter((index) => index !== relayLease).length,
+    relay: taken.has(relayLease),
+    from: [...from],
+  };
 }
 
 /** Logs once that Postgres does not answer, and once that it does again. */

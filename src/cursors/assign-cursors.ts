@@ -39,5 +39,9 @@ export async function assignCursors(em: EntityManager, endpoints: readonly Endpo
     `delete from webhook_side_items s
       where not exists (select 1 from webhook_cursors c where c.endpoint_id = s.endpoint_id and c.position is not null)`,
   );
+  await em.execute(
+    `delete from webhook_endpoint_outcomes o
+      where not exists (select 1 from webhook_cursors c where c.endpoint_id = o.endpoint_id)`,
+  );
   return head.position;
 }

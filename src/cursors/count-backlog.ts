@@ -67,7 +67,10 @@ async function countInPostgres(
  * was counted with another filter does not count: then the events are counted from the cursor on. Until its owner has
  * counted, that is the whole way to the log's end, which can take long for an endpoint that matches few.
  */
-export async function readBacklogs(em: EntityManager, endpoints: readonly Endpoint[]): Promise<Map<string, number>> {
+export async function readBacklogs(
+  em: EntityManager,
+  endpoints: readonly Pick<Endpoint, 'id' | 'events'>[],
+): Promise<Map<string, number>> {
   const asked = endpoints.map(({ id, events }) => {
     return { endpoint_id: id, patterns: events.map(likePattern), filter: filterText(events) };
   });

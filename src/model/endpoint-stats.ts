@@ -12,6 +12,8 @@ export const EndpointStats = defineEntity({
     writer: p.uuid().primary(),
     delivered: p.integer(),
     failed: p.integer(),
+    /** Of the failed attempts, those after which their event was given up. */
+    gaveUp: p.integer().fieldName('gave_up'),
     /** Attempts by latency, see policy/latency-histogram.ts for the bounds. */
     latencyBuckets: p.array(Number).columnType('integer[]').fieldName('latency_buckets'),
   },

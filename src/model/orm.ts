@@ -2,8 +2,10 @@
 
 import { MikroORM, type Options } from '@mikro-orm/postgresql';
 import { type Pool, releaseBrokenConnections } from './broken-connections.ts';
+import { EndpointOutcomes } from './endpoint-outcomes.ts';
 import { EndpointStats } from './endpoint-stats.ts';
 import { IdempotencyKey } from './idempotency-key.ts';
+import { Invitation } from './invitation.ts';
 import { LogHead } from './log-head.ts';
 import { OAuthAccount } from './oauth-account.ts';
 import { type ClientPool, connectAs } from './postgres-connection.ts';
@@ -61,6 +63,7 @@ export function openOrm(
       OAuthAccount,
       Session,
       UsedState,
+      Invitation,
       WebhookEvent,
       WebhookDelivery,
       WebhookCursor,
@@ -68,6 +71,7 @@ export function openOrm(
       IdempotencyKey,
       Replay,
       EndpointStats,
+      EndpointOutcomes,
     ],
     forceUtcTimezone: true,
     // It would write prose to stdout, between the log's lines; errors reach their callers anyway.

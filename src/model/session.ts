@@ -8,7 +8,11 @@ export const Session = defineEntity({
   properties: {
     id: p.uuid().primary(),
     userId: p.uuid().fieldName('user_id'),
+    /** Where its user signed in. */
+    provider: p.text().nullable(),
     createdAt: p.datetime(3).fieldName('created_at'),
+    /** To the minute. */
+    lastSeenAt: p.datetime(3).fieldName('last_seen_at'),
     expiresAt: p.datetime(3).fieldName('expires_at'),
   },
 });

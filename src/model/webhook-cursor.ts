@@ -30,6 +30,7 @@ export const WebhookCursor = defineEntity({
     since: p.bigint('number').default(0),
     resumes: p.integer().default(0),
     pauseReason: p.enum(pauseReasons).nullable().fieldName('pause_reason'),
+    pausedAt: p.datetime(3).nullable().fieldName('paused_at'),
     /** The instance that serves the endpoint, and the epoch of its lease: nobody else writes the cursor. */
     owner: p.uuid().nullable(),
     ownerEpoch: p.bigint('number').nullable().fieldName('owner_epoch'),

@@ -10,9 +10,16 @@ import type { ResolvedEndpoints } from '../settings/stored-endpoints.ts';
 import type { Webhooks } from '../settings/webhooks.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
+import { type DroppedBacklog, events } from './configuration-changes.ts';
 import { tryAgain } from '../try-again.ts';
 import type { Announce } from './control-versions.ts';
-import { type StoredVersion, acceptConfiguration, lockVersion, readVersionInForce } from './stored-configurations.ts';
+import {
+  type Acceptance,
+  type StoredVersion,
+  acceptConfiguration,
+  lockVersion,
+  readVersionInForce,
+} from './stored-configurations.ts';
 
 export type ConfigurationInForce = {
   /** 0: no file was ever accepted. */
@@ -42,8 +49,11 @@ export type Configurations = AsyncDisposable & {
   refresh(): Promise<void>;
   /** `refresh`, and resolves the secrets again. */
   readAgain(): Promise<void>;
-  /** Puts the file in force on every instance; a missing file makes this instance stand aside. Refusal UNAVAILABLE. */
-  put(file: ReadFile): Promise<void>;
+  /**
+   * Puts the file in force on every instance; a missing file makes this instance stand aside. Without `allowDrop` a file
+   * that removes or disables an endpoint with a backlog is not applied. Refusal UNAVAILABLE.
+   */
+  put(file: ReadFile, options: { allowDrop: boolean }): Promise<{ applied: boolean; dropped: DroppedBacklog[] }>;
   /**
    * Runs `work` in a transaction that ends before another version comes into force. Throws as Transactions.run does;
    * `work` runs again when its version was no longer in force.
@@ -137,20 +147,42 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
     );
   }
 
-  async function put({ endpoints, missing }: ReadFile, { insists }: { insists: boolean }): Promise<void> {
+  /** Null: the file is missing. */
+  async function put(
+    { endpoints, missing }: ReadFile,
+    how: { insists: boolean; mayDrop: boolean },
+  ): Promise<Acceptance | null> {
     await catchUp();
-    fileMissing = missing;
-    if (missing) return await load({ again: true });
-    const accepted = await untilStill(() => transactions.run((em) => acceptConfiguration(em, endpoints, { insists })));
+    if (missing) {
+      fileMissing = true;
+      await load({ again: true });
+      return null;
+    }
+    const accepted = await untilStill(() => transactions.run((em) => acceptConfiguration(em, endpoints, how)));
+    if (accepted.outcome === 'refused') return accepted;
+    fileMissing = false;
     if (accepted.outcome === 'stale') {
       log.warn(
         { version: accepted.version },
         'config/webhooks.yaml equals an older version of the configuration and is ignored; reloadWebhooks puts it in force',
       );
-      return await load({ again: true });
+      await load({ again: true });
+      return accepted;
     }
     set(accepted, { endpoints, problem: null });
     if (accepted.outcome === 'new') announce(accepted.repositioned);
+    return accepted;
+  }
+
+  async function start(initial: ReadFile): Promise<void> {
+    const accepted = await put(initial, { insists: false, mayDrop: true });
+    if (accepted?.outcome !== 'new') return;
+    const { version, changes, dropped } = accepted;
+    log.info({ version, ...changes, dropped }, 'the start put a new configuration in force');
+    for (const { endpointId, backlog } of dropped) {
+      const message = `the endpoint "${endpointId}" is removed or disabled: ${events(backlog)} that waited for it are dropped`;
+      log.warn({ endpoint_id: endpointId, backlog }, message);
+    }
   }
 
   return {
@@ -158,12 +190,16 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
     onChange(listener) {
       tellChange = listener;
     },
-    start: (initial) => inTurn(() => put(initial, { insists: false })),
+    start: (initial) => inTurn(() => start(initial)),
     reach: (version) => loadWhile(() => current.version !== version),
     check: () => loadWhile(() => true),
     refresh: () => inTurn(load),
     readAgain: () => inTurn(() => load({ again: true })),
-    put: (file) => inTurn(() => put(file, { insists: true })),
+    async put(file, { allowDrop }) {
+      const accepted = await inTurn(() => put(file, { insists: true, mayDrop: allowDrop }));
+      const dropped = accepted !== null && 'dropped' in accepted ? accepted.dropped : [];
+      return { applied: accepted?.outcome !== 'refused', dropped };
+    },
     async whileInForce(work) {
       const { result } = await untilStill(async () => {
         const { version, endpoints } = current;

@@ -3,7 +3,6 @@
 // Each change is a transaction that ends by raising control versions. By them the owner of an endpoint finds out; this
 // file does not know who that is.
 
-import { isDeepStrictEqual } from 'node:util';
 import type { EntityManager } from '@mikro-orm/postgresql';
 import type { WebhookEvent } from '../model/webhook-event.ts';
 import { recordTestEvent } from '../outbox/publish.ts';
@@ -11,7 +10,14 @@ import { Refusal } from '../policy/refusal.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import type { ConfigProblem } from '../settings/problem.ts';
 import type { Webhooks } from '../settings/webhooks.ts';
-import type { Configurations } from './configurations.ts';
+import {
+  type ConfigurationChanges,
+  type DroppedBacklog,
+  changesBetween,
+  droppedBacklogs,
+  events,
+} from './configuration-changes.ts';
+import type { Configurations, ReadFile } from './configurations.ts';
 import { type Announce, raiseControlVersions } from './control-versions.ts';
 import { type ReplayWish, queueReplays } from './replay.ts';
 import { type RewindTo, findTarget, rewindCursor } from './rewind.ts';
@@ -23,14 +29,22 @@ export type Reload = {
   added: string[];
   changed: string[];
   removed: string[];
-  errors: ConfigProblem[];
+  /** Of the removed and disabled, those that still had something to get. */
+  dropped: DroppedBacklog[];
+  errors: ReloadProblem[];
 };
+
+/** Of what a reload would drop, nobody can say where in the file it is missing. */
+export type ReloadProblem = Omit<ConfigProblem, 'line' | 'column'> & { line: number | null; column: number | null };
 
 export type EndpointControl = {
   /** As this instance knows it: another instance's reload is known here a moment later. */
   inForce(): readonly Endpoint[];
-  /** Reads the configuration file again; all or nothing. */
-  reload(options: { dryRun: boolean }): Promise<Reload>;
+  /**
+   * Reads the configuration file again; all or nothing. Without `allowDrop` a file that removes or disables an endpoint
+   * with a backlog is refused.
+   */
+  reload(options: { dryRun: boolean; allowDrop: boolean }): Promise<Reload>;
   /** Durably stops sending to an endpoint; an existing pause keeps its reason. Refusal NOT_FOUND. */
   pause(id: string): Promise<void>;
   /** Ends a pause; attempts are counted from 1 again. Does nothing when the endpoint is not paused. Refusal NOT_FOUND. */
@@ -70,19 +84,27 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
     return result;
   }
 
-  async function reload({ dryRun }: { dryRun: boolean }): Promise<Reload> {
+  async function reload({ dryRun, allowDrop }: { dryRun: boolean; allowDrop: boolean }): Promise<Reload> {
     const found = await read();
     if (!found.ok) {
       // The bad file changes nothing, but a secret that this instance lacked may exist by now.
       if (!dryRun && configurations.current().standsAside !== null) await configurations.readAgain();
       const { endpoints } = configurations.current();
-      return { applied: false, endpoints, added: [], changed: [], removed: [], errors: found.problems };
+      return { applied: false, endpoints, added: [], changed: [], removed: [], dropped: [], errors: found.problems };
     }
     // What other instances put in force meanwhile is not a change of this reload.
     await configurations.refresh();
-    const difference = compare(configurations.current().endpoints, found.endpoints);
-    if (!dryRun) await configurations.put(found);
-    return { applied: !dryRun, endpoints: found.endpoints, ...difference, errors: [] };
+    const difference = changesBetween(configurations.current().endpoints, found.endpoints);
+    const { applied, dropped } = dryRun ? await wouldPut(found) : await configurations.put(found, { allowDrop });
+    const errors = allowDrop ? [] : dropped.map((drop) => refusedDrop(drop, difference));
+    const endpoints = applied || dryRun ? found.endpoints : configurations.current().endpoints;
+    return { applied, endpoints, ...difference, dropped, errors };
+  }
+
+  async function wouldPut({ endpoints, missing }: ReadFile): Promise<{ applied: false; dropped: DroppedBacklog[] }> {
+    if (missing) return { applied: false, dropped: [] };
+    const dropped = await configurations.whileInForce((em, inForce) => droppedBacklogs(em, inForce, endpoints));
+    return { applied: false, dropped };
   }
 
   return {
@@ -94,19 +116,21 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
     },
     pause: (id) =>
       change(async (em, endpoints) => {
-        find(endpoints, id);
+        find(endpoints, id, 'id');
         await em.execute(
-          `insert into webhook_cursors as c (endpoint_id, pause_reason) values (?, 'admin')
-             on conflict (endpoint_id) do update set pause_reason = coalesce(c.pause_reason, excluded.pause_reason)`,
+          `insert into webhook_cursors as c (endpoint_id, pause_reason, paused_at) values (?, 'admin', clock_timestamp())
+             on conflict (endpoint_id) do update
+               set pause_reason = coalesce(c.pause_reason, excluded.pause_reason),
+                   paused_at = coalesce(c.paused_at, excluded.paused_at)`,
           [id],
         );
         return { result: undefined, touched: [id] };
       }),
     resume: (id) =>
       change(async (em, endpoints) => {
-        find(endpoints, id);
+        find(endpoints, id, 'id');
         const resumed = await em.execute<unknown[]>(
-          `update webhook_cursors set pause_reason = null, resumes = resumes + 1
+          `update webhook_cursors set pause_reason = null, paused_at = null, resumes = resumes + 1
             where endpoint_id = ? and pause_reason is not null returning 1`,
           [id],
         );
@@ -114,20 +138,20 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
       }),
     rewind: (id, to) =>
       change(async (em, endpoints) => {
-        const endpoint = findEnabled(endpoints, id);
+        const endpoint = findEnabled(endpoints, id, 'id');
         await rewindCursor(em, endpoint, await findTarget(em, endpoint, to));
         return { result: undefined, touched: [id] };
       }),
     replay: (wish) =>
       change(async (em, endpoints) => {
-        if ('endpointId' in wish) findEnabled(endpoints, wish.endpointId);
+        if ('endpointId' in wish) findEnabled(endpoints, wish.endpointId, 'endpointId');
         const enabled = new Set(endpoints.filter((endpoint) => endpoint.enabled).map(({ id }) => id));
         const { endpoints: touched, queued } = await queueReplays(em, wish, (id) => enabled.has(id));
         return { result: queued, touched };
       }),
     sendTest: (id) =>
       change(async (em, endpoints) => {
-        findEnabled(endpoints, id);
+        findEnabled(endpoints, id, 'endpointId');
         const [paused] = await em.execute<unknown[]>(
           'select 1 from webhook_cursors where endpoint_id = ? and pause_reason is not null',
           [id],
@@ -138,24 +162,23 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
   };
 }
 
-function find(endpoints: readonly Endpoint[], id: string): Endpoint {
-  const endpoint = endpoints.find((candidate) => candidate.id === id);
-  if (!endpoint) throw new Refusal('NOT_FOUND', `There is no webhook endpoint ${JSON.stringify(id.slice(0, 80))}.`);
-  return endpoint;
+function refusedDrop({ endpointId, backlog }: DroppedBacklog, { removed }: ConfigurationChanges): ReloadProblem {
+  const how = removed.includes(endpointId) ? 'is not in the file any more' : 'is disabled';
+  const message =
+    `The endpoint "${endpointId}" ${how}, and ${events(backlog)} still wait for it. A reload with allowDrop: true drops ` +
+    'them; to keep its place, pause it instead.';
+  return { file: 'config/webhooks.yaml', line: null, column: null, path: 'endpoints', message };
 }
 
-function findEnabled(endpoints: readonly Endpoint[], id: string): Endpoint {
-  const endpoint = find(endpoints, id);
+/** `argument` is the one that names it. */
+function find(endpoints: readonly Endpoint[], id: string, argument: string): Endpoint {
+  const endpoint = endpoints.find((candidate) => candidate.id === id);
+  if (endpoint) return endpoint;
+  throw new Refusal('NOT_FOUND', `There is no webhook endpoint ${JSON.stringify(id.slice(0, 80))}.`, argument);
+}
+
+function findEnabled(endpoints: readonly Endpoint[], id: string, argument: string): Endpoint {
+  const endpoint = find(endpoints, id, argument);
   if (!endpoint.enabled) throw new Refusal('CONFLICT', `${id} is disabled: enable it in the file first.`);
   return endpoint;
-}
-
-function compare(before: readonly Endpoint[], after: readonly Endpoint[]) {
-  const old = new Map(before.map((endpoint) => [endpoint.id, endpoint]));
-  const kept = new Set(after.map(({ id }) => id));
-  return {
-    added: after.filter(({ id }) => !old.has(id)).map(({ id }) => id),
-    changed: after.filter((next) => old.has(next.id) && !isDeepStrictEqual(old.get(next.id), next)).map(({ id }) => id),
-    removed: before.filter(({ id }) => !kept.has(id)).map(({ id }) => id),
-  };
 }

@@ -13,6 +13,8 @@ const keyIsKept = '2 days';
 const minuteIsKept = '8 days';
 /** A sign-in state is valid for ten minutes; for as long it must be known as used. */
 const usedStateIsKept = '1 day';
+/** For whoever opens it too late, it still says that it is too old. */
+const expiredInvitationIsKept = '7 days';
 /** An expired session is useless; the day is for clocks that differ. */
 const expiredSessionIsKept = '1 day';
 
@@ -34,9 +36,14 @@ export function purges({ cutoff, now }: { cutoff: number; now: number }): Purge[
       table: 'webhook_endpoint_stats',
       batch: (em) => deleteOlder(em, 'webhook_endpoint_stats', 'minute', now, minuteIsKept),
     },
+    { table: 'webhook_endpoint_outcomes', batch: deleteOrphans },
     {
       table: 'oauth_used_states',
       batch: (em) => deleteOlder(em, 'oauth_used_states', 'used_at', now, usedStateIsKept),
+    },
+    {
+      table: 'oauth_invitations',
+      batch: (em) => deleteOlder(em, 'oauth_invitations', 'expires_at', now, expiredInvitationIsKept),
     },
     {
       table: 'sessions',
@@ -95,6 +102,17 @@ async function deleteOlder(
     `delete from ${table} where ctid in (
        select ctid from ${table} where ${column} < to_timestamp(?::float8 / 1000) - ?::interval limit ${limits.rows})`,
     [now, kept],
+  );
+}
+
+/** Written late, after the endpoint was removed. */
+async function deleteOrphans(em: EntityManager): Promise<number> {
+  return await countDeleted(
+    em,
+    `delete from webhook_endpoint_outcomes where endpoint_id in (
+       select endpoint_id from webhook_endpoint_outcomes o
+        where not exists (select 1 from webhook_cursors c where c.endpoint_id = o.endpoint_id) limit ${limits.rows})`,
+    [],
   );
 }
 

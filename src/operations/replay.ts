@@ -57,13 +57,14 @@ async function byIds(
   const found = new Map(rows.map((row) => [row.id, row]));
   for (const id of deliveryIds) {
     const row = found.get(id);
-    if (!row) throw new Refusal('NOT_FOUND', `There is no delivery ${id}.`);
+    if (!row) throw new Refusal('NOT_FOUND', `There is no delivery ${id}.`, 'deliveryIds');
     if (row.status !== 'failed') {
       const state = row.status === 'retrying' ? 'another attempt follows it' : 'it was delivered';
-      throw new Refusal('CONFLICT', `The delivery ${id} did not fail for good: ${state}.`);
+      throw new Refusal('CONFLICT', `The delivery ${id} did not fail for good: ${state}.`, 'deliveryIds');
     }
     if (!mayReplay(row.endpointId)) {
-      throw new Refusal('CONFLICT', `The delivery ${id} was for ${row.endpointId}, which is removed or disabled.`);
+      const message = `The delivery ${id} was for ${row.endpointId}, which is removed or disabled.`;
+      throw new Refusal('CONFLICT', message, 'deliveryIds');
     }
   }
   return newestOfEach(rows);

@@ -7,8 +7,8 @@ import { Refusal } from '../policy/refusal.ts';
 import { filterText, likePattern } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 
-/** Exactly one of both: the first position to send again, or the time from which on events are sent again. */
-export type RewindTo = { position?: string | null | undefined; at?: Date | null | undefined };
+/** The first position to send again, or the time from which on events are sent again. */
+export type RewindTo = { position: string; at?: never } | { at: Date; position?: never };
 
 /** Where the line continues: everything up to `position` counts as settled; `previous` is the endpoint's last event there. */
 export type RewindTarget = { position: number; previous: number; since: number };
@@ -23,9 +23,6 @@ const raggedEdge = 100_000;
  */
 export async function findTarget(em: EntityManager, endpoint: Endpoint, to: RewindTo): Promise<RewindTarget> {
   const { position, at } = to;
-  if ((typeof position === 'string') === at instanceof Date) {
-    throw new Refusal('BAD_USER_INPUT', 'to: give exactly one of position and at.');
-  }
   const [cursor] = await em.execute<{ position: number | null; since: number }[]>(
     `select position::float8 as position, since::float8 as since from webhook_cursors where endpoint_id = ? for update`,
     [endpoint.id],
@@ -35,9 +32,9 @@ export async function findTarget(em: EntityManager, endpoint: Endpoint, to: Rewi
     throw new Refusal('CONFLICT', message);
   }
   const log = await readLog(em);
-  const first = at instanceof Date ? await firstSince(em, log, at) : parsePosition(position!);
-  if (at instanceof Date && first > log.head) {
-    throw new Refusal('BAD_USER_INPUT', 'to.at: no event is that late, and a rewind only goes back.');
+  const first = at ? await firstSince(em, log, at) : parsePosition(position);
+  if (at && first > log.head) {
+    throw new Refusal('BAD_USER_INPUT', 'to.at: no event is that late, and a rewind only goes back.', 'to.at');
   }
   const last = Math.max(0, first - 1);
   // NaN, which is no position, fails every comparison.
@@ -69,16 +66,19 @@ function notKept(field: string, oldest: number): Refusal {
   return new Refusal(
     'BAD_USER_INPUT',
     `to.${field}: the log is no longer kept from there; position ${oldest} is the oldest that is left.`,
+    `to.${field}`,
   );
 }
 
 function notBehind({ id }: Endpoint, { at }: RewindTo, first: number, present: number): Refusal {
   const reached = `${id} has come to position ${present}`;
   if (Number.isNaN(first)) {
-    return new Refusal('BAD_USER_INPUT', `to.position: must be a whole number from 0 on; ${reached}.`);
+    const message = `to.position: must be a whole number from 0 on; ${reached}.`;
+    return new Refusal('BAD_USER_INPUT', message, 'to.position');
   }
-  const what = at instanceof Date ? `to.at: position ${first} comes first then, which` : `to.position: ${first}`;
-  return new Refusal('BAD_USER_INPUT', `${what} lies ahead; ${reached}, and a rewind only goes back.`);
+  const what = at ? `to.at: position ${first} comes first then, which` : `to.position: ${first}`;
+  const message = `${what} lies ahead; ${reached}, and a rewind only goes back.`;
+  return new Refusal('BAD_USER_INPUT', message, at ? 'to.at' : 'to.position');
 }
 
 /** NaN for text that is no whole number. A number too large for JavaScript becomes the largest safe integer. */

@@ -4,6 +4,12 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { assignCursors } from '../cursors/assign-cursors.ts';
 import type { EndpointSettings } from '../settings/endpoint.ts';
 import { digestOf, readEndpoints, writeEndpoints } from '../settings/stored-endpoints.ts';
+import {
+  type ConfigurationChanges,
+  type DroppedBacklog,
+  changesBetween,
+  droppedBacklogs,
+} from './configuration-changes.ts';
 import { raiseControlVersions } from './control-versions.ts';
 
 /** Older versions are deleted; a file that equals a deleted one counts as new. */
@@ -16,30 +22,44 @@ export type StoredVersion = {
   digest: string;
 };
 
-export type Acceptance = StoredVersion & {
-  /** `stale`: it equals an older version, and `version` is still in force. */
-  outcome: 'new' | 'same' | 'stale';
-  /** Ids of endpoints that were given a position in the log, or lost it. */
-  repositioned: string[];
-};
+export type Acceptance =
+  | (StoredVersion & {
+      outcome: 'new';
+      /** Ids of endpoints that were given a position in the log, or lost it. */
+      repositioned: string[];
+      changes: ConfigurationChanges;
+      dropped: DroppedBacklog[];
+    })
+  /** It equals the version in force, or an older one: nothing has changed. */
+  | (StoredVersion & { outcome: 'same' | 'stale' })
+  /** It would drop these. */
+  | { outcome: 'refused'; dropped: DroppedBacklog[] };
 
 /**
  * Makes these endpoints the next version, in force from the log's end on; without `insists` only when they differ from
  * the version in force and from every older one. A reload insists: even when it changes nothing, it is a new version,
- * so that every instance reads its secrets again. Run it in a transaction; it locks the log's head. Null: another version
- * came into force meanwhile; begin the transaction again.
+ * so that every instance reads its secrets again. Without `mayDrop` it is refused when it removes or disables an endpoint
+ * that has still something to get. Run it in a transaction; it locks the log's head. Null: another version came into force
+ * meanwhile; begin the transaction again.
  */
 export async function acceptConfiguration(
   em: EntityManager,
   endpoints: readonly EndpointSettings[],
-  { insists }: { insists: boolean },
+  { insists, mayDrop }: { insists: boolean; mayDrop: boolean },
 ): Promise<Acceptance | null> {
   const content = writeEndpoints(endpoints);
   const digest = digestOf(content);
   // Waits for changes that began under the present version (see lockVersion), which can take as long as a replay. The
   // head is locked only afterwards, because while it is locked no event gets a position.
   const under = await versionInForce(em);
-  await em.execute('select 1 from webhook_configurations where version = ? for update', [under]);
+  const [inForce] = await em.execute<{ content: string }[]>(
+    'select content from webhook_configurations where version = ? for update',
+    [under],
+  );
+  const before = inForce ? readEndpoints(inForce.content) : [];
+  const refuses = (drops: readonly DroppedBacklog[]) => !mayDrop && drops.length > 0;
+  let dropped = await droppedBacklogs(em, before, endpoints);
+  if (refuses(dropped)) return { outcome: 'refused', dropped };
   const [head] = await em.execute<[{ position: number; version: number }]>(
     'select position::float8 as position, configuration::float8 as version from webhook_log_head for update',
   );
@@ -50,11 +70,14 @@ export async function acceptConfiguration(
     [digest],
   );
   if (!insists && equal.some(({ version }) => version === head.version)) {
-    return { outcome: 'same', version: head.version, digest, repositioned: [] };
+    return { outcome: 'same', version: head.version, digest };
   }
-  if (!insists && equal.length > 0) return { outcome: 'stale', version: head.version, digest: '', repositioned: [] };
+  if (!insists && equal.length > 0) return { outcome: 'stale', version: head.version, digest: '' };
+  // Once more: what was committed since is for them, too.
+  if (!mayDrop) dropped = await droppedBacklogs(em, before, endpoints);
+  if (refuses(dropped)) return { outcome: 'refused', dropped };
 
-  const before = await positionedEndpoints(em);
+  const positioned = await positionedEndpoints(em);
   await assignCursors(em, endpoints);
   const after = await positionedEndpoints(em);
   const version = head.version + 1;
@@ -66,9 +89,10 @@ export async function acceptConfiguration(
   ]);
   await em.execute('update webhook_log_head set configuration = ?', [version]);
   await em.execute('delete from webhook_configurations where version <= ?', [version - keptVersions]);
-  const repositioned = [...before.symmetricDifference(after)].toSorted();
+  const repositioned = [...positioned.symmetricDifference(after)].toSorted();
   await raiseControlVersions(em, repositioned);
-  return { outcome: 'new', version, digest, repositioned };
+  const changes = changesBetween(before, readEndpoints(content));
+  return { outcome: 'new', version, digest, repositioned, changes, dropped };
 }
 
 /**

@@ -23,14 +23,16 @@ const mostKeyCharacters = 255;
 /** Throws Refusal BAD_USER_INPUT that names the index in the list, counted from 0, and the field. */
 export function checkPublications(publications: readonly Publication[]): void {
   if (publications.length > mostAtOnce) {
-    throw new Refusal('BAD_USER_INPUT', `events: ${publications.length} at once are more than ${mostAtOnce}.`);
+    const message = `events: ${publications.length} at once are more than ${mostAtOnce}.`;
+    throw new Refusal('BAD_USER_INPUT', message, 'events');
   }
   publications.forEach(checkPublication);
 }
 
 function checkPublication({ type, data, subject, idempotencyKey }: Publication, index: number): void {
   const refuse = (field: string, sentence: string): never => {
-    throw new Refusal('BAD_USER_INPUT', `events.${index}.${field}: ${sentence}.`);
+    const argument = `events.${index}.${field}`;
+    throw new Refusal('BAD_USER_INPUT', `${argument}: ${sentence}.`, argument);
   };
   if (type.length > mostTypeCharacters) refuse('type', `is longer than ${mostTypeCharacters} characters`);
   if (!typePattern.test(type)) refuse('type', 'must be words of a-z, 0-9 and _ joined by dots, as in order.paid');

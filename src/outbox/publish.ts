@@ -73,6 +73,7 @@ async function firstEventIds(
       throw new Refusal(
         'CONFLICT',
         `events.${index}.idempotencyKey: was used within a day for another type, subject or data. Use a new key.`,
+        `events.${index}.idempotencyKey`,
       );
     }
     return holder.eventId;

@@ -24,6 +24,17 @@ export function backoffMs(k: number, baseDelayMs: number, maxDelayMs: number): n
   return Math.min(baseDelayMs * 2 ** k, maxDelayMs);
 }
 
+/** All waits together, from the first attempt to giving up; the attempts themselves come on top. */
+export function givesUpAfterMs({
+  maxRetries,
+  baseDelayMs,
+  maxDelayMs,
+}: Pick<Failure, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>): number {
+  let sum = 0;
+  for (let k = 0; k < maxRetries; k += 1) sum += backoffMs(k, baseDelayMs, maxDelayMs);
+  return sum;
+}
+
 /** After a 410 only a resume is waited for, so it is `retrying` with no wait, also at the last attempt. */
 export function decideAfterFailure(failure: Failure): AfterFailure {
   if (failure.gone) return { status: 'retrying', waitMs: 0 };

@@ -26,6 +26,18 @@ export function durations(least: string, most: string): DurationRule {
   };
 }
 
+/** As people read it, largest unit first, such as `5m10s`: only for output, as an operator gives one unit. */
+export function durationText(ms: number): string {
+  let rest = ms;
+  let text = '';
+  for (const [unit, size] of Object.entries(unitMs).toSorted(([, one], [, other]) => other - one)) {
+    const count = Math.floor(rest / size);
+    rest -= count * size;
+    if (count > 0) text += `${count}${unit}`;
+  }
+  return text === '' ? '0s' : text;
+}
+
 function toMs(text: string): number | null {
   const [, count, unit] = form.exec(text) ?? [];
   return count === undefined ? null : Number(count) * unitMs[unit as keyof typeof unitMs];

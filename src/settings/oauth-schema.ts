@@ -15,6 +15,8 @@ export const unknownKeys = { '<<': '"<<" is no merge here; write each provider i
 
 const clientIdRule = 'must be text that is not empty and holds no control characters';
 
+const nameRule = 'must be text on one line, without blanks around it';
+
 const providerUrl = z
   .string('must be a URL')
   .superRefine((url, context) => addProblem(context, providerUrlProblem(url)))
@@ -29,6 +31,13 @@ const provider = z
   .strictObject(
     {
       id: configId.meta({ description: 'Names the provider in /oauth/<id>, in events and in the API. Unique.' }),
+      name: z
+        .string(nameRule)
+        .regex(/^\S(.*\S)?$/u, nameRule)
+        .max(100, 'must have at most 100 characters')
+        .refine((text) => !/\p{Cc}/u.test(text), nameRule)
+        .optional()
+        .meta({ description: 'What people read on the page where they sign in; the id when absent.' }),
       issuer: providerUrl.meta({
         description:
           'The issuer of an OpenID Connect provider, as its discovery document has it; http only on loopback.',

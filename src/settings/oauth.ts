@@ -10,6 +10,8 @@ import type { Secrets } from './secrets.ts';
 
 export type ProviderSettings = {
   id: string;
+  /** What people read; the id where the file has no other. */
+  name: string;
   clientId: string;
   /** The value; empty while secrets stay unresolved. */
   clientSecret: string;
@@ -66,8 +68,8 @@ export async function readOAuth(options: OAuthOptions): Promise<OAuth> {
 }
 
 function complete(provider: ProviderYaml, secrets: ReadonlyMap<string, string>): ProviderSettings {
-  const { id, issuer, client_id: clientId, client_secret: secret, scopes, url } = provider;
-  const client = { id, clientId, clientSecret: secrets.get(secret) ?? '' };
+  const { id, name = id, issuer, client_id: clientId, client_secret: secret, scopes, url } = provider;
+  const client = { id, name, clientId, clientSecret: secrets.get(secret) ?? '' };
   if (issuer !== undefined) {
     return { ...client, protocol: 'openid', issuer, scopes: scopes ?? builtIn.openid.scopes };
   }

@@ -18,7 +18,7 @@ export const builtIn = {
   enabled: true,
   ordering: orderings[0],
   max_retries: 5,
-  base_delay: '1s',
+  base_delay: '10s',
   max_delay: '1h',
   timeout: '15s',
   on_exhausted: exhaustions[0],

@@ -38,20 +38,27 @@ export async function ownerOrNewUser(em: EntityManager, identity: Identity, now:
 }
 
 /**
- * Gives this identity to the user, with user.oauth_linked; nothing happens when it is the user's already.
- * Throws Refusal NOT_FOUND for the user, CONFLICT.
+ * Gives this identity to the user, with user.oauth_linked; nothing happens when it is the user's already. `configured`
+ * are the providers at which somebody can sign in. Throws Refusal NOT_FOUND for the user, CONFLICT.
  */
-export async function linkAccount(em: EntityManager, userId: string, identity: Identity, now: Date): Promise<User> {
+export async function linkAccount(
+  em: EntityManager,
+  userId: string,
+  identity: Identity,
+  configured: ReadonlySet<string>,
+  now: Date,
+): Promise<User> {
   await lockIdentity(em, identity);
   const user = await lockUser(em, userId);
   const { provider } = identity;
   const ownerId = await ownerIdOf(em, identity);
   if (ownerId === user.id) return user;
   if (ownerId !== null) {
-    throw new Refusal(
-      'CONFLICT',
-      `This account at ${provider} belongs to another user. Unlink it there, or choose another account.`,
-    );
+    const canBeUnlinked = hasAnotherWay(await em.find(OAuthAccount, { userId: ownerId }), provider, configured);
+    const wayOut = canBeUnlinked
+      ? 'Unlink it there, or choose another account.'
+      : `It is that user's only way to sign in. If that user is you, delete it first (deleteAccount, or an admin's deleteUser, id ${ownerId}), then start again; else choose another account.`;
+    throw new Refusal('CONFLICT', `This account at ${provider} belongs to another user. ${wayOut}`);
   }
   if ((await em.count(OAuthAccount, { userId: user.id, provider })) > 0) {
     throw new Refusal('CONFLICT', `The user has another account at ${provider} already. Unlink that one first.`);
@@ -74,13 +81,17 @@ export async function unlinkAccount(
   const user = await lockUser(em, userId);
   const accounts = await em.find(OAuthAccount, { userId: user.id });
   const account = accounts.find((one) => one.provider === provider);
-  if (!account) throw new Refusal('NOT_FOUND', 'You have no account at this provider.');
-  if (!accounts.some((other) => other !== account && configured.has(other.provider))) {
+  if (!account) throw new Refusal('NOT_FOUND', 'You have no account at this provider.', 'provider');
+  if (!hasAnotherWay(accounts, provider, configured)) {
     throw new Refusal('CONFLICT', 'This is your last way to sign in. Link another account first.');
   }
   em.remove(account);
   emitUserEvent(em, 'user.oauth_unlinked', user.id, { provider });
   return user;
+}
+
+function hasAnotherWay(accounts: readonly OAuthAccount[], provider: string, configured: ReadonlySet<string>): boolean {
+  return accounts.some((other) => other.provider !== provider && configured.has(other.provider));
 }
 
 /**

@@ -70,7 +70,7 @@ function accept<T>(result: z.ZodSafeParseResult<T>): T {
   const field = String(issue?.path[0] ?? 'input');
   const sentence =
     issue?.code === 'invalid_type' ? 'must be a text; only displayName and avatarUrl can be cleared' : issue?.message;
-  throw new Refusal('BAD_USER_INPUT', `${field}: ${sentence}.`);
+  throw new Refusal('BAD_USER_INPUT', `${field}: ${sentence}.`, field === 'input' ? field : `input.${field}`);
 }
 
 function isWebUrl(text: string): boolean {

@@ -25,5 +25,12 @@ export function acceptRedirect(wanted: string, publicUrl: string, allowedOrigins
   throw new Refusal(
     'BAD_USER_INPUT',
     'redirect_to: must be a path here, or an http or https URL of an origin that ALLOWED_ORIGINS names.',
+    'redirectTo',
   );
+}
+
+/** One that was accepted before, or null when the settings allow it no longer. */
+export function stillAccepted(url: string | null, publicUrl: string, allowedOrigins: readonly string[]): string | null {
+  if (url === null) return null;
+  return [new URL(publicUrl).origin, ...allowedOrigins].includes(new URL(url).origin) ? url : null;
 }

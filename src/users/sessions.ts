@@ -5,7 +5,9 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { newId } from '../model/new-id.ts';
 import { Session } from '../model/session.ts';
 import { User } from '../model/user.ts';
+import { asUuid } from '../model/uuid.ts';
 import { withoutSql } from '../outbox/transactions.ts';
+import { Refusal } from '../policy/refusal.ts';
 
 /** What the user is given. */
 export type IssuedSession = { token: string; expiresAt: Date; user: User };
@@ -21,11 +23,34 @@ export type Sessions = {
   find(token: string): Promise<FoundSession>;
   /** `<session id>.<HMAC-SHA256 of the id, base64url>`. */
   tokenOf(sessionId: string): string;
-  /** Opens a session in the transaction of `em`. */
-  open(em: EntityManager, userId: string, now: Date): Session;
+  /** Opens a session in the transaction of `em`; `provider` is where its user signed in. */
+  open(em: EntityManager, userId: string, provider: string | null, now: Date): Session;
   /** Ends one session; no error when it has ended already. Throws Refusal UNAVAILABLE when the database is away. */
   end(sessionId: string): Promise<void>;
+  /** Ends one session, when it is this user's (null: anybody's). Throws Refusal NOT_FOUND, UNAVAILABLE. */
+  revoke(sessionId: string, userId: string | null): Promise<void>;
 };
+
+/** Most sessions of one user that are shown. */
+const mostShown = 200;
+
+/** A session's row says when it was seen, but is not written at each request. */
+const seenEachMs = 60_000;
+
+/** The open sessions of each of these users, in the order of `userIds`; of one user the newest first, at most 200. */
+export async function sessionsOf(em: EntityManager, userIds: readonly string[], now: Date): Promise<Session[][]> {
+  const newest = await em.execute<{ id: string }[]>(
+    `select id from (
+       select id, row_number() over (partition by user_id order by id desc) as number
+         from sessions where user_id = any (?::uuid[]) and expires_at > ?::timestamptz) numbered
+      where number <= ?`,
+    [`{${userIds.join()}}`, now.toISOString(), mostShown],
+  );
+  const ids = newest.map(({ id }) => id);
+  const sessions = await em.find(Session, { id: { $in: ids } }, { orderBy: { id: 'desc' } });
+  const byUser = Map.groupBy(sessions, ({ userId }) => userId);
+  return userIds.map((id) => byUser.get(id) ?? []);
+}
 
 export type SessionsOptions = { orm: MikroORM; secret: string; ttlMs: number };
 
@@ -41,6 +66,22 @@ export function createSessions({ orm, secret, ttlMs }: SessionsOptions): Session
     return timingSafeEqual(Buffer.from(token), Buffer.from(tokenOf(id))) ? id : null;
   }
 
+  /** A database that takes no writes now can still say who asks. */
+  async function noteSeen(id: string, now: Date): Promise<void> {
+    await orm.em
+      .fork()
+      .nativeUpdate(Session, { id }, { lastSeenAt: now })
+      .catch(() => {});
+  }
+
+  async function remove(which: { id: string; userId?: string }): Promise<number> {
+    try {
+      return await orm.em.fork().nativeDelete(Session, which);
+    } catch (error) {
+      throw withoutSql(error);
+    }
+  }
+
   return {
     tokenOf,
 
@@ -49,32 +90,36 @@ export function createSessions({ orm, secret, ttlMs }: SessionsOptions): Session
       if (id === null) return { kind: 'unknown' };
       try {
         const em = orm.em.fork();
-        const session = await em.findOne(Session, { id, expiresAt: { $gt: new Date() } });
+        const now = new Date();
+        const session = await em.findOne(Session, { id, expiresAt: { $gt: now } });
         const user = session && (await em.findOne(User, { id: session.userId }));
         if (!user) return { kind: 'ended' };
+        if (now.getTime() - session.lastSeenAt.getTime() >= seenEachMs) await noteSeen(id, now);
         return { kind: 'signed-in', user, sessionId: id, expiresAt: session.expiresAt };
       } catch (error) {
         throw withoutSql(error);
       }
     },
 
-    open(em, userId, now) {
+    open(em, userId, provider, now) {
       const session = em.create(Session, {
         id: newId(),
         userId,
+        provider,
         createdAt: now,
+        lastSeenAt: now,
         expiresAt: new Date(now.getTime() + ttlMs),
       });
       em.persist(session);
       return session;
     },
 
-    async end(sessionId) {
-      try {
-        await orm.em.fork().nativeDelete(Session, { id: sessionId });
-      } catch (error) {
-        throw withoutSql(error);
-      }
+    end: async (sessionId) => void (await remove({ id: sessionId })),
+
+    async revoke(sessionId, userId) {
+      const id = asUuid(sessionId);
+      const ended = id === null ? 0 : await remove({ id, ...(userId !== null && { userId }) });
+      if (ended === 0) throw new Refusal('NOT_FOUND', 'There is no session with this id.', 'id');
     },
   };
 }

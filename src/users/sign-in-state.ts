@@ -9,12 +9,12 @@ const purpose = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('sign-in') }),
   /** To the user who is signed in, and must be again at the end. */
   z.strictObject({ kind: z.literal('link'), userId: z.uuid() }),
-  /** To a user whom an admin made; whoever finishes it owns the account. */
-  z.strictObject({ kind: z.literal('invitation'), userId: z.uuid() }),
+  /** To a user whom an admin made, by the code of an invitation; whoever finishes it owns the account. */
+  z.strictObject({ kind: z.literal('invitation'), code: z.string() }),
 ]);
 
 const signInState = z.strictObject({
-  /** Can be used once. An invitation keeps it when a browser accepts it. */
+  /** Can be used once. */
   id: z.uuid(),
   provider: z.string(),
   nonce: z.string(),
@@ -24,7 +24,7 @@ const signInState = z.strictObject({
   purpose,
   /** What `fingerprint` makes of the browser's key; null: bound to no browser. */
   browser: z.string().nullable(),
-  /** Unix ms. An invitation keeps this too, so that accepting it does not make it last longer. */
+  /** Unix ms. */
   expiresAt: z.int(),
 });
 
@@ -48,16 +48,21 @@ const versionMark = '~';
 
 /** Throws Refusal BAD_USER_INPUT for a state that is altered, too old or not ours. */
 export async function openState(sealed: string, secret: string, now: Date): Promise<SignInState> {
-  const unsealed = isCanonical(sealed) ? await unsealData<unknown>(sealed, { password: secret, ttl: sealTtl }) : null;
-  const { data: state } = signInState.safeParse(unsealed);
+  const state = await readState(sealed, secret);
   if (!state) throw refusedState('is missing, altered or none of ours');
   if (now.getTime() >= state.expiresAt) throw refusedState('is older than ten minutes');
   return state;
 }
 
+/** A state that we made, however old; else null. */
+export async function readState(sealed: string, secret: string): Promise<SignInState | null> {
+  const unsealed = isCanonical(sealed) ? await unsealData<unknown>(sealed, { password: secret, ttl: sealTtl }) : null;
+  return signInState.safeParse(unsealed).data ?? null;
+}
+
 /** The sentence follows "state:". */
 export function refusedState(sentence: string): Refusal {
-  return new Refusal('BAD_USER_INPUT', `state: ${sentence}. Start the sign-in again.`);
+  return new Refusal('BAD_USER_INPUT', `state: ${sentence}. Start the sign-in again.`, 'state');
 }
 
 /** The signature is compared as bytes, but the last character of its base64url has several spellings. */

@@ -8,9 +8,10 @@ import { emitUserEvent } from '../outbox/emitter.ts';
 import { type Transactions, withoutSql } from '../outbox/transactions.ts';
 import { Refusal } from '../policy/refusal.ts';
 import { linkAccount, ownerOrNewUser, unlinkAccount } from './accounts.ts';
-import { findUser, introduction } from './lifecycle.ts';
-import type { Entrance, Identity, Provider } from './providers/provider.ts';
-import { acceptRedirect } from './redirects.ts';
+import { addInvitation, findInvitation, useUpInvitation } from './invitations.ts';
+import { introduction } from './lifecycle.ts';
+import type { Entrance, Identity, NamedProvider, Provider } from './providers/provider.ts';
+import { acceptRedirect, stillAccepted } from './redirects.ts';
 import type { IssuedSession, Sessions } from './sessions.ts';
 import {
   fingerprint,
@@ -18,6 +19,7 @@ import {
   lifeMs,
   openState,
   type Purpose,
+  readState,
   refusedState,
   sealState,
   type SignInState,
@@ -27,9 +29,19 @@ import {
 export type SignedIn = { user: User; sessionId: string };
 
 /** `browser` is the key that the browser keeps in a cookie; null: the sign-in is a program's, bound to no browser. */
-export type Start = { provider: string; redirectTo: string | null; purpose: Purpose; browser: string | null };
+export type Start = {
+  provider: string;
+  redirectTo: string | null;
+  purpose: Exclude<Purpose, { kind: 'invitation' }>;
+  browser: string | null;
+};
+
+export type Invite = { provider: string; redirectTo: string | null; userId: string };
 
 export type Acceptance = { provider: string; invitation: string; browser: string };
+
+/** What somebody began, to begin it again. */
+export type Begun = Pick<SignInState, 'provider' | 'redirectTo' | 'purpose'>;
 
 export type Completion = {
   provider: string;
@@ -45,15 +57,22 @@ export type Completion = {
 export type Started = { url: string; state: string };
 
 export type SignIn = {
-  /** Ids of the configured providers, in the file's order. */
-  providers: readonly string[];
-  /** Begins. Throws Refusal NOT_FOUND for the provider or the invited user, BAD_USER_INPUT, UNAVAILABLE. */
+  /** The configured providers, in the file's order. */
+  providers: readonly Pick<NamedProvider, 'id' | 'name'>[];
+  /** Begins. Throws Refusal NOT_FOUND for the provider, BAD_USER_INPUT, UNAVAILABLE. */
   start(request: Start): Promise<Started>;
+  /** The code of a new invitation. Throws Refusal NOT_FOUND for the provider or the user, BAD_USER_INPUT, UNAVAILABLE. */
+  invite(request: Invite): Promise<string>;
   /**
-   * A browser takes up an invitation, which is the state that `start` gave: the same single use, now bound to this
-   * browser. Throws Refusal NOT_FOUND for the provider, BAD_USER_INPUT, UNAVAILABLE.
+   * A browser takes up an invitation, which stays good until somebody finishes. Throws Refusal NOT_FOUND for the
+   * provider, BAD_USER_INPUT, UNAVAILABLE.
    */
   accept(request: Acceptance): Promise<Started>;
+  /**
+   * What was begun with this state, however it ended: null when nobody knows, `hidden` when it is an invitation that
+   * another browser took up.
+   */
+  begunBy(state: string, browser: string | null): Promise<Begun | 'hidden' | null>;
   /**
    * Finishes what was begun, once. A refusal that needs neither the provider nor the database leaves the state unused.
    * Throws Refusal NOT_FOUND, BAD_USER_INPUT, UNAUTHENTICATED, FORBIDDEN, CONFLICT, UNAVAILABLE.
@@ -63,12 +82,14 @@ export type SignIn = {
   unlink(userId: string, provider: string): Promise<User>;
   /** Ends this session. Throws Refusal UNAVAILABLE. */
   logout(sessionId: string): Promise<void>;
+  /** Ends a session of this user (null: of anybody). Throws Refusal NOT_FOUND, UNAVAILABLE. */
+  revoke(sessionId: string, userId: string | null): Promise<void>;
 };
 
 export type SignInOptions = {
   transactions: Transactions;
   orm: MikroORM;
-  providers: ReadonlyMap<string, Provider>;
+  providers: ReadonlyMap<string, NamedProvider>;
   sessions: Sessions;
   /** At least 32 characters. */
   stateSecret: string;
@@ -84,7 +105,8 @@ export function createSignIn(options: SignInOptions): SignIn {
   function providerOf(id: string): Provider {
     const provider = providers.get(id);
     if (provider) return provider;
-    throw new Refusal('NOT_FOUND', `provider: there is none of this name. Configured: ${[...configured].join(', ')}.`);
+    const message = `provider: there is none of this name. Configured: ${[...configured].join(', ')}.`;
+    throw new Refusal('NOT_FOUND', message, 'provider');
   }
 
   function begunWith({ provider, nonce, codeVerifier }: SignInState, state: string) {
@@ -110,7 +132,7 @@ export function createSignIn(options: SignInOptions): SignIn {
   }
 
   async function signIn(em: EntityManager, user: User, provider: string, now: Date): Promise<IssuedSession> {
-    const { id, expiresAt } = sessions.open(em, user.id, now);
+    const { id, expiresAt } = sessions.open(em, user.id, provider, now);
     emitUserEvent(em, 'user.login', user.id, introduction(user, provider), now);
     return { token: sessions.tokenOf(id), expiresAt, user };
   }
@@ -138,40 +160,50 @@ export function createSignIn(options: SignInOptions): SignIn {
     if (purpose.kind === 'sign-in') {
       return await signIn(em, await ownerOrNewUser(em, identity, now), identity.provider, now);
     }
-    const user = await linkAccount(em, purpose.userId, identity, now);
-    return purpose.kind === 'link'
-      ? await sessionOf(em, signedIn, user, now)
-      : await signIn(em, user, identity.provider, now);
+    if (purpose.kind === 'link') {
+      const user = await linkAccount(em, purpose.userId, identity, configured, now);
+      return await sessionOf(em, signedIn, user, now);
+    }
+    const { code } = purpose;
+    const { userId } = await findInvitation(em, { code, provider: identity.provider }, now);
+    const user = await linkAccount(em, userId, identity, configured, now);
+    await useUpInvitation(em, code, now);
+    return await signIn(em, user, identity.provider, now);
   }
 
   return {
-    providers: [...configured],
+    providers: [...providers.values()].map(({ id, name }) => ({ id, name })),
 
     async start({ provider: id, redirectTo, purpose, browser }) {
       const provider = providerOf(id);
-      const state: SignInState = {
-        id: randomUUID(),
-        provider: id,
-        ...secrets(),
+      return await begin(provider, {
+        ...fresh(id),
         redirectTo: redirectTo === null ? null : acceptRedirect(redirectTo, publicUrl(), allowedOrigins),
         purpose,
         browser: browser === null ? null : fingerprint(browser),
-        expiresAt: Date.now() + lifeMs,
-      };
-      if (purpose.kind === 'invitation' && !(await found(orm, purpose.userId))) {
-        throw new Refusal('NOT_FOUND', 'There is no user with this id.');
-      }
-      return await begin(provider, state);
+      });
     },
 
-    async accept({ provider: id, invitation, browser }) {
+    async invite({ provider, redirectTo, userId }) {
+      providerOf(provider);
+      const accepted = redirectTo === null ? null : acceptRedirect(redirectTo, publicUrl(), allowedOrigins);
+      return await transactions.run((em) => addInvitation(em, { provider, redirectTo: accepted, userId }, new Date()));
+    },
+
+    async accept({ provider: id, invitation: code, browser }) {
       const provider = providerOf(id);
-      const state = await openState(invitation, stateSecret, new Date());
-      if (state.provider !== id || state.purpose.kind !== 'invitation' || state.browser !== null) {
-        throw new Refusal('BAD_USER_INPUT', 'invitation: is none for this provider. Ask for a new one.');
-      }
-      if (await isUsed(orm, state)) throw refusedState('was used already');
-      return await begin(provider, { ...state, ...secrets(), browser: fingerprint(browser) });
+      const { redirectTo } = await read(orm, (em) => findInvitation(em, { code, provider: id }, new Date()));
+      return await begin(provider, {
+        ...fresh(id),
+        redirectTo: stillAccepted(redirectTo, publicUrl(), allowedOrigins),
+        purpose: { kind: 'invitation', code },
+        browser: fingerprint(browser),
+      });
+    },
+
+    async begunBy(sealed, browser) {
+      const state = await readState(sealed, stateSecret);
+      return state?.purpose.kind === 'invitation' && !isBoundTo(state, browser) ? 'hidden' : state;
     },
 
     async complete({ provider: id, answer, signedIn, browser, entrance }) {
@@ -191,6 +223,7 @@ export function createSignIn(options: SignInOptions): SignIn {
     },
 
     logout: (sessionId) => sessions.end(sessionId),
+    revoke: (sessionId, userId) => sessions.revoke(sessionId, userId),
   };
 }
 
@@ -198,7 +231,9 @@ export function createSignIn(options: SignInOptions): SignIn {
 function refuseUnfit(state: SignInState, { provider, signedIn, browser, entrance }: Omit<Completion, 'answer'>): void {
   if (state.provider !== provider) throw refusedState('belongs to another provider');
   if (!isBoundTo(state, browser) || (state.browser === null && entrance === 'shim')) {
-    throw refusedState('was not begun in this browser');
+    const elsewhere = 'was not begun in this browser';
+    if (state.purpose.kind !== 'invitation') throw refusedState(elsewhere);
+    throw new Refusal('BAD_USER_INPUT', `state: ${elsewhere}. Open the invitation again.`);
   }
   if (state.purpose.kind !== 'link') return;
   if (!signedIn) throw new Refusal('UNAUTHENTICATED', 'Sign in as the user who began this link, and finish it then.');
@@ -207,19 +242,10 @@ function refuseUnfit(state: SignInState, { provider, signedIn, browser, entrance
   }
 }
 
-/** 256 bits each; the verifier has the 43 characters of RFC 7636, section 4.1. */
-function secrets(): { nonce: string; codeVerifier: string } {
-  return { nonce: randomBytes(32).toString('base64url'), codeVerifier: randomBytes(32).toString('base64url') };
-}
-
-async function found(orm: MikroORM, userId: string): Promise<boolean> {
-  return (await read(orm, (em) => findUser(em, userId))) !== null;
-}
-
-/** An early check, so that nobody is sent to the provider in vain; `useUp` decides. */
-async function isUsed(orm: MikroORM, { id }: SignInState): Promise<boolean> {
-  const rows = await read(orm, (em) => em.execute<unknown[]>('select 1 from oauth_used_states where id = ?', [id]));
-  return rows.length > 0;
+/** The secrets have 256 bits each; the verifier has the 43 characters of RFC 7636, section 4.1. */
+function fresh(provider: string): Pick<SignInState, 'id' | 'provider' | 'nonce' | 'codeVerifier' | 'expiresAt'> {
+  const secret = () => randomBytes(32).toString('base64url');
+  return { id: randomUUID(), provider, nonce: secret(), codeVerifier: secret(), expiresAt: Date.now() + lifeMs };
 }
 
 async function read<T>(orm: MikroORM, query: (em: EntityManager) => Promise<T>): Promise<T> {

@@ -8,6 +8,7 @@ import { createConnections } from './connections.ts';
 import { openControl } from './control.ts';
 import { deliver } from './deliver.ts';
 import { createEgressGuard } from './egress.ts';
+import { createOutcomes } from './outcomes.ts';
 import { createRecorder } from './recorder.ts';
 import { type TurnParts, runTurn } from './run-turn.ts';
 import { createStatistics } from './statistics.ts';
@@ -41,6 +42,7 @@ export async function openThread(data: ThreadData, arrange = asItIs): Promise<Th
   const connections = createConnections({ guard: createEgressGuard({ allowedNetworks: data.allowedNetworks }) });
   const recorder = createRecorder({ orm, log: log.logger });
   const statistics = createStatistics({ orm, log: log.logger });
+  const outcomes = createOutcomes({ orm, log: log.logger });
 
   const parts: TurnParts = arrange('turn', {
     control: openControl(data.controlMemory),
@@ -49,8 +51,9 @@ export async function openThread(data: ThreadData, arrange = asItIs): Promise<Th
     deliver: (attempt) => deliver(connections, attempt),
     onRecorded(row) {
       statistics.count(row);
+      outcomes.note(row);
       const { eventId, eventType, endpointId, attemptCount, httpStatus, latencyMs, errorMessage } = row;
-      log.logger.info(
+      log.logger[row.status === 'failed' ? 'warn' : 'info'](
         {
           event_id: eventId,
           event_type: eventType,
@@ -73,6 +76,7 @@ export async function openThread(data: ThreadData, arrange = asItIs): Promise<Th
     async close() {
       await recorder[Symbol.asyncDispose]();
       await statistics[Symbol.asyncDispose]();
+      await outcomes[Symbol.asyncDispose]();
       await connections[Symbol.asyncDispose]();
       await orm.close(true);
       await log.flush();

@@ -5,7 +5,7 @@
 // the same rows and ids; nothing is sent again because of it.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { type EntityManager, type MikroORM, raw } from '@mikro-orm/postgresql';
 import { Replay } from '../model/replay.ts';
 import { WebhookCursor } from '../model/webhook-cursor.ts';
 import { backoffMs } from '../policy/retry.ts';
@@ -130,7 +130,7 @@ async function write(em: EntityManager, deliveries: Delivery[]): Promise<void> {
     const { endpointId, generation, resumes, replayId } = row;
     if (gone) {
       const cursor = { endpointId, generation, resumes, pauseReason: null };
-      await em.nativeUpdate(WebhookCursor, cursor, { pauseReason: 'gone' });
+      await em.nativeUpdate(WebhookCursor, cursor, { pauseReason: 'gone', pausedAt: raw('clock_timestamp()') });
     }
     if (endsReplay(row)) await em.nativeDelete(Replay, { id: replayId! });
   }

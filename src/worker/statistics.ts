@@ -18,7 +18,14 @@ export type Statistics = AsyncDisposable & {
   count(row: { endpointId: string; status: string; latencyMs: number; createdAt: Date }): void;
 };
 
-type Counts = { endpointId: string; minute: number; delivered: number; failed: number; latencyBuckets: number[] };
+type Counts = {
+  endpointId: string;
+  minute: number;
+  delivered: number;
+  failed: number;
+  gaveUp: number;
+  latencyBuckets: number[];
+};
 
 const minuteMs = 60_000;
 
@@ -62,11 +69,12 @@ export function createStatistics({
 
   async function insert(rows: readonly Counts[]): Promise<void> {
     await orm.em.fork().execute(
-      `insert into webhook_endpoint_stats (endpoint_id, minute, writer, delivered, failed, latency_buckets)
-         select endpoint_id, minute, ?::uuid, delivered, failed, latency_buckets
+      `insert into webhook_endpoint_stats (endpoint_id, minute, writer, delivered, failed, gave_up, latency_buckets)
+         select endpoint_id, minute, ?::uuid, delivered, failed, gave_up, latency_buckets
            from json_populate_recordset(null::webhook_endpoint_stats, ?::json)
        on conflict (endpoint_id, minute, writer) do update
-         set delivered = excluded.delivered, failed = excluded.failed, latency_buckets = excluded.latency_buckets`,
+         set delivered = excluded.delivered, failed = excluded.failed, gave_up = excluded.gave_up,
+             latency_buckets = excluded.latency_buckets`,
       [writer, JSON.stringify(rows.map(toRow))],
     );
   }
@@ -94,10 +102,11 @@ export function createStatistics({
       // After the clock was set back, the newest minute goes on: a minute begun twice would overwrite its own row.
       if (!counts || counts.minute < minute) {
         const latencyBuckets = Array.from({ length: bucketCount }, () => 0);
-        counts = { endpointId, minute, delivered: 0, failed: 0, latencyBuckets };
+        counts = { endpointId, minute, delivered: 0, failed: 0, gaveUp: 0, latencyBuckets };
         current.set(endpointId, counts);
       }
       counts[status === 'delivered' ? 'delivered' : 'failed'] += 1;
+      if (status === 'failed') counts.gaveUp += 1;
       counts.latencyBuckets[bucketOf(latencyMs)]! += 1;
       changed.add(counts);
       if (changed.size > mostUnwritten) changed.delete(changed.values().next().value!);
@@ -112,7 +121,14 @@ export function createStatistics({
   };
 }
 
-function toRow({ endpointId, minute, delivered, failed, latencyBuckets }: Counts) {
+function toRow({ endpointId, minute, delivered, failed, gaveUp, latencyBuckets }: Counts) {
   const start = new Date(minute * minuteMs).toISOString();
-  return { endpoint_id: endpointId, minute: start, delivered, failed, latency_buckets: latencyBuckets };
+  return {
+    endpoint_id: endpointId,
+    minute: start,
+    delivered,
+    failed,
+    gave_up: gaveUp,
+    latency_buckets: latencyBuckets,
+  };
 }

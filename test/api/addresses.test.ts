@@ -53,6 +53,7 @@ test('settings and files take addresses in brackets wherever they take a URL', a
   expect(await readClientSettings({ url: 'http://[::1]:4000/', token: 't' }, {})).toEqual({
     url: 'http://[::1]:4000',
     token: 't',
+    remark: null,
   });
 });
 

@@ -36,7 +36,8 @@ const askers = {
 const rights = {
   admin: ['UNAUTHENTICATED', 'UNAUTHENTICATED', 'FORBIDDEN', null, null],
   own: ['UNAUTHENTICATED', 'UNAUTHENTICATED', null, null, 'UNAUTHENTICATED'],
-  anybody: [null, null, null, null, null],
+  somebody: ['UNAUTHENTICATED', 'UNAUTHENTICATED', null, null, null],
+  anybody: [null, 'UNAUTHENTICATED', null, null, null],
 } as const;
 
 /** Every field of Query, Mutation and Subscription. */
@@ -60,6 +61,7 @@ const matrix: Record<string, keyof typeof rights> = {
   'Mutation.reloadWebhooks': 'admin',
   'Mutation.replayWebhookDeliveries': 'admin',
   'Mutation.resumeWebhookEndpoint': 'admin',
+  'Mutation.revokeSession': 'somebody',
   'Mutation.rewindWebhookEndpoint': 'admin',
   'Mutation.sendTestWebhook': 'admin',
   'Mutation.startOAuth': 'anybody',
@@ -114,7 +116,7 @@ test('through what is not only for admins, a user reaches their own data and not
   }
   for (const { name, field } of fields) if (matrix[name] !== 'admin') reach(getNamedType(field.type));
   const objects = [...reached].filter((type) => isObjectType(type)).map(({ name }) => name);
-  expect(objects.toSorted()).toEqual(['OAuthAccount', 'OAuthStart', 'Session', 'User']);
+  expect(objects.toSorted()).toEqual(['OAuthAccount', 'OAuthStart', 'Session', 'User', 'UserSession']);
 });
 
 test('a page of a foreign origin is anonymous, whatever cookie the browser adds', async () => {
@@ -150,7 +152,8 @@ function valueOf(type: GraphQLInputType): string {
   if (isListType(type)) return `[${valueOf(type.ofType)}]`;
   if (isEnumType(type)) return type.getValues()[0]!.name;
   if (isInputObjectType(type)) {
-    const given = Object.values(type.getFields()).filter(isRequiredInputField);
+    const all = Object.values(type.getFields());
+    const given = type.isOneOf ? all.slice(0, 1) : all.filter(isRequiredInputField);
     return `{ ${given.map((field) => `${field.name}: ${valueOf(field.type)}`).join(', ')} }`;
   }
   const values: Record<string, string> = {

@@ -12,7 +12,7 @@ import { type User, User as StoredUser } from '../../src/model/user.ts';
 import { createEndpointControl } from '../../src/operations/endpoint-control.ts';
 import { type Transactions, createTransactions } from '../../src/outbox/transactions.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
-import type { Provider } from '../../src/users/providers/provider.ts';
+import type { NamedProvider } from '../../src/users/providers/provider.ts';
 import { type Sessions, createSessions } from '../../src/users/sessions.ts';
 import { createSignIn } from '../../src/users/sign-in.ts';
 import { openDatabase } from '../support/database.ts';
@@ -48,7 +48,7 @@ export type DoorOptions = {
   url?: string;
   publicUrl?: string;
   allowedOrigins?: string[];
-  providers?: readonly Provider[];
+  providers?: readonly NamedProvider[];
   limits?: RateLimits;
   trustProxy?: boolean;
 };
@@ -70,13 +70,14 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     orm,
     sessions,
     endpoints: [],
-    reload: { applied: true, endpoints: [], added: [], changed: [], removed: [], errors: [] },
+    reload: { applied: true, endpoints: [], added: [], changed: [], removed: [], dropped: [], errors: [] },
     asked: [],
     readiness: { status: 'ready', checks: { postgres: { ok: true } } },
     draining: false,
     logged,
     app: { fetch: async (request, bindings) => await app.fetch(request, bindings) },
-    fetch: async (path, init) => await app.fetch(new Request(`http://127.0.0.1${path}`, init)),
+    // By the name under which it is reached from outside.
+    fetch: async (path, init) => await app.fetch(new Request(`http://${new URL(publicUrl).host}${path}`, init)),
     async ask(query, variables = {}, headers = {}) {
       const response = await door.fetch('/graphql', post({ query, variables }, headers));
       return (await response.json()) as Answer;
@@ -130,7 +131,7 @@ export async function signInAs(
     updatedAt: now,
   });
   await em.persist(user).flush();
-  const session = sessions.open(em, user.id, now);
+  const session = sessions.open(em, user.id, null, now);
   await em.flush();
   return { id: user.id, token: sessions.tokenOf(session.id) };
 }
@@ -156,7 +157,7 @@ function endpointsOf(door: Door, transactions: Transactions): Endpoints {
     read: () => Promise.reject(new Error('there is no file behind the door')),
     configurations: {
       current: () => ({ version: 1, endpoints: door.endpoints, standsAside: null }),
-      ...{ refresh: nothing, readAgain: nothing, put: nothing },
+      ...{ refresh: nothing, readAgain: nothing, put: () => Promise.resolve({ applied: true, dropped: [] }) },
       whileInForce: async (work) => await transactions.run(async (em) => await work(em, door.endpoints)),
     },
     announce() {},
@@ -165,6 +166,9 @@ function endpointsOf(door: Door, transactions: Transactions): Endpoints {
     ...{ inForce, pause, resume, sendTest },
     rewind: (id, to) => Promise.resolve(void door.asked.push({ rewind: id, to: { ...to } })),
     replay: (wish) => Promise.resolve(door.asked.push({ replay: wish })),
-    reload: ({ dryRun }) => Promise.resolve({ ...door.reload, applied: door.reload.applied && !dryRun }),
+    reload(options) {
+      door.asked.push({ reload: options });
+      return Promise.resolve({ ...door.reload, applied: door.reload.applied && !options.dryRun });
+    },
   };
 }

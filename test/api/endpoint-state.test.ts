@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Door, endpoint, openDoor } from './door.ts';
+import { EndpointOutcomes } from '../../src/model/endpoint-outcomes.ts';
 import { storeCursor, storeDelivery, storeEvent } from './stored-rows.ts';
 
 let door: Door;
@@ -8,7 +9,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   door.endpoints = [];
-  for (const table of ['webhook_events', 'webhook_deliveries', 'webhook_cursors']) {
+  for (const table of ['webhook_events', 'webhook_deliveries', 'webhook_cursors', 'webhook_endpoint_outcomes']) {
     await door.orm.em.fork().execute(`delete from ${table}`);
   }
 });
@@ -92,11 +93,11 @@ test.each([
   ['is of an older generation', {}, { generation: 4 }],
 ])('a failed attempt that %s makes no endpoint RETRYING', async (_, later, cursor) => {
   door.endpoints = [endpoint({ id: 'crm' })];
-  await storeCursor(door.orm, { endpointId: 'crm', generation: 3, position: 4, lastError: 'HTTP 500', ...cursor });
+  await storeCursor(door.orm, { endpointId: 'crm', generation: 3, position: 4, ...cursor });
   await storeDelivery(door.orm, { ...retrying, createdAt: new Date(1000) });
   if (Object.keys(later).length > 0)
     await storeDelivery(door.orm, { ...retrying, createdAt: new Date(2000), ...later });
-  expect(await stateOf()).toMatchObject({ state: 'ACTIVE', nextAttemptAt: null, lastError: 'HTTP 500' });
+  expect(await stateOf()).toMatchObject({ state: 'ACTIVE', nextAttemptAt: null });
 });
 
 test.each(['test', 'replay'] as const)(
@@ -136,7 +137,10 @@ test.each(['admin', 'gone', 'exhausted'] as const)(
     });
     await storeDelivery(door.orm, retrying);
     await storeEvent(door.orm, { position: 5 });
-    expect(await stateOf()).toMatchObject({ state: 'PAUSED', pauseReason, backlog: 1, nextAttemptAt: null });
+    expect(await stateOf()).toMatchObject({
+      ...{ state: 'PAUSED', pauseReason: pauseReason.toUpperCase() },
+      ...{ backlog: 1, nextAttemptAt: null },
+    });
   },
 );
 
@@ -220,4 +224,74 @@ test('a backlog of more than 10,000 that nobody counted yet is 10,000, whatever 
   );
   for (let position = 1; position <= 5; position += 1) await storeDelivery(door.orm, { position });
   expect((await stateOf()).backlog).toBe(10_000);
+});
+
+const before = new Date('2026-11-23T10:00:00.000Z');
+const after = new Date('2026-11-23T11:00:00.000Z');
+const later = new Date('2026-11-23T12:00:00.000Z');
+const failed = { status: 'failed' as const, errorMessage: 'HTTP 500', generation: 3 };
+const delivered = { status: 'delivered' as const, generation: 3 };
+
+type Stored = { deliveredAt?: Date; failedAt?: Date; error?: string };
+
+test.each<[string, Stored, object | null, object]>([
+  ['never was sent anything', {}, null, { lastError: null, lastErrorAt: null, lastDeliveredAt: null }],
+  [
+    'failed last',
+    { deliveredAt: before, failedAt: after, error: 'HTTP 500' },
+    null,
+    { lastError: 'HTTP 500', lastErrorAt: after.toISOString(), lastDeliveredAt: before.toISOString() },
+  ],
+  [
+    'delivered last',
+    { deliveredAt: after, failedAt: before, error: 'HTTP 500' },
+    null,
+    { lastError: null, lastErrorAt: null, lastDeliveredAt: after.toISOString() },
+  ],
+  // A row above the cursor may be newer than what is stored of outcomes.
+  [
+    'has just failed',
+    { deliveredAt: after },
+    { ...failed, createdAt: later },
+    { lastError: 'HTTP 500', lastErrorAt: later.toISOString(), lastDeliveredAt: after.toISOString() },
+  ],
+  [
+    'has just delivered',
+    { failedAt: after, error: 'HTTP 503' },
+    { ...delivered, createdAt: later },
+    { lastError: null, lastErrorAt: null, lastDeliveredAt: later.toISOString() },
+  ],
+  [
+    'waits for a retry, and was sent a test since',
+    { deliveredAt: later },
+    { ...retrying, createdAt: before },
+    { lastError: null, lastErrorAt: null, lastDeliveredAt: later.toISOString() },
+  ],
+])('an endpoint that %s says so', async (_, stored, row, says) => {
+  door.endpoints = [endpoint({ id: 'crm' })];
+  await storeCursor(door.orm, { endpointId: 'crm', generation: 3, position: 4, resumes: 2 });
+  if (Object.keys(stored).length > 0)
+    await door.orm.em.fork().insert(EndpointOutcomes, { endpointId: 'crm', ...stored });
+  if (row) await storeDelivery(door.orm, { position: 5, resumes: 2, ...row });
+  const { data } = await door.ask('{ webhookEndpoint(id: "crm") { lastError lastErrorAt lastDeliveredAt position } }');
+  expect(data.webhookEndpoint).toEqual({ ...says, position: '4' });
+});
+
+test('an endpoint says since when it is paused, whoever paused it, and when its settings give up', async () => {
+  door.endpoints = [
+    endpoint({ id: 'crm', baseDelayMs: 10_000 }),
+    endpoint({ id: 'off', enabled: false, maxRetries: 0 }),
+  ];
+  await storeCursor(door.orm, { endpointId: 'crm', position: 0 });
+  const fields = '{ pausedAt pauseReason position givesUpAfter }';
+  const paused = (await door.ask(`mutation { pauseWebhookEndpoint(id: "crm") ${fields} }`)).data.pauseWebhookEndpoint;
+  expect(Math.abs(Date.now() - Date.parse(paused.pausedAt as string))).toBeLessThan(60_000);
+  expect(paused).toMatchObject({ pauseReason: 'ADMIN', position: '0', givesUpAfter: '5m10s' });
+  // Once more changes nothing.
+  const again = (await door.ask(`mutation { pauseWebhookEndpoint(id: "crm") ${fields} }`)).data.pauseWebhookEndpoint;
+  expect(again).toEqual(paused);
+  const resumed = (await door.ask(`mutation { resumeWebhookEndpoint(id: "crm") ${fields} }`)).data;
+  expect(resumed.resumeWebhookEndpoint).toMatchObject({ pausedAt: null, pauseReason: null });
+  const { data } = await door.ask(`{ webhookEndpoint(id: "off") ${fields} }`);
+  expect(data.webhookEndpoint).toEqual({ pausedAt: null, pauseReason: null, position: '0', givesUpAfter: '0s' });
 });

@@ -58,6 +58,7 @@ test('statistics add up the minutes of the window, whoever wrote them', async ()
     minute: ago(1),
     delivered: 97,
     failed: 1,
+    gaveUp: 0,
     latencyBuckets: counts(Array.from({ length: 98 }, () => 10)),
   });
   // A shorter array is one whose rest is 0.
@@ -67,14 +68,23 @@ test('statistics add up the minutes of the window, whoever wrote them', async ()
     minute: ago(1),
     delivered: 0,
     failed: 2,
+    gaveUp: 2,
     latencyBuckets: counts([1000, 1000]).slice(0, bucketOf(1000) + 1),
   });
-  await storeStats(door.orm, { ...row, minute: ago(120), delivered: 10, failed: 0, latencyBuckets: counts([]) });
+  await storeStats(door.orm, {
+    ...row,
+    minute: ago(120),
+    delivered: 10,
+    failed: 0,
+    gaveUp: 0,
+    latencyBuckets: counts([]),
+  });
   await storeStats(door.orm, {
     ...row,
     minute: ago(3 * 24 * 60),
     delivered: 100,
     failed: 0,
+    gaveUp: 1,
     latencyBuckets: counts([]),
   });
   await storeStats(door.orm, {
@@ -82,17 +92,18 @@ test('statistics add up the minutes of the window, whoever wrote them', async ()
     minute: ago(8 * 24 * 60),
     delivered: 1000,
     failed: 0,
+    gaveUp: 1,
     latencyBuckets: counts([]),
   });
   const { data } = await door.ask(`{ webhookEndpoints {
-    stats { attempts delivered failed latencyP50Ms latencyP95Ms latencyP99Ms }
-    day: stats(window: DAY) { delivered } week: stats(window: WEEK) { delivered }
+    stats { attempts delivered failed gaveUp latencyP50Ms latencyP95Ms latencyP99Ms }
+    day: stats(window: DAY) { delivered } week: stats(window: WEEK) { delivered gaveUp }
   } }`);
   const [crm, idleOne] = data.webhookEndpoints;
   expect(crm).toMatchObject({
-    stats: { attempts: 100, delivered: 97, failed: 3 },
+    stats: { attempts: 100, delivered: 97, failed: 3, gaveUp: 2 },
     day: { delivered: 107 },
-    week: { delivered: 207 },
+    week: { delivered: 207, gaveUp: 3 },
   });
   expect(crm.stats.latencyP50Ms).toBeGreaterThan(9.5);
   expect(crm.stats.latencyP95Ms).toBeLessThan(10.5);
@@ -102,6 +113,7 @@ test('statistics add up the minutes of the window, whoever wrote them', async ()
     attempts: 0,
     delivered: 0,
     failed: 0,
+    gaveUp: 0,
     latencyP50Ms: null,
     latencyP95Ms: null,
     latencyP99Ms: null,
@@ -134,7 +146,7 @@ test('pause and resume in one request each show the state that they made', async
     resumed: resumeWebhookEndpoint(id: "crm") { state pauseReason }
   }`);
   expect(data).toEqual({
-    paused: { state: 'PAUSED', pauseReason: 'admin' },
+    paused: { state: 'PAUSED', pauseReason: 'ADMIN' },
     resumed: { state: 'ACTIVE', pauseReason: null },
   });
 });
@@ -151,9 +163,11 @@ test('pausing and resuming an endpoint that is not there is NOT_FOUND', async ()
 
 test('a reload says what it did, a dry run what it would do, and a bad file is an answer and no error', async () => {
   const reload =
-    'mutation ($dryRun: Boolean) { reloadWebhooks(dryRun: $dryRun) { applied endpoints { id state } added changed removed errors { file line column path message } } }';
+    'mutation ($dryRun: Boolean) { reloadWebhooks(dryRun: $dryRun) { applied endpoints { id state } added changed removed dropped { endpointId backlog } errors { file line column path message } } }';
   door.endpoints = [endpoint({ id: 'crm' })];
-  door.reload = { applied: true, endpoints: door.endpoints, added: ['crm'], changed: [], removed: ['old'], errors: [] };
+  const dropped = [{ endpointId: 'old', backlog: 7 }];
+  const changes = { added: ['crm'], changed: [], removed: ['old'], dropped };
+  door.reload = { applied: true, endpoints: door.endpoints, ...changes, errors: [] };
   const { data } = await door.ask(reload);
   expect(data.reloadWebhooks).toEqual({
     applied: true,
@@ -161,6 +175,7 @@ test('a reload says what it did, a dry run what it would do, and a bad file is a
     added: ['crm'],
     changed: [],
     removed: ['old'],
+    dropped,
     errors: [],
   });
   expect((await door.ask(reload, { dryRun: true })).data.reloadWebhooks.applied).toBe(false);

@@ -17,6 +17,15 @@ async function ask(body: object, authorization = '') {
   return { status: response.status, ...((await response.json()) as Answer) };
 }
 
+function cost(query: string, variables: Record<string, unknown> = {}): number {
+  const { definitions } = parse(query);
+  const operation = definitions.find((one) => one.kind === Kind.OPERATION_DEFINITION)!;
+  const fragments = definitions
+    .filter((one) => one.kind === Kind.FRAGMENT_DEFINITION)
+    .map((one) => [one.name.value, one] as const);
+  return costOf({ schema, operation, fragments: new Map(fragments), variables });
+}
+
 const refused = (code: string, message: RegExp) => ({
   status: 400,
   errors: [{ message: expect.stringMatching(message) as unknown, extensions: { code } }],
@@ -84,15 +93,6 @@ describe('cost', () => {
     'id eventId eventType endpointId endpointUrl status httpStatus errorMessage attemptCount latencyMs createdAt completedAt responseBody event { id }';
   const wholeLog = `{ ${events(200, `id type position timestamp subject data payload deliveries { ${all} }`)} }`;
 
-  function cost(query: string, variables: Record<string, unknown> = {}): number {
-    const { definitions } = parse(query);
-    const operation = definitions.find((one) => one.kind === Kind.OPERATION_DEFINITION)!;
-    const fragments = definitions
-      .filter((one) => one.kind === Kind.FRAGMENT_DEFINITION)
-      .map((one) => [one.name.value, one] as const);
-    return costOf({ schema, operation, fragments: new Map(fragments), variables });
-  }
-
   // Counted by hand: a page is 10, a field 1, a list without a page has 10 rows.
   test.each([
     ['{ __typename }', {}, 1],
@@ -110,6 +110,11 @@ describe('cost', () => {
     ['{ webhookEvents(first: -5) { nodes { id } } }', {}, 1 + 10 + 1],
     ['{ webhookEvents(first: 1, last: 6) { nodes { id } } }', {}, 1 + 10 + (1 + 6)],
     ['{ users { totalCount } }', {}, 1 + 10 + 5_000],
+    ['{ webhookEvent(id: 1) { deliveries { id } } }', {}, 1 + (1 + 10 + 10)],
+    ['{ webhookEvent(id: 1) { deliveries(first: 3) { id } } }', {}, 1 + (1 + 10 + 3)],
+    // Of the introspection, a list has 3 rows.
+    ['{ __type(name: "User") { name fields { name args { name } } } }', {}, 1 + 1 + (1 + 3 * (1 + (1 + 3)))],
+    ['{ __schema { queryType { name } } }', {}, 1 + (1 + 1)],
     [
       '{ a: webhookEvents(first: 1) { ...F } b: webhookEvents(first: 5) { ...F } } fragment F on WebhookEventConnection { nodes { id } }',
       {},
@@ -159,15 +164,22 @@ describe('cost', () => {
 
 const operations = new URL('../../src/api/operations/', import.meta.url);
 
-test.each(readdirSync(operations))('the prepared operation %s is within every limit', async (name) => {
+const examples = JSON.parse(readFileSync(new URL('variables.json', operations), 'utf8')) as Record<
+  string,
+  Record<string, unknown>
+>;
+const prepared = readdirSync(operations).filter((name) => name.endsWith('.graphql'));
+
+test.each(prepared)('the prepared operation %s is within every limit', async (name) => {
   const query = readFileSync(new URL(name, operations), 'utf8');
   for (const [, operationName] of query.matchAll(/^(?:query|mutation) (\w+)/gm)) {
     // Of nobody, so that nothing happens: 200 says that it ran.
-    expect((await ask({ query, operationName })).status).toBe(200);
+    const variables = examples[name];
+    expect((await ask({ query, operationName, variables })).status).toBe(200);
   }
 });
 
-describe('the schema is for admins', () => {
+describe('the schema is open to everybody', () => {
   const introspection = {
     query: getIntrospectionQuery({
       inputValueDeprecation: true,
@@ -178,24 +190,16 @@ describe('the schema is for admins', () => {
   };
   const type = { query: '{ __type(name: "User") { name } }' };
 
-  test('the introspection of GraphiQL, with every option, is answered to the admin token and to a user with the role', async () => {
-    const { token } = await signInAs(door, 'ADMIN');
-    for (const authorization of ['Bearer the-admin-token', `Bearer ${token}`]) {
+  test('the introspection of GraphiQL, with every option, is answered to strangers, users and admins', async () => {
+    const { token } = await signInAs(door, 'USER');
+    for (const authorization of ['', `Bearer ${token}`, 'Bearer the-admin-token']) {
       expect((await ask(introspection, authorization)).data.__schema.queryType.name).toBe('Query');
       expect((await ask(type, authorization)).data).toEqual({ __type: { name: 'User' } });
     }
   });
 
-  test('nobody else gets the schema, whatever an admin was answered before, and everybody gets __typename', async () => {
-    const { token } = await signInAs(door, 'USER');
-    for (const authorization of ['', 'Bearer wrong', `Bearer ${token}`]) {
-      for (const body of [introspection, type]) {
-        const { status, data, errors } = await ask(body, authorization);
-        expect([status, data]).toEqual([400, undefined]);
-        expect(errors?.every(({ extensions }) => extensions.code === 'GRAPHQL_VALIDATION_FAILED')).toBe(true);
-      }
-      expect((await ask({ query: '{ __typename }' }, authorization)).data).toEqual({ __typename: 'Query' });
-    }
+  test('its cost leaves room for a schema that is twice as large', () => {
+    expect(cost(introspection.query)).toBeLessThan(mostCost / 2);
   });
 
   const nearMisses = [

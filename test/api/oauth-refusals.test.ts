@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Refusal } from '../../src/policy/refusal.ts';
 import { type Door, signInAs } from './door.ts';
-import { type Shim, cookiesOf, friend, html, json, openShim, publicUrl } from './shim.ts';
+import { type Shim, cookiesOf, friend, html, json, openShim, publicUrl, startAgain } from './shim.ts';
 
 let shim: Shim;
 let door: Door;
@@ -33,15 +33,19 @@ test.each([
 });
 
 test.each([
-  '/oauth/google?link=yes',
-  '/oauth/google?redirect_to=/a&redirect_to=/b',
-  '/oauth/google?invitation=x',
-  '/oauth/google?invitation=x&link=1',
-  '/oauth/google/callback',
-  '/oauth/google/callback?state=x',
-  '/oauth/google/callback?state=x&code=y',
-  '/oauth/google/callback?state=x&state=x&code=y',
-])('%s is 400 with a sentence, in JSON and as a page', async (path) => {
+  ['/oauth/google?link=yes', '/oauth/google'],
+  ['/oauth/google?redirect_to=/a&redirect_to=/b', '/oauth/google'],
+  ['/oauth/google?link=yes&redirect_to=/a', '/oauth/google?redirect_to=%2Fa'],
+  ['/oauth/google?redirect_to=//evil.example', '/oauth/google'],
+  // Whoever was invited and begins without the invitation would become a stranger.
+  ['/oauth/google?invitation=x', null],
+  ['/oauth/google?invitation=x&link=1', '/oauth/google?invitation=x'],
+  ['/oauth/google?invitation=x&redirect_to=/a', '/oauth/google?invitation=x'],
+  ['/oauth/google/callback', '/oauth/google'],
+  ['/oauth/google/callback?state=x', '/oauth/google'],
+  ['/oauth/google/callback?state=x&code=y', '/oauth/google'],
+  ['/oauth/google/callback?state=x&state=x&code=y', '/oauth/google'],
+])('%s is 400 with a sentence, in JSON and as a page that leads to %s', async (path, again) => {
   const program = await shim.get(path, json);
   const { error, code } = (await program.json()) as { error: string; code: string };
   expect([program.status, code]).toEqual([400, 'BAD_USER_INPUT']);
@@ -49,8 +53,7 @@ test.each([
   const browser = await shim.get(path);
   expect(browser.status).toBe(400);
   expect(browser.headers.get('content-type')).toContain('text/html');
-  const page = await browser.text();
-  expect(page).toContain('<a href="/oauth/google">Start again</a>');
+  expect(startAgain(await browser.text())).toBe(again);
   expect(browser.headers.get('content-security-policy')).toBe(
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   );
@@ -146,7 +149,7 @@ test('too many starts are 429 with Retry-After, for pages, programs and GraphQL,
     const response = await door.fetch('/graphql', {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...(authorization ? { authorization } : {}) },
-      body: JSON.stringify({ query: `mutation { startOAuth(provider: "google"${args}) { state } }` }),
+      body: JSON.stringify({ query: `mutation { startOAuth(provider: "google"${args}) { url } }` }),
     });
     const { errors } = (await response.json()) as { errors?: { extensions: { code: string } }[] };
     return [response.status, response.headers.get('retry-after'), errors?.[0]?.extensions.code];

@@ -26,14 +26,14 @@ test('the editor asks the API beside itself', async () => {
   expect(new URL(endpoint, `${publicUrl}/graphiql`).href).toBe(`${publicUrl}/graphql`);
 });
 
-test('every link of the first page and of a refusal leads below the path', async () => {
+test('every link of the account’s page and of a refusal leads below the path', async () => {
   const pages = [
-    await (await door.fetch('/', { headers: html })).text(),
+    await (await door.fetch('/account', { headers: html })).text(),
     await (await door.fetch('/oauth/google/callback', { headers: html })).text(),
   ];
   const links = pages.flatMap((page) => [...page.matchAll(/ (?:href|src|action)="([^"]*)"/g)].map(([, link]) => link!));
   expect(links.length).toBeGreaterThan(5);
-  // A refusal's links are whole paths; those of the first page are relative to it.
+  // A refusal's links are whole paths; those of the account’s page are relative to it.
   expect(
     links.filter((link) => !new URL(link, `${publicUrl}/`).href.startsWith(`${publicUrl}/`) || /^[a-z]+:/.test(link)),
   ).toEqual([]);
@@ -46,7 +46,7 @@ test('a sign-in returns below the path, and its session is for nothing beside th
   const back = await door.fetch(`/oauth/google/callback?${google.answerFor(asked.get('state')!, { subject: 'ada' })}`, {
     headers: { ...html, cookie: `${name}=${value}` },
   });
-  expect([back.status, back.headers.get('location')]).toEqual([303, `${publicUrl}/`]);
+  expect([back.status, back.headers.get('location')]).toEqual([303, `${publicUrl}/account`]);
   const { tidings_session: session } = cookiesOf(back);
   expect(session!.flags).toContain('Path=/tidings');
 
@@ -59,7 +59,7 @@ test('a sign-in returns below the path, and its session is for nothing beside th
 test('an invitation opens below the path', async () => {
   const { data } = await door.ask('mutation { createUser(input: {email: "ada@example.com"}) { id } }');
   const started = await door.ask(
-    `mutation { startOAuth(provider: "google", userId: "${(data as { createUser: { id: string } }).createUser.id}") { invitationUrl } }`,
+    `mutation { startOAuth(provider: "google", userId: "${(data as { createUser: { id: string } }).createUser.id}") { url } }`,
   );
-  expect(started.data.startOAuth.invitationUrl).toMatch(/^https:\/\/example\.com\/tidings\/oauth\/google\?/);
+  expect(started.data.startOAuth.url).toMatch(/^https:\/\/example\.com\/tidings\/oauth\/google\?/);
 });

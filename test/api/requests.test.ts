@@ -27,7 +27,7 @@ test.each([
   const response = await door.fetch('/graphql', { ...init, headers });
   expect(response.status).toBe(200);
   const { data, errors } = (await response.json()) as Answer;
-  expect(data).toBeNull();
+  expect(data).toEqual({ webhookEndpoints: null });
   expect(errors).toMatchObject([{ path: ['webhookEndpoints'], extensions: { code: 'UNAUTHENTICATED' } }]);
 });
 
@@ -39,20 +39,27 @@ test('the scheme of a credential is written in any case', async () => {
 test.each([
   ['a syntax error', { query: '{ users {' }, 400, 'GRAPHQL_PARSE_FAILED'],
   ['an unknown field', { query: '{ nobody }' }, 400, 'GRAPHQL_VALIDATION_FAILED'],
-  ['a literal of the wrong type', { query: '{ users(first: "x") { totalCount } }' }, 400, 'GRAPHQL_VALIDATION_FAILED'],
+  [
+    'a literal of the wrong type',
+    { query: '{ users(first: "x") { totalCount } }' },
+    400,
+    'GRAPHQL_VALIDATION_FAILED',
+    'first',
+  ],
   [
     'a literal that is no DateTime',
     { query: '{ webhookEvents(filter: { since: "yesterday" }) { totalCount } }' },
     400,
     'GRAPHQL_VALIDATION_FAILED',
+    'filter.since',
   ],
   ['no query at all', { variables: {} }, 400, 'BAD_USER_INPUT'],
-])('%s is answered with its code', async (_, body, status, code) => {
+])('%s is answered with its code', async (_, body, status, code, argument?: string) => {
   const response = await door.fetch('/graphql', post(body));
   expect(response.status).toBe(status);
   const { errors } = (await response.json()) as Answer;
-  // Nothing but the code: no status, no stack.
-  expect(errors?.map(({ extensions }) => extensions)).toEqual([{ code }]);
+  // Nothing but the code and the argument: no status, no stack.
+  expect(errors?.map(({ extensions }) => extensions)).toEqual([argument ? { code, argument } : { code }]);
 });
 
 test.each([
@@ -225,7 +232,7 @@ test('no answer carries a CORS header, whatever the origin', async () => {
 });
 
 test('every answer carries the security headers', async () => {
-  for (const path of ['/', '/healthz', '/graphql?query={__typename}', '/nowhere']) {
+  for (const path of ['/', '/account', '/healthz', '/graphql?query={__typename}', '/nowhere']) {
     const { headers } = await door.fetch(path);
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('x-frame-options')).toBe('DENY');
@@ -248,8 +255,10 @@ test('healthz says ok, and readyz says what the service says', async () => {
   }
 });
 
-test('the page at / leads to GraphiQL', async () => {
-  const response = await door.fetch('/');
+test('the first page leads to the account, and that to GraphiQL', async () => {
+  const first = await door.fetch('/');
+  expect([first.status, first.headers.get('location')]).toEqual([302, '/account']);
+  const response = await door.fetch('/account');
   expect(response.headers.get('content-type')).toContain('text/html');
   expect(await response.text()).toContain('href="graphiql"');
 });

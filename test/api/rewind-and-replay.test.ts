@@ -27,6 +27,16 @@ test('a rewind is asked for as it was given, and the endpoint is the answer', as
   ]);
 });
 
+test.each([{}, { position: null }, { position: null, at: null }, { position: '1', at: '2026-11-23T10:00:00Z' }])(
+  'a rewind to anything but one of position and at is refused: %j',
+  async (to) => {
+    const { errors } = await door.ask(rewind, { to });
+    expect(errors!.map(({ extensions }) => extensions.code)).toEqual(['BAD_USER_INPUT']);
+    expect(errors![0]!.extensions).toMatchObject({ argument: expect.stringMatching(/^to\b/) as unknown });
+    expect(door.asked).toEqual([]);
+  },
+);
+
 test('replays are asked for by ids, or by endpoint and window', async () => {
   const id = newId();
   const { data } = await door.ask(replay, { deliveryIds: [id.toUpperCase()] });
@@ -47,19 +57,19 @@ test('replays are asked for by ids, or by endpoint and window', async () => {
 });
 
 test.each([
-  ['in no way', {}, 'BAD_USER_INPUT'],
-  ['by a window alone', { since: '2026-11-23T10:00:00Z' }, 'BAD_USER_INPUT'],
-  ['by ids and endpoint', { deliveryIds: [], endpointId: 'crm' }, 'BAD_USER_INPUT'],
-  ['by ids and window', { deliveryIds: [], until: '2026-11-23T10:00:00Z' }, 'BAD_USER_INPUT'],
-  ['by what is no id', { deliveryIds: ['7'] }, 'NOT_FOUND'],
-])('deliveries that are chosen %s are refused', async (_, variables, code) => {
+  ['in no way', {}, 'BAD_USER_INPUT', undefined],
+  ['by a window alone', { since: '2026-11-23T10:00:00Z' }, 'BAD_USER_INPUT', undefined],
+  ['by ids and endpoint', { deliveryIds: [], endpointId: 'crm' }, 'BAD_USER_INPUT', 'deliveryIds'],
+  ['by ids and window', { deliveryIds: [], until: '2026-11-23T10:00:00Z' }, 'BAD_USER_INPUT', 'deliveryIds'],
+  ['by what is no id', { deliveryIds: ['7'] }, 'NOT_FOUND', 'deliveryIds'],
+])('deliveries that are chosen %s are refused', async (_, variables, code, argument) => {
   const { errors } = await door.ask(replay, variables);
-  expect(errors![0]!.extensions.code).toBe(code);
+  expect(errors![0]!.extensions).toEqual(argument ? { code, argument } : { code });
   expect(door.asked).toEqual([]);
 });
 
 test('both are for admins', async () => {
-  for (const query of ['rewindWebhookEndpoint(id: "crm", to: {}) { id }', 'replayWebhookDeliveries']) {
+  for (const query of ['rewindWebhookEndpoint(id: "crm", to: { position: "1" }) { id }', 'replayWebhookDeliveries']) {
     const response = await door.fetch('/graphql', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

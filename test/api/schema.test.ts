@@ -1,8 +1,10 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import {
   type GraphQLField,
+  Kind,
   buildSchema,
   findBreakingChanges,
+  getVariableValues,
   isEnumType,
   isInputObjectType,
   isInterfaceType,
@@ -11,6 +13,7 @@ import {
   parse,
   printSchema,
   validate,
+  visit,
 } from 'graphql';
 import { expect, test } from 'vitest';
 import { schema } from '../../src/api/graphql/schema.ts';
@@ -52,8 +55,35 @@ test('every type, field, argument and enum value is described', () => {
 
 const operations = new URL('../../src/api/operations/', import.meta.url);
 
-test.each(readdirSync(operations))('the prepared operation %s is documented and valid', (name) => {
+const examples = JSON.parse(readFileSync(new URL('variables.json', operations), 'utf8')) as Record<
+  string,
+  Record<string, unknown>
+>;
+const prepared = readdirSync(operations).filter((name) => name.endsWith('.graphql'));
+
+test.each(prepared)('the prepared operation %s is documented and valid', (name) => {
   const text = readFileSync(new URL(name, operations), 'utf8');
   expect(text).toMatch(/^# [A-Z][^.]+\./);
   expect(validate(schema, parse(text))).toEqual([]);
+});
+
+test.each(prepared)('every argument of the prepared operation %s is a variable with an example that fits', (name) => {
+  const document = parse(readFileSync(new URL(name, operations), 'utf8'));
+  const literals: string[] = [];
+  visit(document, {
+    Argument: ({ name: argument, value }) => void (value.kind === Kind.VARIABLE || literals.push(argument.value)),
+  });
+  expect(literals).toEqual([]);
+  const given: Record<string, unknown> = examples[name] ?? {};
+  const wanted = new Set<string>();
+  for (const one of document.definitions) {
+    if (one.kind !== Kind.OPERATION_DEFINITION) continue;
+    for (const { variable } of one.variableDefinitions ?? []) wanted.add(variable.name.value);
+    expect(getVariableValues(schema, one.variableDefinitions ?? [], given).errors).toBeUndefined();
+  }
+  expect(new Set(Object.keys(given))).toEqual(wanted);
+});
+
+test('there are examples for prepared operations alone', () => {
+  expect(Object.keys(examples).filter((name) => !prepared.includes(name))).toEqual([]);
 });

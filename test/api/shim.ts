@@ -15,6 +15,7 @@ export const json = { accept: 'application/json' };
 export type Shim = AsyncDisposable & {
   door: Door;
   google: SimulatedProvider;
+  github: SimulatedProvider;
   /** What the limit of sign-in starts says from now on. */
   wait(seconds: number | null): void;
   /** As a browser goes to a page, unless other headers say otherwise. */
@@ -26,18 +27,20 @@ export type Shim = AsyncDisposable & {
 type Beginning = { path?: string; subject?: string; headers?: Record<string, string> };
 
 export async function openShim(): Promise<Shim> {
-  const google = simulatedProvider('google');
+  const google = simulatedProvider('google', 'Google');
+  const github = simulatedProvider('github', 'GitHub & Co.');
   let wait: number | null = null;
   const door = await openDoor({
     publicUrl,
     allowedOrigins: [friend],
-    providers: [google, simulatedProvider('github')],
+    providers: [google, github],
     limits: { signInStart: () => Promise.resolve(wait), failedToken: () => Promise.resolve(null) },
   });
   const get: Shim['get'] = async (path, headers = html) => await door.fetch(path, { headers });
   return {
     door,
     google,
+    github,
     get,
     wait: (seconds) => void (wait = seconds),
     async begin({ path = '/oauth/google', subject = 'ada', headers = {} } = {}) {
@@ -59,4 +62,9 @@ export function cookiesOf(response: Response): Record<string, { value: string; f
     return [pair.slice(0, at), { value: pair.slice(at + 1), flags: flags.toSorted() }] as const;
   });
   return Object.fromEntries(lines);
+}
+
+/** Where a page of a refusal leads; null when it offers no new beginning. */
+export function startAgain(page: string): string | null {
+  return /<a href="([^"]*)">Start again<\/a>/.exec(page)?.[1]?.replaceAll('&amp;', '&') ?? null;
 }

@@ -16,7 +16,7 @@ afterAll(async () => await door[Symbol.asyncDispose]());
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const nobody = { authorization: '' };
 const start = `mutation ($provider: String = "google", $link: Boolean, $userId: ID, $redirectTo: String) {
-  startOAuth(provider: $provider, link: $link, userId: $userId, redirectTo: $redirectTo) { url state invitationUrl }
+  startOAuth(provider: $provider, link: $link, userId: $userId, redirectTo: $redirectTo) { url state }
 }`;
 const complete = `mutation ($provider: String!, $code: String!, $state: String!) {
   completeOAuth(provider: $provider, code: $code, state: $state) { token expiresAt user { id email role } }
@@ -63,6 +63,16 @@ test('a program signs somebody in with only code and state, and gets a token tha
   expect(await typesOf(user.id)).toEqual(['user.created', 'user.login']);
 });
 
+test('a sign-in, and a link, leave one line each that says who came', async () => {
+  const { id, token } = await comeIn('logged');
+  await come('logged-too', { provider: 'github', headers: bearer(token), asked: { link: true } });
+  const lines = door.logged.map((line) => JSON.parse(line) as { msg: string; by: string });
+  expect(lines.filter(({ by }) => by === id)).toMatchObject([
+    { msg: 'a sign-in was finished', provider: 'google', entrance: 'program' },
+    { msg: 'a sign-in was finished', provider: 'github', entrance: 'program' },
+  ]);
+});
+
 test('a state is good once, at its own provider, and an unknown provider is NOT_FOUND', async () => {
   const { data } = await door.ask(start, {}, nobody);
   const { state } = data.startOAuth;
@@ -101,14 +111,73 @@ test('only an admin gives an invitation, never together with a link, and only fo
   expect(codesOf(await door.ask(start, { userId: 'nobody' }))).toEqual(['NOT_FOUND']);
   for (const headers of [bearer(admin.token), bearer(adminToken)]) {
     const { data } = await door.ask(start, asked, headers);
-    const { state, invitationUrl } = data.startOAuth;
-    const query = new URLSearchParams({ invitation: state });
-    expect(invitationUrl).toBe(`https://tidings.example.com/oauth/google?${query}`);
+    expect(data.startOAuth).toEqual({
+      url: expect.stringMatching(/^https:\/\/tidings\.example\.com\/oauth\/google\?invitation=[\w-]{22}$/) as unknown,
+      state: null,
+    });
   }
-  const { data } = await come('invited', { headers: bearer(adminToken), asked });
-  expect(data.completeOAuth.user.id).toBe(user.id);
-  expect(data.completeOAuth.token).not.toBe(user.token);
-  expect(await typesOf(user.id)).toEqual(['user.oauth_linked', 'user.login']);
+  expect(await typesOf(user.id)).toEqual([]);
+});
+
+const sessions = 'sessions { id createdAt lastSeenAt expiresAt provider current }';
+type Shown = { id: string; lastSeenAt: string; provider: string | null; current: boolean };
+const revoke = (id: string, headers?: Record<string, string>) =>
+  door.ask('mutation ($id: ID!) { revokeSession(id: $id) }', { id }, headers);
+const idOf = (token: string) => token.slice(0, 36);
+
+test('a user sees their open sessions, the newest first, with the own one marked, and an admin sees them too', async () => {
+  const one = await comeIn('seeing');
+  await come('seeing-too', { provider: 'github', headers: bearer(one.token), asked: { link: true } });
+  const two = (await come('seeing-too', { provider: 'github' })).data.completeOAuth as { token: string };
+  const ended = await comeIn('seeing');
+  await door.ask('mutation { logout }', {}, bearer(ended.token));
+  const expired = await comeIn('seeing');
+  await door.orm.em.fork().nativeUpdate(Session, { id: idOf(expired.token) }, { expiresAt: new Date() });
+
+  const { data } = await door.ask(`{ me { ${sessions} } }`, {}, bearer(one.token));
+  const own = (data.me.sessions as Shown[]).map(({ id, provider, current }) => ({ id, provider, current }));
+  expect(own).toEqual([
+    { id: idOf(two.token), provider: 'github', current: false },
+    { id: idOf(one.token), provider: 'google', current: true },
+  ]);
+  const seen = await door.ask(`query ($id: ID!) { user(id: $id) { ${sessions} } }`, { id: one.id });
+  expect((seen.data.user.sessions as Shown[]).map(({ id, current }) => [id, current])).toEqual(
+    own.map(({ id }) => [id, false]),
+  );
+});
+
+test('when a session was last seen is known to the minute', async () => {
+  const { token } = await comeIn('idle');
+  const lastSeen = async () => {
+    const { data } = await door.ask(`{ me { ${sessions} } }`, {}, bearer(token));
+    return Date.parse((data.me.sessions as Shown[])[0]!.lastSeenAt);
+  };
+  const atFirst = await lastSeen();
+  const [longAgo, justNow] = [Date.now() - 61_000, Date.now() - 50_000];
+  const set = async (at: number) =>
+    await door.orm.em.fork().nativeUpdate(Session, { id: idOf(token) }, { lastSeenAt: new Date(at) });
+  await set(justNow);
+  expect(await lastSeen()).toBe(justNow);
+  await set(longAgo);
+  expect(await lastSeen()).toBeGreaterThanOrEqual(atFirst);
+});
+
+test('a user ends their own sessions and no others, and an admin ends anybody’s', async () => {
+  const [here, there] = [await comeIn('revoking'), await comeIn('revoking')];
+  const other = await comeIn('another');
+  const who = async (token: string) => (await door.ask('{ me { id } }', {}, bearer(token))).data.me as object | null;
+  expect(codesOf(await revoke(idOf(there.token), nobody))).toEqual(['UNAUTHENTICATED']);
+  for (const id of [idOf(other.token), crypto.randomUUID(), 'x', '']) {
+    expect(codesOf(await revoke(id, bearer(here.token)))).toEqual(['NOT_FOUND']);
+  }
+  expect(await who(other.token)).toEqual({ id: other.id });
+  expect((await revoke(idOf(there.token).toUpperCase(), bearer(here.token))).data).toEqual({ revokeSession: true });
+  expect([await who(there.token), await who(here.token)]).toEqual([null, { id: here.id }]);
+  expect(codesOf(await revoke(idOf(there.token), bearer(here.token)))).toEqual(['NOT_FOUND']);
+  expect((await revoke(idOf(other.token))).data).toEqual({ revokeSession: true });
+  expect(await who(other.token)).toBeNull();
+  const [answer, cookies] = await byCookie(`mutation { revokeSession(id: "${idOf(here.token)}") }`, here.token);
+  expect([answer, cookies]).toEqual([{ data: { revokeSession: true } }, cleared]);
 });
 
 test('a redirectTo of a foreign origin is BAD_USER_INPUT', async () => {

@@ -18,16 +18,16 @@ function uuidAt(at: Date): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7${made.toString(16).padStart(3, '0')}-${randomUUID().slice(19)}`;
 }
 
-export async function storeUser(orm: MikroORM, given: Partial<User> = {}): Promise<User> {
+export async function storeUser(
+  orm: MikroORM,
+  given: Partial<Pick<User, 'email' | 'displayName'>> = {},
+): Promise<User> {
   const now = new Date();
-  const user = {
-    id: newId(),
-    email: 'ada@example.com',
-    displayName: null,
-    avatarUrl: null,
-    role: 'USER' as const,
-  };
-  return await insert(orm, User, { ...user, createdAt: now, updatedAt: now, ...given });
+  const em = orm.em.fork();
+  const nobody = { email: 'ada@example.com', displayName: null, avatarUrl: null, role: 'USER' as const };
+  const user = em.create(User, { id: newId(), ...nobody, createdAt: now, updatedAt: now, ...given });
+  await em.persist(user).flush();
+  return user;
 }
 
 export async function storeEvent(orm: MikroORM, given: Partial<WebhookEvent> = {}): Promise<WebhookEvent> {

@@ -1,9 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
-import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { type Door, openDoor } from './door.ts';
-import { storeUser } from './stored-rows.ts';
 
 let door: Door;
 beforeAll(async () => {
@@ -80,45 +78,3 @@ test.each([randomUUIDv7(), 'no-uuid', '', "' or 1=1", '1e3', '\0'])(
     }
   },
 );
-
-test('the search finds any part of an e-mail or display name in any case, and takes every character literally', async () => {
-  await using other = await openDoor();
-  const names = ['Ada Lovelace', 'ÉCOLE', 'école %_\\', 'İstanbul', 'straße', '(a|b)* [c]', 'naïve 🦜 name'];
-  for (const displayName of names) await storeUser(other.orm, { email: 'x@example.com', displayName });
-  const search = async (text: string) => {
-    const { data, errors } = await other.ask(
-      'query ($s: String) { users(search: $s, first: 200) { nodes { displayName } } }',
-      { s: text },
-    );
-    expect(errors).toBeUndefined();
-    return (data.users.nodes as { displayName: string }[]).map(({ displayName }) => displayName).toReversed();
-  };
-  expect(await search('LOVE')).toEqual(['Ada Lovelace']);
-  expect(await search('école')).toEqual(['ÉCOLE', 'école %_\\']);
-  expect(await search('%')).toEqual(['école %_\\']);
-  expect(await search('_')).toEqual(['école %_\\']);
-  expect(await search('\\')).toEqual(['école %_\\']);
-  expect(await search('(A|B)*')).toEqual(['(a|b)* [c]']);
-  expect(await search('X@EXAMPLE')).toEqual(names);
-  expect(await search('🦜')).toEqual(['naïve 🦜 name']);
-  expect(await search('')).toEqual(names);
-  expect(await search('nobody')).toEqual([]);
-  expect(await search('\0')).toEqual([]);
-
-  const nameAndPart = fc
-    .constantFrom(...names)
-    .chain((name) => fc.tuple(fc.constant(name), fc.nat(name.length), fc.nat(name.length)))
-    .map(([name, one, two]) => [name, name.slice(Math.min(one, two), Math.max(one, two))] as const)
-    .filter(([, part]) => part.isWellFormed());
-  await fc.assert(
-    fc.asyncProperty(nameAndPart, async ([name, part]) => {
-      expect(await search(part)).toContain(name);
-    }),
-    { numRuns: 40 },
-  );
-});
-
-test('a search longer than any e-mail is refused', async () => {
-  const { errors } = await door.ask('query ($s: String) { users(search: $s) { totalCount } }', { s: 'a'.repeat(321) });
-  expect(errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT');
-});

@@ -42,7 +42,7 @@ test('me is the session’s user by header or cookie, and null for nobody and fo
 
 test('a bearer token decides whatever the cookie says, and another scheme is ignored', async () => {
   const { id, token } = await signInAs(door, 'USER');
-  expect(await whoIs({ ...cookie(token), authorization: 'Bearer nobodys' })).toBeNull();
+  expect(await codesOf(me, { ...cookie(token), authorization: 'Bearer nobodys' })).toEqual(['UNAUTHENTICATED']);
   expect(await whoIs({ ...cookie(token), ...asAdmin })).toBeNull();
   expect(await whoIs({ ...cookie(token), authorization: 'Basic dXNlcjpwYXNz' })).toBe(id);
   // What GraphiQL sends as long as nobody has filled it in.
@@ -83,12 +83,26 @@ test('a session that has ended, has expired or never existed belongs to nobody',
     `${randomUUIDv7()}.${signature}`,
     `.${signature}`,
   ]) {
-    expect([wrong, await whoIs(bearer(wrong))]).toEqual([wrong, null]);
+    expect([wrong, await codesOf(me, bearer(wrong))]).toEqual([wrong, ['UNAUTHENTICATED']]);
     expect([wrong, await whoIs(cookie(wrong))]).toEqual([wrong, null]);
   }
   expect(await whoIs(bearer(token))).toBe(id);
   await door.orm.em.fork().nativeUpdate(Session, { id: name }, { expiresAt: new Date() });
-  expect(await whoIs(bearer(token))).toBeNull();
+  expect(await codesOf(me, bearer(token))).toEqual(['UNAUTHENTICATED']);
+  expect(await whoIs(cookie(token))).toBeNull();
+});
+
+test.each([
+  me,
+  '{ __typename }',
+  '{ __schema { queryType { name } } }',
+  '{ __typename me { id } users { totalCount } }',
+  'mutation { __typename }',
+  'mutation { startOAuth(provider: "x") { url } }',
+])('an unknown bearer token is UNAUTHENTICATED, whatever is asked: %s', async (query) => {
+  const codes = await codesOf(query, bearer('nobodys'));
+  expect(new Set(codes)).toEqual(new Set(['UNAUTHENTICATED']));
+  expect(await codesOf(query, { authorization: '' })).not.toEqual(codes);
 });
 
 test('a role is read for each request: a change of it holds for sessions that are open', async () => {
@@ -131,5 +145,5 @@ test('while the database is away the viewer is unknown: UNAVAILABLE, and only fo
     expect([query, errors?.map(({ extensions }) => extensions.code)]).toEqual([query, ['UNAVAILABLE']]);
   }
   expect(await away.ask('{ __typename }', {}, bearer(token))).toEqual({ data: { __typename: 'Query' } });
-  expect(await (await away.fetch('/', { headers: cookie(token) })).text()).toContain('cannot be known');
+  expect(await (await away.fetch('/account', { headers: cookie(token) })).text()).toContain('cannot be known');
 });

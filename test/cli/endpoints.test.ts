@@ -7,7 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openHttp } from '../../src/api/server.ts';
 import { shardOf } from '../../src/policy/shards.ts';
 import { type Door, adminToken, endpoint, openDoor } from '../api/door.ts';
-import { storeCursor, storeDelivery, storeEvent } from '../api/stored-rows.ts';
+import { EndpointOutcomes } from '../../src/model/endpoint-outcomes.ts';
+import { storeCursor, storeDelivery, storeEvent, storeStats } from '../api/stored-rows.ts';
 import { openReceiver } from '../support/receiver/receiver.ts';
 import { runTidings } from '../support/run-tidings.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
@@ -33,7 +34,7 @@ async function run(args: string[] = [], environment: Record<string, string> = {}
 
 const given = () => ({ TIDINGS_URL: http.url, TIDINGS_TOKEN: adminToken });
 
-test('each endpoint is a line of its state, backlog, owner, next attempt and last error', async () => {
+test('each endpoint is a line of its state, position, backlog, what it gave up, owner, and its last and next attempts', async () => {
   door.endpoints = ['crm', 'billing', 'off'].map((id) => endpoint({ id, enabled: id !== 'off' }));
   const owner = randomUUID();
   const em = door.orm.em.fork();
@@ -47,19 +48,26 @@ test('each endpoint is a line of its state, backlog, owner, next attempt and las
     position: 1,
     examined: 1,
     pauseReason: 'gone',
-    lastError: 'HTTP 410',
+    pausedAt: new Date('2026-11-23T11:00:00Z'),
+  });
+  const moments = { deliveredAt: new Date('2026-11-23T10:00:00Z'), failedAt: new Date('2026-11-23T11:00:00Z') };
+  await em.insert(EndpointOutcomes, { endpointId: 'billing', ...moments, error: 'HTTP 410' });
+  await storeStats(door.orm, {
+    ...{ endpointId: 'billing', minute: new Date(Math.floor(Date.now() / 60_000) * 60_000), writer: randomUUID() },
+    ...{ delivered: 0, failed: 4, gaveUp: 3, latencyBuckets: [] },
   });
   const event = await storeEvent(door.orm, { position: 1 });
   const failed = { status: 'retrying' as const, errorMessage: 'HTTP 503\u001b[2J', waitMs: 4_000 };
-  await storeDelivery(door.orm, { ...failed, position: 1, recordedAt: new Date('2026-11-23T12:00:00.000Z') });
+  const at = new Date('2026-11-23T12:00:00.000Z');
+  await storeDelivery(door.orm, { ...failed, position: 1, createdAt: at, recordedAt: at });
 
   expect(await run([], given())).toEqual({
     status: 0,
     stdout: [
-      'ID       STATE          BACKLOG  OWNER   NEXT ATTEMPT              LAST ERROR',
-      'crm      RETRYING       1        one:10  2026-11-23T12:00:04.000Z  HTTP 503 [2J',
-      'billing  PAUSED (gone)  0        -       -                         HTTP 410',
-      'off      DISABLED       0        -       -                         -',
+      'ID       STATE                                         POSITION  BACKLOG  GAVE UP (DAY)  OWNER   LAST DELIVERED            NEXT ATTEMPT              LAST ERROR',
+      'crm      RETRYING                                      0         1        0              one:10  -                         2026-11-23T12:00:04.000Z  2026-11-23T12:00:00.000Z HTTP 503 [2J',
+      'billing  PAUSED (GONE since 2026-11-23T11:00:00.000Z)  1         0        3              -       2026-11-23T10:00:00.000Z  -                         2026-11-23T11:00:00.000Z HTTP 410',
+      'off      DISABLED                                      0         0        0              -       -                         -                         -',
       '',
     ].join('\n'),
     stderr: '',
@@ -69,14 +77,20 @@ test('each endpoint is a line of its state, backlog, owner, next attempt and las
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   const of = (id: string, rest: object) => ({
     ...{ id, url: `https://${id}.example.com/hooks`, pauseReason: null, backlog: 0, oldestUnsettledAt: null },
-    ...{ owner: null, nextAttemptAt: null, lastError: null, ...rest },
+    ...{ owner: null, nextAttemptAt: null, lastError: null, lastErrorAt: null, lastDeliveredAt: null, pausedAt: null },
+    ...{ position: '0', givesUpAfter: '31s', stats: { gaveUp: 0 }, ...rest },
   });
   expect(JSON.parse(stdout)).toEqual([
     of('crm', {
       ...{ state: 'RETRYING', backlog: 1, oldestUnsettledAt: event.createdAt.toISOString(), owner: 'one:10' },
       ...{ nextAttemptAt: '2026-11-23T12:00:04.000Z', lastError: failed.errorMessage },
+      lastErrorAt: at.toISOString(),
     }),
-    of('billing', { state: 'PAUSED', pauseReason: 'gone', lastError: 'HTTP 410' }),
+    of('billing', {
+      ...{ state: 'PAUSED', pauseReason: 'GONE', pausedAt: '2026-11-23T11:00:00.000Z', position: '1' },
+      ...{ lastError: 'HTTP 410', lastErrorAt: '2026-11-23T11:00:00.000Z', stats: { gaveUp: 3 } },
+      lastDeliveredAt: '2026-11-23T10:00:00.000Z',
+    }),
     of('off', { state: 'DISABLED' }),
   ]);
 });

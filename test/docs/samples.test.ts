@@ -33,6 +33,7 @@ const runHere = [
 ];
 const runWithServers = [
   ...['docs/commands.md sh 1', 'docs/operations.md sh 1', 'docs/operations.md sh 2', 'docs/benchmarks.md sh 1'],
+  'docs/operations.md sql 1',
 ];
 const runAtLength = ['docs/receiving.md go 1'];
 

@@ -11,6 +11,7 @@ import { createSecrets } from '../../src/settings/secrets.ts';
 import { resolveServiceSecrets } from '../../src/settings/service-secrets.ts';
 import { readWebhooks } from '../../src/settings/webhooks.ts';
 import { adminToken, openDoor } from '../api/door.ts';
+import { administer } from '../support/administer.ts';
 import { openDatabase } from '../support/database.ts';
 import { executable } from '../support/run-tidings.ts';
 import { type ScratchDirectory, scratchDirectory } from '../support/scratch-directory.ts';
@@ -84,8 +85,17 @@ test.runIf(isInstalled('openssl', ['version']))(
   },
 );
 
+test('the SQL of docs/operations.md makes the index for searches later', async () => {
+  await using database = await openDatabase();
+  await administer(database.url, 'drop index tidings.users_search_text');
+  await administer(database.url, sampleNamed('docs/operations.md sql 1'));
+  await expect(administer(database.url, 'drop index tidings.users_search_text')).resolves.not.toThrow();
+});
+
 test('each line of docs/benchmarks.md names rows and options that there are', async () => {
-  const usage = await readFile(join(root, 'bench/main.ts'), 'utf8');
+  const usage = (
+    await Promise.all(['main.ts', 'rows.ts'].map((name) => readFile(join(root, 'bench', name), 'utf8')))
+  ).join();
   const lines = sampleNamed('docs/benchmarks.md sh 1').trim().split('\n');
   expect(lines.length).toBeGreaterThan(1);
   for (const line of lines) {

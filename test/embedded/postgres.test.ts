@@ -38,7 +38,7 @@ test('a clean end stops it, and the next start finds its data', async () => {
   }
   expect(await readPostmaster(await dataIn(place.path))).toBeNull();
   await using second = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
-  expect(await ask(second.url, 'select value from kept')).toBe('a row');
+  expect(await ask(second.url, 'select value from public.kept')).toBe('a row');
 });
 
 test.runIf(isRoot)('as root it runs as another user, from a directory that only root may enter', async () => {
@@ -65,7 +65,7 @@ test('it outlives a kill -9 of the service, and the next start uses the running 
     await keepARow(url);
   }
   const pid = await pidIn(place.path);
-  expect(await ask(url, 'select value from kept')).toBe('a row');
+  expect(await ask(url, 'select value from public.kept')).toBe('a row');
   {
     await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
     expect(postgres.url).toBe(url);
@@ -82,7 +82,7 @@ test('a server that dies under a running service is started again on its port an
   process.kill(pid, 'SIGKILL');
   await eventually(() => lines.includes('The embedded Postgres runs again'));
   expect(await pidIn(place.path)).not.toBe(pid);
-  expect(await ask(postgres.url, 'select value from kept')).toBe('a row');
+  expect(await ask(postgres.url, 'select value from public.kept')).toBe('a row');
   expect(lines.join('\n')).not.toContain(new URL(postgres.url).password);
 });
 
@@ -101,7 +101,7 @@ test('a pid file of a dead server whose number is another process by now does no
   await writeFile(file, (await readFile(file, 'utf8')).replace(/^\d+/, String(stranger.pid)));
   try {
     await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
-    expect(await ask(postgres.url, 'select value from kept')).toBe('a row');
+    expect(await ask(postgres.url, 'select value from public.kept')).toBe('a row');
   } finally {
     stranger.kill();
   }
@@ -167,8 +167,8 @@ function withPassword(given: string, password: string): string {
 }
 
 async function keepARow(url: string | undefined): Promise<void> {
-  await ask(url, 'drop table if exists kept');
-  await ask(url, `create table kept as select 'a row' as value`);
+  await ask(url, 'drop table if exists public.kept');
+  await ask(url, `create table public.kept as select 'a row' as value`);
 }
 
 /** The one value that a statement answers. */

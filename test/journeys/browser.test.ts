@@ -11,6 +11,7 @@ import { findFreePort } from '../../src/embedded/free-port.ts';
 import { type Chromium, openChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Stage, openStage } from '../support/stage.ts';
+import { adminToken } from '../support/workplace.ts';
 
 const parts = new AsyncDisposableStack();
 afterAll(() => parts.disposeAsync());
@@ -31,7 +32,7 @@ beforeAll(async () => {
   await stage.start();
 });
 
-test('a person who signs in at the provider ends on the landing page as themselves, and their events are sent', async () => {
+test('a person who signs in at the provider ends at their account, and their events are sent', async () => {
   await using browser = await openChromium();
   const page = await signIn(browser, hedy);
   await page.getByText(`Signed in as ${hedy.name} (USER).`).waitFor();
@@ -46,7 +47,51 @@ test('a person who signs in at the provider ends on the landing page as themselv
   const came = () => stage.receiver.of('crm').flatMap(({ eventId }) => (hers.has(eventId) ? [eventId] : []));
   await eventually(() => came().length >= 2, { saying: 'her two events at the endpoint' });
   expect(came()).toEqual([...hers]);
+  expect(await page.getByRole('link', { name: /^Link your account/ }).count()).toBe(0);
   expectAllWell(browser);
+});
+
+test('a sign-in that begins at another name of the service, and is cancelled once, ends signed in, and then out', async () => {
+  await using browser = await openChromium();
+  const page = await browser.context.newPage();
+  await page.goto(`${home.replace('localhost', '127.0.0.1')}/oauth/demo?redirect_to=/account`);
+  await page.waitForURL(`${issuer}/**`);
+  await page.getByRole('button', { name: 'Go back' }).click();
+  await page.getByText('access_denied').waitFor();
+  await page.getByRole('link', { name: 'Start again' }).click();
+  await page.getByRole('button', { name: hedy.name }).click();
+  await page.waitForURL(`${home}/account`);
+  await page.getByText(`Signed in as ${hedy.name} (USER).`).waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).first().click();
+  await page.getByText('Nobody is signed in.').waitFor();
+  expect((await browser.context.cookies(home)).map(({ name }) => name)).not.toContain('tidings_session');
+  expect(browser.complaints).toEqual([expect.stringContaining('400')]);
+});
+
+test('an invited person who cancels once, and is somebody else by mistake, becomes the user that was made for them', async () => {
+  await using browser = await openChromium();
+  const { ask } = stage.service();
+  const { createUser } = await ask(
+    'mutation { createUser(input: { email: "made@example.com", displayName: "Made for her" }) { id } }',
+  );
+  const { startOAuth } = await ask(
+    'mutation ($id: ID!) { startOAuth(provider: "demo", userId: $id) { url state } }',
+    createUser,
+  );
+  expect(startOAuth.state).toBeNull();
+
+  const page = await signIn(browser, hedy);
+  await page.goto(startOAuth.url);
+  await page.getByRole('button', { name: 'Go back' }).click();
+  await page.getByRole('link', { name: 'Start again' }).click();
+  await page.getByRole('button', { name: hedy.name }).click();
+  await page.getByText('delete it first').waitFor();
+  const { users } = await ask('query ($email: String!) { users(search: $email) { nodes { id } } }', hedy);
+  await ask('mutation ($id: ID!) { deleteUser(id: $id) }', users.nodes[0]);
+  await page.getByRole('link', { name: 'Start again' }).click();
+  await page.getByRole('button', { name: hedy.name }).click();
+  await page.waitForURL(`${home}/account`);
+  await page.getByText('Signed in as Made for her (USER).').waitFor();
 });
 
 test('an admin finds each prepared operation as a tab of GraphiQL, and runs one by the session alone', async () => {
@@ -60,20 +105,52 @@ test('an admin finds each prepared operation as a tab of GraphiQL, and runs one 
   await page.getByRole('button', { name: 'Endpoints', exact: true }).click();
   expect(await page.locator('.graphiql-tab-button').allInnerTexts()).toEqual(await operationNames());
 
-  const answered = page.waitForResponse((response) => /\bquery Endpoints\b/.test(response.request().postData() ?? ''));
-  await page.getByRole('button', { name: /^Execute query/ }).click();
-  const answer = await answered;
-  expect(await answer.json()).toMatchObject({ data: { webhookEndpoints: [{ id: 'crm', state: 'ACTIVE' }] } });
+  expect(await run(page, 'Endpoints', 'query')).toMatchObject({
+    data: { webhookEndpoints: [{ id: 'crm', state: 'ACTIVE' }] },
+  });
   await page.locator('.result-window').getByText('"crm"').waitFor();
-  // Whoever uses this browser next finds no token in it.
-  const kept = JSON.stringify(
-    await page.evaluate(() => [localStorage, sessionStorage].map((store) => Object.entries(store))),
-  );
-  expect(kept).not.toMatch(/authorization/i);
   expectAllWell(browser);
 });
 
-/** From the landing page, and back to it. */
+test('GraphiQL opens well for a stranger, and one token serves all its tabs for as long as the browser tab is open', async () => {
+  await using browser = await openChromium();
+  const page = await browser.context.newPage();
+  const introspected = page.waitForResponse((response) => /__schema/.test(response.request().postData() ?? ''));
+  await page.goto(`${home}/graphiql`);
+  expect(await (await introspected).json()).toMatchObject({ data: { __schema: {} } });
+
+  await page.getByLabel('Token').fill(adminToken);
+  expect(await run(page, 'Users', 'query')).toMatchObject({ data: { users: { nodes: expect.any(Array) as unknown } } });
+  expect(await run(page, 'Reload', 'mutation')).toMatchObject({ data: { reloadWebhooks: { applied: false } } });
+  await page.reload();
+  expect(await run(page, 'Endpoints', 'query')).toMatchObject({ data: { webhookEndpoints: [{ id: 'crm' }] } });
+  const stored = async () =>
+    await page.evaluate(() => [localStorage, sessionStorage].map((store) => JSON.stringify(Object.entries(store))));
+  expect((await stored()).map((text) => text.includes(adminToken))).toEqual([false, true]);
+  // Another tab of the browser has none.
+  const other = await browser.context.newPage();
+  await other.goto(`${home}/graphiql`);
+  expect(await other.getByLabel('Token').inputValue()).toBe('');
+
+  await page.getByRole('button', { name: 'Forget' }).click();
+  expect((await stored()).join('')).not.toContain(adminToken);
+  expect(await run(page, 'Endpoints', 'query')).toMatchObject({
+    errors: [{ extensions: { code: 'UNAUTHENTICATED' } }],
+  });
+  expectAllWell(browser, [home]);
+});
+
+/** Runs the operation of a tab with its example variables; its answer. */
+async function run(page: Page, name: string, kind: 'query' | 'mutation'): Promise<unknown> {
+  await page.locator('.graphiql-tab-button', { hasText: new RegExp(`^${name}$`) }).click();
+  await page.locator('.graphiql-query-editor .view-lines').getByText(name, { exact: true }).waitFor();
+  const asks = new RegExp(`\\b${kind} ${name}\\b`);
+  const answered = page.waitForResponse((response) => asks.test(response.request().postData() ?? ''));
+  await page.getByRole('button', { name: /^Execute query/ }).click();
+  return await (await answered).json();
+}
+
+/** From the first page, which leads to the account, and back to it. */
 async function signIn(browser: Chromium, { name }: { name: string }): Promise<Page> {
   const page = await browser.context.newPage();
   await page.goto(`${home}/`);
@@ -81,7 +158,7 @@ async function signIn(browser: Chromium, { name }: { name: string }): Promise<Pa
   await page.getByRole('link', { name: 'Sign in with demo' }).click();
   await page.waitForURL(`${issuer}/**`);
   await page.getByRole('button', { name }).click();
-  await page.waitForURL(`${home}/`);
+  await page.waitForURL(`${home}/account`);
   return page;
 }
 
@@ -95,16 +172,16 @@ async function makeAdmin(email: string): Promise<void> {
 }
 
 /** Nothing was refused by a policy or thrown by a script, and nobody else was asked for anything. */
-function expectAllWell({ complaints, requested }: Chromium): void {
+function expectAllWell({ complaints, requested }: Chromium, asked = [home, issuer]): void {
   expect(complaints).toEqual([]);
   const hosts = requested.filter((url) => !/^(blob|data):/.test(url)).map((url) => new URL(url).origin);
-  expect(new Set(hosts)).toEqual(new Set([home, issuer]));
+  expect(new Set(hosts)).toEqual(new Set(asked));
 }
 
 /** As the files say, in their order. */
 async function operationNames(): Promise<string[]> {
   const folder = new URL('../../src/api/operations/', import.meta.url);
-  const files = (await readdir(folder)).toSorted();
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.graphql')).toSorted();
   const texts = await Promise.all(files.map((file) => readFile(new URL(file, folder), 'utf8')));
   return texts.map((text) => /^(?:query|mutation|subscription) (\w+)/m.exec(text)![1]!);
 }

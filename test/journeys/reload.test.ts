@@ -75,6 +75,7 @@ test('a dry run says what would change, and changes nothing', async () => {
     added: ['comes'],
     changed: ['changes'],
     removed: ['goes'],
+    dropped: [],
     errors: [],
   });
   expect(await admin.endpoints()).toEqual(before);
@@ -163,6 +164,34 @@ test('a changed URL and secret hold from the next attempt, of the event under wa
     return found.length === 3 ? found : null;
   });
   expect(rows.map(({ url }) => url)).toEqual(['mover', 'moved', 'moved'].map(stage.receiver.urlOf));
+});
+
+test('a reload that would drop a backlog is refused until it may, and each leaves one line that says who asked', async () => {
+  await inForce(stage.endpoint('keeps'), stage.endpoint('leaves'), stage.endpoint('pauses'));
+  for (const id of ['leaves', 'pauses']) await admin.pause(id);
+  const ids = await admin.publish('a.kept', 'a.kept');
+  await admin.received('keeps', ids);
+  await stage.place.configure([stage.endpoint('keeps'), stage.endpoint('pauses', { enabled: false })]);
+  const dropped = [
+    { endpointId: 'leaves', backlog: 2 },
+    { endpointId: 'pauses', backlog: 2 },
+  ];
+  expect(await admin.reload({ allowDrop: false })).toMatchObject({
+    ...{ applied: false, endpoints: [{ id: 'keeps' }, { id: 'leaves' }, { id: 'pauses' }], dropped },
+    errors: [{ message: expect.stringMatching(/"leaves".* 2 events/) }, { message: expect.stringMatching(/"pauses"/) }],
+  });
+  expect(await admin.standing('leaves')).toMatchObject({ state: 'PAUSED', backlog: 2 });
+  expect(await admin.reload()).toMatchObject({ applied: true, removed: ['leaves'], changed: ['pauses'], dropped });
+  const lines = () =>
+    stage
+      .service()
+      .lines.filter(({ msg }) => msg.startsWith('a reload was '))
+      .slice(-2);
+  await eventually(() => String(lines().at(-1)?.['removed']) === 'leaves', { saying: 'the line of the reload' });
+  expect(lines()).toMatchObject([
+    { level: 'info', msg: 'a reload was refused', by: 'admin_token', errors: [{ path: 'endpoints' }, {}] },
+    { level: 'info', msg: 'a reload was accepted', by: 'admin_token', removed: ['leaves'], dropped },
+  ]);
 });
 
 test('a missing file sends nothing and removes nobody: cursors are kept until a file is there again', async () => {

@@ -134,7 +134,7 @@ test('a paused endpoint keeps its replays until it is resumed; a 410 pauses, and
   expect(await admin.replay({ endpointId: 'paused' })).toBe(0);
   stage.receiver.behave('paused', () => ({ status: 410 }));
   await admin.resume('paused');
-  await eventually(async () => (await admin.standing('paused')).pauseReason === 'gone');
+  await eventually(async () => (await admin.standing('paused')).pauseReason === 'GONE');
   stage.receiver.behave('paused', () => ({}));
   expect(await waiting('paused')).toBe(1);
   await admin.resume('paused');

@@ -52,7 +52,7 @@ test('a 410 pauses the endpoint through a restart and a reload; a resume goes on
   }));
   const [first, second] = await admin.publish('gone.one', 'gone.two');
   await eventually(async () => (await admin.standing('gone')).state === 'PAUSED', { saying: 'the pause' });
-  const paused = { state: 'PAUSED', pauseReason: 'gone', backlog: 2 };
+  const paused = { state: 'PAUSED', pauseReason: 'GONE', backlog: 2 };
   expect(await admin.standing('gone')).toMatchObject(paused);
 
   expect(await stage.service().stop()).toBe(0);
@@ -79,7 +79,7 @@ test('a pause by the admin lets the request on the wire end, and a resume goes o
   release();
   await rowsOf('paused', 1);
   ids.push(...(await admin.publish('paused.three')));
-  expect(await admin.standing('paused')).toMatchObject({ state: 'PAUSED', pauseReason: 'admin', backlog: 2 });
+  expect(await admin.standing('paused')).toMatchObject({ state: 'PAUSED', pauseReason: 'ADMIN', backlog: 2 });
   await admin.received('paused', ids.slice(0, 1));
   await admin.resume('paused');
   await admin.received('paused', ids);
@@ -100,6 +100,8 @@ test('a Retry-After longer than the backoff is waited for, and one longer than m
   expect(await rowsOf('busy', 2)).toMatchObject([{ status: 'retrying', httpStatus: 503 }, { status: 'delivered' }]);
 });
 
+type Told = { position: string; lastDeliveredAt: string | null; stats: { attempts: number } };
+
 test('an event whose retries are spent is failed, and the next one follows and names it as previous', async () => {
   stage.receiver.behave('broken', ({ type }) => ({ status: type === 'broken.bad' ? 500 : 200 }));
   const [bad, good] = await admin.publish('broken.bad', 'broken.good');
@@ -114,6 +116,26 @@ test('an event whose retries are spent is failed, and the next one follows and n
     { eventId: good, attempt: 1, status: 'delivered', error: null },
   ]);
   expect(await admin.standing('broken')).toMatchObject({ state: 'ACTIVE', backlog: 0 });
+  const loud = () => stage.service().loudAttempts.filter(({ endpoint_id }) => endpoint_id === 'broken');
+  await eventually(() => loud().length > 0, { saying: 'the line of what was given up' });
+  expect(loud()).toMatchObject([
+    { level: 'warn', event_id: bad, attempt: 3, status: 'failed', error_message: 'HTTP 500' },
+  ]);
+  // What tells of a last failure is gone with the next delivery, and what was given up is not.
+  const telling = `query ($id: ID!) { webhookEndpoint(id: $id) {
+    lastError lastErrorAt lastDeliveredAt position stats { attempts gaveUp }
+  } }`;
+  const told = await eventually(
+    async () => {
+      const { webhookEndpoint } = await stage.service().ask<{ webhookEndpoint: Told }>(telling, { id: 'broken' });
+      return webhookEndpoint.stats.attempts === 4 && webhookEndpoint.position === String(next!.position)
+        ? webhookEndpoint
+        : null;
+    },
+    { saying: 'the cursor behind the last event, and the statistics' },
+  );
+  expect(told).toMatchObject({ lastError: null, lastErrorAt: null, stats: { gaveUp: 1 } });
+  expect(Date.parse(told.lastDeliveredAt!)).toBeGreaterThan(Date.now() - 60_000);
 });
 
 test('a service killed in the middle of a backoff waits only what is left of it, and spends no retry', async () => {

@@ -137,5 +137,8 @@ test.each([
   ['none', {}, 'BAD_USER_INPUT'],
 ])('a rewind to a position that is %s is refused', async (_, to, code) => {
   await expect(admin.rewind('delivered', to)).rejects.toMatchObject({ code });
-  await expect(admin.rewind('nobody', to)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('a rewind of an endpoint that there is not is refused', async () => {
+  await expect(admin.rewind('nobody', { position: '0' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });

@@ -48,9 +48,13 @@ async function draining(): Promise<void> {
 test('SIGTERM under load ends the service with 0, and the next start loses and repeats nothing', async () => {
   const load = startLoad(stage.service, { batches: 15, size: 20 });
   await stage.receiver.more(300);
-  expect(await stage.service().stop()).toBe(0);
+  const { lines, stop } = stage.service();
+  expect(await stop()).toBe(0);
+  expect(lines.at(-1)).toMatchObject({ level: 'info', msg: 'ended: everything in flight is written' });
   await start();
   await load.done;
+  const takeOvers = stage.service().lines.filter(({ msg }) => msg === 'endpoints were taken over');
+  expect(takeOvers).toMatchObject([{ level: 'info', shards: 64, relay: true, from: [] }]);
   acknowledged.push(...load.acknowledged);
   expect(await judge()).toEqual([]);
 });

@@ -1,6 +1,5 @@
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { newId } from '../../src/model/new-id.ts';
 import { asUuid, firstIdOf, idBeyond, lowestIdSince } from '../../src/model/uuid.ts';
 
 test('an id is known by its form, in any case, and stored in lower case', () => {
@@ -26,7 +25,7 @@ test.each([
 test('the ids of a span of time are those made in it, and up to ten minutes around it', () => {
   const now = Date.now();
   const at = (seconds: number) => new Date(now + seconds * 1_000);
-  const id = newId();
+  const id = randomUUIDv7();
   for (const seconds of [0, -3_600, 599]) expect([seconds, id >= lowestIdSince(at(seconds))]).toEqual([seconds, true]);
   for (const seconds of [0, 3_600, -599]) expect([seconds, id < idBeyond(at(seconds))]).toEqual([seconds, true]);
   expect(id >= lowestIdSince(at(660))).toBe(false);

@@ -75,6 +75,7 @@ test('a reload says what was added, changed and removed, and is the next version
     added: ['new', 'new but off'],
     changed: ['switched on', 'switched off', 'moved'],
     removed: ['dropped'],
+    dropped: [],
     errors: [],
   });
   expect(control.told).toEqual([
@@ -121,6 +122,7 @@ test('a dry run says what would change, and changes nothing', async () => {
     added: ['three'],
     changed: ['two'],
     removed: ['one'],
+    dropped: [],
     errors: [],
   });
   expect(control.told).toEqual([]);
@@ -216,7 +218,7 @@ test('a change waits for the reload that ends its version, and then applies to t
   const pausing = control.pause('crm').catch((error: unknown) => (error as Refusal).code);
   await eventually(async () => (await waitingForLocks()) > 0);
   // What another instance's reload does.
-  await acceptConfiguration(em, [named('new')], { insists: true });
+  await acceptConfiguration(em, [named('new')], { insists: true, mayDrop: false });
   await em.commit();
   expect(await pausing).toBe('NOT_FOUND');
   expect(await places()).toEqual([['new', 0]]);
@@ -229,7 +231,7 @@ test('a reload waits for changes that began under the version it ends, and leave
   await em.begin();
   expect(await lockVersion(em, 1)).toBe(true);
   control.next.found = file(named('new'));
-  const reloading = control.reload({ dryRun: false });
+  const reloading = control.reload({ dryRun: false, allowDrop: true });
   await eventually(async () => (await waitingForLocks()) > 0);
   // Positions are given all the same.
   await storeEvent(orm);

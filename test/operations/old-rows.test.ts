@@ -32,8 +32,8 @@ test('idempotency keys go after two days, the statistics of a minute after eight
        union all values ('young', gen_random_uuid(), 'a.b', ''::bytea, timestamptz '2024-03-18T12:00:00Z')`,
   );
   await stored.sql(
-    `insert into webhook_endpoint_stats (endpoint_id, minute, writer, delivered, failed, latency_buckets)
-       select 'crm', minute::timestamptz, gen_random_uuid(), 1, 0, '{}'
+    `insert into webhook_endpoint_stats (endpoint_id, minute, writer, delivered, failed, gave_up, latency_buckets)
+       select 'crm', minute::timestamptz, gen_random_uuid(), 1, 0, 0, '{}'
          from unnest(array['2024-03-12T11:59:00Z', '2024-03-12T12:00:00Z']) minute`,
   );
   await run();
@@ -43,7 +43,7 @@ test('idempotency keys go after two days, the statistics of a minute after eight
   ]);
 });
 
-test('used states go after a day, and so do sessions a day after they expired, and no event is emitted', async () => {
+test('used states go after a day, sessions a day after they expired and invitations a week, and no event is emitted', async () => {
   await stored.sql(
     `insert into oauth_used_states (id, used_at)
        select gen_random_uuid(), used_at::timestamptz from unnest(array['2024-03-19T11:59:59Z', '2024-03-19T12:00:00Z']) used_at`,
@@ -53,8 +53,13 @@ test('used states go after a day, and so do sessions a day after they expired, a
     `insert into users (id, role, created_at, updated_at) values ('${ada}', 'USER', '2024-03-01T00:00:00Z', '2024-03-01T00:00:00Z')`,
   );
   await stored.sql(
-    `insert into sessions (id, user_id, created_at, expires_at)
-       select gen_random_uuid(), '${ada}', '2024-03-01T00:00:00Z', expires_at::timestamptz
+    `insert into oauth_invitations (code_digest, provider, user_id, expires_at)
+       select expires_at, 'google', '${ada}', expires_at::timestamptz
+         from unnest(array['2024-03-13T11:59:59Z', '2024-03-13T12:00:00Z']) expires_at`,
+  );
+  await stored.sql(
+    `insert into sessions (id, user_id, created_at, last_seen_at, expires_at)
+       select gen_random_uuid(), '${ada}', '2024-03-01T00:00:00Z', '2024-03-01T00:00:00Z', expires_at::timestamptz
          from unnest(array['2024-03-19T11:59:59Z', '2024-03-19T12:00:00Z', '2024-04-01T00:00:00Z']) expires_at`,
   );
   await run();
@@ -64,6 +69,9 @@ test('used states go after a day, and so do sessions a day after they expired, a
   expect(await stored.sql('select expires_at::text from sessions order by 1')).toEqual([
     { expires_at: '2024-03-19 12:00:00+00' },
     { expires_at: '2024-04-01 00:00:00+00' },
+  ]);
+  expect(await stored.sql('select code_digest from oauth_invitations')).toEqual([
+    { code_digest: '2024-03-13T12:00:00Z' },
   ]);
   expect(await stored.count('users')).toBe(1);
   expect(await stored.count('webhook_events')).toBe(1);

@@ -117,14 +117,6 @@ test.each(['', '-1', '+1', '1.5', '0x5', 'ten', ' 5', '٣'])('%j is no position'
   ]);
 });
 
-test.each<RewindTo>([{}, { position: null, at: null }, { position: '1', at: new Date(0) }])(
-  'exactly one of position and at: %j',
-  async (to) => {
-    await march();
-    expect(await refusal(to)).toEqual(['BAD_USER_INPUT', 'to: give exactly one of position and at.']);
-  },
-);
-
 test('a rewind only goes back, and a refusal says how far the endpoint is by its rows', async () => {
   const events = await march(5);
   // Settled, but the cursor was not written yet.

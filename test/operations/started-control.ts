@@ -57,8 +57,10 @@ export async function startControl(orm: MikroORM, initial: Read) {
   await configurations.start(initial);
   onTestFinished(() => configurations[Symbol.asyncDispose]());
   const started = told.splice(0);
+  const control = createEndpointControl({ read, configurations, announce });
   return {
-    ...createEndpointControl({ read, configurations, announce }),
+    ...control,
+    reload: (options: { dryRun: boolean; allowDrop?: boolean }) => control.reload({ allowDrop: false, ...options }),
     configurations,
     /** What was told before the start had ended. */
     started,

@@ -25,7 +25,7 @@ async function openWith(options: string, after: (name: string) => string[] = () 
   };
 }
 
-const inC = (encoding: string) => `encoding '${encoding}' lc_collate 'C' lc_ctype 'C'`;
+const inC = (encoding: string) => `encoding '${encoding}' locale_provider 'libc' locale 'C'`;
 
 test.each([
   ['holds bytes of no encoding', inC('SQL_ASCII'), [], /has the encoding SQL_ASCII, .* encoding 'UTF8'/],

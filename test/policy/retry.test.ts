@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { backoffMs, decideAfterFailure, parseRetryAfter } from '../../src/policy/retry.ts';
+import { backoffMs, decideAfterFailure, givesUpAfterMs, parseRetryAfter } from '../../src/policy/retry.ts';
 
 const weekMs = 7 * 24 * 3600 * 1000;
 const delay = fc.integer({ min: 1, max: weekMs });
@@ -138,4 +138,21 @@ test('a year of two digits is the one that lies at most 50 years ahead', () => {
   const now = Date.UTC(2026, 0, 1);
   expect(parseRetryAfter('Sunday, 01-Jan-76 00:00:00 GMT', now)).toBe(Date.UTC(2076, 0, 1) - now);
   expect(parseRetryAfter('Sunday, 01-Jan-77 00:00:00 GMT', now)).toBe(0);
+});
+
+test.each([
+  // By hand: 1 + 2 + 4 + 8 + 16 of the base; nothing to wait for; every wait cut; the largest settings.
+  [{ maxRetries: 5, baseDelayMs: 10_000, maxDelayMs: 3_600_000 }, 310_000],
+  [{ maxRetries: 0, baseDelayMs: 10_000, maxDelayMs: 3_600_000 }, 0],
+  [{ maxRetries: 3, baseDelayMs: 5_000, maxDelayMs: 1_000 }, 3_000],
+  [{ maxRetries: 100, baseDelayMs: 604_800_000, maxDelayMs: 604_800_000 }, 60_480_000_000],
+])('%j gives up after %d ms', (settings, ms) => {
+  expect(givesUpAfterMs(settings)).toBe(ms);
+  let waited = 0;
+  for (let attempt = 1; ; attempt += 1) {
+    const next = decideAfterFailure({ attempt, ...settings, retryAfterMs: null, gone: false });
+    if (next.status === 'failed') break;
+    waited += next.waitMs;
+  }
+  expect(waited).toBe(ms);
 });

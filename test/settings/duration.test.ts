@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { durations } from '../../src/settings/duration.ts';
+import { durationText, durations } from '../../src/settings/duration.ts';
 
 const rule = durations('0s', '365d');
 
@@ -55,4 +55,16 @@ test('every whole number of every unit up to a year is its product', () => {
       expect(rule.parse(`${count}${unit}`)).toBe(count * ms);
     }),
   );
+});
+
+test.each([
+  [310_000, '5m10s'],
+  [0, '0s'],
+  [500, '500ms'],
+  [86_400_000, '1d'],
+  [105_750_000, '1d5h22m30s'],
+  [61_001, '1m1s1ms'],
+  [700 * 86_400_000, '700d'],
+])('%d ms are read as %s', (ms, text) => {
+  expect(durationText(ms)).toBe(text);
 });

@@ -36,6 +36,7 @@ test('providers come complete and in the order of the file, with the default sco
   expect(providers).toEqual([
     {
       id: 'work',
+      name: 'work',
       clientId: '00',
       clientSecret: 'one',
       scopes: ['openid', 'email', 'profile'],
@@ -44,6 +45,7 @@ test('providers come complete and in the order of the file, with the default sco
     },
     {
       id: 'github',
+      name: 'github',
       clientId: 'Iv1.a',
       clientSecret: 'two',
       scopes: ['read:user', 'user:email'],
@@ -52,6 +54,7 @@ test('providers come complete and in the order of the file, with the default sco
     },
     {
       id: 'google',
+      name: 'google',
       clientId: 'g',
       clientSecret: 'ü three',
       scopes: ['email', 'openid'],
@@ -60,6 +63,7 @@ test('providers come complete and in the order of the file, with the default sco
     },
     {
       id: 'ghes',
+      name: 'ghes',
       clientId: 'e',
       clientSecret: 'two',
       scopes: ['read:org'],
@@ -74,6 +78,24 @@ test.each(['https://id.example.com', 'https://id.example.com/', 'HTTPS://ID.exam
   async (issuer) => {
     const yaml = `providers: [{id: a, issuer: "${issuer}", client_id: c, client_secret: s}]`;
     expect(await providersOf([yaml], { s: 'x' })).toMatchObject([{ issuer }]);
+  },
+);
+
+test('a provider is called by its name, and by its id where it has none', async () => {
+  const rest = 'preset: github, client_id: c, client_secret: s';
+  const file = [
+    'providers:',
+    ...['Git Hub', '"Ärzte & Co. <1>"'].map((name, n) => `  - {id: p${n}, name: ${name}, ${rest}}`),
+    `  - {id: bare, ${rest}}`,
+  ];
+  expect((await providersOf(file, { s: 'x' })).map(({ name }) => name)).toEqual(['Git Hub', 'Ärzte & Co. <1>', 'bare']);
+});
+
+test.each(['""', '" a"', '"a\\nb"', '7', '[a]', `"${'x'.repeat(101)}"`])(
+  '%s is no name of a provider',
+  async (name) => {
+    const yaml = `providers: [{id: a, name: ${name}, preset: github, client_id: c, client_secret: s}]`;
+    expect(await oauthProblems(yaml, { s: 'x' })).toEqual([expect.stringMatching(/^1:27 providers\.0\.name: must /)]);
   },
 );
 

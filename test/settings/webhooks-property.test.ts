@@ -60,7 +60,7 @@ function meaningOf({ defaults = {}, endpoints }: WebhooksValue): unknown[] {
       description: endpoint['description'] ?? null,
       ordering: of('ordering', 'endpoint'),
       maxRetries: of('max_retries', 5),
-      baseDelayMs: ms(of('base_delay', '1s')),
+      baseDelayMs: ms(of('base_delay', '10s')),
       maxDelayMs: ms(of('max_delay', '1h')),
       timeoutMs: ms(of('timeout', '15s')),
       onExhausted: of('on_exhausted', 'skip'),

@@ -77,7 +77,7 @@ test('an endpoint gets the built-in values, then the defaults, then its own valu
     description: null,
     ordering: 'endpoint',
     maxRetries: 7,
-    baseDelayMs: 1_000,
+    baseDelayMs: 10_000,
     maxDelayMs: 3_600_000,
     timeoutMs: 2_000,
     onExhausted: 'skip',

@@ -11,12 +11,13 @@ export type ReloadAnswer = {
   added: string[];
   changed: string[];
   removed: string[];
+  dropped: { endpointId: string; backlog: number }[];
   errors: { file: string; line: number | null; column: number | null; path: string; message: string }[];
 };
 
-const reloading = `mutation ($dryRun: Boolean!) {
-  reloadWebhooks(dryRun: $dryRun) {
-    applied endpoints { id } added changed removed errors { file line column path message }
+const reloading = `mutation ($dryRun: Boolean!, $allowDrop: Boolean!) {
+  reloadWebhooks(dryRun: $dryRun, allowDrop: $allowDrop) {
+    applied endpoints { id } added changed removed dropped { endpointId backlog } errors { file line column path message }
   }
 }`;
 
@@ -47,7 +48,8 @@ export function actAsAdmin(stage: Stage) {
       const events = await ask<{ id: string }[]>(publishing, { events: types.map((type) => ({ type, data: {} })) });
       return events.map(({ id }) => id);
     },
-    reload: ({ dryRun = false } = {}) => ask<ReloadAnswer>(reloading, { dryRun }),
+    /** Most tests do not care what their endpoints had still to get. */
+    reload: ({ dryRun = false, allowDrop = true } = {}) => ask<ReloadAnswer>(reloading, { dryRun, allowDrop }),
     pause: (id: string) => ask('mutation ($id: ID!) { pauseWebhookEndpoint(id: $id) { id } }', { id }),
     resume: (id: string) => ask('mutation ($id: ID!) { resumeWebhookEndpoint(id: $id) { id } }', { id }),
     rewind: (id: string, to: { position?: string; at?: string }) =>

@@ -6,11 +6,17 @@ import { administer } from './administer.ts';
 
 export type TestDatabase = AsyncDisposable & { url: string };
 
-export async function openDatabase({ empty = false } = {}): Promise<TestDatabase> {
+/** `locale: 'C'`: as in many a database that somebody has already, it knows no letter beyond ASCII. */
+export async function openDatabase({
+  empty = false,
+  locale,
+}: { empty?: boolean; locale?: 'C' } = {}): Promise<TestDatabase> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   const template = empty ? 'template0' : inject('templateDatabase');
   // By the log, which waits for no checkpoint, as a copy of files would.
-  await administer(inject('postgresUrl'), `create database ${name} template ${template} strategy wal_log`);
+  const letters = locale === undefined ? '' : ` locale_provider libc locale '${locale}'`;
+  const statement = `create database ${name} template ${template} strategy wal_log${letters}`;
+  await administer(inject('postgresUrl'), statement);
   const url = new URL(inject('postgresUrl'));
   url.pathname = `/${name}`;
   return {

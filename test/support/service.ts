@@ -15,6 +15,8 @@ export type RunningService = AsyncDisposable & {
   pid: number;
   /** What it logged, but for the line of each attempt. */
   lines: readonly LogLine[];
+  /** The lines of attempts above the level info. */
+  loudAttempts: readonly LogLine[];
   stderr(): string;
   /** As the admin; `Data` has the shape of the query. Throws an error with the `code` of the first GraphQL error. */
   // oxlint-disable-next-line typescript/no-explicit-any -- tests look at answers as they please
@@ -64,6 +66,7 @@ export async function startService(
   });
   const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
   const lines: LogLine[] = [];
+  const loudAttempts: LogLine[] = [];
   let stderr = '';
   child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   createInterface(child.stderr!).on('line', heard);
@@ -71,6 +74,7 @@ export async function startService(
   const log = createInterface(child.stdout!).on('line', (text) => {
     heard(text);
     const line = JSON.parse(text) as LogLine;
+    if (line.msg === 'attempt' && line.level !== 'info') loudAttempts.push(line);
     if (line.msg === 'attempt') return;
     lines.push(line);
     if (line.msg === 'ready') resolve(String(line['url']));
@@ -83,6 +87,7 @@ export async function startService(
     url,
     pid: child.pid!,
     lines,
+    loudAttempts,
     stderr: () => stderr,
     async ask<Data>(query: string, variables: object = {}) {
       const response = await fetch(`${url}/graphql`, {

@@ -1,9 +1,9 @@
-// Accounts come to a user and go: by the user's own will or an invitation, one owner each, and never the last one.
+// Accounts come to a user and go by the user's own will, one owner each, and never the last one.
 
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { OAuthAccount } from '../../src/model/oauth-account.ts';
 import { accountsOf } from '../../src/users/accounts.ts';
-import { createUser, deleteUser } from '../../src/users/lifecycle.ts';
+import { deleteUser } from '../../src/users/lifecycle.ts';
 import { createSignIn } from '../../src/users/sign-in.ts';
 import { openSignInWorld, secret, signedInBy, type SignInWorld } from './sign-in-world.ts';
 
@@ -51,6 +51,23 @@ test('an identity of somebody else, and a second one at the same provider, are C
     await expect(world.link(who, provider, subject)).rejects.toMatchObject({ code: 'CONFLICT' });
   }
   expect(await world.everything()).toEqual(before);
+});
+
+test('the owner of a wanted identity can unlink it, or has no other way in and must be deleted first: the refusal says which', async () => {
+  const who = await came('google', 'wanting');
+  const rich = await came('github', 'two-ways');
+  await world.link(rich, 'gitlab', 'two-ways');
+  const poor = await came('github', 'one-way');
+  for (const [subject, wayOut] of [
+    ['two-ways', 'Unlink it there, or choose another account.'],
+    ['one-way', `delete it first (deleteAccount, or an admin's deleteUser, id ${poor.user.id})`],
+  ] as const) {
+    const refusal = { code: 'CONFLICT', message: expect.stringContaining(wayOut) as unknown };
+    await expect(world.link(who, 'github', subject)).rejects.toMatchObject(refusal);
+  }
+  await deleteUser(world.transactions, poor.user.id);
+  await world.link(who, 'github', 'one-way');
+  expect(await ways(who.user.id)).toEqual(['google', 'github']);
 });
 
 test('when two users link one identity at once, one gets it and the other gets CONFLICT', async () => {
@@ -163,127 +180,4 @@ test('accounts are read for many users at once, each in the order of linking', a
       ['google', 'many'],
     ],
   ]);
-});
-
-const invite = async (userId: string) =>
-  await world.signIn.start({
-    provider: 'google',
-    redirectTo: null,
-    purpose: { kind: 'invitation', userId },
-    browser: null,
-  });
-const made = async () => (await createUser(world.transactions, { email: 'made@example.com', displayName: 'Made' })).id;
-
-test('an invitation gives an account to the user it is for, and signs in', async () => {
-  const id = await made();
-  const { session } = await world.come(
-    'google',
-    { subject: 'invited', email: 'private@example.com' },
-    {
-      purpose: { kind: 'invitation', userId: id },
-    },
-  );
-  expect(await world.told(id)).toEqual([
-    ['user.created', { user_id: id, email: 'made@example.com', display_name: 'Made', provider: null }],
-    ['user.oauth_linked', { user_id: id, provider: 'google' }],
-    ['user.login', { user_id: id, email: 'made@example.com', display_name: 'Made', provider: 'google' }],
-  ]);
-  expect(await world.sessions.find(session.token)).toMatchObject({ kind: 'signed-in', user: { id } });
-  expect((await came('google', 'invited')).user.id).toBe(id);
-});
-
-test('an invitation is taken up by any browser, finished by the one that took it up, and good once for all of them', async () => {
-  const id = await made();
-  const { state: invitation } = await invite(id);
-  const accept = async (browser: string) => {
-    const { state } = await world.signIn.accept({ provider: 'google', invitation, browser });
-    const answer = world.providers.google.answerFor(state, { subject: `invited-${browser}` });
-    return { provider: 'google', answer, signedIn: null, browser, entrance: 'shim' as const };
-  };
-  const [first, second] = [await accept('one'), await accept('two')];
-  const badInput = { code: 'BAD_USER_INPUT' };
-  await expect(world.signIn.complete({ ...first, browser: 'two' })).rejects.toMatchObject(badInput);
-  await expect(world.signIn.complete({ ...first, browser: null })).rejects.toMatchObject(badInput);
-  const { session } = await world.signIn.complete(first);
-  expect(session.user.id).toBe(id);
-  const before = await world.everything();
-  await expect(world.signIn.complete(second)).rejects.toMatchObject(badInput);
-  // Nobody is sent to the provider in vain.
-  await expect(accept('three')).rejects.toMatchObject(badInput);
-  const program = world.providers.google.answerFor(invitation, { subject: 'invited-program' });
-  const asProgram = {
-    provider: 'google',
-    answer: program,
-    signedIn: null,
-    browser: null,
-    entrance: 'program' as const,
-  };
-  await expect(world.signIn.complete(asProgram)).rejects.toMatchObject(badInput);
-  expect(await world.everything()).toEqual(before);
-});
-
-test('an invitation is good for ten minutes in all, however late it is taken up', async () => {
-  const tenMinutesMs = 600_000;
-  const begunAt = Date.now() - tenMinutesMs;
-  vi.useFakeTimers({ toFake: ['Date'], now: begunAt });
-  onTestFinished(() => void vi.useRealTimers());
-  const { state: invitation } = await invite(await made());
-  vi.setSystemTime(begunAt + tenMinutesMs - 5_000);
-  const accept = async () => {
-    const { state } = await world.signIn.accept({ provider: 'google', invitation, browser: 'late' });
-    const answer = world.providers.google.answerFor(state, { subject: 'invited-late' });
-    return { provider: 'google', answer, signedIn: null, browser: 'late', entrance: 'shim' as const };
-  };
-  const taken = await accept();
-  const before = await world.everything();
-  vi.setSystemTime(begunAt + tenMinutesMs);
-  const tooOld = { code: 'BAD_USER_INPUT', message: expect.stringContaining('older than ten minutes') as unknown };
-  await expect(world.signIn.complete(taken)).rejects.toMatchObject(tooOld);
-  await expect(accept()).rejects.toMatchObject(tooOld);
-  expect(await world.everything()).toEqual(before);
-  vi.setSystemTime(begunAt + tenMinutesMs - 1);
-  await expect(world.signIn.complete(taken)).resolves.toMatchObject({ session: {} });
-});
-
-test('only an invitation for this provider is taken up, and none that a browser has taken up', async () => {
-  const id = await made();
-  const { state: invitation } = await invite(id);
-  const { state: taken } = await world.signIn.accept({ provider: 'google', invitation, browser: 'one' });
-  const { state: ordinary } = await world.signIn.start({
-    provider: 'google',
-    redirectTo: null,
-    purpose: { kind: 'sign-in' },
-    browser: null,
-  });
-  for (const [provider, wrong] of [
-    ['github', invitation],
-    ['google', taken],
-    ['google', ordinary],
-    ['google', `${invitation}A`],
-    ['google', ''],
-  ] as const) {
-    const refused = world.signIn.accept({ provider, invitation: wrong, browser: 'two' });
-    await expect(refused).rejects.toMatchObject({ code: 'BAD_USER_INPUT' });
-  }
-});
-
-test('there is no invitation for a user who does not exist, at its start or at its end', async () => {
-  for (const userId of [crypto.randomUUID(), 'x', '']) {
-    await expect(invite(userId)).rejects.toMatchObject({ code: 'NOT_FOUND' });
-  }
-  const id = await made();
-  const begun = await world.begin('google', 'too-late', { purpose: { kind: 'invitation', userId: id } });
-  await deleteUser(world.transactions, id);
-  const before = await world.everything();
-  await expect(world.signIn.complete(begun)).rejects.toMatchObject({ code: 'NOT_FOUND' });
-  expect(await world.everything()).toEqual(before);
-});
-
-test('an invitation does not take an account from its owner', async () => {
-  const owner = await came('google', 'owner');
-  const begun = await world.begin('google', 'owner', { purpose: { kind: 'invitation', userId: await made() } });
-  const before = await world.everything();
-  await expect(world.signIn.complete(begun)).rejects.toMatchObject({ code: 'CONFLICT' });
-  expect(await world.everything()).toEqual(before);
-  expect((await came('google', 'owner')).user.id).toBe(owner.user.id);
 });

@@ -9,8 +9,7 @@ import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { fromPayload } from '../../src/outbox/payload.ts';
 import { createTransactions, type Transactions } from '../../src/outbox/transactions.ts';
 import { createSessions, type Sessions } from '../../src/users/sessions.ts';
-import { type Completion, createSignIn, type SignedIn, type SignIn } from '../../src/users/sign-in.ts';
-import type { Purpose } from '../../src/users/sign-in-state.ts';
+import { type Completion, createSignIn, type SignedIn, type SignIn, type Start } from '../../src/users/sign-in.ts';
 import { openDatabase } from '../support/database.ts';
 import { type Person, simulatedProvider, type SimulatedProvider } from './simulated-provider.ts';
 
@@ -27,7 +26,10 @@ export type SignInWorld = AsyncDisposable & {
   /** Sets out and comes back, as a program does it. */
   come(provider: ProviderId, person: Person | string, more?: Coming): ReturnType<SignIn['complete']>;
   link(who: SignedIn, provider: ProviderId, person: Person | string): ReturnType<SignIn['complete']>;
-  /** A sign-in that was begun, and what `complete` is to be given when the person comes back. */
+  /**
+   * A sign-in that was begun, by a program where `browser` is absent, and what `complete` is to be given when the person
+   * comes back. An invitation is always taken up by a browser.
+   */
   begin(provider: ProviderId, person: Person | string, more?: Beginning): Promise<Completion>;
   /** Types and data of all events, or of one user's, in the order of recording. */
   told(subject?: string): Promise<[string, unknown][]>;
@@ -36,6 +38,7 @@ export type SignInWorld = AsyncDisposable & {
   usedStates(): Promise<number>;
 };
 
+type Purpose = Start['purpose'] | { kind: 'invitation'; userId: string };
 type Coming = { purpose?: Purpose; signedIn?: SignedIn };
 type Beginning = Coming & { browser?: string | null; redirectTo?: string | null };
 
@@ -77,8 +80,14 @@ export async function openSignInWorld(options: SignInWorldOptions = {}): Promise
     providers,
 
     async begin(provider, person, more = {}) {
-      const { purpose = { kind: 'sign-in' }, signedIn = null, browser = null, redirectTo = null } = more;
-      const { state } = await signIn.start({ provider, redirectTo, purpose, browser });
+      const { purpose = { kind: 'sign-in' }, signedIn = null, redirectTo = null } = more;
+      const browser = more.browser ?? (purpose.kind === 'invitation' ? 'the key of the invited browser' : null);
+      const begin = async () => {
+        if (purpose.kind !== 'invitation') return await signIn.start({ provider, redirectTo, purpose, browser });
+        const invitation = await signIn.invite({ provider, redirectTo, userId: purpose.userId });
+        return await signIn.accept({ provider, invitation, browser: browser! });
+      };
+      const { state } = await begin();
       const answer = providers[provider].answerFor(state, typeof person === 'string' ? { subject: person } : person);
       return { provider, answer, signedIn, browser, entrance: browser === null ? 'program' : 'shim' };
     },

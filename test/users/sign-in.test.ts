@@ -162,5 +162,5 @@ test('what a browser carries to the provider gives away neither nonce, verifier,
 });
 
 test('the providers are listed in the order of the file', () => {
-  expect(world.signIn.providers).toEqual(['google', 'github', 'gitlab']);
+  expect(world.signIn.providers).toEqual(['google', 'github', 'gitlab'].map((id) => ({ id, name: id })));
 });

@@ -1,11 +1,11 @@
 // The outside of a sign-in: a provider that knows everybody, and holds each answer against what it was asked.
 
 import { Refusal } from '../../src/policy/refusal.ts';
-import type { BegunSignIn, Identity, Provider } from '../../src/users/providers/provider.ts';
+import type { BegunSignIn, Identity, NamedProvider } from '../../src/users/providers/provider.ts';
 
 export type Person = { subject: string; email?: string | null; name?: string | null; picture?: string | null };
 
-export type SimulatedProvider = Provider & {
+export type SimulatedProvider = NamedProvider & {
   /** The answer with which it sends this person back to the redirect URI. */
   answerFor(state: string, person: Person): URLSearchParams;
   /** How often it was asked who somebody is. */
@@ -14,12 +14,13 @@ export type SimulatedProvider = Provider & {
   beforeItSays: () => void | Promise<void>;
 };
 
-export function simulatedProvider(id: string): SimulatedProvider {
+export function simulatedProvider(id: string, shownName = id): SimulatedProvider {
   const begun = new Map<string, BegunSignIn>();
   const people = new Map<string, Identity>();
 
   const provider: SimulatedProvider = {
     id,
+    name: shownName,
     asked: 0,
     beforeItSays: () => {},
 

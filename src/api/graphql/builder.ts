@@ -20,13 +20,13 @@ export type Endpoints = {
   pause(id: string): Promise<void>;
   /** Throws as `pause` does. */
   resume(id: string): Promise<void>;
-  /** Exactly one of both. Throws as `pause` does, and BAD_USER_INPUT for a position that it cannot go to. */
-  rewind(id: string, to: { position?: string | null | undefined; at?: Date | null | undefined }): Promise<void>;
+  /** Throws as `pause` does, and BAD_USER_INPUT for a position that it cannot go to. */
+  rewind(id: string, to: { position: string; at?: never } | { at: Date; position?: never }): Promise<void>;
   /** Queues failed deliveries; returns how many. Throws as `rewind` does. */
   replay(wish: ReplayWish): Promise<number>;
   /** Records a webhook.test for one endpoint. Throws as `pause` does. */
   sendTest(id: string): Promise<WebhookEvent>;
-  reload(options: { dryRun: boolean }): Promise<Reload>;
+  reload(options: { dryRun: boolean; allowDrop: boolean }): Promise<Reload>;
 };
 
 /** By the ids of deliveries (UUIDs in lower case), or by an endpoint and when its attempts began. */
@@ -40,8 +40,13 @@ export type Reload = {
   added: readonly string[];
   changed: readonly string[];
   removed: readonly string[];
-  errors: readonly ConfigProblem[];
+  dropped: readonly DroppedBacklog[];
+  errors: readonly ReloadProblem[];
 };
+
+export type DroppedBacklog = { endpointId: string; backlog: number };
+
+export type ReloadProblem = Omit<ConfigProblem, 'line' | 'column'> & { line: number | null; column: number | null };
 
 /** Made for each request. */
 export type Context = {

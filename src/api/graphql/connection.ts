@@ -3,6 +3,7 @@
 import type { EntityManager, EntityName, FilterQuery } from '@mikro-orm/postgresql';
 import { asUuid } from '../../model/uuid.ts';
 import { Refusal } from '../../policy/refusal.ts';
+import { boundedQuery } from './bounded-query.ts';
 
 export type ConnectionArgs = {
   first?: number | null | undefined;
@@ -32,6 +33,8 @@ export type Rows<Row extends object> = {
   /** Names the list in its cursors, so that a cursor is valid only for its list. */
   kind: string;
   where: FilterQuery<Row> | null;
+  /** Most time for one query, where the rows are looked for without an index; null: as for every query. */
+  withinMs?: number | null;
 };
 
 export const defaultSize = 50;
@@ -65,7 +68,8 @@ export async function connect<Row extends { id: string }>(
       }))();
     },
     async totalCount() {
-      return rows.where === null ? 0 : await rows.em.fork().count(rows.entity, rows.where);
+      const { where } = rows;
+      return where === null ? 0 : await inTime({ ...rows, em: rows.em.fork() }, (em) => em.count(rows.entity, where));
     },
   };
 }
@@ -73,32 +77,57 @@ export async function connect<Row extends { id: string }>(
 type Bounds = { $lt?: string | undefined; $lte?: string; $gt?: string | undefined; $gte?: string };
 
 async function find<Row extends { id: string }>(
-  { em, entity, where }: Rows<Row>,
+  rows: Rows<Row>,
   bounds: Bounds,
   order: 'asc' | 'desc',
   limit: number,
 ): Promise<Row[]> {
+  const { entity, where } = rows;
   if (where === null) return [];
   const given = Object.entries(bounds).filter(([, id]) => id !== undefined);
   const between = given.length === 0 ? {} : { id: Object.fromEntries(given) };
   const all = { $and: [where, between] } as FilterQuery<Row>;
   // Without the identity map: a page shows what is stored now, not what another field of the request read before.
-  return (await em.find(entity, all, { orderBy: { id: order } as never, limit, disableIdentityMap: true })) as Row[];
+  const options = { orderBy: { id: order } as never, limit, disableIdentityMap: true };
+  return await inTime(rows, async (em) => (await em.find(entity, all, options)) as Row[]);
+}
+
+async function inTime<Row extends object, T>(
+  { em, withinMs = null }: Rows<Row>,
+  query: (em: EntityManager) => Promise<T>,
+): Promise<T> {
+  return withinMs === null ? await query(em) : await boundedQuery(em, withinMs, query);
 }
 
 function readArgs({ first, last, after, before }: ConnectionArgs, kind: string) {
-  if (isGiven(first) && isGiven(last)) throw new Refusal('BAD_USER_INPUT', 'Give first or last, not both.');
-  for (const [name, value] of Object.entries({ first, last })) {
-    if (isGiven(value) && (value < 0 || value > largestSize)) {
-      throw new Refusal('BAD_USER_INPUT', `${name} is ${value}; it must be 0 to ${largestSize}.`);
-    }
-  }
+  if (isGiven(first) && isGiven(last)) throw new Refusal('BAD_USER_INPUT', 'Give first or last, not both.', 'last');
+  checkSize('first', first);
+  checkSize('last', last);
   return {
     backward: isGiven(last),
     size: first ?? last ?? defaultSize,
     after: isGiven(after) ? decodeCursor(kind, after, 'after') : undefined,
     before: isGiven(before) ? decodeCursor(kind, before, 'before') : undefined,
   };
+}
+
+function checkSize(name: string, value: number | null | undefined): void {
+  if (!isGiven(value) || (value >= 0 && value <= largestSize)) return;
+  throw new Refusal('BAD_USER_INPUT', `${name} is ${value}; it must be 0 to ${largestSize}.`, name);
+}
+
+/** `first` of a list that has no cursors but ids. Throws Refusal BAD_USER_INPUT. */
+export function sizeOf(first: number | null | undefined): number {
+  checkSize('first', first);
+  return first ?? largestSize;
+}
+
+/** `after` of such a list of rows with UUIDs. Throws Refusal BAD_USER_INPUT. */
+export function idAfter(after: string | null | undefined): string | null {
+  if (!isGiven(after)) return null;
+  const id = asUuid(after);
+  if (id !== null) return id;
+  throw new Refusal('BAD_USER_INPUT', 'after is no id of this list: take one from its rows.', 'after');
 }
 
 function isGiven<T>(value: T | null | undefined): value is T {
@@ -114,7 +143,8 @@ function decodeCursor(kind: string, cursor: string, argument: string): string {
   const id = asUuid(text.slice(kind.length + 1));
   // Encoding it again refuses other spellings that base64 decoders accept.
   if (id === null || encodeCursor(kind, id) !== cursor) {
-    throw new Refusal('BAD_USER_INPUT', `${argument} is no cursor of this list: take one from its edges or pageInfo.`);
+    const message = `${argument} is no cursor of this list: take one from its edges or pageInfo.`;
+    throw new Refusal('BAD_USER_INPUT', message, argument);
   }
   return id;
 }

@@ -9,9 +9,12 @@ import {
   type GraphQLSchema,
   Kind,
   type OperationDefinitionNode,
+  SchemaMetaFieldDef,
   type SelectionSetNode,
+  TypeMetaFieldDef,
   getNamedType,
   getNullableType,
+  isIntrospectionType,
   isListType,
   isObjectType,
 } from 'graphql';
@@ -20,14 +23,23 @@ import { defaultSize, largestSize } from './connection.ts';
 /** Allows the largest page of events with all fields of all attempts, but not one more level of lists. */
 export const mostCost = 100_000;
 
-/** Rows of a list without pages: a usual number of an event's attempts or of endpoints. */
+/** Rows of a list without pages, or of a shorter page: a usual number of an event's attempts or of endpoints. */
 const assumedRows = 10;
+
+/** Rows of a list of the introspection: a usual number of a type's fields. The list of types counts as it is. */
+const introspectedRows = 3;
 
 /** Fields that cost more: a count reads the whole list, a sign-in calls the provider's server. */
 const costs: Record<string, number> = {
   totalCount: 5_000,
   startOAuth: 20_000,
   completeOAuth: 20_000,
+};
+
+/** They are fields of every schema's Query, without being among its fields. */
+const metaFields: Record<string, GraphQLField<unknown, unknown>> = {
+  __schema: SchemaMetaFieldDef,
+  __type: TypeMetaFieldDef,
 };
 
 /** A page is a query of its own. */
@@ -43,6 +55,7 @@ export type Estimate = {
 
 /** The query must be valid. Every use of a fragment and of a field counts, under whatever alias. */
 export function costOf({ schema, operation, fragments, variables }: Estimate): number {
+  const typeCount = Object.keys(schema.getTypeMap()).length;
   // A fragment on a connection costs what its rows do, so by page size.
   const known = new Map<SelectionSetNode, Map<number, number>>();
 
@@ -69,13 +82,21 @@ export function costOf({ schema, operation, fragments, variables }: Estimate): n
   }
 
   function ofField(node: FieldNode, type: GraphQLNamedType, rows: number): number {
-    const field = isObjectType(type) ? type.getFields()[node.name.value] : undefined;
+    const field = metaFields[node.name.value] ?? (isObjectType(type) ? type.getFields()[node.name.value] : undefined);
     if (!field) return 1;
     const own = costs[field.name] ?? 1;
     if (!node.selectionSet) return own;
     const isPage = field.args.some(({ name }) => name === 'first');
-    const inside = ofSelections(node.selectionSet, getNamedType(field.type), isPage ? pageSize(node) : 0);
-    return own + (isPage ? pageCost : 0) + inside * (isList(field.type) ? rowsOf(field, rows) : 1);
+    const page = isPage ? pageSize(node) : 0;
+    const inside = ofSelections(node.selectionSet, getNamedType(field.type), page);
+    return own + (isPage ? pageCost : 0) + inside * (isList(field.type) ? rowsOf(field, type) : 1);
+
+    function rowsOf({ name }: GraphQLField<unknown, unknown>, parent: GraphQLNamedType): number {
+      if (isIntrospectionType(parent)) return name === 'types' ? typeCount : introspectedRows;
+      // Only these two of a connection are as long as its page.
+      if (name === 'edges' || name === 'nodes') return rows;
+      return isPage ? Math.min(page, assumedRows) : assumedRows;
+    }
   }
 
   function pageSize({ arguments: given = [] }: FieldNode): number {
@@ -102,11 +123,6 @@ export function costOf({ schema, operation, fragments, variables }: Estimate): n
 
   const root = schema.getRootType(operation.operation);
   return root ? ofSelections(operation.selectionSet, root, 0) : 0;
-}
-
-/** Only `edges` and `nodes` of a connection are as long as its page. */
-function rowsOf({ name }: GraphQLField<unknown, unknown>, page: number): number {
-  return name === 'edges' || name === 'nodes' ? page : assumedRows;
 }
 
 function isList(type: GraphQLOutputType): boolean {

@@ -1,7 +1,7 @@
 // The states of endpoints, from the database alone, so that every instance gives the same.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { isOfLine } from '../../cursors/predicates.ts';
+import { isOfLine, pastGapSql } from '../../cursors/predicates.ts';
 import type { PauseReason } from '../../model/webhook-cursor.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 
@@ -10,21 +10,32 @@ export type EndpointState = {
   /** Whether the first unsettled event has a failed attempt. */
   retrying: boolean;
   nextAttemptAt: Date | null;
-  lastError: string | null;
+  pausedAt: Date | null;
+  /** The last failed attempt, unless one was delivered after it. */
+  lastFailure: { message: string; at: Date } | null;
+  lastDeliveredAt: Date | null;
+  /** Null while it is disabled. */
+  position: number | null;
 };
+
+/** Unix ms of a time in SQL. */
+const msOf = (time: string) => `extract(epoch from ${time})::float8 * 1000`;
 
 /**
  * The newest attempt in the line above the cursor shows whether the line waits for a retry: after a failed attempt only
  * its own retries follow. `offset 0` makes Postgres find the few rows above the cursor by their index first, instead of
- * walking back through the endpoint's history by id.
+ * walking back through the endpoint's history by id. What is stored of outcomes may be a second older than that attempt.
  */
 const read = `
-  select c.endpoint_id, c.pause_reason, c.last_error,
-         last.status = 'retrying' as retrying, last.error_message,
+  select c.endpoint_id, c.pause_reason, ${msOf('c.paused_at')} as paused_ms, ${pastGapSql('c.position')}::float8 as position,
+         ${msOf('o.delivered_at')} as delivered_ms, ${msOf('o.failed_at')} as failed_ms, o.error,
+         last.status = 'retrying' as retrying, last.status = 'delivered' as delivered, last.error_message,
+         ${msOf(`coalesce(last.completed_at, last.created_at + last.latency_ms * interval '1 ms')`)} as ended_ms,
          case when last.status = 'retrying' and last.resumes = c.resumes and c.pause_reason is null
               then extract(epoch from last.recorded_at)::float8 * 1000 + last.wait_ms end as next_attempt_ms
   from jsonb_array_elements_text(?::jsonb) asked (endpoint_id)
   join webhook_cursors c using (endpoint_id)
+  left join webhook_endpoint_outcomes o using (endpoint_id)
   left join lateral (
     select * from (
       select d.* from webhook_deliveries d
@@ -36,9 +47,15 @@ const read = `
 type Row = {
   endpoint_id: string;
   pause_reason: PauseReason | null;
-  last_error: string | null;
+  paused_ms: number | null;
+  position: number | null;
+  delivered_ms: number | null;
+  failed_ms: number | null;
+  error: string | null;
   retrying: boolean | null;
+  delivered: boolean | null;
   error_message: string | null;
+  ended_ms: number | null;
   next_attempt_ms: number | null;
 };
 
@@ -54,9 +71,29 @@ export async function endpointStates(
       {
         pauseReason: row.pause_reason,
         retrying: row.retrying === true,
-        nextAttemptAt: row.next_attempt_ms === null ? null : new Date(row.next_attempt_ms),
-        lastError: row.retrying === true ? row.error_message : row.last_error,
+        nextAttemptAt: dateOf(row.next_attempt_ms),
+        pausedAt: dateOf(row.paused_ms),
+        position: row.position,
+        ...lastOutcomes(row),
       },
     ]),
   );
+}
+
+function lastOutcomes(row: Row): Pick<EndpointState, 'lastFailure' | 'lastDeliveredAt'> {
+  const delivered = later(row.delivered_ms, row.delivered === true ? row.ended_ms : null);
+  const newest = row.delivered === true ? null : row.ended_ms;
+  const failed = later(row.failed_ms, newest);
+  const lastDeliveredAt = dateOf(delivered);
+  if (failed === null || (delivered !== null && delivered > failed)) return { lastFailure: null, lastDeliveredAt };
+  const message = failed === newest ? row.error_message : row.error;
+  return { lastFailure: { message: message ?? '', at: new Date(failed) }, lastDeliveredAt };
+}
+
+function later(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? (one ?? other) : Math.max(one, other);
+}
+
+function dateOf(ms: number | null): Date | null {
+  return ms === null ? null : new Date(ms);
 }

@@ -10,6 +10,7 @@ export type Window = keyof typeof intervals;
 export type Statistics = {
   delivered: number;
   failed: number;
+  gaveUp: number;
   /** In ms, within 5 %; null when there was no attempt. */
   latencyP50Ms: number | null;
   latencyP95Ms: number | null;
@@ -17,7 +18,8 @@ export type Statistics = {
 };
 
 const readCounts = `
-  select s.endpoint_id, sum(s.delivered)::float8 as delivered, sum(s.failed)::float8 as failed
+  select s.endpoint_id, sum(s.delivered)::float8 as delivered, sum(s.failed)::float8 as failed,
+         sum(s.gave_up)::float8 as gave_up
   from webhook_endpoint_stats s
   join jsonb_array_elements_text(?::jsonb) asked (endpoint_id) using (endpoint_id)
   where s.minute > now() - ?::interval
@@ -37,20 +39,20 @@ export async function statistics(
   endpoints: readonly Endpoint[],
   window: Window,
 ): Promise<Map<string, Statistics>> {
-  type Counts = { endpoint_id: string; delivered: number; failed: number };
+  type Counts = { endpoint_id: string; delivered: number; failed: number; gave_up: number };
   type Bucket = { endpoint_id: string; bucket: number; attempts: number };
   const parameters = [JSON.stringify(endpoints.map(({ id }) => id)), intervals[window]];
   const counts = await em.execute<Counts[]>(readCounts, parameters);
   const buckets = Map.groupBy(await em.execute<Bucket[]>(readBuckets, parameters), (row) => row.endpoint_id);
   return new Map(
-    counts.map(({ endpoint_id, delivered, failed }) => {
+    counts.map(({ endpoint_id, delivered, failed, gave_up: gaveUp }) => {
       const histogram = Array.from({ length: bucketCount }, () => 0);
       // Postgres counts array elements from 1.
       for (const { bucket, attempts } of buckets.get(endpoint_id) ?? []) histogram[bucket - 1] = attempts;
       const at = (q: number) => quantile(histogram, q);
       return [
         endpoint_id,
-        { delivered, failed, latencyP50Ms: at(0.5), latencyP95Ms: at(0.95), latencyP99Ms: at(0.99) },
+        { delivered, failed, gaveUp, latencyP50Ms: at(0.5), latencyP95Ms: at(0.95), latencyP99Ms: at(0.99) },
       ];
     }),
   );

@@ -8,7 +8,7 @@ import type { SignIn } from '../../users/sign-in.ts';
 import { orderAccepted } from '../preferences.ts';
 import { tooManyStarts } from '../refused.ts';
 import type { Cookies } from '../session-cookie.ts';
-import { type Asking, isAdmin } from '../viewer.ts';
+import { type Asking, isAdmin, nameOf } from '../viewer.ts';
 import type { Endpoints } from './builder.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { watchDatabase } from './database-watch.ts';
@@ -16,7 +16,9 @@ import { refuseBadQueries } from './refused-queries.ts';
 import { readParameters } from './request-parameters.ts';
 import { shownError } from './errors.ts';
 import { createLoaders } from './loaders.ts';
+import { logged } from './logged-endpoints.ts';
 import { schema } from './schema.ts';
+import { knownViewer, refuseUnknownToken } from './unknown-token.ts';
 
 export type EngineOptions = {
   orm: MikroORM;
@@ -38,15 +40,16 @@ type Reply = { setCookie: string | null; retryAfterSeconds: number | null };
 export function createEngine(options: EngineOptions): (request: Request, client: string) => Promise<Response> {
   const { orm, transactions, endpoints, signIn, publicUrl, log } = options;
 
-  const yoga = createYoga<{ client: string; reply: Reply; isAdmin: boolean }>({
+  const yoga = createYoga<{ client: string; reply: Reply; isAdmin: boolean; unknownToken: boolean }>({
     schema,
     context: ({ request, client, reply }) => {
       const em = orm.em.fork();
+      const viewer = async () => knownViewer(await options.asking(request));
       return {
         em,
-        viewer: async () => (await options.asking(request)).viewer,
+        viewer,
         transactions,
-        endpoints,
+        endpoints: logged(endpoints, { by: async () => nameOf(await viewer()), log }),
         loaders: createLoaders(em),
         signIn,
         publicUrl,
@@ -59,7 +62,12 @@ export function createEngine(options: EngineOptions): (request: Request, client:
         endCookie: () => (reply.setCookie = options.cookies.noSession()),
       };
     },
-    plugins: [readParameters(), refuseBadQueries(), watchDatabase(() => orm.em.fork().execute('select 1'))],
+    plugins: [
+      readParameters(),
+      refuseBadQueries(),
+      refuseUnknownToken(),
+      watchDatabase(() => orm.em.fork().execute('select 1')),
+    ],
     maskedErrors: { maskError: (error) => shownError(error, log) },
     // Masked errors are logged where they are masked; the others are the caller's errors.
     logging: false,
@@ -76,7 +84,8 @@ export function createEngine(options: EngineOptions): (request: Request, client:
     // While the database is away no session counts as an admin's; resolvers that need the viewer ask again and say so.
     const asking = await options.asking(request).catch(() => null);
     orderAccepted(request.headers);
-    const response = await yoga.fetch(request, { client, reply, isAdmin: isAdmin(asking?.viewer ?? null) });
+    const { viewer, unknownToken } = asking ?? { viewer: null, unknownToken: false };
+    const response = await yoga.fetch(request, { client, reply, isAdmin: isAdmin(viewer), unknownToken });
     if (reply.setCookie !== null) response.headers.append('Set-Cookie', reply.setCookie);
     if (reply.retryAfterSeconds === null) return response;
     response.headers.set('Retry-After', String(reply.retryAfterSeconds));

@@ -5,6 +5,7 @@ import { withoutSql } from '../../outbox/transactions.ts';
 import { Refusal } from '../../policy/refusal.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { withoutQueries } from '../../telemetry/without-queries.ts';
+import { argumentInQuery } from './argument-at-fault.ts';
 
 /** Codes of the GraphQL engine's own errors that stay. */
 const engineCodes = new Set(['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED']);
@@ -15,22 +16,24 @@ const dataException = /^22/;
 /** In characters. */
 export const longestMessage = 1_000;
 
-/** The error to show for one that was thrown, with `extensions.code`; logs those that it masks. */
+/** The error to show for one that was thrown, with `extensions.code`, and `extensions.argument` where one is at fault; logs those that it masks. */
 export function shownError(thrown: unknown, log: Logger): GraphQLError {
   const located = thrown instanceof GraphQLError ? thrown : undefined;
   const cause = withoutSql(rootCause(thrown));
 
   if (cause instanceof Refusal) {
     if (cause.code === 'UNAVAILABLE') log.warn({ path: located?.path?.join('.') }, cause.message);
-    return copyOf(located, cause.message, cause.code);
+    return copyOf(located, cause.message, cause.code, cause.argument);
   }
   if (cause instanceof Error && 'code' in cause && dataException.test(String(cause.code))) {
     return copyOf(located, 'A text or number in the request is none that the database can hold.', 'BAD_USER_INPUT');
   }
   if (located) {
     const code = String(located.extensions['code']);
-    if (engineCodes.has(code)) return copyOf(located, located.message, code);
-    if (isInputError(located, cause)) return copyOf(located, withoutHint(located.message), 'BAD_USER_INPUT');
+    const given = located.extensions['argument'];
+    const argument = typeof given === 'string' ? given : argumentInQuery(located, undefined);
+    if (engineCodes.has(code)) return copyOf(located, located.message, code, argument);
+    if (isInputError(located, cause)) return copyOf(located, withoutHint(located.message), 'BAD_USER_INPUT', argument);
   }
 
   log.error({ err: withoutQueries(cause), path: located?.path?.join('.') }, 'a GraphQL request failed unexpectedly');
@@ -62,7 +65,12 @@ function rootCause(error: unknown): unknown {
  * A new error that keeps only the location of the old one. `spec` marks an error in the query or its variables, not in
  * the body that they came in.
  */
-function copyOf(located: GraphQLError | undefined, message: string, code: string): GraphQLError {
+function copyOf(
+  located: GraphQLError | undefined,
+  message: string,
+  code: string,
+  argument: string | null = null,
+): GraphQLError {
   const { status } = (located?.extensions['http'] ?? {}) as { status?: number };
   const spec = status === 400 && located?.extensions['code'] !== 'BAD_REQUEST';
   return new GraphQLError(message, {
@@ -70,6 +78,10 @@ function copyOf(located: GraphQLError | undefined, message: string, code: string
     source: located?.source,
     positions: located?.positions,
     path: located?.path,
-    extensions: { code, ...(status ? { http: { status, spec } } : {}) },
+    extensions: {
+      code,
+      ...(argument === null ? {} : { argument }),
+      ...(status ? { http: { status, spec } } : {}),
+    },
   });
 }

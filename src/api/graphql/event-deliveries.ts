@@ -1,4 +1,4 @@
-// Reads the events of many deliveries and the deliveries of many events, in one query each.
+// Reads the events of many deliveries, and pages of the deliveries of many events, together.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { WebhookDelivery } from '../../model/webhook-delivery.ts';
@@ -10,12 +10,29 @@ export async function eventsById(em: EntityManager, ids: readonly string[]): Pro
   return new Map(events.map((event) => [event.id, event]));
 }
 
-/** Deliveries by the event's id, oldest first. */
-export async function deliveriesOfEvents(
-  em: EntityManager,
-  ids: readonly string[],
-): Promise<Map<string, WebhookDelivery[]>> {
-  const where = { eventId: { $in: [...ids] } };
-  const deliveries = await em.find(WebhookDelivery, where, { orderBy: { id: 'asc' }, disableIdentityMap: true });
-  return Map.groupBy(deliveries, ({ eventId }) => eventId);
+/** Some of an event's deliveries, oldest first: at most `first`, those after the delivery `after`. */
+export type EventPage = { eventId: string; first: number; after: string | null };
+
+const readIds = `
+  select asked.index, d.id
+  from jsonb_to_recordset(?::jsonb) as asked (index int, event_id uuid, first int, after uuid)
+  cross join lateral (
+    select id from webhook_deliveries
+    where event_id = asked.event_id and (asked.after is null or id > asked.after)
+    order by id limit asked.first
+  ) d`;
+
+/** The deliveries of each page, in the order of `pages`. */
+export async function pagesOfDeliveries(em: EntityManager, pages: readonly EventPage[]): Promise<WebhookDelivery[][]> {
+  const asked = pages.map(({ eventId, first, after }, index) => ({ index, event_id: eventId, first, after }));
+  const found = await em.execute<{ index: number; id: string }[]>(readIds, [JSON.stringify(asked)]);
+  const ids = [...new Set(found.map(({ id }) => id))];
+  const rows = await em.find(WebhookDelivery, { id: { $in: ids } }, { disableIdentityMap: true });
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  const byPage = Map.groupBy(found, ({ index }) => index);
+  return pages.map((_, index) => {
+    const inOrder = (byPage.get(index) ?? []).toSorted((one, other) => (one.id < other.id ? -1 : 1));
+    // One that retention removed between the two reads is left out.
+    return inOrder.flatMap(({ id }) => byId.get(id) ?? []);
+  });
 }

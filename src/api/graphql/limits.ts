@@ -7,7 +7,7 @@ const limits = {
   tokens: 5_000,
   /** Brackets of any kind that are open at once: parser and validator recurse into each. */
   brackets: 50,
-  /** Levels of fields; introspection, which only admins have, is not counted. */
+  /** Levels of fields. Those of the introspection are not counted: its lists are, see cost.ts. */
   depth: 12,
   aliases: 30,
   directives: 20,

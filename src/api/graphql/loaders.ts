@@ -5,19 +5,22 @@ import DataLoader from 'dataloader';
 import { readBacklogs } from '../../cursors/count-backlog.ts';
 import { oldestUnsettled } from '../../cursors/oldest-unsettled.ts';
 import type { OAuthAccount } from '../../model/oauth-account.ts';
+import type { Session } from '../../model/session.ts';
 import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
 import type { WebhookEvent } from '../../model/webhook-event.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 import { accountsOf } from '../../users/accounts.ts';
+import { sessionsOf } from '../../users/sessions.ts';
 import { owners } from './endpoint-owner.ts';
 import { type EndpointState, endpointStates } from './endpoint-state.ts';
 import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
-import { deliveriesOfEvents, eventsById } from './event-deliveries.ts';
+import { type EventPage, eventsById, pagesOfDeliveries } from './event-deliveries.ts';
 
 export type Loaders = {
   eventById: DataLoader<string, WebhookEvent | undefined>;
-  deliveriesOfEvent: DataLoader<string, WebhookDelivery[] | undefined>;
+  deliveriesOfEvent: DataLoader<EventPage, WebhookDelivery[]>;
   accountsOfUser: DataLoader<string, OAuthAccount[]>;
+  sessionsOfUser: DataLoader<string, Session[]>;
   endpointState: DataLoader<Endpoint, EndpointState | undefined>;
   owner: DataLoader<Endpoint, string | undefined>;
   backlog: DataLoader<Endpoint, number | undefined>;
@@ -40,8 +43,11 @@ export function createLoaders(em: EntityManager): Loaders {
   const ofWindow = (window: Window) => ofEndpoints((fork, endpoints) => statistics(fork, endpoints, window));
   return {
     eventById: ofIds(eventsById),
-    deliveriesOfEvent: ofIds(deliveriesOfEvents),
+    deliveriesOfEvent: new DataLoader((pages: readonly EventPage[]) => pagesOfDeliveries(em, pages), { cache: false }),
     accountsOfUser: new DataLoader((userIds: readonly string[]) => accountsOf(em, userIds), { cache: false }),
+    sessionsOfUser: new DataLoader((userIds: readonly string[]) => sessionsOf(em, userIds, new Date()), {
+      cache: false,
+    }),
     endpointState: ofEndpoints(endpointStates),
     owner: ofEndpoints(owners),
     backlog: ofEndpoints(readBacklogs),

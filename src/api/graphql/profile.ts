@@ -29,6 +29,7 @@ const UpdateProfileInput = builder.inputType('UpdateProfileInput', {
 builder.mutationFields((t) => ({
   updateProfile: t.field({
     type: User,
+    nullable: true,
     skipTypeScopes: true,
     authScopes: { signedIn: true },
     description: 'Signed in. Changes your own profile. Emits user.updated, only when something changed.',
@@ -39,6 +40,7 @@ builder.mutationFields((t) => ({
     },
   }),
   deleteAccount: t.boolean({
+    nullable: true,
     skipTypeScopes: true,
     authScopes: { signedIn: true },
     description: 'Signed in. Deletes you, your accounts and all your sessions. Emits user.deleted.',

@@ -8,21 +8,24 @@ import {
   Kind,
   type OperationDefinitionNode,
   type ValidationRule,
-  NoSchemaIntrospectionCustomRule,
   getOperationAST,
   getVariableValues,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import { argumentInQuery, argumentOfVariable } from './argument-at-fault.ts';
 import { costOf, mostCost } from './cost.ts';
 import { exactLiterals } from './exact-literals.ts';
 import { longestMessage } from './errors.ts';
 import { excesses, refuseLongText, tooMuch } from './limits.ts';
 
-/** The context that this plugin needs. Only admins see the schema, and hints at its names. */
+/** The context that this plugin needs. Only admins get hints at names: to find them costs more than the query. */
 export type AskedBy = { isAdmin: boolean };
 
 /** The engine's message for its own limit on comparing equal fields, which the message does not name. */
 const tooManyComparisons = 'Validation aborted.';
+
+/** Checks nothing. What a validation found is kept by its rules, and that of admins has hints. */
+const withHints: ValidationRule = () => ({});
 
 /**
  * The limits are a few lines of our own. The rules of graphql-armor throw where the validator expects a report, so their
@@ -37,8 +40,8 @@ export function refuseBadQueries(): Plugin<AskedBy> {
         return parseFn(...args) as unknown;
       });
     },
-    onValidate({ context: { isAdmin }, addValidationRule, validateFn, setValidationFn }) {
-      if (!isAdmin) addValidationRule(NoSchemaIntrospectionCustomRule);
+    onValidate({ params, context: { isAdmin }, addValidationRule, validateFn, setValidationFn }) {
+      if (isAdmin) addValidationRule(withHints);
       addValidationRule(exactLiterals);
       setValidationFn((schema: GraphQLSchema, document: DocumentNode, rules: readonly ValidationRule[]) => {
         const beyond = excesses(document);
@@ -47,9 +50,11 @@ export function refuseBadQueries(): Plugin<AskedBy> {
         return errors.map((error) => (error.message === tooManyComparisons ? tooMuch('too many equal fields') : error));
       });
       return ({ result }) => {
-        for (const { extensions } of result as readonly GraphQLError[]) {
-          extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED';
-          extensions['http'] = { status: 400, spec: true };
+        for (const error of result as readonly GraphQLError[]) {
+          const argument = argumentInQuery(error, params.documentAST as DocumentNode | undefined);
+          error.extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED';
+          error.extensions['http'] = { status: 400, spec: true };
+          if (argument !== null) error.extensions['argument'] = argument;
         }
       };
     },
@@ -79,7 +84,7 @@ function refuseVariablesAndCost({ args, setResultAndStopExecution }: Execution):
   const { schema, document, operationName, variableValues } = args;
   const operation = getOperationAST(document, operationName);
   if (!operation) return;
-  const wrong = wrongVariable(schema, operation, variableValues ?? {});
+  const wrong = wrongVariable(schema, document, operation, variableValues ?? {});
   if (wrong) return setResultAndStopExecution({ errors: [wrong] });
   const fragments = new Map(
     document.definitions.filter((one) => one.kind === Kind.FRAGMENT_DEFINITION).map((one) => [one.name.value, one]),
@@ -96,14 +101,17 @@ function refuseVariablesAndCost({ args, setResultAndStopExecution }: Execution):
  */
 function wrongVariable(
   schema: GraphQLSchema,
+  document: DocumentNode,
   operation: OperationDefinitionNode,
   variables: Readonly<Record<string, unknown>>,
 ): GraphQLError | null {
   const options = { maxErrors: 1, hideSuggestions: true };
   const [error] = getVariableValues(schema, operation.variableDefinitions ?? [], variables, options).errors ?? [];
   if (!error) return null;
+  const argument = argumentOfVariable(error, operation, document);
+  const fault = argument === null ? {} : { argument };
   return new GraphQLError(error.message.slice(0, longestMessage), {
     nodes: error.nodes,
-    extensions: { code: 'BAD_USER_INPUT', http: { status: 400, spec: true } },
+    extensions: { code: 'BAD_USER_INPUT', ...fault, http: { status: 400, spec: true } },
   });
 }

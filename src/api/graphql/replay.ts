@@ -6,6 +6,7 @@ import { type ReplayWish, builder } from './builder.ts';
 
 builder.mutationField('replayWebhookDeliveries', (t) =>
   t.int({
+    nullable: true,
     description:
       "Admin. Send these failed deliveries again; by ids, or by endpoint and time window; at most 100,000 at once. Returns how many were queued: an event goes once to an endpoint, and not if it was delivered since or is queued already. They are sent beside the endpoint's line, in log order, with attempts from 1 and without x-webhook-position and x-webhook-previous; a paused endpoint gets them once it is resumed. By ids all are queued or none: NOT_FOUND for an unknown id, CONFLICT for a delivery that is not FAILED or whose endpoint is removed or disabled.",
     args: {
@@ -28,7 +29,8 @@ type Args = {
 function wishOf({ deliveryIds, endpointId, since, until }: Args): ReplayWish {
   if (deliveryIds) {
     if (endpointId != null || since || until) {
-      throw new Refusal('BAD_USER_INPUT', 'Give either deliveryIds, or endpointId with since and until, not both.');
+      const message = 'Give either deliveryIds, or endpointId with since and until, not both.';
+      throw new Refusal('BAD_USER_INPUT', message, 'deliveryIds');
     }
     return { deliveryIds: deliveryIds.map(storedId) };
   }
@@ -39,6 +41,7 @@ function wishOf({ deliveryIds, endpointId, since, until }: Args): ReplayWish {
 
 function storedId(id: string): string {
   const uuid = asUuid(id);
-  if (uuid === null) throw new Refusal('NOT_FOUND', `There is no delivery ${JSON.stringify(id.slice(0, 80))}.`);
+  if (uuid === null)
+    throw new Refusal('NOT_FOUND', `There is no delivery ${JSON.stringify(id.slice(0, 80))}.`, 'deliveryIds');
   return uuid;
 }

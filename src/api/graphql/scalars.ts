@@ -8,7 +8,7 @@ const moment = /^\d{4}-(\d{2})-(\d{2})T\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2
  * Reads an ISO 8601 date and time with an offset or Z; digits after the milliseconds are cut off. Throws GraphQLError
  * for anything else, also for a day that no month has and a year outside 1 to 9999.
  */
-function parseDateTime(value: unknown): Date {
+function parseDateTime(value: unknown, node?: ValueNode): Date {
   const text = typeof value === 'string' ? value : '';
   const match = moment.exec(text);
   const time = new Date(text.replace(',', '.').toUpperCase());
@@ -17,7 +17,8 @@ function parseDateTime(value: unknown): Date {
   const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
   const isDay = match !== null && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text.slice(0, 10));
   if (!isDay || Number.isNaN(time.getTime()) || year < 1 || year > 9999) {
-    throw new GraphQLError('DateTime must be an ISO 8601 date and time with an offset, like 2026-11-23T10:00:00.000Z.');
+    const message = 'DateTime must be an ISO 8601 date and time with an offset, like 2026-11-23T10:00:00.000Z.';
+    throw new GraphQLError(message, { nodes: node });
   }
   return time;
 }
@@ -25,16 +26,18 @@ function parseDateTime(value: unknown): Date {
 export const DateTime = new GraphQLScalarType<Date, string>({
   name: 'DateTime',
   description: 'A moment in ISO 8601: given in UTC with milliseconds and Z; taken with any offset.',
+  specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   serialize: (value) => (value as Date).toISOString(),
-  parseValue: parseDateTime,
+  parseValue: (value) => parseDateTime(value),
   parseLiteral(node) {
-    return parseDateTime(node.kind === Kind.STRING ? node.value : null);
+    return parseDateTime(node.kind === Kind.STRING ? node.value : null, node);
   },
 });
 
 export const JsonScalar = new GraphQLScalarType<unknown, unknown>({
   name: 'JSON',
   description: 'Any JSON value.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
   serialize: (value) => value,
   parseValue: (value) => value,
   parseLiteral: (node, variables) => jsonOf(node, variables ?? {}),

@@ -1,28 +1,26 @@
 // Sign-in through an OAuth provider, for programs: start, complete, link, unlink, log out.
 
+import { asUuid } from '../../model/uuid.ts';
 import { Refusal } from '../../policy/refusal.ts';
 import type { IssuedSession } from '../../users/sessions.ts';
-import type { Purpose } from '../../users/sign-in-state.ts';
-import { type Viewer, needAdmin, needUser } from '../viewer.ts';
+import type { Start } from '../../users/sign-in.ts';
+import { type Viewer, isAdmin, needAdmin, needUser } from '../viewer.ts';
 import { builder } from './builder.ts';
 import { User } from './user.ts';
 
-const OAuthStart = builder
-  .objectRef<{ url: string; state: string; invitationUrl: string | null }>('OAuthStart')
-  .implement({
-    description: 'A sign-in that has begun and can be finished within ten minutes, once.',
-    fields: (t) => ({
-      url: t.exposeString('url', { description: "Where to send the browser: the provider's page." }),
-      state: t.exposeString('state', {
-        description: 'Comes back with the code; give both to completeOAuth. Keep it to yourself.',
-      }),
-      invitationUrl: t.exposeString('invitationUrl', {
-        nullable: true,
-        description:
-          'With userId: an address of this service to give to that person, whose browser is signed in at its end. Null otherwise.',
-      }),
+const OAuthStart = builder.objectRef<{ url: string; state: string | null }>('OAuthStart').implement({
+  description: 'A sign-in that has begun and can be finished within ten minutes, once; with userId, an invitation.',
+  fields: (t) => ({
+    url: t.exposeString('url', {
+      description:
+        "Where to send the browser: the provider's page. With userId: an address of this service to give to that person, good for three days and until somebody signed in by it.",
     }),
-  });
+    state: t.exposeString('state', {
+      nullable: true,
+      description: 'Comes back with the code; give both to completeOAuth. Keep it to yourself. Null with userId.',
+    }),
+  }),
+});
 
 const Session = builder.objectRef<IssuedSession>('Session').implement({
   description: 'One signed-in browser or program.',
@@ -36,6 +34,7 @@ const Session = builder.objectRef<IssuedSession>('Session').implement({
 builder.mutationFields((t) => ({
   startOAuth: t.field({
     type: OAuthStart,
+    nullable: true,
     skipTypeScopes: true,
     description:
       'Start a sign-in, or with link: true a link to the signed-in user; send the browser to the URL. userId (admin): a one-time link for that user; whoever finishes it owns the account.',
@@ -49,18 +48,18 @@ builder.mutationFields((t) => ({
       userId: t.arg.id({ description: 'Admin. The user to whom the account will belong. Not together with link.' }),
     },
     resolve: async (_root, { provider, redirectTo = null, link, userId }, { viewer, ...context }) => {
-      const purpose = purposeOf({ link: link === true, userId: userId ?? null }, await viewer());
-      if (purpose.kind !== 'invitation') await context.countStart();
-      const begun = await context.signIn.start({ provider, redirectTo, purpose, browser: null });
-      const invitationUrl =
-        purpose.kind === 'invitation'
-          ? `${context.publicUrl()}/oauth/${provider}?${new URLSearchParams({ invitation: begun.state })}`
-          : null;
-      return { ...begun, invitationUrl };
+      const wish = wishOf({ link: link === true, userId: userId ?? null }, await viewer());
+      if (wish.kind === 'invitation') {
+        const code = await context.signIn.invite({ provider, redirectTo, userId: wish.userId });
+        return { url: `${context.publicUrl()}/oauth/${provider}?invitation=${code}`, state: null };
+      }
+      await context.countStart();
+      return await context.signIn.start({ provider, redirectTo, purpose: wish, browser: null });
     },
   }),
   completeOAuth: t.field({
     type: Session,
+    nullable: true,
     skipTypeScopes: true,
     description:
       'Finish what startOAuth began, with the code and the state of the address to which the provider sent the browser; a link needs the session of the user who began it. Emits user.created and user.login, or user.oauth_linked.',
@@ -83,6 +82,7 @@ builder.mutationFields((t) => ({
   }),
   unlinkOAuth: t.field({
     type: User,
+    nullable: true,
     skipTypeScopes: true,
     authScopes: { signedIn: true },
     description:
@@ -91,7 +91,20 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { provider }, { viewer, signIn }) =>
       await signIn.unlink(needUser(await viewer()).user.id, provider),
   }),
+  revokeSession: t.boolean({
+    nullable: true,
+    skipTypeScopes: true,
+    description: "Signed in. Ends one of your sessions; an admin: anybody's.",
+    args: { id: t.arg.id({ required: true, description: "The session's id." }) },
+    resolve: async (_root, { id }, { viewer, signIn, endCookie }) => {
+      const asking = await viewer();
+      await signIn.revoke(id, isAdmin(asking) ? null : needUser(asking).user.id);
+      if (asking?.kind === 'user' && asking.sessionId === asUuid(id)) endCookie();
+      return true;
+    },
+  }),
   logout: t.boolean({
+    nullable: true,
     skipTypeScopes: true,
     authScopes: { signedIn: true },
     description: 'Signed in. Ends this session, and takes its cookie away.',
@@ -104,9 +117,12 @@ builder.mutationFields((t) => ({
 }));
 
 /** Throws Refusal UNAUTHENTICATED, FORBIDDEN, and BAD_USER_INPUT for both at once. */
-function purposeOf({ link, userId }: { link: boolean; userId: string | null }, viewer: Viewer): Purpose {
+function wishOf(
+  { link, userId }: { link: boolean; userId: string | null },
+  viewer: Viewer,
+): Start['purpose'] | { kind: 'invitation'; userId: string } {
   if (link && userId !== null) {
-    throw new Refusal('BAD_USER_INPUT', 'link is for yourself and userId for somebody else: give one of them.');
+    throw new Refusal('BAD_USER_INPUT', 'link is for yourself and userId for somebody else: give one of them.', 'link');
   }
   if (userId !== null) {
     needAdmin(viewer);

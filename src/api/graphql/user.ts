@@ -4,10 +4,12 @@ import type { FilterQuery } from '@mikro-orm/postgresql';
 import { User as StoredUser, type roles } from '../../model/user.ts';
 import type { CreateUserInput as NewUser, UpdateUserInput as UserChange } from '../../users/input.ts';
 import { createUser, deleteUser, findUser, updateUser } from '../../users/lifecycle.ts';
+import { naming } from './argument-at-fault.ts';
 import { builder } from './builder.ts';
 import { connect } from './connection.ts';
 import { OAuthAccount } from './oauth-account.ts';
-import { containing } from './search.ts';
+import { containing, searchWithinMs } from './search.ts';
+import { UserSession } from './user-session.ts';
 
 const Role = builder.enumType('Role', {
   description: 'What a user may do.',
@@ -35,6 +37,11 @@ export const User = builder.objectRef<StoredUser>('User').implement({
       description: 'The accounts with which they sign in, the one linked first before the others.',
       resolve: async ({ id }, _args, { loaders }) => await loaders.accountsOfUser.load(id),
     }),
+    sessions: t.field({
+      type: [UserSession],
+      description: 'Where they are signed in, the newest first, at most 200.',
+      resolve: async ({ id }, _args, { loaders }) => await loaders.sessionsOfUser.load(id),
+    }),
   }),
 });
 
@@ -54,10 +61,18 @@ builder.queryFields((t) => ({
   users: t.connection(
     {
       type: User,
+      nullable: true,
       description: 'Admin. Newest first.',
-      args: { search: t.arg.string({ description: 'A part of the e-mail or display name, in any case.' }) },
-      resolve: async (_root, args, { em }) =>
-        await connect<StoredUser>(args, { em, entity: StoredUser, kind: 'user', where: matching(args.search) }),
+      args: {
+        search: t.arg.string({ description: 'A part of the e-mail or display name, in any case of any script.' }),
+      },
+      resolve: async (_root, args, { em }) => {
+        const where = matching(args.search);
+        return await connect<StoredUser>(args, {
+          ...{ em, entity: StoredUser, kind: 'user', where },
+          withinMs: args.search ? searchWithinMs : null,
+        });
+      },
     },
     UserConnection,
   ),
@@ -66,7 +81,7 @@ builder.queryFields((t) => ({
 function matching(search: string | null | undefined): FilterQuery<StoredUser> | null {
   if (!search) return {};
   const pattern = containing(search);
-  return pattern === null ? null : { $or: [{ email: { $re: pattern } }, { displayName: { $re: pattern } }] };
+  return pattern === null ? null : { searchText: { $like: pattern } };
 }
 
 const CreateUserInput = builder.inputType('CreateUserInput', {
@@ -92,24 +107,28 @@ const UpdateUserInput = builder.inputType('UpdateUserInput', {
 builder.mutationFields((t) => ({
   createUser: t.field({
     type: User,
+    nullable: true,
     description: 'Admin. Emits user.created.',
     args: { input: t.arg({ type: CreateUserInput, required: true, description: 'The new user.' }) },
     resolve: async (_root, { input }, { transactions }) => await createUser(transactions, input as NewUser),
   }),
   updateUser: t.field({
     type: User,
+    nullable: true,
     description: 'Admin. Emits user.updated, only when something changed.',
     args: {
       id: t.arg.id({ required: true, description: "The user's id." }),
       input: t.arg({ type: UpdateUserInput, required: true, description: 'What changes.' }),
     },
-    resolve: async (_root, { id, input }, { transactions }) => await updateUser(transactions, id, input as UserChange),
+    resolve: async (_root, { id, input }, { transactions }) =>
+      await naming('id', updateUser(transactions, id, input as UserChange)),
   }),
   deleteUser: t.boolean({
+    nullable: true,
     description: 'Admin. Emits user.deleted.',
     args: { id: t.arg.id({ required: true, description: "The user's id." }) },
     resolve: async (_root, { id }, { transactions }) => {
-      await deleteUser(transactions, id);
+      await naming('id', deleteUser(transactions, id));
       return true;
     },
   }),

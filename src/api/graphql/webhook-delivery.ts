@@ -4,7 +4,6 @@ import type { EntityManager, FilterQuery } from '@mikro-orm/postgresql';
 import { type DeliveryStatus, WebhookDelivery as StoredDelivery } from '../../model/webhook-delivery.ts';
 import { asUuid } from '../../model/uuid.ts';
 import { isStorable } from '../../outbox/payload.ts';
-import { Refusal } from '../../policy/refusal.ts';
 import { builder } from './builder.ts';
 import { type Connection, type ConnectionArgs, connect } from './connection.ts';
 import { createdBetween } from './created-between.ts';
@@ -49,12 +48,9 @@ const WebhookDelivery = WebhookDeliveryRef.implement({
     }),
     event: t.field({
       type: WebhookEvent,
-      description: 'The event that was sent.',
-      resolve: async ({ eventId }, _args, { loaders }) => {
-        const event = await loaders.eventById.load(eventId);
-        if (!event) throw new Refusal('NOT_FOUND', `The event ${eventId} is no longer kept.`);
-        return event;
-      },
+      nullable: true,
+      description: 'The event that was sent; null when it is no longer kept.',
+      resolve: async ({ eventId }, _args, { loaders }) => await loaders.eventById.load(eventId),
     }),
   }),
 });
@@ -90,6 +86,7 @@ builder.queryFields((t) => ({
   webhookDeliveries: t.connection(
     {
       type: WebhookDelivery,
+      nullable: true,
       description: 'Admin. Newest first.',
       args: { filter: t.arg({ type: WebhookDeliveryFilter, description: 'Which deliveries; all when absent.' }) },
       resolve: async (_root, args, { em }) => await connectDeliveries(em, args, args.filter ?? {}),

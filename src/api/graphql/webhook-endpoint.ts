@@ -1,5 +1,7 @@
 // Endpoints: their configuration, their state, and pause and resume.
 
+import { givesUpAfterMs } from '../../policy/retry.ts';
+import { durationText } from '../../settings/duration.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 import { builder } from './builder.ts';
 import type { Statistics, Window } from './endpoint-statistics.ts';
@@ -26,6 +28,19 @@ const WebhookEndpointState = builder.enumType('WebhookEndpointState', {
   },
 });
 
+const WebhookPauseReason = builder.enumType('WebhookPauseReason', {
+  description: 'Why an endpoint is paused.',
+  values: {
+    ADMIN: { value: 'admin', description: 'An admin paused it.' },
+    GONE: { value: 'gone', description: 'It answered 410.' },
+    EXHAUSTED: {
+      value: 'exhausted',
+      description: 'An event had its last attempt. No endpoint can be configured so yet.',
+    },
+    FAILING: { value: 'failing', description: 'Every attempt failed for long. No endpoint can be configured so yet.' },
+  },
+});
+
 const WebhookStatsWindow = builder.enumType('WebhookStatsWindow', {
   description: 'How far back statistics go.',
   values: {
@@ -41,6 +56,7 @@ const WebhookEndpointStats = builder.objectRef<Statistics>('WebhookEndpointStats
     attempts: t.int({ description: 'All attempts.', resolve: ({ delivered, failed }) => delivered + failed }),
     delivered: t.exposeInt('delivered', { description: 'Attempts that were answered 2xx.' }),
     failed: t.exposeInt('failed', { description: 'Attempts that failed, whether another followed or not.' }),
+    gaveUp: t.exposeInt('gaveUp', { description: 'Events whose retries were spent: they were given up.' }),
     latencyP50Ms: t.exposeFloat('latencyP50Ms', {
       nullable: true,
       description: 'Half of the attempts took at most this many milliseconds, within 5 %; null without attempts.',
@@ -50,7 +66,10 @@ const WebhookEndpointStats = builder.objectRef<Statistics>('WebhookEndpointStats
   }),
 });
 
-const noAttempts: Statistics = { delivered: 0, failed: 0, latencyP50Ms: null, latencyP95Ms: null, latencyP99Ms: null };
+const noAttempts: Statistics = {
+  ...{ delivered: 0, failed: 0, gaveUp: 0 },
+  ...{ latencyP50Ms: null, latencyP95Ms: null, latencyP99Ms: null },
+};
 
 export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').implement({
   description: 'A receiver of webhooks, from config/webhooks.yaml.',
@@ -76,11 +95,17 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
         return state?.retrying ? 'RETRYING' : 'ACTIVE';
       },
     }),
-    pauseReason: t.string({
+    pauseReason: t.field({
+      type: WebhookPauseReason,
       nullable: true,
-      description: 'admin, gone or exhausted; null when it is not paused.',
-      resolve: async (endpoint, _args, { loaders }) =>
-        (await loaders.endpointState.load(endpoint))?.pauseReason ?? null,
+      description: 'Why it is paused; null when it is not.',
+      resolve: async (endpoint, _args, { loaders }) => (await loaders.endpointState.load(endpoint))?.pauseReason,
+    }),
+    pausedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'Since when it is paused; null when it is not.',
+      resolve: async (endpoint, _args, { loaders }) => (await loaders.endpointState.load(endpoint))?.pausedAt,
     }),
     backlog: t.int({
       description:
@@ -106,8 +131,32 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
     }),
     lastError: t.string({
       nullable: true,
-      description: "The last failed attempt's message.",
-      resolve: async (endpoint, _args, { loaders }) => (await loaders.endpointState.load(endpoint))?.lastError,
+      description: "The last failed attempt's message; null again once an attempt after it was delivered.",
+      resolve: async (endpoint, _args, { loaders }) =>
+        (await loaders.endpointState.load(endpoint))?.lastFailure?.message,
+    }),
+    lastErrorAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When that attempt ended; null again once an attempt after it was delivered.',
+      resolve: async (endpoint, _args, { loaders }) => (await loaders.endpointState.load(endpoint))?.lastFailure?.at,
+    }),
+    lastDeliveredAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the last attempt that was delivered ended.',
+      resolve: async (endpoint, _args, { loaders }) => (await loaders.endpointState.load(endpoint))?.lastDeliveredAt,
+    }),
+    position: t.string({
+      description: 'Everything up to here is settled for it. "0" while it is disabled, as no position is kept then.',
+      resolve: async (endpoint, _args, { loaders }) =>
+        String((await loaders.endpointState.load(endpoint))?.position ?? 0),
+    }),
+    givesUpAfter: t.string({
+      nullable: true,
+      description:
+        'The time from a first attempt to giving up, as in 5m10s: all waits of its settings together, without what the attempts themselves take and without Retry-After. Null where it never gives up.',
+      resolve: (endpoint) => durationText(givesUpAfterMs(endpoint)),
     }),
     owner: t.string({
       nullable: true,
@@ -138,6 +187,7 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
 builder.queryFields((t) => ({
   webhookEndpoints: t.field({
     type: [WebhookEndpoint],
+    nullable: true,
     description: 'Admin. All endpoints of the configuration in force, in its order.',
     resolve: (_root, _args, { endpoints }) => endpoints.inForce(),
   }),
@@ -153,6 +203,7 @@ builder.queryFields((t) => ({
 builder.mutationFields((t) => ({
   pauseWebhookEndpoint: t.field({
     type: WebhookEndpoint,
+    nullable: true,
     description: 'Admin. Stop sending; events keep their place.',
     args: { id: t.arg.id({ required: true, description: "The endpoint's id." }) },
     resolve: async (_root, { id }, { endpoints }) => {
@@ -162,6 +213,7 @@ builder.mutationFields((t) => ({
   }),
   resumeWebhookEndpoint: t.field({
     type: WebhookEndpoint,
+    nullable: true,
     description: 'Admin. Go on where it stopped.',
     args: { id: t.arg.id({ required: true, description: "The endpoint's id." }) },
     resolve: async (_root, { id }, { endpoints }) => {

@@ -8,7 +8,7 @@ import { fromPayload, isStorable } from '../../outbox/payload.ts';
 import type { Publication } from '../../outbox/publication.ts';
 import { publishEvents } from '../../outbox/publish.ts';
 import { builder } from './builder.ts';
-import { connect } from './connection.ts';
+import { connect, idAfter, largestSize, sizeOf } from './connection.ts';
 import { createdBetween } from './created-between.ts';
 
 /** Its fields are in webhook-delivery.ts. */
@@ -37,8 +37,13 @@ export const WebhookEvent = builder.objectRef<StoredEvent>('WebhookEvent').imple
     payload: t.exposeString('payload', { description: 'The body, byte for byte as every endpoint gets it.' }),
     deliveries: t.field({
       type: [WebhookDeliveryRef],
-      description: 'Every attempt to deliver it, oldest first.',
-      resolve: async ({ id }, _args, { loaders }) => (await loaders.deliveriesOfEvent.load(id)) ?? [],
+      description: 'The attempts to deliver it, oldest first, those after `after`.',
+      args: {
+        first: t.arg.int({ defaultValue: largestSize, description: 'How many, 0 to 200.' }),
+        after: t.arg.id({ description: 'The id of a delivery: only those after it.' }),
+      },
+      resolve: async ({ id }, { first, after }, { loaders }) =>
+        await loaders.deliveriesOfEvent.load({ eventId: id, first: sizeOf(first), after: idAfter(after) }),
     }),
   }),
 });
@@ -72,6 +77,7 @@ builder.queryFields((t) => ({
   webhookEvents: t.connection(
     {
       type: WebhookEvent,
+      nullable: true,
       description: 'Admin. Newest first.',
       args: { filter: t.arg({ type: WebhookEventFilter, description: 'Which events; all when absent.' }) },
       resolve: async (_root, args, { em }) =>
@@ -111,6 +117,7 @@ const PublishWebhookEventInput = builder.inputType('PublishWebhookEventInput', {
 builder.mutationFields((t) => ({
   publishWebhookEvents: t.field({
     type: [WebhookEvent],
+    nullable: true,
     description: 'Admin. At most 1000 at once, recorded together or not at all, in the order given.',
     args: { events: t.arg({ type: [PublishWebhookEventInput], required: true, description: 'The events to record.' }) },
     resolve: async (_root, { events }, { transactions }) =>
@@ -119,6 +126,7 @@ builder.mutationFields((t) => ({
   }),
   sendTestWebhook: t.field({
     type: WebhookEvent,
+    nullable: true,
     description: 'Admin. A webhook.test event for this endpoint alone, sent at once whatever it subscribed to.',
     args: { endpointId: t.arg.id({ required: true, description: "The endpoint's id." }) },
     resolve: async (_root, { endpointId }, { endpoints }) => await endpoints.sendTest(endpointId),

@@ -9,7 +9,7 @@ import type { BegunSignIn, Provider } from './provider.ts';
 import { type AskProvider, askingProvider } from './provider-http.ts';
 import { codeRefused, notAccepted, providerFailed } from './provider-refusal.ts';
 
-export type GitHubSettings = Extract<ProviderSettings, { protocol: 'github' }>;
+export type GitHubSettings = Omit<Extract<ProviderSettings, { protocol: 'github' }>, 'name'>;
 
 type GitHub = {
   settings: GitHubSettings;
@@ -25,7 +25,7 @@ const refusedGrant = z.object({ error: z.string() });
 /** The id stays; a login can be given to somebody else. */
 const person = z.looseObject({ id: z.int().positive() });
 const addresses = z.array(z.unknown());
-const primaryAddress = z.object({ email: z.string(), primary: z.literal(true), verified: z.literal(true) });
+const verifiedAddress = z.object({ email: z.string(), primary: z.boolean(), verified: z.literal(true) });
 
 /** Source: docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps. */
 export function githubProvider(settings: GitHubSettings): Provider {
@@ -63,7 +63,7 @@ export function githubProvider(settings: GitHubSettings): Provider {
       return {
         provider: id,
         subject: String(number),
-        email: (await primaryEmail(github, token)) ?? emailOrNull(email),
+        email: (await verifiedEmail(github, token)) ?? emailOrNull(email),
         displayName: displayNameOrNull(name) ?? displayNameOrNull(login),
         avatarUrl: avatarUrlOrNull(avatarUrl),
       };
@@ -93,13 +93,14 @@ async function exchange({ settings, ask }: GitHub, code: string, begun: BegunSig
   return granted.data.access_token;
 }
 
-/** Null when the person withheld it, shares none that GitHub has verified, or was not asked for it. */
-async function primaryEmail(github: GitHub, token: string): Promise<string | null> {
+/** The primary one before others; null when the person withheld it, has none, or was not asked for it. */
+async function verifiedEmail(github: GitHub, token: string): Promise<string | null> {
   if (!emailScopes.some((scope) => github.settings.scopes.includes(scope))) return null;
   const found = addresses.safeParse(await read(github, '/user/emails', token, [403, 404]));
   if (!found.success) throw providerFailed(github.settings.id, 'does not say which addresses are theirs');
-  const primary = found.data.map((address) => primaryAddress.safeParse(address)).find(({ success }) => success);
-  return emailOrNull(primary?.data?.email);
+  const verified = found.data.flatMap((address) => verifiedAddress.safeParse(address).data ?? []);
+  const primaryFirst = verified.toSorted((one, other) => Number(other.primary) - Number(one.primary));
+  return primaryFirst.map(({ email }) => emailOrNull(email)).find((email) => email !== null) ?? null;
 }
 
 /** An empty list for a status that means "not allowed to know". */

@@ -15,7 +15,7 @@ import type { ProviderSettings } from '../../settings/oauth.ts';
 import { failureOfProvider, otherIssuer } from './openid-failure.ts';
 import { type AskProvider, askingProvider } from './provider-http.ts';
 
-export type OpenIdSettings = Extract<ProviderSettings, { protocol: 'openid' }>;
+export type OpenIdSettings = Omit<Extract<ProviderSettings, { protocol: 'openid' }>, 'name'>;
 
 /** So that new endpoints are seen; new keys are seen by openid-client itself, at most once a minute. */
 const keptForMs = 3_600_000;
@@ -51,8 +51,10 @@ async function discover(settings: OpenIdSettings, ask: AskProvider): Promise<Con
       { [clockTolerance]: toleranceS },
       authenticate(clientSecret),
       {
-        [customFetch]: (url, { method, headers, body }) =>
-          ask(url, { method, headers, body: body instanceof URLSearchParams ? body.toString() : undefined }),
+        [customFetch]: async (url, { method, headers, body }) => {
+          const form = body instanceof URLSearchParams ? body.toString() : undefined;
+          return await withoutNulls(await ask(url, { method, headers, body: form }));
+        },
         execute: [
           // Without these checks the library trusts TLS and does not verify the ID token's signature.
           enableNonRepudiationChecks,
@@ -68,6 +70,26 @@ async function discover(settings: OpenIdSettings, ask: AskProvider): Promise<Con
     return configuration;
   } catch (error) {
     throw failureOfProvider(id, error);
+  }
+}
+
+/**
+ * The answer without members that are null, such as `"refresh_token": null`, which the library takes for a wrong type.
+ * What must be there is then missing.
+ */
+async function withoutNulls(answer: Response): Promise<Response> {
+  const text = await answer.text();
+  return new Response(parsedWithoutNulls(text) ?? text, { status: answer.status, headers: answer.headers });
+}
+
+/** Null for what is no JSON object. */
+function parsedWithoutNulls(text: string): string | null {
+  try {
+    const json: unknown = JSON.parse(text);
+    if (typeof json !== 'object' || json === null || Array.isArray(json)) return null;
+    return JSON.stringify(Object.fromEntries(Object.entries(json).filter(([, value]) => value !== null)));
+  } catch {
+    return null;
   }
 }
 

@@ -21,6 +21,9 @@ const longestSubject = 255;
 /** An ID token of the future: a clock may be off, in seconds, but not by more. */
 const furthestIssuedAtS = 300;
 
+/** Of what a scope promises, what a user has. */
+const claimsOfScopes = { email: ['email'], profile: ['name', 'picture'] };
+
 type Claims = Pick<IDToken, 'sub'> & { [claim: string]: unknown };
 
 export function openIdProvider(settings: OpenIdSettings): Provider {
@@ -99,8 +102,10 @@ async function exchange(
     });
     const claims = tokens.claims()!;
     checkClaims(id, claims);
-    const complete = typeof claims['email'] === 'string' || !scopes.includes('email');
-    return complete ? claims : { ...(await userInfo(configuration, tokens.access_token, claims.sub)), ...claims };
+    const told = withoutEmpty(claims);
+    const complete = promisedBy(scopes).every((claim) => claim in told);
+    const more = complete ? {} : await userInfo(configuration, tokens.access_token, claims.sub);
+    return { ...withoutEmpty(more), ...told, sub: claims.sub };
   } catch (error) {
     throw failureOfExchange(id, error);
   }
@@ -115,6 +120,21 @@ function checkClaims(id: string, { sub, iat }: IDToken): void {
 }
 
 /**
+ * The claims that we want and these scopes promise: the ID token need not have them, for the code flow puts them into the
+ * userinfo (OpenID Connect Core 1.0, section 5.4).
+ */
+function promisedBy(scopes: readonly string[]): string[] {
+  return Object.entries(claimsOfScopes).flatMap(([scope, claims]) => (scopes.includes(scope) ? claims : []));
+}
+
+/** A claim that says nothing should not be there (section 5.3.2); some providers send null or an empty text. */
+function withoutEmpty(claims: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(claims).filter(([, value]) => value !== null && (typeof value !== 'string' || value.trim() !== '')),
+  );
+}
+
+/**
  * Empty when it fails or is about somebody else: the signed ID token proves who came back, and a missing picture must not
  * stop a sign-in.
  */
@@ -126,12 +146,21 @@ async function userInfo(configuration: Configuration, accessToken: string, subje
   }
 }
 
-function toIdentity(provider: string, { sub, email, name, picture }: Claims): Identity {
+function toIdentity(provider: string, claims: Claims): Identity {
+  const { sub, email, name, preferred_username: username, nickname, picture } = claims;
   return {
     provider,
     subject: sub,
     email: emailOrNull(email),
-    displayName: displayNameOrNull(name),
+    displayName: firstName([name, givenAndFamilyName(claims), username, nickname]),
     avatarUrl: avatarUrlOrNull(picture),
   };
+}
+
+function givenAndFamilyName({ given_name: given, family_name: family }: Claims): string {
+  return [given, family].flatMap((name) => displayNameOrNull(name) ?? []).join(' ');
+}
+
+function firstName(candidates: readonly unknown[]): string | null {
+  return candidates.map(displayNameOrNull).find((name) => name !== null) ?? null;
 }

@@ -40,3 +40,8 @@ export type Provider = {
    */
   identify(answer: URLSearchParams, begun: BegunSignIn, entrance: Entrance): Promise<Identity>;
 };
+
+export type NamedProvider = Provider & {
+  /** What people read. */
+  name: string;
+};

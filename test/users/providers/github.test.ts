@@ -41,6 +41,21 @@ async function signedIn(login = 'octocat', provider = providerWith()) {
   return provider.identify(await answerTo(provider, begun, login), begun, 'shim');
 }
 
+function address(email: string, ...is: ('primary' | 'verified')[]) {
+  return { email, primary: is.includes('primary'), verified: is.includes('verified') };
+}
+
+test('null for an optional member of the token answer is as if it were absent', async () => {
+  const more = { error: null, error_description: null, refresh_token: null, scope: null, expires_in: null };
+  github.misbehave = { token: { body: JSON.stringify({ access_token: 'x', token_type: 'bearer', ...more }) } };
+  const begun = beginSignIn();
+  const provider = providerWith();
+  const attempt = provider.identify(await answerTo(provider, begun, 'octocat'), begun, 'shim');
+  // The token is taken, and then unknown to the rest of the stand-in.
+  expect(await refusalOf(attempt, [])).toMatch(/answered HTTP 401/);
+  expect(github.requests).toEqual(['token', 'user']);
+});
+
 describe('who signs in', () => {
   test('is known by a number, with the address that is primary and verified', async () => {
     expect(await signedIn()).toEqual({
@@ -60,7 +75,16 @@ describe('who signs in', () => {
     expect(github.requests).toEqual(['token', 'user']);
   });
 
-  test('has the address of their page where none is primary and verified', async () => {
+  test.each([
+    ['the primary one is not', [address('p@example.com', 'primary'), address('v@example.com', 'verified')]],
+    ['there is no primary one', [address('u@example.com'), address('v@example.com', 'verified')]],
+    ['the primary one is none', [address('no address', 'primary', 'verified'), address('v@example.com', 'verified')]],
+  ])('has any address that is verified where %s', async (_, emails) => {
+    github.define({ id: 5, login: 'second', email: 'page@example.com', emails });
+    expect(await signedIn('second')).toMatchObject({ email: 'v@example.com' });
+  });
+
+  test('has the address of their page where none is verified', async () => {
     const emails = [{ email: 'a@example.com', primary: true, verified: false }];
     github.define({ id: 2, login: 'unverified', email: 'page@example.com', emails });
     expect(await signedIn('unverified')).toMatchObject({ email: 'page@example.com' });

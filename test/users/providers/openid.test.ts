@@ -52,6 +52,13 @@ describe('with a real provider', () => {
     });
   });
 
+  test('without the scope for an address the name and the picture are asked for', async () => {
+    const before = server.requests.length;
+    const identity = await signedIn(openIdProvider(settingsOf(server, ['openid', 'profile'])));
+    expect(identity).toMatchObject({ email: null, displayName: 'Ada Lovelace', avatarUrl: ada.picture });
+    expect(server.requests.slice(before).filter((path) => path === '/me')).toHaveLength(1);
+  });
+
   test('without the scope for it nobody asks for an address', async () => {
     const before = server.requests.length;
     const identity = await signedIn(openIdProvider(settingsOf(server, ['openid'])));

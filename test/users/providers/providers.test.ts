@@ -7,14 +7,14 @@ test('each provider speaks its protocol, in the order of the settings, and nobod
   await using issuer = await openReceiver();
   const client = { clientId: 'client', clientSecret: 'secret', scopes: ['openid'] };
   const providers = createProviders([
-    { ...client, id: 'zeta', protocol: 'openid', issuer: new URL(issuer.url).origin },
-    { ...client, id: 'github', protocol: 'github', url: 'https://github.com' },
-    { ...client, id: 'enterprise', protocol: 'github', url: 'https://git.example.com/base' },
+    { ...client, id: 'zeta', name: 'Zeta', protocol: 'openid', issuer: new URL(issuer.url).origin },
+    { ...client, id: 'github', name: 'GitHub', protocol: 'github', url: 'https://github.com' },
+    { ...client, id: 'enterprise', name: 'Work', protocol: 'github', url: 'https://git.example.com/base' },
   ]);
-  expect([...providers].map(([id, provider]) => [id, provider.id])).toEqual([
-    ['zeta', 'zeta'],
-    ['github', 'github'],
-    ['enterprise', 'enterprise'],
+  expect([...providers].map(([key, { id, name }]) => [key, id, name])).toEqual([
+    ['zeta', 'zeta', 'Zeta'],
+    ['github', 'github', 'GitHub'],
+    ['enterprise', 'enterprise', 'Work'],
   ]);
   expect(issuer.received).toEqual([]);
   await expect(providers.get('zeta')!.authorizationUrl(beginSignIn())).rejects.toThrow('zeta');
