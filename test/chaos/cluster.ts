@@ -3,7 +3,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { openEmbeddedValkey } from '../../src/embedded/valkey.ts';
 import { migrate } from '../../src/model/migrations.ts';
 import { makeCertificate } from '../support/certificate.ts';
@@ -14,6 +13,7 @@ import { type Workplace, openWorkplace, secrets } from '../support/workplace.ts'
 import { chaosEndpoints } from './behaviours.ts';
 import { type Canary, createCanary } from './canary.ts';
 import type { Halt } from '../support/judge/history.ts';
+import { openTimedPostgres } from '../support/timed-postgres.ts';
 import { instanceProgram } from './instance-program.ts';
 import { type Member, createMember } from './member.ts';
 
@@ -42,7 +42,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   await using opening = new AsyncDisposableStack();
   const place = opening.use(await openWorkplace());
   const log = { info: () => {}, warn: () => {} };
-  const { url: databaseUrl } = opening.use(await openEmbeddedPostgres({ directory: place.path, log }));
+  const { url: databaseUrl } = opening.use(await openTimedPostgres({ directory: place.path, log }));
   const valkey = await openEmbeddedValkey({ directory: place.path, log });
   if (!valkey) throw new Error('There is no Valkey here: run make setup.');
   const { url: valkeyUrl } = opening.use(valkey);

@@ -1,12 +1,12 @@
 // Starts the servers that all tests share, and a template database with the migrations applied.
 
 import type { TestProject } from 'vitest/node';
-import { openEmbeddedPostgres } from '../../src/embedded/postgres.ts';
 import { openEmbeddedValkey } from '../../src/embedded/valkey.ts';
 import { migrate } from '../../src/model/migrations.ts';
 import { administer } from './administer.ts';
 import { type PostgresTls, addTls } from './postgres-tls.ts';
 import { openRunDirectory } from './run-directory.ts';
+import { openTimedPostgres } from './timed-postgres.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -23,7 +23,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await using opened = new AsyncDisposableStack();
   const { path: directory } = opened.use(await openRunDirectory());
   const log = { info: () => {}, warn: console.warn };
-  const postgres = opened.use(await openEmbeddedPostgres({ directory, log }));
+  const postgres = opened.use(await openTimedPostgres({ directory, log }));
   const valkey = opened.use(await openEmbeddedValkey({ directory, log }));
   if (!valkey) throw new Error('The tests need a real Valkey: run make setup.');
   await hurry(postgres.url);

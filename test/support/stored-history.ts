@@ -28,13 +28,18 @@ export function toLogged(events: readonly StoredEvent[]): LoggedEvent[] {
   });
 }
 
-/** Every row of every attempt, in the order in which the attempts were recorded. */
+/**
+ * Every row of every attempt, in the order in which the attempts were recorded. A row was there from its commit on, where
+ * the server keeps the times of commits: an instance may be stopped between insert and commit.
+ */
 export async function readAttempts(orm: MikroORM): Promise<StoredRow[]> {
   const offset = wallToMonotonic();
   const rows = await orm.em.fork().execute<StoredRow[]>(
     `select event_id as "eventId", endpoint_id as endpoint, endpoint_url as url, attempt_count as attempt, status,
             http_status as "httpStatus", http_status is not null as answered, error_message as error, origin,
-            position::float8 as position, extract(epoch from recorded_at)::float8 * 1000 as "recordedAt"
+            position::float8 as position, extract(epoch from case when current_setting('track_commit_timestamp')::boolean
+                                    then greatest(recorded_at, pg_xact_commit_timestamp(xmin))
+                                    else recorded_at end)::float8 * 1000 as "recordedAt"
        from webhook_deliveries order by id`,
   );
   for (const row of rows) row.recordedAt += offset;
