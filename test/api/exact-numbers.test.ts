@@ -56,7 +56,8 @@ test('whatever JSON.stringify prints is exact, and is read as JSON.parse reads i
 });
 
 test('wherever an inexact number stands, it is found, with its path and as it was written', () => {
-  const key = fc.string({ maxLength: 3 }).filter((text) => text !== '__proto__');
+  // A lone backslash: see the last test of outbox/payload.test.ts.
+  const key = fc.string({ maxLength: 3 }).filter((text) => text !== '__proto__' && text !== '\\');
   const around = fc.array(fc.oneof(key, fc.nat({ max: 3 })), { minLength: 1, maxLength: 5 });
   const number = fc.constantFrom(
     '7615917337495251231',

@@ -7,15 +7,21 @@ import { dataText, fromPayload, isStorable, makeEvent, toPayload } from '../../s
 const id = '01937b2a-0000-7000-8000-000000000001';
 const eventType = fc.stringMatching(/^[a-z0-9_]+(\.[a-z0-9_]+)+$/);
 const moment = fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true });
+/** V8 reads other keys wrongly once it has met such a one: see the last test. */
+const hasBackslashKey = (data: object) => JSON.stringify(data).includes(String.raw`"\\":`);
 /** Whatever JSON.parse can give of whole characters, odd keys included. */
-const anyData = fc.dictionary(
-  fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('__proto__', 'constructor', '10', '9', '')),
-  fc.jsonValue({ stringUnit: 'binary' }),
-);
+const anyData = fc
+  .dictionary(
+    fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('__proto__', 'constructor', '10', '9', '')),
+    fc.jsonValue({ stringUnit: 'binary' }),
+  )
+  .filter((data) => !hasBackslashKey(data));
 const brokenText = fc
   .array(fc.constantFrom('\ud800', '\udfff', '\\', 'ud800', '\\ud800', '😀', 'a'))
   .map((parts) => parts.join(''));
-const brokenData = fc.dictionary(brokenText, fc.oneof(brokenText, fc.array(brokenText)));
+const brokenData = fc
+  .dictionary(brokenText, fc.oneof(brokenText, fc.array(brokenText)))
+  .filter((data) => !hasBackslashKey(data));
 
 test('the body is the one the contract shows, byte for byte', () => {
   const event = makeEvent(
@@ -124,4 +130,10 @@ test.each([
   expect(fromPayload(good).eventId).toBe(id);
   expect(text).not.toBe(good);
   expect(() => fromPayload(text)).toThrow();
+});
+
+test('V8 13.6 takes a key that is written with an escape for a lone backslash, where it has met one before', () => {
+  // Once this fails, Node is mended, and the properties above can have such keys.
+  JSON.parse(String.raw`{"met before":1,"\\":2}`);
+  expect(JSON.parse(String.raw`{"met before":1,"\n":2}`)).toEqual({ 'met before': 1, '\\': 2 });
 });
