@@ -180,7 +180,7 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
     const { version, changes, dropped } = accepted;
     log.info({ version, ...changes, dropped }, 'the start put a new configuration in force');
     for (const { endpointId, backlog } of dropped) {
-      const message = `the endpoint "${endpointId}" is removed or disabled: ${events(backlog)} that waited for it are dropped`;
+      const message = `the endpoint "${endpointId}" is removed or disabled, which drops ${events(backlog)} that waited for it`;
       log.warn({ endpoint_id: endpointId, backlog }, message);
     }
   }

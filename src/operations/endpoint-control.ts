@@ -165,8 +165,8 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
 function refusedDrop({ endpointId, backlog }: DroppedBacklog, { removed }: ConfigurationChanges): ReloadProblem {
   const how = removed.includes(endpointId) ? 'is not in the file any more' : 'is disabled';
   const message =
-    `The endpoint "${endpointId}" ${how}, and ${events(backlog)} still wait for it. A reload with allowDrop: true drops ` +
-    'them; to keep its place, pause it instead.';
+    `The endpoint "${endpointId}" ${how}, with ${events(backlog)} still to be sent. A reload with allowDrop: true drops ` +
+    'what is to be sent; to keep its place, pause it instead.';
   return { file: 'config/webhooks.yaml', line: null, column: null, path: 'endpoints', message };
 }
 

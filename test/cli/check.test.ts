@@ -182,6 +182,33 @@ test('a bad setting has the file environment and its name, beside the problems o
   });
 });
 
+test('DATABASE_URL is read from its secret as a start reads it, and no line shows a part of it', async () => {
+  const file = join(scratch.path, 'database_url');
+  const checked = async (secret: string, args: string[] = [], environment: Record<string, string> = {}) => {
+    await writeFile(file, secret);
+    return await check(['endpoints: []'], args, environment);
+  };
+  expect(await checked('mysql://app:hunter2@db/tidings\n', [], { PORT: 'x' })).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: expect.stringMatching(
+      /^environment DATABASE_URL: must (?![^\n]*hunter2)[^\n]*\nenvironment PORT: [^\n]*\n$/,
+    ),
+  });
+  expect(JSON.parse((await checked('', ['--json'])).stdout)).toMatchObject({
+    ok: false,
+    errors: [{ file: 'environment', path: 'DATABASE_URL', message: expect.stringMatching(/database_url.* empty$/) }],
+  });
+  expect(await checked('postgres://app:hunter2@db/tidings?sslmode=require\n')).toMatchObject({
+    status: 0,
+    stderr: expect.stringMatching(/^environment DATABASE_URL: warning: (?!.*hunter2).*sslmode=require/),
+  });
+  const unread = { status: 0, stderr: '' };
+  expect(await checked('', ['--no-secrets'])).toMatchObject(unread);
+  expect(await checked('', [], { DATABASE_URL: 'postgres://app@db/tidings' })).toMatchObject(unread);
+  await rm(file);
+});
+
 test('what is valid and cannot be meant is a warning, in both forms, and the status stays 0', async () => {
   const lines = [...wrong.slice(0, 4), '    events: [user.create, no]'];
   const environment = {

@@ -46,25 +46,28 @@ test.each<[string, (before: Endpoint[]) => Endpoint[], ReturnType<typeof drops>[
     'removes one',
     ([, ...rest]) => rest,
     [drops('crm', 2)],
-    ['The endpoint "crm" is not in the file any more, and 2 events still wait'],
+    ['The endpoint "crm" is not in the file any more, with 2 events still to be sent.'],
   ],
   [
     'disables one',
     ([crm, billing, idle]) => [crm!, { ...billing!, enabled: false }, idle!],
     [drops('billing', 1)],
-    ['The endpoint "billing" is disabled, and 1 event still wait'],
+    ['The endpoint "billing" is disabled, with 1 event still to be sent.'],
   ],
   [
     'renames one',
     ([crm, ...rest]) => [{ ...crm!, id: 'crm-2' }, ...rest],
     [drops('crm', 2)],
-    ['The endpoint "crm" is not in the file any more, and 2 events still wait'],
+    ['The endpoint "crm" is not in the file any more, with 2 events still to be sent.'],
   ],
   [
     'removes all, and changes the filter of one that it disables',
     ([crm]) => [{ ...crm!, enabled: false, events: ['never.*'] }],
     [drops('crm', 2), drops('billing', 1)],
-    ['The endpoint "crm" is disabled, and 2 events', 'The endpoint "billing" is not in the file any more, and 1 event'],
+    [
+      'The endpoint "crm" is disabled, with 2 events',
+      'The endpoint "billing" is not in the file any more, with 1 event',
+    ],
   ],
 ])(
   'a reload that %s that has still something to get is refused, and applied when it may drop',
@@ -144,7 +147,7 @@ test('a start goes on, says in one line what it changed and dropped, and warns o
   expect(again.logged.filter(({ level }) => level === 'warn')).toEqual([
     {
       ...{ level: 'warn', endpoint_id: 'crm', backlog: 2 },
-      msg: 'the endpoint "crm" is removed or disabled: 2 events that waited for it are dropped',
+      msg: 'the endpoint "crm" is removed or disabled, which drops 2 events that waited for it',
     },
   ]);
   expect(again.inForce()[0]).toMatchObject({ id: 'crm', enabled: false });
