@@ -72,7 +72,7 @@ export function createApp(api: Api): Hono {
 
   const countStart = async (c: Context) => await limits.signInStart(client(c));
   app.route('/', accountRoutes({ ...api, asking, cookies }));
-  app.route('/', oauthRoutes({ ...api, asking, cookies, isDraining, countStart }));
+  app.route('/', oauthRoutes({ ...api, signIn, asking, cookies, isDraining, countStart }));
   app.route(
     '/',
     healthRoutes(() => api.readiness()),

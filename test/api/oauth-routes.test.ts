@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { User } from '../../src/model/user.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
+import { Refusal } from '../../src/policy/refusal.ts';
 import { simulatedProvider } from '../users/simulated-provider.ts';
 import { type Door, openDoor, signInAs } from './door.ts';
 import { type Shim, browserCookie, cookiesOf, html, json, openShim, publicUrl } from './shim.ts';
@@ -54,6 +56,23 @@ test('a browser is sent to the provider, bound by a cookie, and comes back signe
 test('without redirect_to the browser ends at the person’s account', async () => {
   const { back, cookie } = await shim.begin();
   expect((await shim.get(back, { ...html, cookie })).headers.get('location')).toBe(`${publicUrl}/account`);
+});
+
+test('a browser’s sign-in leaves one line that says who came, and one that its provider held up says why', async () => {
+  const { back, cookie } = await shim.begin({ subject: 'logged' });
+  await shim.get(back, { ...html, cookie });
+  const again = await shim.begin({ subject: 'logged' });
+  shim.google.beforeItSays = () => {
+    throw new Refusal('UNAVAILABLE', 'The sign-in provider google does not answer.');
+  };
+  await shim.get(again.back, { ...html, cookie: again.cookie });
+  shim.google.beforeItSays = () => {};
+  const { id } = await door.orm.em.fork().findOneOrFail(User, { email: 'logged@example.com' });
+  const lines = door.logged.map((line) => JSON.parse(line) as { msg: string; by?: string });
+  expect(lines.filter(({ by, msg }) => by === id || msg === 'a sign-in could not go on')).toMatchObject([
+    { level: 30, msg: 'a sign-in was finished', provider: 'google', entrance: 'shim' },
+    { level: 40, provider: 'google', reason: 'The sign-in provider google does not answer.' },
+  ]);
 });
 
 test('without https no cookie is Secure, and behind a path the browser’s cookie has that path', async () => {
