@@ -115,7 +115,6 @@ export class FirstTables extends Migration {
         resumes integer not null default 0,
         pause_reason text check (pause_reason in ('admin', 'gone', 'exhausted')),
         paused_at timestamptz(3),
-        last_error text,
         updated_at timestamptz(3) not null default clock_timestamp()
       )`);
 

@@ -15,7 +15,7 @@ export async function writeCursors(
   const written = await orm.em.fork().execute<{ id: string }[]>(
     `update webhook_cursors c
         set position = v.position, previous = v.previous, examined = v.examined, filter = v.filter,
-            backlog = v.backlog, last_error = v.last_error, updated_at = clock_timestamp()
+            backlog = v.backlog, updated_at = clock_timestamp()
        from json_populate_recordset(null::webhook_cursors, ?::json) v
       where c.endpoint_id = v.endpoint_id and c.generation = v.generation
         and c.owner = v.owner and c.owner_epoch = v.owner_epoch and pg_postmaster_start_time()::text = ?

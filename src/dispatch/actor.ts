@@ -42,7 +42,7 @@ export type Choice = Work | { kind: 'wait'; at: number } | null;
 type Sending = { is: 'idle' } | { is: 'queued' } | { is: 'running'; slot: number; what: Work };
 
 /** What it knows of the stored cursor. */
-type Stored = Pick<CursorState, 'generation' | 'resumes' | 'pauseReason' | 'lastError'>;
+type Stored = Pick<CursorState, 'generation' | 'resumes' | 'pauseReason'>;
 
 export class Actor {
   /** It sends under this lease. */
@@ -57,7 +57,7 @@ export class Actor {
   #isSlow = false;
   /** Turns in a row that were lost with nothing on the wire, and when the next one may begin. */
   #unsent = { turns: 0, notBefore: -Infinity };
-  #stored: Stored = { generation: 0, resumes: 0, pauseReason: null, lastError: null };
+  #stored: Stored = { generation: 0, resumes: 0, pauseReason: null };
   #replays: ReplayWindow;
   #replayNext = true;
 
@@ -121,8 +121,8 @@ export class Actor {
     // A turn still runs: its end asks for this load again.
     if (this.#reading.is !== 'loading' || this.#sending.is === 'running') return true;
     if (!this.#reading.load(cursor, dispatched, now)) return false;
-    const { generation, resumes, pauseReason, lastError } = cursor;
-    this.#stored = { generation, resumes, pauseReason, lastError };
+    const { generation, resumes, pauseReason } = cursor;
+    this.#stored = { generation, resumes, pauseReason };
     this.#replays.reset(cursor.hasReplays);
     return true;
   }
@@ -224,10 +224,7 @@ export class Actor {
       return false;
     }
     const { failure } = report;
-    if (failure) {
-      this.#stored.lastError = failure.message;
-      if (failure.gone) this.#stored.pauseReason ??= 'gone';
-    }
+    if (failure?.gone) this.#stored.pauseReason ??= 'gone';
     const again =
       failure?.status === 'retrying' ? { attempts: failure.attempt, notBefore: now + failure.waitMs } : null;
     if (what.kind === 'line') this.#reading.settle(report.settled, again);

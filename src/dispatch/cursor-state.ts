@@ -27,7 +27,6 @@ export type CursorState = {
   countedTo: number;
   /** The backlog was too long to count, or was not counted yet: it is at least this. */
   backlogIsLowerBound: boolean;
-  lastError: string | null;
 };
 
 /** A backlog is exact up to here. Counting stops at twice that, so that it is not repeated at once. */
@@ -45,7 +44,6 @@ export type StoredCursor = {
   examined: number;
   filter: string;
   backlog: number;
-  lastError: string | null;
   hasReplays: boolean;
 };
 
@@ -100,7 +98,6 @@ export function cursorStateOf(
     backlog: Math.max(0, stored + count - counted),
     countedTo,
     backlogIsLowerBound: isLowerBound || stored >= exactTo,
-    lastError: cursor.lastError,
   };
 }
 

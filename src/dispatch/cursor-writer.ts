@@ -17,7 +17,6 @@ export type CursorRow = {
   examined: number;
   filter: string;
   backlog: number;
-  last_error: string | null;
 };
 
 export type CursorPorts = {
@@ -154,7 +153,6 @@ function rowOf(actor: Actor, dispatched: number, owner: string): CursorRow {
     previous,
     filter: filterText(actor.endpoint.events),
     ...actor.storedBacklog(dispatched),
-    last_error: actor.stored.lastError,
   };
 }
 
@@ -166,7 +164,6 @@ function isSame(one: CursorRow, other: CursorRow): boolean {
     one.owner_epoch === other.owner_epoch &&
     one.previous === other.previous &&
     one.filter === other.filter &&
-    one.backlog === other.backlog &&
-    one.last_error === other.last_error
+    one.backlog === other.backlog
   );
 }

@@ -34,7 +34,6 @@ export const WebhookCursor = defineEntity({
     /** The instance that serves the endpoint, and the epoch of its lease: nobody else writes the cursor. */
     owner: p.uuid().nullable(),
     ownerEpoch: p.bigint('number').nullable().fieldName('owner_epoch'),
-    lastError: p.text().nullable().fieldName('last_error'),
     updatedAt: p.datetime(3).fieldName('updated_at').defaultRaw('clock_timestamp()'),
   },
 });

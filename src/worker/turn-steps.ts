@@ -24,7 +24,7 @@ export type Step =
   | { do: 'wait' }
   | { do: 'end'; report: TurnReport };
 
-type Result = Pick<AttemptResult, 'verdict' | 'retryAfterMs' | 'errorMessage'>;
+type Result = Pick<AttemptResult, 'verdict' | 'retryAfterMs'>;
 
 export type TurnSteps = {
   next(): Step;
@@ -88,7 +88,7 @@ export function createTurnSteps(
 }
 
 function failureOf(
-  { verdict, retryAfterMs, errorMessage }: Result,
+  { verdict, retryAfterMs }: Result,
   attempt: number,
   { maxRetries, baseDelayMs, maxDelayMs }: Pick<EndpointDelivery, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>,
 ): TurnFailure | null {
@@ -96,5 +96,5 @@ function failureOf(
   const gone = verdict === 'gone';
   const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs, gone });
   const waitMs = next.status === 'retrying' ? next.waitMs : 0;
-  return { status: next.status, attempt, waitMs, message: errorMessage ?? 'failed', gone };
+  return { status: next.status, attempt, waitMs, gone };
 }

@@ -56,7 +56,6 @@ export type TurnFailure = {
   /** The attempt's number, from 1. */
   attempt: number;
   waitMs: number;
-  message: string;
   /** The response was 410 Gone: the endpoint is now paused, durably. */
   gone: boolean;
 };

@@ -49,7 +49,6 @@ function rowOf(id: string, given: Partial<CursorRow> = {}): CursorRow {
     examined: 9,
     filter: 'a.*\nb.*',
     backlog: 2,
-    last_error: 'HTTP 503',
     ...given,
   };
 }
@@ -64,7 +63,7 @@ test('many cursors are written at once, and nothing but the cursor', async () =>
   await storeMine('one', { pauseReason: 'admin', resumes: 4, since: 2 });
   await storeMine('two');
   await storeMine('three', { position: 1 });
-  const written = await write([rowOf('one'), rowOf('two', { position: 7, previous: 7, last_error: null })]);
+  const written = await write([rowOf('one'), rowOf('two', { position: 7, previous: 7 })]);
   expect(written).toEqual(new Set());
   expect(await cursorOf('one')).toMatchObject({
     generation: 1,
@@ -73,7 +72,6 @@ test('many cursors are written at once, and nothing but the cursor', async () =>
     examined: 9,
     filter: 'a.*\nb.*',
     backlog: 2,
-    lastError: 'HTTP 503',
     // Not the writer's to change.
     pauseReason: 'admin',
     resumes: 4,
@@ -81,7 +79,7 @@ test('many cursors are written at once, and nothing but the cursor', async () =>
     owner: me,
     ownerEpoch: 6,
   });
-  expect(await cursorOf('two')).toMatchObject({ position: 7, previous: 7, examined: 9, lastError: null });
+  expect(await cursorOf('two')).toMatchObject({ position: 7, previous: 7, examined: 9 });
   expect(await cursorOf('three')).toMatchObject({ position: 1 });
 });
 
@@ -125,15 +123,15 @@ test('a new endpoint begins at the log’s end, a disabled one has no cursor, a 
 test('an endpoint that has a cursor keeps it, with its generation and its pause', async () => {
   await storeLog(orm, ['a.a', 'a.a', 'a.a']);
   const kept = { endpointId: 'crm', generation: 12, position: 1, examined: 2, backlog: 1, previous: 1, filter: 'a.*' };
-  await storeCursor(orm, { ...kept, pauseReason: 'gone', lastError: 'HTTP 410', resumes: 2 });
+  await storeCursor(orm, { ...kept, pauseReason: 'gone', resumes: 2 });
   await put(makeEndpoint({ events: ['b.*'] }));
-  expect(await cursorOf('crm')).toMatchObject({ ...kept, pauseReason: 'gone', lastError: 'HTTP 410', resumes: 2 });
+  expect(await cursorOf('crm')).toMatchObject({ ...kept, pauseReason: 'gone', resumes: 2 });
 });
 
 test('a disabled endpoint keeps its pause and loses its cursor; enabled again, it begins at the end in a new generation', async () => {
   await put(makeEndpoint());
   const { generation } = await cursorOf('crm');
-  await orm.em.fork().nativeUpdate(WebhookCursor, 'crm', { pauseReason: 'admin', lastError: 'HTTP 500', backlog: 9 });
+  await orm.em.fork().nativeUpdate(WebhookCursor, 'crm', { pauseReason: 'admin', backlog: 9 });
   await storeLog(orm, ['a.a', 'a.a']);
   await put(makeEndpoint({ enabled: false }));
   expect(await cursorOf('crm')).toMatchObject({ position: null, pauseReason: 'admin', backlog: 0 });
@@ -143,7 +141,6 @@ test('a disabled endpoint keeps its pause and loses its cursor; enabled again, i
     position: 2,
     examined: 2,
     pauseReason: 'admin',
-    lastError: null,
     backlog: 0,
     previous: 0,
   });

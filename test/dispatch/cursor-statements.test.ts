@@ -1,9 +1,16 @@
 import { expect, test } from 'vitest';
-import { actorAt, ids, startWriter } from './driven-cursor-writer.ts';
+import { makeEndpoint } from '../support/endpoint.ts';
+import { ids, startWriter } from './driven-cursor-writer.ts';
+import { startActor } from './made-up-actors.ts';
+
+/** Each has a filter, and so a row, of about 100 kB. */
+function largeActors(count: number) {
+  const events = [`a.${'x'.repeat(100_000)}`];
+  return Array.from({ length: count }, (_, index) => startActor(makeEndpoint({ id: `e${index}`, events })));
+}
 
 test('a statement holds about 1 MiB of rows; what is left follows in the next ones, and nobody waits behind', () => {
-  const lastError = 'x'.repeat(100_000);
-  const actors = Array.from({ length: 30 }, (_, index) => actorAt(`e${index}`, { lastError }));
+  const actors = largeActors(30);
   const writer = startWriter(...actors);
   const sizes: number[] = [];
   const written: string[] = [];
@@ -23,7 +30,7 @@ test('a statement holds about 1 MiB of rows; what is left follows in the next on
 });
 
 test('after a statement that failed the ones behind it are left to the next look', () => {
-  const actors = Array.from({ length: 30 }, (_, index) => actorAt(`e${index}`, { lastError: 'x'.repeat(100_000) }));
+  const actors = largeActors(30);
   const writer = startWriter(...actors);
   writer.pass(1_000);
   writer.writes[0]!.end(null);

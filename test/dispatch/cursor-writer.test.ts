@@ -4,7 +4,7 @@ import { actorAt, grow, ids, startWriter, wanted } from './driven-cursor-writer.
 import { noGap } from './made-up-actors.ts';
 
 test('all cursors that moved are written in one go, and no others', () => {
-  const one = actorAt('one', { generation: 4, position: 5, previous: 3, backlog: 2, lastError: 'HTTP 503' });
+  const one = actorAt('one', { generation: 4, position: 5, previous: 3, backlog: 2 });
   const two = actorAt('two', { position: 7, previous: 7 });
   const writer = startWriter(one, two);
   writer.pass(1_000);
@@ -19,7 +19,6 @@ test('all cursors that moved are written in one go, and no others', () => {
     examined: 9,
     filter: 'a.*\nb.*',
     backlog: 2,
-    last_error: 'HTTP 503',
   });
   expect(ids(writer.writes[0]!.rows)).toEqual(['one', 'two']);
   writer.writes[0]!.end();

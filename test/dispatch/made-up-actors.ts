@@ -19,7 +19,6 @@ export const emptyCursor: CursorState = {
   backlog: 0,
   backlogIsLowerBound: false,
   countedTo: 0,
-  lastError: null,
 };
 
 export const aLease: Lease = { index: 0, epoch: 1 };

@@ -64,7 +64,7 @@ async function march(position = 10, since = 0) {
 
 test('a rewind continues at the position it names, in a new generation, with nothing settled and no attempts', async () => {
   const events = await march(10);
-  await orm.em.fork().nativeUpdate(WebhookCursor, 'crm', { resumes: 3, pauseReason: 'admin', lastError: 'HTTP 503' });
+  await orm.em.fork().nativeUpdate(WebhookCursor, 'crm', { resumes: 3, pauseReason: 'admin' });
   await storeAttempts(orm, [
     ...events.slice(0, 9).map((event) => ({ event, resumes: 3 })),
     { event: events[9]!, status: 'retrying', attemptCount: 2, waitMs: 60_000, resumes: 3 },
@@ -74,7 +74,7 @@ test('a rewind continues at the position it names, in a new generation, with not
   expect(generation).not.toBe(1);
   expect(row).toMatchObject({ position: 3, previous: 3, examined: 3, backlog: 0 });
   // What is not about its place stays.
-  expect(row).toMatchObject({ resumes: 3, pauseReason: 'admin', lastError: 'HTTP 503' });
+  expect(row).toMatchObject({ resumes: 3, pauseReason: 'admin' });
   const place = (await loadPlace())!;
   expect(place).toMatchObject({ generation, position: 3, previous: 3, settled: new Set(), retries: [], backlog: 7 });
 });
@@ -103,7 +103,7 @@ test('a late cursor write by an actor from before does not undo a rewind', async
   const rewound = await cursor();
   const { position, previous } = before.cursor(10);
   const late = { endpoint_id: 'crm', owner: me, owner_epoch: lease.epoch, generation: place.generation };
-  const counted = { examined: 10, filter: '*', backlog: before.backlog.count, last_error: null };
+  const counted = { examined: 10, filter: '*', backlog: before.backlog.count };
   const row = { ...late, ...counted, position, previous };
   expect(await writeCursors(orm, [row], await serverOf(orm))).toEqual(new Set(['crm']));
   expect(await cursor()).toEqual(rewound);

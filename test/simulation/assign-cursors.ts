@@ -24,7 +24,6 @@ export function assignCursors(tables: Tables, endpoints: readonly Endpoint[]): v
         examined: at,
         filter: filterText(events),
         backlog: 0,
-        lastError: null,
         since: at,
         owner: null,
         ownerEpoch: 0,

@@ -248,7 +248,7 @@ export function writeCursors(tables: Tables, rows: readonly CursorRow[]): Set<st
       continue;
     }
     const { position, previous, examined, filter, backlog } = row;
-    Object.assign(cursor, { position, previous, examined, filter, backlog, lastError: row.last_error });
+    Object.assign(cursor, { position, previous, examined, filter, backlog });
   }
   return refused;
 }

@@ -135,7 +135,7 @@ export function createThreads(parts: ThreadsParts) {
         if (isLost) return;
         running.current = null;
         const verdict = verdictOf(reaction.status);
-        const failure = steps.attempted({ verdict, retryAfterMs: null, errorMessage: null });
+        const failure = steps.attempted({ verdict, retryAfterMs: null });
         watch.answered(request, failure);
         const [status, waitMs] = [failure?.status ?? 'delivered', failure?.waitMs ?? 0] as const;
         const row = rowOf(turn, index, attempt, { id, status, waitMs, gone: verdict === 'gone' });

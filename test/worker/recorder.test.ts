@@ -59,8 +59,7 @@ type Given = Partial<Parameters<typeof makeTurn>[1]> & {
 /** An attempt on an event of its own; a failure is the last one unless it says otherwise. */
 function attempt({ status = 200, body = 'ok', failure, ...given }: Given = {}): Delivery {
   const turn = makeTurn(1, given);
-  const failed =
-    status === 200 ? null : { status: 'failed' as const, attempt: 1, waitMs: 0, message: '', gone: false, ...failure };
+  const failed = status === 200 ? null : { status: 'failed' as const, attempt: 1, waitMs: 0, gone: false, ...failure };
   const result = resultOf(status, { responseBody: body });
   const row = deliveryRow({
     id: randomUUIDv7(),
