@@ -16,12 +16,16 @@ export function doubtAboutSecret(value: string): string | null {
 export function doubtAboutSigningSecret(value: string): string | null {
   const doubt = doubtAboutSecret(value);
   if (doubt !== null) return doubt;
-  if (/^v1a?,/.test(value)) return 'the secret begins with "v1,", as signatures do; it should begin with whsec_';
+  const prefix = value.startsWith('v1,') ? ['v1,', 'whsec_'] : value.startsWith('v1a,') ? ['v1a,', 'whsk_'] : null;
+  if (prefix) return `the secret begins with "${prefix[0]}", as signatures do; it should begin with ${prefix[1]}`;
   if (value.startsWith('whpk_')) {
     return 'the secret begins with whpk_, as a public key does, which cannot sign; the secret key begins with whsk_';
   }
   if (/^(whsec|whsk)[_-]/i.test(value) && !/^(whsec|whsk)_/.test(value)) {
     return 'the secret almost begins with whsec_ or whsk_, so its characters are the key; write that in small letters, with "_"';
+  }
+  if (/.(whsec|whsk)_/.test(value)) {
+    return 'the secret holds whsec_ or whsk_, and does not begin with it, so all its characters are the key; remove what comes before';
   }
   if (value.includes('-----BEGIN ')) {
     return 'the secret is a PEM file, whose characters would be the key; an ed25519 key is written as whsk_ and base64';

@@ -32,10 +32,14 @@ export function webhooksSecrets(value: unknown): SecretReference[] {
 /** Why a value cannot be a signing secret, or a warning about it; the sentence never contains the value. */
 export function checkSigning(secret: string, timestamped: boolean): { problem?: string; warning?: string } {
   const parsed = parseSigningSecret(secret);
-  if ('problem' in parsed) return { problem: `the secret cannot be used: ${parsed.problem}` };
+  const doubt = doubtAboutSigningSecret(secret);
+  if ('problem' in parsed) {
+    const likely = doubt === null ? '' : ` (${doubt})`;
+    return { problem: `the secret cannot be used: ${parsed.problem}${likely}` };
+  }
   if (timestamped && parsed.key.kind === 'ed25519') {
     return { problem: 'a whsk_ secret cannot sign "timestamped"; use "signing: [standard]", or another secret' };
   }
-  const warning = doubtAboutSigningSecret(secret) ?? parsed.warning;
+  const warning = doubt ?? parsed.warning;
   return warning === undefined ? {} : { warning };
 }

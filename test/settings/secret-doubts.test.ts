@@ -5,6 +5,7 @@ import { readOAuth } from '../../src/settings/oauth.ts';
 import { doubtAboutSigningSecret } from '../../src/settings/secret-doubts.ts';
 import { createSecrets } from '../../src/settings/secrets.ts';
 import { readWebhooks } from '../../src/settings/webhooks.ts';
+import { checkSigning } from '../../src/settings/webhooks-secrets.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
 const good = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -38,6 +39,9 @@ async function warningsAbout(value: string, from: 'file' | 'environment') {
 test.each([
   ['a byte order mark', `\uFEFF${good}`, /byte order mark/],
   ['"v1,"', `v1,${good}`, /begins with "v1,", as signatures do/],
+  ['"v1a,"', `v1a,${good.replace('whsec_', 'whsk_')}`, /begins with "v1a,", .* begin with whsk_/],
+  ['its name', `CRM_WEBHOOK_SECRET=${good}`, /does not begin with it/],
+  ['a scheme', `Bearer ${good}`, /does not begin with it/],
   ['capital letters', good.replace('whsec', 'WHSEC'), /almost begins with whsec_/],
   ['a dash', good.replace('whsec_', 'whsec-'), /almost begins with whsec_/],
   ['whpk_', good.replace('whsec_', 'whpk_'), /public key/],
@@ -64,6 +68,17 @@ test('what ends with a line break from the environment is warned of, and one lin
   });
   expect(await warningsAbout(`${own}\n`, 'file')).toEqual({ webhooks: [], oauth: [] });
   expect((await warningsAbout(`${own}\n\n`, 'file')).webhooks).toEqual([expect.stringMatching(/line break/)]);
+});
+
+test('a signing secret that cannot be used is refused with what it most likely is, and without its value', () => {
+  for (const value of [`${good}\n`, `${good} `, `${good}\r\n`]) {
+    const { problem } = checkSigning(value, false);
+    expect(problem).toMatch(
+      /canonical base64 .* \(the secret begins or ends with a blank or a line break, .* remove it\)$/,
+    );
+    expect(problem).not.toContain('MfKQ9r8G');
+  }
+  expect(checkSigning('whsec_short', false).problem).toMatch(/64 bytes$/);
 });
 
 test.each([
