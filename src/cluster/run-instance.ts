@@ -12,7 +12,6 @@ import { newId } from '../model/new-id.ts';
 import type { ConfigurationInForce } from '../operations/configurations.ts';
 import type { RelaySteps } from '../outbox/relay-steps.ts';
 import { decideAfterFailure } from '../policy/retry.ts';
-import { type Lease, relayLease } from '../policy/shards.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import { deliveryRow } from '../worker/delivery-row.ts';
@@ -24,7 +23,7 @@ import type { writeCursors } from '../cursors/write-cursors.ts';
 import type { OpenLeaseRows } from './heartbeat-sql.ts';
 import { type Instance, createInstance } from './instance.ts';
 import type { HeartbeatAnswer } from './instance-ports.ts';
-import type { LeaseRow } from './leases.ts';
+import { createTakeOverLog } from './take-over-log.ts';
 import { loadCursors } from '../cursors/load-cursors.ts';
 import { readReplays } from '../cursors/read-replays.ts';
 import { readStoredStates } from '../cursors/read-stored-states.ts';
@@ -72,6 +71,10 @@ export type InstanceParts = {
 export function runInstance(parts: InstanceParts): RunningInstance {
   const { id, orm, leases, table, stream, relay, configurations, wakes, pool, recorder, logger } = parts;
   const watch = createServerWatch(logger);
+  const takeOvers = createTakeOverLog({
+    schedule,
+    log: (takeOver) => logger.info(takeOver, 'endpoints were taken over'),
+  });
   let { epoch } = parts.identity;
   let closed = false;
 
@@ -83,14 +86,11 @@ export function runInstance(parts: InstanceParts): RunningInstance {
     ports: {
       now: () => performance.now(),
       wall: () => Date.now(),
-      schedule(delayMs, callback) {
-        const timer = setTimeout(callback, delayMs);
-        return () => clearTimeout(timer);
-      },
+      schedule,
       heartbeat: (question, done) => answer(leases.heartbeat(question), watch.answered<HeartbeatAnswer>(done), null),
       take(rows, done) {
         const taken = leases.take(rows).then((held) => {
-          if (held.length > 0) logger.info(takeOver(rows, held), 'endpoints were taken over');
+          takeOvers.took(rows, held);
           return held;
         });
         answer(taken, done, 'leases could not be taken');
@@ -209,10 +209,16 @@ export function runInstance(parts: InstanceParts): RunningInstance {
       closed = true;
       clearInterval(recounter);
       instance.stop();
+      takeOvers.stop();
       await recounting;
       await leases.removeInstance().catch(() => {});
     },
   };
+}
+
+function schedule(delayMs: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, delayMs);
+  return () => clearTimeout(timer);
 }
 
 /** Waits for `work`, but no longer than `graceMs`: what is cut off is repeated at the next start. */
@@ -221,17 +227,6 @@ async function within(graceMs: number, work: Promise<unknown>): Promise<void> {
   const timer = setTimeout(resolve, Math.min(graceMs, 2 ** 31 - 1));
   await Promise.race([work, over]);
   clearTimeout(timer);
-}
-
-/** For the log: how many shards, whether the relay is among them, and whose they were by the last look; of none: free. */
-function takeOver(rows: readonly LeaseRow[], held: readonly Lease[]) {
-  const taken = new Set(held.map(({ index }) => index));
-  const from = new Set(rows.filter(({ lease }) => taken.has(lease)).flatMap(({ owner }) => owner ?? []));
-  return {
-    shards: [...taken].filter((index) => index !== relayLease).length,
-    relay: taken.has(relayLease),
-    from: [...from],
-  };
 }
 
 /** Logs once that Postgres does not answer, and once that it does again. */
