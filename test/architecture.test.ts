@@ -91,7 +91,7 @@ const pure = [
   'dispatch',
   ...[
     ...['configuration-barrier', 'heartbeat', 'instance', 'instance-ports', 'leases', 'log-check', 'remote-changes'],
-    'shard-ownership',
+    ...['shard-ownership', 'take-over-log'],
   ].map((name) => `cluster/${name}`),
 ];
 const effects =

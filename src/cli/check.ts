@@ -1,11 +1,10 @@
 // `tidings check`: reads the settings and the configuration files as a start would, and prints every problem.
 
-import { withDatabaseUrl } from '../settings/database-url.ts';
-import { type Environment, readEnvironment, readFileSettings } from '../settings/environment.ts';
+import { findDatabaseUrl } from '../settings/database-url.ts';
+import { readEnvironment, readFileSettings } from '../settings/environment.ts';
 import { readOAuth } from '../settings/oauth.ts';
 import { type ConfigProblem, type SettingProblem, problemLine } from '../settings/problem.ts';
 import { createSecrets } from '../settings/secrets.ts';
-import { StartError } from '../settings/start-error.ts';
 import { settingWarnings } from '../settings/start-remarks.ts';
 import { readWebhooks } from '../settings/webhooks.ts';
 import { givesUpLines } from './gives-up.ts';
@@ -45,10 +44,10 @@ export async function check(options: CheckOptions): Promise<number> {
 }
 
 async function find(options: CheckOptions): Promise<Findings> {
-  const given = options.secrets ? await readGiven() : { environment: process.env, problems: [] };
-  const environment = readEnvironment(given.environment);
+  const given = options.secrets ? await findDatabaseUrl() : null;
+  const environment = readEnvironment(given?.environment);
   const settings = 'settings' in environment ? environment.settings : null;
-  const settingProblems = [...given.problems, ...('problems' in environment ? environment.problems : [])];
+  const settingProblems = [...(given?.problems ?? []), ...('problems' in environment ? environment.problems : [])];
   // A bad setting hides no mistake in a file, unless the file is read by it.
   const files = readFileSettings();
   const read = 'settings' in files ? await findInFiles(files.settings, settings?.allowedNetworks, options) : null;
@@ -59,16 +58,6 @@ async function find(options: CheckOptions): Promise<Findings> {
     providers: read?.providers ?? 0,
     givesUp: givesUpLines(read?.webhooks ?? []),
   };
-}
-
-/** The environment, with DATABASE_URL from its secret. A secret that cannot be used hides no other problem. */
-async function readGiven(): Promise<{ environment: Environment; problems: readonly string[] }> {
-  try {
-    return { environment: await withDatabaseUrl(process.env), problems: [] };
-  } catch (error) {
-    if (!(error instanceof StartError)) throw error;
-    return { environment: process.env, problems: error.lines };
-  }
 }
 
 async function findInFiles(

@@ -7,14 +7,23 @@ import { StartError } from './start-error.ts';
 
 type Environment = Record<string, string | undefined>;
 
-/** The environment with DATABASE_URL in it if there is one. Throws a StartError for a file that cannot be used. */
-export async function withDatabaseUrl(environment: Environment): Promise<Environment> {
-  if (environment['DATABASE_URL']) return environment;
+/** The environment with DATABASE_URL in it if there is one, and what is wrong with the file if it cannot be used. */
+export async function findDatabaseUrl(
+  environment: Environment = process.env,
+): Promise<{ environment: Environment; problems: string[] }> {
+  if (environment['DATABASE_URL']) return { environment, problems: [] };
   const directory = readSecretsDirectory(environment);
   const found = await createSecrets({ directory, warn() {}, environment: {} }).resolve('database_url');
-  if ('value' in found) return { ...environment, DATABASE_URL: found.value };
-  if (found.missing) return environment;
-  throw new StartError(`DATABASE_URL cannot be read from the secret database_url: ${found.problem}`);
+  if ('value' in found) return { environment: { ...environment, DATABASE_URL: found.value }, problems: [] };
+  if (found.missing) return { environment, problems: [] };
+  return { environment, problems: [`DATABASE_URL cannot be read from the secret database_url: ${found.problem}`] };
+}
+
+/** The environment with DATABASE_URL in it if there is one. Throws a StartError for a file that cannot be used. */
+export async function withDatabaseUrl(given: Environment): Promise<Environment> {
+  const { environment, problems } = await findDatabaseUrl(given);
+  if (problems.length > 0) throw new StartError(...problems);
+  return environment;
 }
 
 /** The one setting that `tidings migrate` needs. Throws a StartError when it is missing or wrong; its value is not repeated. */
