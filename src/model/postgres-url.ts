@@ -88,8 +88,16 @@ export function readPostgresUrl(url: string): PostgresUrlReading {
     };
   }
   try {
-    const [, userSpec = '', hostSpec = '', database = '', query = ''] = parts;
-    const given = { ...readUser(userSpec), ...readHost(hostSpec), ...readDatabase(database), ...readQuery(query) };
+    const [, userSpec, hostSpec = '', database = '', query = ''] = parts;
+    // What looks like a host and its port is then a user and the beginning of a password.
+    const isCut = userSpec === undefined && /^[^:[]+:\D/.test(hostSpec) && `${database}${query}`.includes('@');
+    if (isCut) throw new Unusable('a / or ? in the user or password is written as %2F or %3F');
+    const given = {
+      ...readUser(userSpec ?? ''),
+      ...readHost(hostSpec),
+      ...readDatabase(database),
+      ...readQuery(query),
+    };
     return { address: toAddress(given) };
   } catch (error) {
     if (error instanceof Unusable) return { problem: `is wrong: ${error.message}` };

@@ -11,7 +11,9 @@ const valkeyUrlExample = 'a Valkey URL such as valkey://:password@host:6379/0 (o
 export function readValkeyUrl(text: string): { url: string } | { problem: string } {
   const parts = /^(?:valkey|redis)(s?):\/\/(?:([^/?]*)@)?([^/?@]*)(?:\/(\d{0,5}))?(?:\?(.*))?$/i.exec(text);
   if (parts === null || /[\s\p{Cc}#]/u.test(text)) {
-    return { problem: `must be ${valkeyUrlExample} (its value is not shown; # is written as %23)` };
+    return {
+      problem: `must be ${valkeyUrlExample} (its value is not shown; in a password #, / and ? are written as %23, %2F and %3F)`,
+    };
   }
   const [, secure = '', access, server = '', index = '', query = ''] = parts;
   if (query !== '') {
