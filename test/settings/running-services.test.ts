@@ -59,6 +59,8 @@ test.runIf(platform() === 'linux')(
     try {
       const [line] = (await once(parent.stdout, 'data')) as [Buffer];
       const pid = Number(line);
+      // Before that the shell itself would reap it.
+      await eventually(async () => (await readFile(`/proc/${parent.pid}/comm`, 'utf8')) === 'tail\n');
       parent.stdin.end();
       const fields = await eventually(async () => {
         const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
