@@ -55,10 +55,13 @@ test.runIf(platform() === 'linux')(
   async () => {
     await using _note = await noteService(stateDirectory, ours, silent);
     // `tail` takes the place of the shell, and does not wait for the shell's child, which ends with its input.
-    const parent = spawn('sh', ['-c', 'cat <&0 & echo $!; exec tail -f /dev/null']);
+    // By descriptor 3, as the standard input of what a shell runs beside itself is /dev/null.
+    const parent = spawn('sh', ['-c', 'exec 3<&0; cat <&3 & echo $!; exec tail -f /dev/null 3<&-']);
     try {
       const [line] = (await once(parent.stdout, 'data')) as [Buffer];
       const pid = Number(line);
+      // Before that the shell itself would reap it.
+      await eventually(async () => (await readFile(`/proc/${parent.pid}/comm`, 'utf8')) === 'tail\n');
       parent.stdin.end();
       const fields = await eventually(async () => {
         const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
