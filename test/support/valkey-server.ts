@@ -12,8 +12,8 @@ import { eventually } from './eventually.ts';
 
 export type ValkeyServer = AsyncDisposable & {
   url: string;
-  /** Starts it on what it kept; `fileKiB` is the most that it can write into one file. */
-  start(options?: { config?: readonly string[]; fileKiB?: number; awaitReady?: boolean }): Promise<void>;
+  /** Starts it on what it kept; `isFull`: it can add nothing to it, as on a full disk. */
+  start(options?: { config?: readonly string[]; isFull?: boolean; awaitReady?: boolean }): Promise<void>;
   /** kill -9, and waits for its end. */
   kill(): Promise<void>;
   /** Forgets all that it kept; it must not run. */
@@ -52,17 +52,29 @@ export async function openValkeyServer(): Promise<ValkeyServer> {
   }
   opening.defer(kill);
 
-  async function start({ config: more = [], fileKiB, awaitReady = true }: Parameters<ValkeyServer['start']>[0] = {}) {
+  async function start({
+    config: more = [],
+    isFull = false,
+    awaitReady = true,
+  }: Parameters<ValkeyServer['start']>[0] = {}) {
     const lines = [`bind 127.0.0.1`, `port ${port}`, `dir ${JSON.stringify(base)}`, 'appendonly yes', 'save ""'];
     await writeFile(config, [...lines, 'set-proc-title no', ...more].join('\n'));
     // A file that may not grow is refused like one on a full disk.
-    const limit = fileKiB === undefined ? '' : `trap '' XFSZ; ulimit -f ${fileKiB * 2};`;
+    const limit = isFull ? `trap '' XFSZ; ulimit -f ${await blocksOf(await appendOnlyFile())};` : '';
     const program = '$(command -v valkey-server || command -v redis-server)';
     const output = openSync(join(directory.path, 'valkey.log'), 'a');
     child = spawn('/bin/sh', ['-c', `${limit} exec ${program} ${config}`], { stdio: ['ignore', output, output] });
     closeSync(output);
     await writeFile(join(base, 'pid'), String(child.pid));
-    if (awaitReady) await eventually(async () => (await admin.ping()) === 'PONG', { saying: 'a Valkey that answers' });
+    if (awaitReady) await eventually(answers, { saying: 'a Valkey that answers' });
+  }
+
+  /** On a full disk it refuses a ping, too. */
+  async function answers(): Promise<boolean> {
+    return await admin.ping().then(
+      (answer) => answer === 'PONG',
+      (error: Error) => /^MISCONF/.test(error.message),
+    );
   }
 
   async function appendOnlyFile(): Promise<string> {
@@ -89,4 +101,9 @@ export async function openValkeyServer(): Promise<ValkeyServer> {
     signal: (name) => void child?.kill(name),
     [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
+}
+
+/** How many blocks of 512 bytes it fills: as `ulimit` counts. */
+async function blocksOf(file: string): Promise<number> {
+  return Math.floor((await stat(file)).size / 512);
 }
