@@ -3,7 +3,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import { Refusal } from '../policy/refusal.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import type { SignIn } from '../users/sign-in.ts';
 import { callbackRoute, startRoute } from './oauth-contract.ts';
 import { ownAddress } from './own-host.ts';
@@ -24,7 +23,6 @@ export type OAuthRoutesOptions = {
   isDraining(): boolean;
   /** Counts a sign-in begun by this request's client: null while it may go on, else the seconds until it may. */
   countStart(c: Context): Promise<number | null>;
-  log: Logger;
 };
 
 /** `/oauth/:provider` and its callback. */
@@ -75,7 +73,6 @@ export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
   });
   routes.onError((error, c) => {
     if (!(error instanceof Refusal)) throw error;
-    if (error.code === 'UNAVAILABLE') options.log.warn({ path: c.req.path }, error.message);
     return refuse(c, error);
   });
   routes.use('/oauth/:provider', onlyGet);

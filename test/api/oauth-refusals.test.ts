@@ -188,7 +188,7 @@ test('no line of the log holds a code, a state, a key or a token, whatever goes 
   expect((await shim.get(broken.back, { ...html, cookie: broken.cookie })).status).toBe(500);
   const lines = door.logged.slice(before + 1);
   expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
-    { level: 40, path: '/oauth/google/callback', msg: 'The provider google does not answer.' },
+    { level: 40, provider: 'google', reason: 'The provider google does not answer.' },
     {
       level: 50,
       path: '/oauth/google/callback',
