@@ -7,7 +7,7 @@ import type { Ground } from '../ground.ts';
 import { median } from '../median.ts';
 import type { ReceiverOptions } from '../receiver.ts';
 import type { Figure, FigureLine, Row, RowOptions } from '../row.ts';
-import { type ProgramSide, openOther } from '../sides/others.ts';
+import { type OtherSide, openOther } from '../sides/others.ts';
 import { type Run, costOfAll, rateOf } from '../sides/run.ts';
 import { type Drained, drain, headOf, untilAttempted } from '../sides/tidings-side.ts';
 import { type Stage, openStage, threads } from '../stage.ts';
@@ -53,7 +53,7 @@ async function measure(row: DrainOptions, ground: Ground, options: RowOptions): 
   const endpoints = makeEndpoints(row.endpoints, { all: isFanOut ? 'bench.all' : null });
   const { profileDirectory, say } = options;
   const stage = await openStage(ground, endpoints, { profileDirectory, receiver: row.receiver ?? {} });
-  const others = new Map<string, ProgramSide>();
+  const others = new Map<string, OtherSide>();
   for (const { name } of beside) others.set(name, await openOther(ground, name, stage));
 
   const perEvent = isFanOut ? row.endpoints : 1;
@@ -94,7 +94,7 @@ async function measure(row: DrainOptions, ground: Ground, options: RowOptions): 
 async function runRound(
   stage: Stage,
   row: DrainOptions & { perEvent: number },
-  others: ReadonlyMap<string, ProgramSide>,
+  others: ReadonlyMap<string, OtherSide>,
 ): Promise<Round> {
   const { orm, endpoints, receiver } = stage;
   const { events, perEvent, beside } = row;

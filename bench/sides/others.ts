@@ -3,10 +3,10 @@
 import type { Ground } from '../ground.ts';
 import { NoFigure } from '../row.ts';
 import { type Stage, threads } from '../stage.ts';
-import { type ProgramSide as Program, openProgramSide } from './program-side.ts';
+import { type ProgramSide, openProgramSide } from './program-side.ts';
 
 /** Whether it promises order. */
-export type ProgramSide = Program & { isOrdered: boolean };
+export type OtherSide = ProgramSide & { isOrdered: boolean };
 
 /** Turns that may run at once in the service: as many jobs. */
 const concurrency = 64 * threads;
@@ -20,7 +20,7 @@ const names = {
 
 export type OtherName = keyof typeof names;
 
-export async function openOther(ground: Ground, name: OtherName, stage: Stage): Promise<ProgramSide> {
+export async function openOther(ground: Ground, name: OtherName, stage: Stage): Promise<OtherSide> {
   const { directory, endpoints, meter, receiver, databaseUrl, valkeyUrl } = stage;
   const env: Record<string, string> =
     receiver.authorityFile === null ? {} : { NODE_EXTRA_CA_CERTS: receiver.authorityFile };

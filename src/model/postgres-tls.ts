@@ -69,7 +69,7 @@ function authorities(tls: TlsFiles, sslMode: PostgresAddress['sslMode']): string
   if (tls.rootCert === 'system') return [...getCACertificates('system'), ...extra];
   if (tls.rootCert !== null) return readPem(tls, 'rootCert');
   if (sslMode !== 'verify-ca') return undefined;
-  // Whoever has any name at all gets a certificate of a public authority.
+  // No name is checked: with the public authorities, the certificate of any host would do.
   if (extra.length === 0) throw cannotHonour('sslmode=verify-ca needs sslrootcert, or NODE_EXTRA_CA_CERTS');
   return extra;
 }

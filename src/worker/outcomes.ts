@@ -3,6 +3,7 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
+import { createDeferredWriter } from './deferred-writer.ts';
 import type { DeliveryRow } from './delivery-row.ts';
 
 const writeEveryMs = 1_000;
@@ -31,8 +32,7 @@ const write = `
 /** A crash loses the last second; the delivery rows still show the attempts. */
 export function createOutcomes({ orm, log }: { orm: MikroORM; log: Pick<Logger, 'warn'> }): Outcomes {
   let unwritten = new Map<string, Newest>();
-  let timer: NodeJS.Timeout | null = null;
-  let writing = Promise.resolve();
+  const writer = createDeferredWriter(writeAll, () => writeEveryMs);
 
   async function writeAll(): Promise<void> {
     const rows = [...unwritten];
@@ -45,7 +45,7 @@ export function createOutcomes({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
     } catch (error) {
       log.warn({ reason: reasonOf(error) }, 'outcomes of endpoints not written yet');
       for (const [id, newest] of rows) keep(id, newest);
-      arm();
+      writer.arm();
     }
   }
 
@@ -57,13 +57,6 @@ export function createOutcomes({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
     if (unwritten.size > mostUnwritten) unwritten.delete(unwritten.keys().next().value!);
   }
 
-  function arm(): void {
-    timer ??= setTimeout(() => {
-      timer = null;
-      writing = writeAll();
-    }, writeEveryMs);
-  }
-
   return {
     note({ endpointId, status, errorMessage, createdAt, latencyMs }) {
       const endedAt = createdAt.getTime() + Math.round(latencyMs);
@@ -73,14 +66,9 @@ export function createOutcomes({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
         failedAt: isDelivered ? null : endedAt,
         error: errorMessage,
       });
-      arm();
+      writer.arm();
     },
-    async [Symbol.asyncDispose]() {
-      if (timer) clearTimeout(timer);
-      await writing;
-      await writeAll();
-      if (timer) clearTimeout(timer);
-    },
+    [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
   };
 }
 

@@ -5,6 +5,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { bucketCount, bucketOf } from '../policy/latency-histogram.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
+import { createDeferredWriter } from './deferred-writer.ts';
 
 /** A write carries all of an endpoint's minute, so under load a rare one costs much less. */
 const writeEveryMs = 10_000;
@@ -48,9 +49,8 @@ export function createStatistics({
   const changed = new Set<Counts>();
   /** Late counts go to this minute: an earlier one was dropped, would restart from zero and overwrite its own row. */
   let firstKept = 0;
-  let timer: NodeJS.Timeout | null = null;
   let writtenAt = -Infinity;
-  let writing = Promise.resolve();
+  const deferred = createDeferredWriter(write, () => Math.max(writeSoonMs, writtenAt + everyMs - performance.now()));
 
   async function write(): Promise<void> {
     if (changed.size === 0) return;
@@ -63,7 +63,7 @@ export function createStatistics({
     } catch (error) {
       log.warn({ reason: reasonOf(error) }, 'statistics not written yet');
       for (const row of rows) changed.add(row);
-      arm();
+      deferred.arm();
     }
   }
 
@@ -86,15 +86,6 @@ export function createStatistics({
     }
   }
 
-  function arm(): void {
-    if (timer) return;
-    const waitMs = Math.max(writeSoonMs, writtenAt + everyMs - performance.now());
-    timer = setTimeout(() => {
-      timer = null;
-      writing = write();
-    }, waitMs);
-  }
-
   return {
     count({ endpointId, status, latencyMs, createdAt }) {
       const minute = Math.max(firstKept, Math.floor(createdAt.getTime() / minuteMs));
@@ -110,14 +101,9 @@ export function createStatistics({
       counts.latencyBuckets[bucketOf(latencyMs)]! += 1;
       changed.add(counts);
       if (changed.size > mostUnwritten) changed.delete(changed.values().next().value!);
-      arm();
+      deferred.arm();
     },
-    async [Symbol.asyncDispose]() {
-      if (timer) clearTimeout(timer);
-      await writing;
-      await write();
-      if (timer) clearTimeout(timer);
-    },
+    [Symbol.asyncDispose]: () => deferred[Symbol.asyncDispose](),
   };
 }
 

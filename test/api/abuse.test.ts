@@ -1,10 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Http, openHttp } from '../../src/api/server.ts';
 import { readCorpus } from '../support/corpus.ts';
 import { type CorpusAnswer, type CorpusRequest, send, written } from './corpus-request.ts';
-import { type Answer, type Door, endpoint, openDoor, post } from './door.ts';
+import { type Answer, type ServedDoor, endpoint, serveDoor, post } from './door.ts';
 
 type Row = {
   name: string;
@@ -17,22 +16,19 @@ type Row = {
 const corpus = readCorpus('graphql-abuse') as Row[];
 const withinMs = 1_000;
 
-let door: Door;
-let http: Http;
+let door: ServedDoor;
 beforeAll(async () => {
-  door = await openDoor();
+  door = await serveDoor();
   door.endpoints.push(endpoint({ id: 'crm' }));
-  http = await openHttp({ host: '127.0.0.1', port: 0, app: door.app });
 });
 afterAll(async () => {
-  await http[Symbol.asyncDispose]();
   await door[Symbol.asyncDispose]();
 });
 
 /** The quickest of three, as the machine may have other things to do. */
 async function ask(request: CorpusRequest): Promise<CorpusAnswer> {
-  let answer = await send(http.url, request);
-  for (let more = 0; more < 2 && answer.milliseconds > withinMs; more += 1) answer = await send(http.url, request);
+  let answer = await send(door.http.url, request);
+  for (let more = 0; more < 2 && answer.milliseconds > withinMs; more += 1) answer = await send(door.http.url, request);
   return answer;
 }
 
@@ -69,7 +65,7 @@ test('nothing of 75 large queries stays in memory, though no two are alike', asy
   ];
   const worst = names.map((name) => corpus.find((row) => row.name === name)!.request);
   async function round(at: number): Promise<void> {
-    for (const request of worst) await send(http.url, { ...request, query: [written(request.query!), ` #${at}`] });
+    for (const request of worst) await send(door.http.url, { ...request, query: [written(request.query!), ` #${at}`] });
   }
   for (let at = 0; at < 4; at += 1) await round(at);
   const before = await usedBytes();
@@ -81,7 +77,7 @@ test('nothing of 75 large queries stays in memory, though no two are alike', asy
 test('of 60 refused queries that are short enough to be kept, few are in memory', async () => {
   const refused = { query: ['{', { repeat: ' a', times: 2_020 }, ' }'] };
   const round = async (at: number) => {
-    const { status } = await send(http.url, { query: [written(refused.query), ` #${at}`] });
+    const { status } = await send(door.http.url, { query: [written(refused.query), ` #${at}`] });
     expect(status).toBe(400);
   };
   for (let at = 0; at < 20; at += 1) await round(at);

@@ -1,16 +1,12 @@
 import { serverAudits } from 'graphql-http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Http, openHttp } from '../../src/api/server.ts';
-import { type Door, openDoor } from './door.ts';
+import { type ServedDoor, serveDoor } from './door.ts';
 
-let door: Door;
-let http: Http;
+let door: ServedDoor;
 beforeAll(async () => {
-  door = await openDoor();
-  http = await openHttp({ host: '127.0.0.1', port: 0, app: door.app });
+  door = await serveDoor();
 });
 afterAll(async () => {
-  await http[Symbol.asyncDispose]();
   await door[Symbol.asyncDispose]();
 });
 
@@ -20,7 +16,7 @@ test('all 61 audits of GraphQL over HTTP are there', () => {
 });
 
 test.each(serverAudits({ url: '' }).map(({ id, name }) => [name, id]))('for a stranger it %s (%s)', async (_, id) => {
-  const audit = serverAudits({ url: `${http.url}/graphql` }).find((one) => one.id === id)!;
+  const audit = serverAudits({ url: `${door.http.url}/graphql` }).find((one) => one.id === id)!;
   const result = await audit.fn();
   const told = 'reason' in result ? result.reason : '';
   // `warn` is a broken SHOULD, `error` a broken MUST, and `notice` an unused MAY.

@@ -4,6 +4,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
 import { createApp } from '../../src/api/app.ts';
 import type { Endpoints, Reload } from '../../src/api/graphql/builder.ts';
+import { type Http, openHttp } from '../../src/api/server.ts';
 import type { Readiness } from '../../src/operations/readiness.ts';
 import type { RateLimits } from '../../src/api/rate-limits.ts';
 import { newId } from '../../src/model/new-id.ts';
@@ -57,6 +58,22 @@ const secret = 'the session secret of the door in tests';
 
 /** Refuses nobody. */
 const noLimits: RateLimits = { signInStart: () => Promise.resolve(null), failedToken: () => Promise.resolve(null) };
+
+/** The same behind a socket. */
+export type ServedDoor = Door & { http: Http };
+
+export async function serveDoor(options: DoorOptions = {}): Promise<ServedDoor> {
+  const door = await openDoor(options);
+  const http = await openHttp({ host: '127.0.0.1', port: 0, app: door.app });
+  const close = door[Symbol.asyncDispose];
+  return Object.assign(door, {
+    http,
+    async [Symbol.asyncDispose]() {
+      await http[Symbol.asyncDispose]();
+      await close();
+    },
+  });
+}
 
 export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const { url, publicUrl = 'http://127.0.0.1', allowedOrigins = [], providers = [] } = options;

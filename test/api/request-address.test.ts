@@ -1,23 +1,19 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Http, openHttp } from '../../src/api/server.ts';
-import { type Door, adminToken, openDoor } from './door.ts';
+import { type ServedDoor, adminToken, serveDoor } from './door.ts';
 
-let door: Door;
-let http: Http;
+let door: ServedDoor;
 beforeAll(async () => {
-  door = await openDoor();
-  http = await openHttp({ host: '127.0.0.1', port: 0, app: door.app });
+  door = await serveDoor();
 });
 afterAll(async () => {
-  await http[Symbol.asyncDispose]();
   await door[Symbol.asyncDispose]();
 });
 
 /** The status and the body that a request gets which is written as it stands. */
 async function ask(head: string, body = ''): Promise<{ status: number; body: string }> {
-  const socket = connect(http.port, '127.0.0.1');
+  const socket = connect(door.http.port, '127.0.0.1');
   let answer = '';
   socket.on('data', (chunk) => (answer += chunk.toString()));
   socket.write(`${head}\r\nconnection: close\r\n\r\n${body}`);

@@ -4,26 +4,22 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openHttp } from '../../src/api/server.ts';
 import { shardOf } from '../../src/policy/shards.ts';
-import { type Door, adminToken, endpoint, openDoor } from '../api/door.ts';
+import { type ServedDoor, adminToken, endpoint, serveDoor } from '../api/door.ts';
 import { EndpointOutcomes } from '../../src/model/endpoint-outcomes.ts';
 import { storeCursor, storeDelivery, storeEvent, storeStats } from '../api/stored-rows.ts';
 import { openReceiver } from '../support/receiver/receiver.ts';
 import { runTidings } from '../support/run-tidings.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
 
-let door: Door;
-let http: Awaited<ReturnType<typeof openHttp>>;
+let door: ServedDoor;
 let scratch: Awaited<ReturnType<typeof scratchDirectory>>;
 
 beforeAll(async () => {
-  door = await openDoor();
-  http = await openHttp({ host: '127.0.0.1', port: 0, app: door.app });
+  door = await serveDoor();
   scratch = await scratchDirectory();
 });
 afterAll(async () => {
-  await http[Symbol.asyncDispose]();
   await door[Symbol.asyncDispose]();
   await scratch[Symbol.asyncDispose]();
 });
@@ -32,7 +28,7 @@ async function run(args: string[] = [], environment: Record<string, string> = {}
   return await runTidings(['endpoints', ...args], { environment, directory });
 }
 
-const given = () => ({ TIDINGS_URL: http.url, TIDINGS_TOKEN: adminToken });
+const given = () => ({ TIDINGS_URL: door.http.url, TIDINGS_TOKEN: adminToken });
 
 test('each endpoint is a line of its state, position, backlog, what it gave up, owner, and its last and next attempts', async () => {
   door.endpoints = ['crm', 'billing', 'off'].map((id) => endpoint({ id, enabled: id !== 'off' }));
@@ -99,15 +95,15 @@ test('options come before the environment, and the environment before the token 
   door.endpoints = [];
   const none = { status: 0, stdout: 'There are no endpoints.\n', stderr: '' };
   const wrong = { TIDINGS_URL: 'http://127.0.0.1:1', TIDINGS_TOKEN: 'wrong' };
-  expect(await run(['--url', `${http.url}/`, '--token', adminToken], wrong)).toEqual(none);
+  expect(await run(['--url', `${door.http.url}/`, '--token', adminToken], wrong)).toEqual(none);
   const directory = join(scratch.path, 'of a service');
   await mkdir(join(directory, '.tidings'), { recursive: true });
   await writeFile(join(directory, '.tidings', 'admin_token'), `${adminToken}\n`);
-  expect(await run([], { TIDINGS_URL: http.url, TIDINGS_TOKEN: '' }, directory)).toEqual({
+  expect(await run([], { TIDINGS_URL: door.http.url, TIDINGS_TOKEN: '' }, directory)).toEqual({
     ...none,
-    stderr: `Asking ${http.url} (TIDINGS_URL) with the token of .tidings/admin_token.\n`,
+    stderr: `Asking ${door.http.url} (TIDINGS_URL) with the token of .tidings/admin_token.\n`,
   });
-  expect(await run([], { TIDINGS_URL: http.url, TIDINGS_TOKEN: 'wrong' }, directory)).toMatchObject({ status: 1 });
+  expect(await run([], { TIDINGS_URL: door.http.url, TIDINGS_TOKEN: 'wrong' }, directory)).toMatchObject({ status: 1 });
   expect(await run(['--json'], given())).toMatchObject({ status: 0, stdout: '[]\n' });
 });
 
@@ -153,7 +149,7 @@ test('a refused token, and a server that is not Tidings, are each reported as su
   expect(await run(['--token', 'wrong-token'], given())).toEqual({
     status: 1,
     stdout: '',
-    stderr: `tidings: ${http.url} does not know the token.\n`,
+    stderr: `tidings: ${door.http.url} does not know the token.\n`,
   });
   await using other = await openReceiver({ reply: () => ({ status: 404, body: 'not here' }) });
   const { origin } = new URL(other.url);

@@ -1,8 +1,7 @@
 // A real browser without a window: the system's Chromium, which reaches this machine alone.
 
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { type BrowserContext, chromium } from 'playwright-core';
+import { findProgram } from './find-program.ts';
 
 export type Chromium = AsyncDisposable & {
   /** A new profile. */
@@ -31,7 +30,8 @@ const switches = [
 
 /** Throws an Error with a sentence when there is no browser. */
 export async function openChromium(): Promise<Chromium> {
-  const browser = await chromium.launch({ executablePath: findChromium(), args: switches });
+  const executablePath = findProgram(names, { make: 'test', debian: 'chromium' });
+  const browser = await chromium.launch({ executablePath, args: switches });
   const context = await browser.newContext();
   context.setDefaultTimeout(waitsMs);
   const requested: string[] = [];
@@ -42,22 +42,4 @@ export async function openChromium(): Promise<Chromium> {
     if (['error', 'warning'].includes(message.type())) complaints.push(`${message.text()} (${message.page()?.url()})`);
   });
   return { context, requested, complaints, [Symbol.asyncDispose]: () => browser.close() };
-}
-
-function findChromium(): string {
-  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
-  const found = names.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
-  if (found !== undefined) return found;
-  throw new Error(
-    `No browser: none of ${names.join(', ')} is on PATH. Run make test, or on Debian as root apt install chromium.`,
-  );
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -7,7 +7,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { findFreePort } from '../../src/embedded/free-port.ts';
 import { eventually } from './eventually.ts';
-import { findProgram, openServerRoom } from './foreign-server.ts';
+import { findProgram } from './find-program.ts';
+import { openServerRoom } from './foreign-server.ts';
 
 export type PgBouncer = AsyncDisposable & {
   /** The URL of the same database by way of it. */
@@ -16,7 +17,7 @@ export type PgBouncer = AsyncDisposable & {
 
 /** `server` is the URL of any database of the server. */
 export async function openPgBouncer(server: string, mode: 'session' | 'transaction'): Promise<PgBouncer> {
-  const program = findProgram('pgbouncer', { folders: ['/usr/sbin'], debian: 'pgbouncer' });
+  const program = findProgram(['pgbouncer'], { folders: ['/usr/sbin'], make: 'test-long', debian: 'pgbouncer' });
   await using opening = new AsyncDisposableStack();
   const { path, user, directory } = opening.use(await openServerRoom());
   const { hostname, port: serverPort, username, password } = new URL(server);

@@ -5,13 +5,14 @@ import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findFreePort } from '../../src/embedded/free-port.ts';
-import { findProgram, openServerRoom } from './foreign-server.ts';
+import { findProgram } from './find-program.ts';
+import { openServerRoom } from './foreign-server.ts';
 
 const execute = promisify(execFile);
-const lookup = { folders: ['/usr/lib/postgresql/15/bin'], debian: 'postgresql-15' };
+const lookup = { folders: ['/usr/lib/postgresql/15/bin'], make: 'test-long', debian: 'postgresql-15' };
 
 export async function openPostgres15(): Promise<AsyncDisposable & { url: string }> {
-  const programs = { initdb: findProgram('initdb', lookup), pg_ctl: findProgram('pg_ctl', lookup) };
+  const programs = { initdb: findProgram(['initdb'], lookup), pg_ctl: findProgram(['pg_ctl'], lookup) };
   await using opening = new AsyncDisposableStack();
   const { path, user } = opening.use(await openServerRoom());
   const [data, log] = [join(path, 'data'), join(path, 'log')];

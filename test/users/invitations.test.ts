@@ -3,8 +3,7 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { Invitation } from '../../src/model/invitation.ts';
 import { createUser, deleteUser } from '../../src/users/lifecycle.ts';
-import { createSignIn } from '../../src/users/sign-in.ts';
-import { openSignInWorld, secret, signedInBy, type SignInWorld } from './sign-in-world.ts';
+import { openSignInWorld, signedInBy, type SignInWorld } from './sign-in-world.ts';
 
 let world: SignInWorld;
 beforeAll(async () => (world = await openSignInWorld()));
@@ -181,16 +180,7 @@ test('it ends nowhere that the settings allow no longer', async () => {
   const id = await made();
   const code = await invite(id, 'https://app.example.com/welcome');
   await expect(invite(id, 'https://evil.example/')).rejects.toMatchObject(badInput);
-  const { google } = world.providers;
-  const strict = createSignIn({
-    transactions: world.transactions,
-    orm: world.orm,
-    providers: new Map([['google', google]]),
-    sessions: world.sessions,
-    stateSecret: secret,
-    publicUrl: () => 'https://tidings.example',
-    allowedOrigins: [],
-  });
+  const strict = world.signInWith({ allowedOrigins: [] });
   const { state } = await strict.accept({ provider: 'google', invitation: code, browser: 'moved' });
   expect(await strict.begunBy(state, 'moved')).toMatchObject({ redirectTo: null, purpose: { code } });
 });

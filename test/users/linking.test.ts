@@ -4,8 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { OAuthAccount } from '../../src/model/oauth-account.ts';
 import { accountsOf } from '../../src/users/accounts.ts';
 import { deleteUser } from '../../src/users/lifecycle.ts';
-import { createSignIn } from '../../src/users/sign-in.ts';
-import { openSignInWorld, secret, signedInBy, type SignInWorld } from './sign-in-world.ts';
+import { openSignInWorld, signedInBy, type SignInWorld } from './sign-in-world.ts';
 
 let world: SignInWorld;
 beforeAll(async () => (world = await openSignInWorld()));
@@ -132,16 +131,7 @@ test('the last way in stays, also when the other one is at a provider that is no
   const who = await came('google', 'last');
   await expect(world.signIn.unlink(who.user.id, 'google')).rejects.toMatchObject({ code: 'CONFLICT' });
   await world.link(who, 'github', 'last');
-  const { google } = world.providers;
-  const signIn = createSignIn({
-    transactions: world.transactions,
-    orm: world.orm,
-    providers: new Map([['google', google]]),
-    sessions: world.sessions,
-    stateSecret: secret,
-    publicUrl: () => 'https://tidings.example',
-    allowedOrigins: [],
-  });
+  const signIn = world.signInWith({ providers: ['google'] });
   await expect(signIn.unlink(who.user.id, 'google')).rejects.toMatchObject({ code: 'CONFLICT' });
   await signIn.unlink(who.user.id, 'github');
   expect(await ways(who.user.id)).toEqual(['google']);

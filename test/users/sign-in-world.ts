@@ -22,6 +22,8 @@ export type SignInWorld = AsyncDisposable & {
   transactions: Transactions;
   sessions: Sessions;
   signIn: SignIn;
+  /** The same with fewer providers, or other origins. */
+  signInWith(changed: { providers?: readonly ProviderId[]; allowedOrigins?: readonly string[] }): SignIn;
   providers: Record<ProviderId, SimulatedProvider>;
   /** Sets out and comes back, as a program does it. */
   come(provider: ProviderId, person: Person | string, more?: Coming): ReturnType<SignIn['complete']>;
@@ -62,21 +64,27 @@ export async function openSignInWorld(options: SignInWorldOptions = {}): Promise
     github: simulatedProvider('github'),
     gitlab: simulatedProvider('gitlab'),
   };
-  const signIn = createSignIn({
-    transactions,
-    orm,
-    providers: new Map(Object.entries(providers)),
-    sessions,
-    stateSecret: secret,
-    publicUrl: () => 'https://tidings.example',
-    allowedOrigins: ['https://app.example.com'],
-  });
+  const signInWith: SignInWorld['signInWith'] = ({
+    providers: names = ['google', 'github', 'gitlab'],
+    allowedOrigins = ['https://app.example.com'],
+  }) =>
+    createSignIn({
+      transactions,
+      orm,
+      providers: new Map(names.map((name) => [name, providers[name]])),
+      sessions,
+      stateSecret: secret,
+      publicUrl: () => 'https://tidings.example',
+      allowedOrigins,
+    });
+  const signIn = signInWith({});
 
   const world: SignInWorld = {
     orm: reader,
     transactions,
     sessions,
     signIn,
+    signInWith,
     providers,
 
     async begin(provider, person, more = {}) {
