@@ -73,7 +73,7 @@ export async function openValkeyServer(): Promise<ValkeyServer> {
   async function answers(): Promise<boolean> {
     return await admin.ping().then(
       (answer) => answer === 'PONG',
-      (error: Error) => /^MISCONF/.test(error.message),
+      (error: unknown) => (error as Error).message.startsWith('MISCONF'),
     );
   }
 
