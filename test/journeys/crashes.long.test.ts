@@ -31,13 +31,14 @@ async function judgeAfter(load: Load): Promise<string[]> {
 }
 
 test('a killed service loses nothing and keeps the order, and repeats only what was in flight, byte for byte', async () => {
-  const load = startLoad(stage.service, { batches: 20, size: 20 });
-  for (const requests of [400, 150]) {
-    await stage.receiver.more(requests);
-    await kill();
-    await stage.start();
+  async function killTwice(): Promise<void> {
+    for (const requests of [400, 150]) {
+      await stage.receiver.more(requests);
+      await kill();
+      await stage.start();
+    }
   }
-  expect(await judgeAfter(load)).toEqual([]);
+  expect(await judgeAfter(startLoad(stage.service, { batches: 20, size: 20, until: killTwice() }))).toEqual([]);
 });
 
 test('the same holds when its Postgres and its Valkey are killed with it', async () => {
