@@ -3,10 +3,11 @@
 import { doubtAboutUrl } from './address-doubts.ts';
 import { readConfigFile } from './config-file.ts';
 import { type Endpoint, type EndpointSettings, secretNames } from './endpoint.ts';
+import { settingsOf } from './endpoint-form.ts';
 import { doubtAboutPattern } from './event-doubts.ts';
 import type { ConfigProblem } from './problem.ts';
 import type { Secrets } from './secrets.ts';
-import { type WebhooksYaml, builtIn, delays, timeouts, unknownKeys, webhooksSchema } from './webhooks-schema.ts';
+import { type WebhooksYaml, unknownKeys, webhooksSchema } from './webhooks-schema.ts';
 import { webhooksSecrets } from './webhooks-secrets.ts';
 
 export type WebhooksOptions = {
@@ -48,11 +49,11 @@ export async function readWebhooks({
   };
   const read = await readConfigFile(form, { directory, secrets });
   if (!read.ok) return read;
-  const { defaults = {}, endpoints = [] } = read.content ?? {};
+  const { defaults, endpoints = [] } = read.content ?? {};
   return {
     ok: true,
     missing: read.content === null,
-    endpoints: endpoints.map((endpoint) => complete({ ...builtIn, ...defaults, ...endpoint }, read.secrets)),
+    endpoints: endpoints.map((form) => withSecrets(settingsOf(form, defaults), read.secrets)),
     warnings: read.warnings,
   };
 }
@@ -68,25 +69,6 @@ function doubtsIn({ endpoints }: WebhooksYaml, allowedNetworks: readonly string[
   });
 }
 
-type Complete = WebhooksYaml['endpoints'][number] & Required<Omit<WebhooksYaml['endpoints'][number], 'description'>>;
-
-function complete(endpoint: Complete, values: ReadonlyMap<string, string>): Endpoint {
-  const settings: EndpointSettings = {
-    id: endpoint.id,
-    url: endpoint.url,
-    events: endpoint.events,
-    enabled: endpoint.enabled,
-    description: endpoint.description ?? null,
-    ordering: endpoint.ordering,
-    maxRetries: endpoint.max_retries,
-    baseDelayMs: delays.parse(endpoint.base_delay) ?? 0,
-    maxDelayMs: delays.parse(endpoint.max_delay) ?? 0,
-    timeoutMs: timeouts.parse(endpoint.timeout) ?? 0,
-    onExhausted: endpoint.on_exhausted,
-    headers: endpoint.headers,
-    signing: endpoint.signing,
-    secretName: endpoint.secret,
-    previousSecretNames: endpoint.previous_secrets,
-  };
+function withSecrets(settings: EndpointSettings, values: ReadonlyMap<string, string>): Endpoint {
   return { ...settings, secrets: secretNames(settings).flatMap((name) => values.get(name) ?? []) };
 }

@@ -47,16 +47,21 @@ const anyV4 = fc
 
 test('an address that carries an IPv4 address is permitted only where that one is, whatever IPv6 networks are allowed', () => {
   fc.assert(
-    fc.property(anyV4, fc.constantFrom([], ['127.0.0.0/8'], ['0.0.0.0/0']), fc.nat(96), (v4, allowed, bits) => {
-      const inner = permittedBy(allowed)(v4);
-      const { mapped, nat64, tunnels } = carriersOf(v4);
-      const all = [...mapped, nat64, ...tunnels];
-      const open = (networks: string[]) => all.filter(permittedBy(networks));
-      if (!inner) expect(open([...allowed, `::/${bits}`])).toEqual([]);
-      // A tunnel needs its own network too, and NAT64 is not for private addresses (RFC 6052, section 3.1).
-      expect(open(allowed)).toEqual([...(inner ? mapped : []), ...(permittedBy([])(v4) ? [nat64] : [])]);
-      expect(open(['0.0.0.0/0', '::/0'])).toEqual(all);
-    }),
+    fc.property(
+      anyV4,
+      fc.constantFrom<string[]>([], ['127.0.0.0/8'], ['0.0.0.0/0']),
+      fc.nat(96),
+      (v4, allowed, bits) => {
+        const inner = permittedBy(allowed)(v4);
+        const { mapped, nat64, tunnels } = carriersOf(v4);
+        const all = [...mapped, nat64, ...tunnels];
+        const open = (networks: string[]) => all.filter(permittedBy(networks));
+        if (!inner) expect(open([...allowed, `::/${bits}`])).toEqual([]);
+        // A tunnel needs its own network too, and NAT64 is not for private addresses (RFC 6052, section 3.1).
+        expect(open(allowed)).toEqual([...(inner ? mapped : []), ...(permittedBy([])(v4) ? [nat64] : [])]);
+        expect(open(['0.0.0.0/0', '::/0'])).toEqual(all);
+      },
+    ),
   );
 });
 
