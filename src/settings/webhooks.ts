@@ -5,6 +5,7 @@ import { readConfigFile } from './config-file.ts';
 import { type Endpoint, type EndpointSettings, secretNames } from './endpoint.ts';
 import { settingsOf } from './endpoint-form.ts';
 import { doubtAboutPattern } from './event-doubts.ts';
+import { doubtAboutHeader } from './header-doubts.ts';
 import type { ConfigProblem } from './problem.ts';
 import type { Secrets } from './secrets.ts';
 import { type WebhooksYaml, unknownKeys, webhooksSchema } from './webhooks-schema.ts';
@@ -58,15 +59,18 @@ export async function readWebhooks({
   };
 }
 
-function doubtsIn({ endpoints }: WebhooksYaml, allowedNetworks: readonly string[] | undefined) {
-  return endpoints.flatMap(({ url, events }, index) => {
-    const of = (path: PropertyKey[], message: string | null) =>
-      message === null ? [] : [{ path: ['endpoints', index, ...path], message }];
-    return [
-      ...of(['url'], allowedNetworks === undefined ? null : doubtAboutUrl(url, allowedNetworks)),
-      ...events.flatMap((pattern, at) => of(['events', at], doubtAboutPattern(pattern))),
-    ];
-  });
+function doubtsIn({ defaults, endpoints }: WebhooksYaml, allowedNetworks: readonly string[] | undefined) {
+  const doubt = (path: PropertyKey[], message: string | null) => (message === null ? [] : [{ path, message }]);
+  const ofHeaders = (path: PropertyKey[], headers: Record<string, string> = {}) =>
+    Object.keys(headers).flatMap((name) => doubt([...path, 'headers', name], doubtAboutHeader(name)));
+  return [
+    ...ofHeaders(['defaults'], defaults?.headers),
+    ...endpoints.flatMap(({ url, events, headers }, index) => [
+      ...doubt(['endpoints', index, 'url'], allowedNetworks === undefined ? null : doubtAboutUrl(url, allowedNetworks)),
+      ...events.flatMap((pattern, at) => doubt(['endpoints', index, 'events', at], doubtAboutPattern(pattern))),
+      ...ofHeaders(['endpoints', index], headers),
+    ]),
+  ];
 }
 
 function withSecrets(settings: EndpointSettings, values: ReadonlyMap<string, string>): Endpoint {
