@@ -254,38 +254,6 @@ test('another configuration under the known version number is found by a check, 
   expect(one.told.at(-1)).toBe('version 2: new');
 });
 
-test.each([
-  ['that is no JSON', 'crm', 'endpoints: must be a list of endpoints; write [] for none'],
-  ['with a header that a file may not have', { headers: { Host: 'other' } }, 'endpoints.0.headers.Host: this header'],
-  ['with a header of two lines', { headers: { 'X-A': 'a\r\nb: c' } }, 'endpoints.0.headers.X-A: must be printable'],
-  ['with a URL of another scheme', { url: 'file:///etc/passwd' }, 'endpoints.0.url: must be a whole URL'],
-  ['with a wait that is none', { base_delay: '0ms' }, 'endpoints.0.base_delay: must be a duration'],
-  ['with a key that nobody knows', { secrets: ['a'] }, 'endpoints.0: '],
-  ['with a secret’s path for its name', { secret: '../admin_token' }, 'endpoints.0.secret: '],
-])('a stored configuration %s makes an instance stand aside until a file replaces it', async (_, changed, problem) => {
-  const { configurations, reload: again, next, told } = await start(file(named('crm')));
-  const [stored] = await versions();
-  const [endpoint] = JSON.parse(stored!.content) as object[];
-  const content = typeof changed === 'string' ? changed : JSON.stringify([{ ...endpoint, ...changed }]);
-  await orm.em.fork().execute("update webhook_configurations set content = ?, digest = 'other'", [content]);
-  // Each time, and also when its secrets are read again.
-  for (const look of [configurations.check, configurations.readAgain, configurations.check]) await look();
-  const aside = `version 1: aside, version 1 of the configuration was changed in the database: it is no valid configuration: ${problem}`;
-  expect(told).toEqual([expect.stringContaining(aside)]);
-  next.found = file(named('crm'));
-  expect(await again(reload)).toMatchObject({ applied: true });
-  expect(told.at(-2)).toBe('version 2: crm');
-});
-
-test('two stored endpoints with one id are no valid configuration', async () => {
-  const { configurations, told } = await start(file(named('crm')));
-  const [{ content } = { content: '' }] = await versions();
-  const twice = JSON.stringify([...(JSON.parse(content) as object[]), ...(JSON.parse(content) as object[])]);
-  await orm.em.fork().execute("update webhook_configurations set content = ?, digest = 'other'", [twice]);
-  await configurations.check();
-  expect(told.at(-1)).toContain('endpoints: must have an id each');
-});
-
 test('events are numbered under the version in force, and those before a reload under the one before', async () => {
   const control = await start(file(named('crm')));
   await storeEvent(orm);
