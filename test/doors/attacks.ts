@@ -1,0 +1,164 @@
+// What an attacker sends: each attack is one class, by one client, as fast as the service answers.
+
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from 'undici';
+import { corpusDocuments, worstThatFit } from '../api/hostile-documents.ts';
+
+/** Where to strike, and the tokens of a user and of the admin. */
+export type Target = { url: string; tokens: { user: string; admin: string } };
+
+export type Attack = (target: Target) => Promise<void>;
+
+type Asker = 'stranger' | keyof Target['tokens'];
+
+const graphql = { method: 'POST', path: '/graphql' } as const;
+
+/** One after another, on one connection. */
+async function send(
+  { url }: Target,
+  requests: Iterable<{
+    method?: 'GET' | 'POST';
+    path: string;
+    headers?: Record<string, string>;
+    body?: string | Buffer;
+  }>,
+): Promise<void> {
+  const client = new Client(url);
+  for (const { method = 'GET', path, headers = {}, body = null } of requests) {
+    try {
+      const answer = await client.request({ method, path, headers, body });
+      await answer.body.dump({ limit: Infinity });
+    } catch {
+      // It was cut off, which is an answer, too.
+    }
+  }
+  await client.destroy();
+}
+
+const authorized = ({ tokens }: Target, as: Asker): Record<string, string> =>
+  as === 'stranger' ? {} : { authorization: `Bearer ${tokens[as]}` };
+
+const ask = (target: Target, as: Asker, body: object) => ({
+  ...graphql,
+  headers: { 'content-type': 'application/json', ...authorized(target, as) },
+  body: JSON.stringify(body),
+});
+
+function documents(as: Asker): Attack {
+  return async (target) => {
+    const all = [...worstThatFit(as), ...corpusDocuments().filter((one) => one.as === as)];
+    await send(
+      target,
+      all.map(({ body }) => ask(target, as, body)),
+    );
+  };
+}
+
+/** Writes all at once and reads nothing for a while; then the connection ends, whatever came. */
+async function pipeline({ url }: Target, text: string, unreadMs: number): Promise<void> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => {});
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.pause();
+  socket.write(text);
+  await Promise.race([sleep(unreadMs), closed]);
+  socket.resume();
+  await Promise.race([sleep(2_000), closed]);
+  socket.destroy();
+}
+
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+const times = <T>(count: number, make: (at: number) => T) => Array.from({ length: count }, (_, at) => make(at));
+
+const events = (count: number) => times(count, (at) => ({ type: 'door.tick', data: { at, text: 'x'.repeat(700) } }));
+
+export const attacks: Record<string, Attack> = {
+  'documents of a stranger': documents('stranger'),
+  'documents of a user': documents('user'),
+  'documents of the admin': documents('admin'),
+  'GraphiQL, 120 at once, unread': (target) => pipeline(target, get('/graphiql').repeat(120), 1_000),
+  'GraphiQL on 20 connections, unread': async (target) => {
+    await Promise.all(times(20, () => pipeline(target, get('/graphiql').repeat(20), 1_000)));
+  },
+  'readiness, 4,000 at once': (target) => pipeline(target, get('/readyz').repeat(4_000), 0),
+  'queries, 2,000 at once': (target) => pipeline(target, get('/graphql?query=%7B__typename%7D').repeat(2_000), 0),
+  'wrong tokens': (target) =>
+    send(
+      target,
+      times(200, (at) => ({
+        ...ask(target, 'stranger', { query: '{ __typename }' }),
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${'w'.repeat(40)}${at}` },
+      })),
+    ),
+  'begun sign-ins': (target) =>
+    send(
+      target,
+      times(100, () => ({ path: '/oauth/google?redirect_to=/graphiql' })),
+    ),
+  'made-up returns from a provider': (target) =>
+    send(
+      target,
+      times(100, (at) => ({ path: `/oauth/google/callback?code=${at}&state=${'s'.repeat(2_000)}${at}` })),
+    ),
+  'bodies of 1 MiB': (target) =>
+    send(
+      target,
+      times(30, (at) => ({
+        ...graphql,
+        headers: { 'content-type': 'application/json' },
+        body: Buffer.alloc(1_048_576 + (at % 2), at % 3 === 0 ? '[' : 'x'),
+      })),
+    ),
+  'events of the admin, 1,000 a request': (target) =>
+    send(
+      target,
+      times(5, () =>
+        ask(target, 'admin', {
+          query: 'mutation ($events: [PublishWebhookEventInput!]!) { publishWebhookEvents(events: $events) { id } }',
+          variables: { events: events(1_000) },
+        }),
+      ),
+    ),
+  'pages of the admin, 200 rows and all they lead to': (target) =>
+    send(
+      target,
+      times(20, () =>
+        ask(target, 'admin', {
+          query:
+            '{ webhookEvents(first: 200) { totalCount nodes { id type data deliveries(first: 5) { id status } } } webhookDeliveries(first: 200) { totalCount nodes { id errorMessage } } }',
+        }),
+      ),
+    ),
+  'large headers and many cookies': (target) =>
+    send(
+      target,
+      times(200, (at) => ({
+        path: at % 2 === 0 ? '/graphiql' : '/account',
+        headers: { cookie: times(200, (n) => `tidings_session=${'c'.repeat(40)}${n}`).join('; ') },
+      })),
+    ),
+  'hosts and paths that are none': (target) =>
+    pipeline(
+      target,
+      times(200, (at) => `GET /${'%2e%2e/'.repeat(at % 200)}graphql HTTP/1.1\r\nHost: ${'h'.repeat(at)}\r\n\r\n`).join(
+        '',
+      ),
+      0,
+    ),
+  '300 connections that say little': async ({ url }) => {
+    const { hostname, port } = new URL(url);
+    const sockets = times(300, () => {
+      const socket = connect(Number(port), hostname);
+      socket.on('error', () => {});
+      socket.write('POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n');
+      return socket;
+    });
+    for (let round = 0; round < 10; round += 1) {
+      await sleep(100);
+      for (const socket of sockets) socket.write('{');
+    }
+    for (const socket of sockets) socket.destroy();
+  },
+};
