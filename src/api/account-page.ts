@@ -12,10 +12,12 @@ export type AccountPageOptions = {
   version: string;
   person: Person | null | undefined;
   providers: readonly { id: string; name: string }[];
+  /** The path of the first page, with a trailing slash. */
+  home: string;
 };
 
 /** Plain HTML without script or style, so that it works under the strictest policy. Addresses are relative to the page. */
-export function accountPage({ version, person, providers }: AccountPageOptions) {
+export function accountPage({ version, person, providers, home }: AccountPageOptions) {
   return html`<!doctype html>
     <html lang="en">
       <meta charset="utf-8" />
@@ -28,8 +30,8 @@ export function accountPage({ version, person, providers }: AccountPageOptions) 
       <p>Tidings ${version}: webhooks that arrive in order, signed, and never get lost.</p>
       <ul>
         <li><a href="graphiql">GraphiQL</a>: the API, with prepared operations</li>
-        <li><code>/graphql</code>: the API for programs</li>
-        <li><a href="healthz">/healthz</a> and <a href="readyz">/readyz</a>: for supervisors</li>
+        <li><code>${home}graphql</code>: the API for programs</li>
+        <li><a href="healthz">${home}healthz</a> and <a href="readyz">${home}readyz</a>: for supervisors</li>
       </ul>
     </html> `;
 }

@@ -56,7 +56,9 @@ export function accountRoutes(options: AccountRoutesOptions): Hono {
     c.header('Content-Security-Policy', accountPolicy);
     // Without a referrer a browser would not say that the form comes from here.
     c.header('Referrer-Policy', 'same-origin');
-    return c.html(accountPage({ version: options.version, person, providers: signIn.providers }));
+    return c.html(
+      accountPage({ version: options.version, person, providers: signIn.providers, home: homeOf(publicUrl()) }),
+    );
   });
 
   routes.post('/account', async (c) => {
