@@ -26,6 +26,11 @@ test('the editor asks the API beside itself', async () => {
   expect(new URL(endpoint, `${publicUrl}/graphiql`).href).toBe(`${publicUrl}/graphql`);
 });
 
+test('the account’s page names the addresses of the service below the path', async () => {
+  const page = await (await door.fetch('/account', { headers: html })).text();
+  for (const name of ['graphql', 'healthz', 'readyz']) expect(page).toContain(`>/tidings/${name}<`);
+});
+
 test('every link of the account’s page and of a refusal leads below the path', async () => {
   const pages = [
     await (await door.fetch('/account', { headers: html })).text(),
