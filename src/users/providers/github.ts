@@ -31,7 +31,7 @@ const verifiedAddress = z.object({ email: z.string(), primary: z.boolean(), veri
 export function githubProvider(settings: GitHubSettings): Provider {
   const { id, clientId, scopes, url: site } = settings;
   const api = new URL(site).host === 'github.com' ? 'https://api.github.com' : `${site}/api/v3`;
-  const github: GitHub = { settings, api, ask: askingProvider(id) };
+  const github: GitHub = { settings, api, ask: askingProvider({ id, url: site }) };
 
   return {
     id,
