@@ -72,12 +72,50 @@ test.each(missing)(
 
 const enough: [string, Told][] = [
   ['all of the profile', { scopes: profile, idToken: { name: 'John', picture } }],
-  ['the address, the only thing promised', { scopes: ['openid', 'email'], idToken: { email: 'j@example.com' } }],
+  [
+    'the address and whether it is verified, all that is promised',
+    { scopes: ['openid', 'email'], idToken: { email: 'j@example.com', email_verified: true } },
+  ],
   ['nothing, and no scope promises anything', { scopes: ['openid'] }],
 ];
 
 test.each(enough)('userinfo is not asked where the ID token has %s', async (_, told) => {
   expect((await comes({ ...told, userInfo: { name: 'Another' } })).asked).toBe(0);
+});
+
+const address = 'j@example.com';
+const [isVerified, isNot] = [{ email_verified: true }, { email_verified: false }];
+
+const verified: [string, object, object, string | null][] = [
+  ['that it says is verified', { email: address, ...isVerified }, {}, address],
+  ['that it says is verified, as text', { email: address, email_verified: 'true' }, {}, address],
+  ['of which it says nothing', { email: address }, {}, address],
+  ['of which it says nothing, with null', { email: address, email_verified: null }, {}, address],
+  ['that userinfo has, of which nobody says anything', {}, { email: address }, address],
+  ['that userinfo has and says is verified', {}, { email: address, ...isVerified }, address],
+  ['that the ID token calls verified, whatever userinfo says', { email: address, ...isVerified }, isNot, address],
+  ['of which userinfo says nothing but of another', { email: address }, { email: 'k@example.com', ...isNot }, address],
+  ['that it says is not', { email: address, ...isNot }, {}, null],
+  ['that it says is not, as text', { email: address, email_verified: 'false' }, {}, null],
+  ['that it says is not, in other words', { email: address, email_verified: 0 }, {}, null],
+  ['that it says is not, in many words', { email: address, email_verified: [true] }, {}, null],
+  ['that userinfo has and says is not', {}, { email: address, ...isNot }, null],
+  ['that userinfo has and says is not, as text', {}, { email: address, email_verified: 'false' }, null],
+  ['that is not, where the ID token calls another one verified', isVerified, { email: address, ...isNot }, null],
+  ['that userinfo has and the ID token says is not', isNot, { email: address }, null],
+  ['of which userinfo says that it is not', { email: address }, isNot, null],
+  ['of which userinfo says so by name', { email: address }, { email: ' J@Example.com', ...isNot }, null],
+  [
+    'that the ID token says is not, and userinfo is',
+    { email: address, ...isNot },
+    { email: address, ...isVerified },
+    null,
+  ],
+];
+
+test.each(verified)('an address %s is taken as it should be', async (_, idToken, userInfo, email) => {
+  const { identity } = await comes({ scopes: ['openid', 'email'], idToken, userInfo });
+  expect(identity).toMatchObject({ subject: 'johndoe', email });
 });
 
 const parts = { given_name: 'John', family_name: 'Doe', preferred_username: 'jd', nickname: 'Johnny' };
