@@ -138,11 +138,11 @@ function withoutEmpty(claims: object): Record<string, unknown> {
 type Told = { email?: unknown; email_verified?: unknown };
 
 /**
- * The address, unless the provider says that it is not verified. What names the address says so first; the other one is
+ * The address of the ID token or of the userinfo, unless the provider says that it is not verified. What names the address says so first; the other one is
  * heard only about the same address. Some providers write the claim as text.
  */
-function addressIn(idToken: Told, userInfo: Told): unknown {
-  const [one, other] = idToken.email === undefined ? [userInfo, idToken] : [idToken, userInfo];
+function addressIn(signed: Told, added: Told): unknown {
+  const [one, other] = signed.email === undefined ? [added, signed] : [signed, added];
   const isAboutIt = other.email === undefined || inLowerCase(other.email) === inLowerCase(one.email);
   const verified = one.email_verified ?? (isAboutIt ? other.email_verified : undefined) ?? true;
   return verified === true || verified === 'true' ? one.email : null;
