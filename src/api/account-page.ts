@@ -9,15 +9,15 @@ import type { User } from '../model/user.ts';
 export type Person = { user: User; accounts: readonly OAuthAccount[]; sessions: readonly Session[]; sessionId: string };
 
 export type AccountPageOptions = {
+  /** The path of the first page, with a trailing slash. */
+  home: string;
   version: string;
   person: Person | null | undefined;
   providers: readonly { id: string; name: string }[];
-  /** The path of the first page, with a trailing slash. */
-  home: string;
 };
 
 /** Plain HTML without script or style, so that it works under the strictest policy. Addresses are relative to the page. */
-export function accountPage({ version, person, providers, home }: AccountPageOptions) {
+export function accountPage({ home, version, person, providers }: AccountPageOptions) {
   return html`<!doctype html>
     <html lang="en">
       <meta charset="utf-8" />
@@ -36,6 +36,11 @@ export function accountPage({ version, person, providers, home }: AccountPageOpt
     </html> `;
 }
 
+/** What a person is called on our pages. */
+export function shownName({ displayName, email, id }: Pick<User, 'displayName' | 'email' | 'id'>): string {
+  return displayName ?? email ?? id;
+}
+
 function strangersPart(providers: AccountPageOptions['providers']) {
   return html`<p>Nobody is signed in.</p>
     ${providers.length === 0 ? html`<p>Nobody can sign in: config/oauth.yaml names no provider.</p>` : ''}
@@ -47,7 +52,7 @@ function strangersPart(providers: AccountPageOptions['providers']) {
 function personsPart({ user, accounts, sessions, sessionId }: Person, providers: AccountPageOptions['providers']) {
   const nameOf = (id: string | null) => providers.find((one) => one.id === id)?.name ?? id ?? 'an unknown provider';
   const linked = new Set(accounts.map(({ provider }) => provider));
-  return html`<p>Signed in as <strong>${user.displayName ?? user.email ?? user.id}</strong> (${user.role}).</p>
+  return html`<p>Signed in as <strong>${shownName(user)}</strong> (${user.role}).</p>
     ${signOut(sessionId)}
     <h2>Ways to sign in</h2>
     <ul>

@@ -26,11 +26,6 @@ test('the editor asks the API beside itself', async () => {
   expect(new URL(endpoint, `${publicUrl}/graphiql`).href).toBe(`${publicUrl}/graphql`);
 });
 
-test('the account’s page names the addresses of the service below the path', async () => {
-  const page = await (await door.fetch('/account', { headers: html })).text();
-  for (const name of ['graphql', 'healthz', 'readyz']) expect(page).toContain(`>/tidings/${name}<`);
-});
-
 test('every link of the account’s page and of a refusal leads below the path', async () => {
   const pages = [
     await (await door.fetch('/account', { headers: html })).text(),
@@ -42,6 +37,11 @@ test('every link of the account’s page and of a refusal leads below the path',
   expect(
     links.filter((link) => !new URL(link, `${publicUrl}/`).href.startsWith(`${publicUrl}/`) || /^[a-z]+:/.test(link)),
   ).toEqual([]);
+});
+
+test('the account’s page names the API, and what supervisors ask, below the path', async () => {
+  const page = await (await door.fetch('/account', { headers: html })).text();
+  for (const name of ['graphql', 'healthz', 'readyz']) expect(page).toContain(`>/tidings/${name}<`);
 });
 
 test('a sign-in returns below the path, and its session is for nothing beside the path', async () => {
