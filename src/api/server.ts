@@ -115,6 +115,7 @@ export async function openHttp({ host, port, trustProxy = false, limits: given, 
   server.once('error', reject);
   server.listen(port, host, resolve);
   await listening.catch((error: unknown) => {
+    unread[Symbol.dispose]();
     const { code } = error as NodeJS.ErrnoException;
     throw new Error(`Cannot listen on ${authority(host, port)} (${code}): ${advice(code)}`, { cause: error });
   });
