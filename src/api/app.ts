@@ -22,7 +22,7 @@ import { homeOf } from './refused.ts';
 import { createCookies } from './session-cookie.ts';
 import { createViewers } from './viewer.ts';
 
-export type Api = Omit<EngineOptions, 'asking' | 'cookies' | 'countStart'> & {
+export type Api = Omit<EngineOptions, 'viewers' | 'cookies' | 'countStart' | 'refusedQueries'> & {
   adminToken: string;
   sessions: Sessions;
   limits: RateLimits;
@@ -54,8 +54,10 @@ export function createApp(api: Api): Hono {
   const { publicUrl, limits, allowedOrigins, log } = api;
   const signIn = loggedSignIn(api.signIn, log);
   const cookies = createCookies(publicUrl);
-  const asking = createViewers({ ...api, cookies });
-  const answer = createEngine({ ...api, signIn, asking, cookies, countStart: limits.signInStart });
+  const viewers = createViewers({ ...api, cookies });
+  const { asking } = viewers;
+  const { signInStart, refusedQueries } = limits;
+  const answer = createEngine({ ...api, signIn, viewers, cookies, countStart: signInStart, refusedQueries });
   const client = (c: Context) => clientOf(c, api);
   const isDraining = () => api.isDraining();
   const app = new Hono();
@@ -71,7 +73,7 @@ export function createApp(api: Api): Hono {
   for (const path of ['/', '/account', '/graphql', '/oauth/*']) app.use(path, guesses);
 
   const countStart = async (c: Context) => await limits.signInStart(client(c));
-  app.route('/', accountRoutes({ ...api, asking, cookies }));
+  app.route('/', accountRoutes({ ...api, viewers, cookies }));
   app.route('/', oauthRoutes({ ...api, signIn, asking, cookies, isDraining, countStart }));
   app.route(
     '/',

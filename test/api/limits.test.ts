@@ -4,7 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { costOf, mostCost } from '../../src/api/graphql/cost.ts';
 import { createDocumentCache } from '../../src/api/graphql/document-cache.ts';
 import { schema } from '../../src/api/graphql/schema.ts';
-import { type Answer, type Door, openDoor, post, signInAs } from './door.ts';
+import { type Answer, type Door, adminToken, openDoor, post, signInAs } from './door.ts';
+
+const asAdmin = `Bearer ${adminToken}`;
 
 let door: Door;
 beforeAll(async () => {
@@ -127,7 +129,7 @@ describe('cost', () => {
 
   test('the largest page of events with all their attempts is allowed, each one level of lists more is not', async () => {
     expect(cost(wholeLog)).toBeLessThan(mostCost);
-    expect((await ask({ query: wholeLog }, 'Bearer the-admin-token')).errors).toBeUndefined();
+    expect((await ask({ query: wholeLog }, asAdmin)).errors).toBeUndefined();
     const query = `{ ${events(200, `deliveries { event { deliveries { event { id } ${all} } } }`)} }`;
     expect(await ask({ query })).toMatchObject(
       refused('GRAPHQL_VALIDATION_FAILED', /a cost of \d+, and at most 100000/),
@@ -151,7 +153,7 @@ describe('cost', () => {
   test('a query that was parsed before is weighed again with new variables or another operation', async () => {
     const all200 = events('$n', `id deliveries { event { deliveries { ${all} } } }`);
     const query = `query Small { __typename } query Page($n: Int) { ${all200} }`;
-    const token = 'Bearer the-admin-token';
+    const token = asAdmin;
     const asking = async (operationName: string, n?: number) =>
       await ask({ query, operationName, variables: { n } }, token);
     expect((await asking('Page', 1)).status).toBe(200);
@@ -192,7 +194,7 @@ describe('the schema is open to everybody', () => {
 
   test('the introspection of GraphiQL, with every option, is answered to strangers, users and admins', async () => {
     const { token } = await signInAs(door, 'USER');
-    for (const authorization of ['', `Bearer ${token}`, 'Bearer the-admin-token']) {
+    for (const authorization of ['', `Bearer ${token}`, asAdmin]) {
       expect((await ask(introspection, authorization)).data.__schema.queryType.name).toBe('Query');
       expect((await ask(type, authorization)).data).toEqual({ __type: { name: 'User' } });
     }
@@ -235,7 +237,7 @@ describe('the schema is open to everybody', () => {
   test('an error for an admin suggests the name, also after a stranger asked the same', async () => {
     for (const [, body] of nearMisses.slice(0, 2)) {
       expect(JSON.stringify((await ask(body)).errors)).not.toMatch(/did you mean/i);
-      expect(JSON.stringify((await ask(body, 'Bearer the-admin-token')).errors)).toMatch(/did you mean/i);
+      expect(JSON.stringify((await ask(body, asAdmin)).errors)).toMatch(/did you mean/i);
       expect(JSON.stringify((await ask(body)).errors)).not.toMatch(/did you mean/i);
     }
   });

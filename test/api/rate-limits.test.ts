@@ -138,7 +138,7 @@ test('a flood beyond the limit sends nothing to Valkey, and one line to the log'
   await times(20, async () => await limits.failedToken('a'));
   const valkey = new Redis(inject('valkeyUrl'));
   onTestFinished(() => valkey.disconnect());
-  const [key] = await valkey.keys(`${prefix}*`);
+  const [key] = await valkey.keys(`${prefix}:failedToken:*`);
   expect([await valkey.get(key!), await valkey.ttl(key!)]).toEqual([
     '20',
     expect.toSatisfy((ttl) => ttl > 50 && ttl <= 60),

@@ -6,6 +6,7 @@ import { Refusal } from '../../policy/refusal.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { withoutQueries } from '../../telemetry/without-queries.ts';
 import { argumentInQuery } from './argument-at-fault.ts';
+import { isStackOverflow } from './limits.ts';
 
 /** Codes of the GraphQL engine's own errors that stay. */
 const engineCodes = new Set(['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED']);
@@ -13,8 +14,14 @@ const engineCodes = new Set(['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED'
 /** SQLSTATE class 22, data exception (PostgreSQL, appendix A): a value that a column cannot store or compare. */
 const dataException = /^22/;
 
-/** In characters. */
-export const longestMessage = 1_000;
+/** In characters. What came in may be 1 MiB, and most messages repeat some of it. */
+export const longestMessage = 400;
+
+/** Of one validation. */
+export const mostErrors = 10;
+
+/** Of one error: that of a variable declared a hundred times names a hundred places. */
+const mostPlaces = 3;
 
 /** The error to show for one that was thrown, with `extensions.code`, and `extensions.argument` where one is at fault; logs those that it masks. */
 export function shownError(thrown: unknown, log: Logger): GraphQLError {
@@ -36,6 +43,10 @@ export function shownError(thrown: unknown, log: Logger): GraphQLError {
     if (isInputError(located, cause)) return copyOf(located, withoutHint(located.message), 'BAD_USER_INPUT', argument);
   }
 
+  if (isStackOverflow(cause)) {
+    log.warn({ path: located?.path?.join('.') }, 'a GraphQL request was nested too deeply');
+    return copyOf(located, 'The query, or a value in it, is nested too deeply.', 'BAD_USER_INPUT');
+  }
   log.error({ err: withoutQueries(cause), path: located?.path?.join('.') }, 'a GraphQL request failed unexpectedly');
   return copyOf(located, 'Unexpected error.', 'INTERNAL_SERVER_ERROR');
 }
@@ -49,10 +60,10 @@ function isInputError(located: GraphQLError, cause: unknown): boolean {
   return cause instanceof GraphQLError && cause.message.startsWith('Argument "');
 }
 
-/** Names of the schema are for admins, and the message may repeat up to 1 MiB that the caller sent. */
+/** Names of the schema are for admins. */
 function withoutHint(message: string): string {
   const at = message.lastIndexOf(' Did you mean ');
-  return (at < 0 ? message : message.slice(0, at)).slice(0, longestMessage);
+  return at < 0 ? message : message.slice(0, at);
 }
 
 function rootCause(error: unknown): unknown {
@@ -73,15 +84,19 @@ function copyOf(
 ): GraphQLError {
   const { status } = (located?.extensions['http'] ?? {}) as { status?: number };
   const spec = status === 400 && located?.extensions['code'] !== 'BAD_REQUEST';
-  return new GraphQLError(message, {
-    nodes: located?.nodes,
+  return new GraphQLError(cut(message), {
+    nodes: located?.nodes?.slice(0, mostPlaces),
     source: located?.source,
-    positions: located?.positions,
+    positions: located?.positions?.slice(0, mostPlaces),
     path: located?.path,
     extensions: {
       code,
-      ...(argument === null ? {} : { argument }),
+      ...(argument === null ? {} : { argument: cut(argument) }),
       ...(status ? { http: { status, spec } } : {}),
     },
   });
+}
+
+function cut(text: string): string {
+  return text.length > longestMessage ? `${text.slice(0, longestMessage)}…` : text;
 }

@@ -7,30 +7,34 @@ export type Inexact = {
   source: string;
 };
 
+/** Open brackets of a JSON text. What reads it later recurses into each. */
+const mostLevels = 500;
+
+export class DeepJson extends Error {}
+
 /**
- * A number of at most 15 digits and no exponent always comes back as it was written, and most texts hold no other. In a
- * string this may match too, which only costs time.
+ * What JSON.parse gives, and the first inexact number, if there is one. Throws DeepJson, and what JSON.parse throws.
+ * A reviver would be asked about each value, which takes half a second for 1 MiB.
  */
-const suspicious = /[:,[\s]-?\d(?:[\d.]*[eE]|[\d.]{15})/;
-
-type Holder = Record<string, unknown>;
-type Reviver = (this: Holder, key: string, value: unknown, context: { source?: string }) => unknown;
-// The types of the language do not know the third argument yet.
-const parseWith = JSON.parse as (text: string, reviver: Reviver) => unknown;
-
-/** What JSON.parse gives, and the first inexact number, if there is one. Throws what JSON.parse throws. */
 export function parseJson(text: string): { value: unknown; inexact: Inexact | null } {
-  if (!suspicious.test(text)) return { value: JSON.parse(text), inexact: null };
-  let found: { holder: Holder; key: string; source: string } | undefined;
-  const value = parseWith(text, function (key, inner, { source }) {
-    if (typeof inner === 'number' && source !== undefined && !found && !isExact(source)) {
-      found = { holder: this, key, source };
-    }
-    return inner;
+  let inexact: { at: number; source: string } | null = null;
+  let levels = 0;
+  walk(text, {
+    number(at, end) {
+      if (inexact || isPlain(text, at, end)) return;
+      const source = text.slice(at, end);
+      if (!isExact(source)) inexact = { at, source };
+    },
+    mark(char) {
+      if (char === '{' || char === '[') levels += 1;
+      if (char === '}' || char === ']') levels -= 1;
+      if (levels > mostLevels) throw new DeepJson(`The JSON is nested more than ${mostLevels} deep.`);
+    },
   });
-  if (!found) return { value, inexact: null };
-  const path = [...pathTo(found.holder, value), found.key].join('.');
-  return { value, inexact: { path, source: found.source } };
+  const value: unknown = JSON.parse(text);
+  // The compiler does not see that the walk sets it.
+  const found = inexact as { at: number; source: string } | null;
+  return { value, inexact: found && { path: pathAt(text, found.at), source: found.source } };
 }
 
 /** Whether this number of JSON has the same decimal value when a double that took it is printed. */
@@ -63,18 +67,65 @@ function normalForm(text: string): string | null {
   return `${sign}${digits.slice(start, end)}e${Number(exponent) - fraction.length + digits.length - end}`;
 }
 
-/** The keys that lead from `root` to an object within it; without recursion, as the text may be nested deeply. */
-function pathTo(target: object, root: unknown): string[] {
-  type Way = { value: unknown; key: string; from: Way | null };
-  const open: Way[] = [{ value: root, key: '', from: null }];
-  for (let way = open.pop(); way; way = open.pop()) {
-    if (way.value === target) {
-      const keys: string[] = [];
-      for (let at = way; at.from; at = at.from) keys.unshift(at.key);
-      return keys;
-    }
-    if (typeof way.value !== 'object' || way.value === null) continue;
-    for (const [key, value] of Object.entries(way.value)) open.push({ value, key, from: way });
+/** At most 15 digits and a small exponent, with which a number always comes back as it was written. */
+function isPlain(text: string, at: number, end: number): boolean {
+  if (end - at > 15) return false;
+  for (let char = at; char < end; char += 1) {
+    // `e` or `E`, then two characters at most.
+    if ((text.charCodeAt(char) | 0x20) === 0x65) return end - char <= 3;
   }
-  return [];
+  return true;
+}
+
+type Walk = {
+  string?(at: number, end: number): void;
+  number?(at: number, end: number): void;
+  /** A bracket, comma or colon. */
+  mark?(char: string, at: number): void;
+};
+
+const numberChar = /[-+.\deE]/;
+
+/** Goes through the tokens of a JSON text once, without recursion. Of a text that is no JSON it makes something. */
+function walk(text: string, { string, number, mark }: Walk): void {
+  for (let at = 0; at < text.length;) {
+    const char = text[at]!;
+    let end = at + 1;
+    if (char === '"') {
+      end = endOfString(text, at);
+      string?.(at, end);
+    } else if (char === '-' || (char >= '0' && char <= '9')) {
+      while (end < text.length && numberChar.test(text[end]!)) end += 1;
+      number?.(at, end);
+    } else if ('{}[],:'.includes(char)) mark?.(char, at);
+    at = end;
+  }
+}
+
+/** After the quotation mark that no backslash precedes, or the end of the text. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let first = end;
+    while (text[first - 1] === '\\') first -= 1;
+    if ((end - first) % 2 === 0) return end + 1;
+  }
+  return text.length;
+}
+
+/** The keys and indexes that lead to the value at this place of a JSON text. */
+function pathAt(text: string, place: number): string {
+  const keys: (string | number)[] = [];
+  let last = '';
+  walk(text.slice(0, place), {
+    string: (at, end) => (last = text.slice(at, end)),
+    mark(char) {
+      const key = keys.at(-1);
+      if (char === '[') keys.push(0);
+      if (char === '{') keys.push('');
+      if (char === ']' || char === '}') keys.pop();
+      if (char === ',' && typeof key === 'number') keys[keys.length - 1] = key + 1;
+      if (char === ':') keys[keys.length - 1] = JSON.parse(last) as string;
+    },
+  });
+  return keys.join('.');
 }

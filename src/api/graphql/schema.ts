@@ -1,6 +1,7 @@
 // Builds the schema from its parts.
 
 import type { GraphQLSchema } from 'graphql';
+import { askAgainForEachField } from './asked-again.ts';
 import { builder } from './builder.ts';
 import './profile.ts';
 import './reload.ts';
@@ -12,4 +13,4 @@ import './webhook-delivery.ts';
 import './webhook-endpoint.ts';
 import './webhook-event.ts';
 
-export const schema: GraphQLSchema = builder.toSchema();
+export const schema: GraphQLSchema = askAgainForEachField(builder.toSchema());
