@@ -67,6 +67,8 @@ export function createApp(api: Api): Hono {
   app.use(async (c, next) =>
     hasUtf8Query(c.req.url) ? await next() : refuse(c, 400, 'The query of the address is not UTF-8.'),
   );
+  // Before anything asks who asks.
+  app.use('/graphql', async (c, next) => (['GET', 'POST'].includes(c.req.method) ? await next() : unknownMethod(c)));
   app.use(limitBody(log));
   const countGuess = async (c: Context) => await limits.failedToken(client(c));
   const guesses = limitGuesses({ asking, countGuess, publicUrl });
@@ -93,17 +95,20 @@ export function createApp(api: Api): Hono {
     return await answer(c.req.raw, client(c));
   });
 
-  app.notFound((c) => {
-    const allowed = routes[c.req.path] ?? (/^\/oauth\/[^/]+(\/callback)?$/.test(c.req.path) ? 'GET' : undefined);
-    if (allowed === undefined) return refuse(c, 404, 'There is nothing here.');
-    c.header('Allow', allowed);
-    return refuse(c, 405, `This takes ${allowed}.`);
-  });
+  app.notFound(unknownMethod);
   app.onError((error, c) => {
     log.error({ err: withoutQueries(error), path: c.req.path }, 'a request failed unexpectedly');
     return refuse(c, 500, 'Unexpected error.');
   });
   return app;
+}
+
+/** 405 where there is something, else 404. */
+function unknownMethod(c: Context): Response {
+  const allowed = routes[c.req.path] ?? (/^\/oauth\/[^/]+(\/callback)?$/.test(c.req.path) ? 'GET' : undefined);
+  if (allowed === undefined) return refuse(c, 404, 'There is nothing here.');
+  c.header('Allow', allowed);
+  return refuse(c, 405, `This takes ${allowed}.`);
 }
 
 /** Foreign pages get no CORS header at all: Hono's middleware would still say that credentials are allowed. */

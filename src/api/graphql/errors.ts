@@ -1,6 +1,6 @@
 // Decides what a caller sees of an error: its code and sentence when the caller can fix it, else nothing.
 
-import { GraphQLError } from 'graphql';
+import { GraphQLError, type GraphQLErrorExtensions } from 'graphql';
 import { withoutSql } from '../../outbox/transactions.ts';
 import { Refusal } from '../../policy/refusal.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -72,10 +72,7 @@ function rootCause(error: unknown): unknown {
   return cause;
 }
 
-/**
- * A new error that keeps only the location of the old one. `spec` marks an error in the query or its variables, not in
- * the body that they came in.
- */
+/** A new error that keeps only the location of the old one, and its code. */
 function copyOf(
   located: GraphQLError | undefined,
   message: string,
@@ -83,17 +80,31 @@ function copyOf(
   argument: string | null = null,
 ): GraphQLError {
   const { status } = (located?.extensions['http'] ?? {}) as { status?: number };
+  // An error in the query or its variables, not in the body that they came in.
   const spec = status === 400 && located?.extensions['code'] !== 'BAD_REQUEST';
+  return short(located, message, {
+    code,
+    ...(argument === null ? {} : { argument: cut(argument) }),
+    ...(status ? { http: { status, spec } } : {}),
+  });
+}
+
+/** An error of validation, with no more of the query in it than fits on a few lines. */
+export function refusedError(located: GraphQLError, argument: string | null): GraphQLError {
+  return short(located, located.message, {
+    code: located.extensions['code'] ?? 'GRAPHQL_VALIDATION_FAILED',
+    ...(argument === null ? {} : { argument: cut(argument) }),
+    http: { status: 400, spec: true },
+  });
+}
+
+function short(located: GraphQLError | undefined, message: string, extensions: GraphQLErrorExtensions): GraphQLError {
   return new GraphQLError(cut(message), {
     nodes: located?.nodes?.slice(0, mostPlaces),
     source: located?.source,
     positions: located?.positions?.slice(0, mostPlaces),
     path: located?.path,
-    extensions: {
-      code,
-      ...(argument === null ? {} : { argument: cut(argument) }),
-      ...(status ? { http: { status, spec } } : {}),
-    },
+    extensions,
   });
 }
 

@@ -10,25 +10,34 @@ export type Inexact = {
 /** Open brackets of a JSON text. What reads it later recurses into each. */
 const mostLevels = 500;
 
-export class DeepJson extends Error {}
+/** Of one object. An error about the object would print them all. */
+const mostKeys = 10_000;
+
+/** JSON that is too much in its form, with a sentence. */
+export class BadForm extends Error {}
 
 /**
- * What JSON.parse gives, and the first inexact number, if there is one. Throws DeepJson, and what JSON.parse throws.
+ * What JSON.parse gives, and the first inexact number, if there is one. Throws BadForm, and what JSON.parse throws.
  * A reviver would be asked about each value, which takes half a second for 1 MiB.
  */
 export function parseJson(text: string): { value: unknown; inexact: Inexact | null } {
   let inexact: { at: number; source: string } | null = null;
-  let levels = 0;
+  const keys = [0];
   walk(text, {
     number(at, end) {
       if (inexact || isPlain(text, at, end)) return;
       const source = text.slice(at, end);
       if (!isExact(source)) inexact = { at, source };
     },
-    mark(char) {
-      if (char === '{' || char === '[') levels += 1;
-      if (char === '}' || char === ']') levels -= 1;
-      if (levels > mostLevels) throw new DeepJson(`The JSON is nested more than ${mostLevels} deep.`);
+    open() {
+      keys.push(0);
+      if (keys.length > mostLevels + 1) throw new BadForm(`The JSON is nested more than ${mostLevels} deep.`);
+    },
+    close: () => keys.pop(),
+    colon() {
+      const last = keys.length - 1;
+      keys[last] = (keys[last] ?? 0) + 1;
+      if (keys[last] > mostKeys) throw new BadForm(`An object of the JSON has more than ${mostKeys} keys.`);
     },
   });
   const value: unknown = JSON.parse(text);
@@ -80,26 +89,41 @@ function isPlain(text: string, at: number, end: number): boolean {
 type Walk = {
   string?(at: number, end: number): void;
   number?(at: number, end: number): void;
-  /** A bracket, comma or colon. */
-  mark?(char: string, at: number): void;
+  open?(isList: boolean): void;
+  close?(): void;
+  comma?(): void;
+  colon?(): void;
 };
 
-const numberChar = /[-+.\deE]/;
+const [quote, comma, minus, colon] = [0x22, 0x2c, 0x2d, 0x3a];
+const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /** Goes through the tokens of a JSON text once, without recursion. Of a text that is no JSON it makes something. */
-function walk(text: string, { string, number, mark }: Walk): void {
+function walk(text: string, on: Walk): void {
   for (let at = 0; at < text.length;) {
-    const char = text[at]!;
+    const char = text.charCodeAt(at);
     let end = at + 1;
-    if (char === '"') {
+    if (char === quote) {
       end = endOfString(text, at);
-      string?.(at, end);
-    } else if (char === '-' || (char >= '0' && char <= '9')) {
-      while (end < text.length && numberChar.test(text[end]!)) end += 1;
-      number?.(at, end);
-    } else if ('{}[],:'.includes(char)) mark?.(char, at);
+      on.string?.(at, end);
+    } else if (isDigit(char) || char === minus) {
+      while (isOfNumber(text.charCodeAt(end))) end += 1;
+      on.number?.(at, end);
+    } else if (char === comma) on.comma?.();
+    else if (char === colon) on.colon?.();
+    else if (char === openList || char === openObject) on.open?.(char === openList);
+    else if (char === closeList || char === closeObject) on.close?.();
     at = end;
   }
+}
+
+function isDigit(char: number): boolean {
+  return char >= 0x30 && char <= 0x39;
+}
+
+/** A digit, `+`, `-`, `.`, `e` or `E`. */
+function isOfNumber(char: number): boolean {
+  return isDigit(char) || char === 0x2b || char === minus || char === 0x2e || (char | 0x20) === 0x65;
 }
 
 /** After the quotation mark that no backslash precedes, or the end of the text. */
@@ -118,14 +142,13 @@ function pathAt(text: string, place: number): string {
   let last = '';
   walk(text.slice(0, place), {
     string: (at, end) => (last = text.slice(at, end)),
-    mark(char) {
+    open: (isList) => keys.push(isList ? 0 : ''),
+    close: () => keys.pop(),
+    comma() {
       const key = keys.at(-1);
-      if (char === '[') keys.push(0);
-      if (char === '{') keys.push('');
-      if (char === ']' || char === '}') keys.pop();
-      if (char === ',' && typeof key === 'number') keys[keys.length - 1] = key + 1;
-      if (char === ':') keys[keys.length - 1] = JSON.parse(last) as string;
+      if (typeof key === 'number') keys[keys.length - 1] = key + 1;
     },
+    colon: () => (keys[keys.length - 1] = JSON.parse(last) as string),
   });
   return keys.join('.');
 }

@@ -57,14 +57,21 @@ function nextKind(lexer: Lexer): TokenKind {
 
 /** One error for each limit that the query exceeds. The query need not be valid. */
 export function excesses(document: DocumentNode, budget: Budget): GraphQLError[] {
-  const found = { operations: 0, fragments: 0, aliases: 0, directives: 0, variables: 0, arguments: 0 };
+  const found = { operations: 0, aliases: 0, directives: 0, variables: 0, arguments: 0 };
+  // Also those that are only spread: the validator compares all of them.
+  const fragments = new Set<string>();
+  let definitions = 0;
   const noteArguments = (given: readonly unknown[] = []) => {
     found.arguments = Math.max(found.arguments, given.length);
   };
   // It does not recurse, so it may come before any limit.
   visit(document, {
     OperationDefinition: () => void (found.operations += 1),
-    FragmentDefinition: () => void (found.fragments += 1),
+    FragmentDefinition({ name }) {
+      definitions += 1;
+      fragments.add(name.value);
+    },
+    FragmentSpread: ({ name }) => void fragments.add(name.value),
     VariableDefinition: () => void (found.variables += 1),
     Field({ alias, arguments: given }) {
       if (alias) found.aliases += 1;
@@ -79,7 +86,7 @@ export function excesses(document: DocumentNode, budget: Budget): GraphQLError[]
     count > most ? [tooMuch(`${count} ${what}, and at most ${most} are allowed`, budget)] : [];
   const counted = [
     ...beyond('operations', found.operations, budget.operations),
-    ...beyond('fragments', found.fragments, budget.fragments),
+    ...beyond('fragments', Math.max(definitions, fragments.size), budget.fragments),
     ...beyond('aliases', found.aliases, limits.aliases),
     ...beyond('directives', found.directives, limits.directives),
     ...beyond('variables', found.variables, limits.variables),

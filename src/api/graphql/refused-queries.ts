@@ -16,7 +16,7 @@ import { argumentInQuery, argumentOfVariable } from './argument-at-fault.ts';
 import type { Budget } from './budgets.ts';
 import { costOf, mostCost } from './cost.ts';
 import { exactLiterals } from './exact-literals.ts';
-import { longestMessage, mostErrors } from './errors.ts';
+import { longestMessage, mostErrors, refusedError } from './errors.ts';
 import { excesses, nestedTooDeep, refuseLongText, tooMuch } from './limits.ts';
 
 /** The context that this plugin needs. */
@@ -79,13 +79,10 @@ export function refuseBadQueries(): Plugin<AskedBy> {
           throw error;
         }
       });
-      return ({ result }) => {
-        for (const error of result as readonly GraphQLError[]) {
-          const argument = argumentInQuery(error, params.documentAST as DocumentNode | undefined);
-          error.extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED';
-          error.extensions['http'] = { status: 400, spec: true };
-          if (argument !== null) error.extensions['argument'] = argument;
-        }
+      return ({ result, setResult }) => {
+        const document = params.documentAST as DocumentNode;
+        const errors = result as readonly GraphQLError[];
+        setResult(errors.map((error) => refusedError(error, argumentInQuery(error, document))));
       };
     },
     onExecute: refuseVariablesAndCost,

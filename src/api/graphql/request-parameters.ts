@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import type { Budget } from './budgets.ts';
-import { DeepJson, inexactSentence, parseJson } from './exact-numbers.ts';
+import { BadForm, inexactSentence, parseJson } from './exact-numbers.ts';
 import { longestMessage } from './errors.ts';
 
 /** Drops a byte order mark, as RFC 8259, section 8.1, allows. */
@@ -49,7 +49,7 @@ function parse(text: string): ReturnType<typeof parseJson> {
   try {
     return parseJson(text);
   } catch (error) {
-    throw refusal(error instanceof DeepJson ? error.message : 'The JSON is not valid.');
+    throw refusal(error instanceof BadForm ? error.message : 'The JSON is not valid.');
   }
 }
 
