@@ -60,15 +60,17 @@ export function worstThatFit(as: Asker): Hostile[] {
     levels,
     (at) => `fragment C${at} on Query { __typename ${at + 1 < levels ? `...C${at + 1}` : ''} }`,
   );
+  /** Fragments that may have the same two fields. */
+  const shared = Math.min(fragments, repeated / 2 + 1);
   const body = (value: (room: number) => unknown) => ({ x: value(bytes - 200) });
   const listed = (item: string) => (room: number) =>
     Array.from({ length: Math.floor(room / (item.length + 1)) }, () => JSON.parse(item) as unknown);
   const queries: Record<string, string> = {
     'equal fields with selections': `{ ${'me { id } '.repeat(repeated / 2 + 1)} }`,
-    'equal fields through fragments': `{ ${times(fragments, (at) => `...F${at}`)} } ${times(fragments, (at) => `fragment F${at} on Query { me { id } }`)}`,
+    'equal fields through fragments': `{ ${times(shared, (at) => `...F${at}`)} } ${times(shared, (at) => `fragment F${at} on Query { me { id } }`)}`,
     'equal fields with arguments': `{ ${'user(id: "a") { id } '.repeat(Math.floor(Math.min(repeated / 2, tokens / 10)))} }`,
     'unknown fields': `{ ${times(Math.min(fields, tokens - 2), (at) => `unknown${at}`)} }`,
-    'fields that nearly exist': `{ ${times(Math.min(fields, tokens - 2), (at) => `webhookEndpoin${at}`)} }`,
+    'fields that nearly exist': `{ ${times(Math.min(fields, tokens - 2, Math.floor(characters / 18)), (at) => `webhookEndpoin${at}`)} }`,
     'texts in a list': `{ webhookEvents(filter: { types: [${'"a.b" '.repeat(tokens - 19)}] }) { nodes { id } } }`,
     'objects in a list': `mutation { publishWebhookEvents(events: [${'{ type: "a.b" data: { a: 1 } } '.repeat(Math.floor((tokens - 15) / 12))}]) { id } }`,
     'wrong objects in a list': `mutation { publishWebhookEvents(events: [${'{ typ: "a.b" } '.repeat(Math.floor((tokens - 15) / 5))}]) { id } }`,
@@ -88,7 +90,7 @@ export function worstThatFit(as: Asker): Hostile[] {
     'objects within JSON': `mutation { publishWebhookEvents(events: [{ type: "a.b", data: ${'{ a: '.repeat(44)}1${'}'.repeat(44)} }]) { id } }`,
     'inline fragments fifty deep': `{ ${'... {'.repeat(49)} __typename ${'}'.repeat(49)} }`,
     directives: `{ __typename ${'@include(if: true) '.repeat(20)} }`,
-    'aliases that fail': `{ ${times(30, (at) => `a${at}: users { totalCount }`)} }`,
+    'aliases that fail': `{ ${times(30, (at) => `a${at}: users { nodes { id } }`)} }`,
     introspection: `{ __schema { ${times(20, (at) => `a${at}: types { name description fields { name description } }`)} } }`,
     'introspection of arguments': `{ __schema { ${times(8, (at) => `a${at}: types { fields { args { name description type { name } } } }`)} } }`,
     'introspection that goes round': `{ __schema { types { ${'fields { type { '.repeat(10)} name ${'} } '.repeat(10)} } } }`,
