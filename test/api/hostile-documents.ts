@@ -106,7 +106,11 @@ export function worstThatFit(as: Asker): Hostile[] {
     'a variable 490 deep': body(() => JSON.parse(`${'['.repeat(490)}${']'.repeat(490)}`)),
   };
   return [
-    ...Object.entries(queries).map(([name, query]) => ({ name, as, body: { query } })),
+    ...Object.entries(queries).map(([name, query]) => ({
+      name,
+      as,
+      body: name.startsWith('operations') ? { query, operationName: 'Q0' } : { query },
+    })),
     ...Object.entries(variables).map(([name, given]) => ({
       name,
       as,
