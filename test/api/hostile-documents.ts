@@ -58,7 +58,7 @@ export function worstThatFit(as: Asker): Hostile[] {
   const { bytes, characters, tokens, operations, fragments, levels, fields, repeated } = most[as];
   const chain = times(
     levels,
-    (at) => `fragment C${at} on Query { __typename ${at + 1 < levels ? `...C${at + 1}` : ''} }`,
+    (at) => `fragment C${at} on Query { ${at + 1 < levels ? `...C${at + 1}` : '__typename'} }`,
   );
   /** Fragments that may have the same two fields. */
   const shared = Math.min(fragments, repeated / 2 + 1);
