@@ -68,7 +68,9 @@ export function createApp(api: Api): Hono {
     hasUtf8Query(c.req.url) ? await next() : refuse(c, 400, 'The query of the address is not UTF-8.'),
   );
   // Before anything asks who asks.
-  app.use('/graphql', async (c, next) => (['GET', 'POST'].includes(c.req.method) ? await next() : unknownMethod(c)));
+  app.use('/graphql', async (c: Context, next) =>
+    ['GET', 'POST'].includes(c.req.method) ? await next() : unknownMethod(c),
+  );
   app.use(limitBody(log));
   const countGuess = async (c: Context) => await limits.failedToken(client(c));
   const guesses = limitGuesses({ asking, countGuess, publicUrl });

@@ -117,7 +117,7 @@ export async function openRateLimits({
   return {
     signInStart: signInStart.take,
     // What a client may not guess any more is not counted against the others.
-    failedToken: async (client) => (await failedToken.take(client)) ?? (await failedTokenOfAnybody.take(anybody)),
+    failedToken: async (from) => (await failedToken.take(from)) ?? (await failedTokenOfAnybody.take(anybody)),
     refusedQueries,
     check: signInStart.check,
     [Symbol.asyncDispose]() {

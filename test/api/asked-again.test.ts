@@ -134,7 +134,7 @@ test('a form whose body takes its time ends nothing for a session that ended mea
   const text = Buffer.from(`session=${sessionOf(token)}`);
   const headers = { 'content-type': 'application/x-www-form-urlencoded', 'content-length': String(text.length) };
   const init = { method: 'POST', headers: { ...headers, ...cookie(token) }, body: body.readable, duplex: 'half' };
-  const answer = door.fetch('/account', init as RequestInit);
+  const answer = door.fetch('/account', init);
   await writer.write(text.subarray(0, 5));
   await door.sessions.end(sessionOf(token));
   await writer.write(text.subarray(5));

@@ -124,23 +124,38 @@ test('the standard introspection fits the budget of a stranger, and its answer i
   tokens.stranger = '';
 });
 
+/** Of the thread that keeps the leases, for one request from its body to its answer. */
+const mostMilliseconds = 50;
+
 test.each(['stranger', 'user', 'admin'] as const)(
-  'no hostile document of a %s is an unexpected error, and no refusal is longer than 4 KiB',
+  'no hostile document of a %s is an unexpected error, holds the thread for 50 ms or is refused in more than 4 KiB',
   async (as) => {
     door.logged.length = 0;
     for (const { name, body } of [...worstThatFit(as), ...corpusDocuments().filter((one) => one.as === as)]) {
-      const { status, text } = await ask(as, body);
-      expect([name, status, text.slice(0, 200)]).toEqual([
+      const text = JSON.stringify(body);
+      let answer = await timed(as, text);
+      // The least of some, as a busy machine takes longer, and a new process compiles first.
+      for (let more = 0; more < 4 && answer.milliseconds > mostMilliseconds; more += 1) answer = await timed(as, text);
+      const { status, text: told, milliseconds } = answer;
+      expect([name, status, told.slice(0, 200)]).toEqual([
         name,
         expect.toSatisfy((one) => one < 500),
         expect.not.stringContaining('INTERNAL'),
       ]);
-      if (status >= 400) expect([name, text.length, text.length <= 4_096]).toEqual([name, text.length, true]);
+      if (status >= 400) expect([name, told.length, told.length <= 4_096]).toEqual([name, told.length, true]);
+      expect([name, milliseconds, milliseconds < mostMilliseconds]).toEqual([name, milliseconds, true]);
     }
     expect(door.logged.filter((line) => /"level":[56]0|node_modules/.test(line))).toEqual([]);
   },
   60_000,
 );
+
+async function timed(as: Asker, body: string) {
+  const before = process.threadCpuUsage();
+  const answer = await ask(as, body);
+  const { user, system } = process.threadCpuUsage(before);
+  return { ...answer, milliseconds: (user + system) / 1_000 };
+}
 
 test.each(['stranger', 'user', 'admin'] as const)(
   'what is said to fit the budget of a %s is not refused for its size',

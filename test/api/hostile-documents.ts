@@ -46,7 +46,7 @@ const most = {
   },
 } as const;
 
-export const askers = Object.keys(most) as Asker[];
+const askers = Object.keys(most) as Asker[];
 
 const times = (count: number, make: (at: number) => string) =>
   Array.from({ length: count }, (_, at) => make(at)).join(' ');

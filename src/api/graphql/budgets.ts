@@ -22,7 +22,7 @@ export type Budget = {
 };
 
 /** The prepared operations and GraphiQL's introspection (184 tokens) stay far below each figure of the first. */
-export const budgets = {
+const budgets = {
   stranger: {
     whose: 'stranger',
     ...{ bodyBytes: 64 * 1024, characters: 8_192, tokens: 500, operations: 10 },

@@ -40,7 +40,7 @@ export function cacheIntrospection(): Plugin {
 function asksOnlyAboutTheSchema({ definitions }: DocumentNode): boolean {
   const operations = definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION);
   const [operation] = operations;
-  if (!operation || operations.length > 1 || operation.operation !== 'query') return false;
+  if (!operation || operations.length > 1 || operation.operation !== OperationTypeNode.QUERY) return false;
   if (operation.variableDefinitions?.length) return false;
   // A fragment at the root could hold anything, and the usual query has none there.
   return operation.selectionSet.selections.every((one) => one.kind === Kind.FIELD && one.name.value.startsWith('__'));
