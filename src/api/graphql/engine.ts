@@ -25,6 +25,8 @@ import { knownViewer, refuseUnknownToken } from './unknown-token.ts';
 
 export type EngineOptions = {
   orm: MikroORM;
+  /** For what is read outside of a transaction. */
+  reads: MikroORM;
   transactions: Transactions;
   endpoints: Endpoints;
   signIn: SignIn;
@@ -45,13 +47,13 @@ type Reply = { setCookie: string | null; retryAfterSeconds: number | null; isExe
 
 /** A function that answers one GraphQL-over-HTTP request to /graphql by this client; it never rejects. */
 export function createEngine(options: EngineOptions): (request: Request, client: string) => Promise<Response> {
-  const { orm, transactions, endpoints, signIn, publicUrl, refusedQueries, log } = options;
+  const { orm, reads, transactions, endpoints, signIn, publicUrl, refusedQueries, log } = options;
   const { asking, askAgain } = options.viewers;
 
   const yoga = createYoga<{ client: string; reply: Reply; budget: Budget; unknownToken: boolean; begin: number }>({
     schema,
     context: ({ request, client, reply, begin }) => {
-      const em = orm.em.fork();
+      const em = reads.em.fork();
       const known = performance.now() - begin < freshMs ? asking(request) : askAgain(request);
       // Awaited by those who need it; a request that does not must not fail.
       known.catch(() => {});

@@ -1,6 +1,13 @@
 // Keeps answers about the schema, which are the same for everybody, so that GraphiQL's query is executed once.
 
-import { type DocumentNode, type ExecutionArgs, type ExecutionResult, Kind, getOperationAST } from 'graphql';
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  Kind,
+  OperationTypeNode,
+  getOperationAST,
+} from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 
 /** The least recently used goes first. An answer has up to 10,000 fields and takes some megabytes then. */
