@@ -74,6 +74,6 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
 async function warmUp(app: ReturnType<typeof createApp>, publicUrl: string): Promise<void> {
   const body = JSON.stringify({ query: getIntrospectionQuery(), operationName: 'IntrospectionQuery' });
   const headers = { 'content-type': 'application/json' };
-  const response = await app.fetch(new Request(`${publicUrl}/graphql`, { method: 'POST', headers, body }));
+  const response = await app.fetch(new Request(new URL('/graphql', publicUrl), { method: 'POST', headers, body }));
   await response.arrayBuffer();
 }

@@ -1,5 +1,8 @@
-import { SchemaMetaFieldDef, getIntrospectionQuery } from 'graphql';
+import { GraphQLError, SchemaMetaFieldDef, getIntrospectionQuery } from 'graphql';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { shownError } from '../../src/api/graphql/errors.ts';
+import { nestedTooDeep } from '../../src/api/graphql/limits.ts';
 import { createRefusedQueries } from '../../src/api/refused-queries.ts';
 import { openDatabase } from '../support/database.ts';
 import { type Answer, type Door, adminToken, noLimits, openDoor, post, signInAs } from './door.ts';
@@ -165,6 +168,29 @@ test.each(['stranger', 'user', 'admin'] as const)(
     }
   },
 );
+
+test('a stack that overflows all the same is the caller’s mistake, and leaves no stack in the log', () => {
+  const lines: string[] = [];
+  const log = pino({}, { write: (line: string) => void lines.push(line) });
+  const overflow = (): unknown => overflow();
+  const thrown = (() => {
+    try {
+      return overflow();
+    } catch (error) {
+      return error as Error;
+    }
+  })();
+  for (const error of [thrown, new GraphQLError('anything', { originalError: thrown })]) {
+    expect(shownError(error, log).extensions['code']).toBe('BAD_USER_INPUT');
+  }
+  expect(nestedTooDeep(thrown, 'GRAPHQL_PARSE_FAILED')?.extensions).toMatchObject({ code: 'GRAPHQL_PARSE_FAILED' });
+  expect(nestedTooDeep(new RangeError('another'))).toBeNull();
+  expect(shownError(new RangeError('another'), pino({ level: 'silent' })).extensions['code']).toBe(
+    'INTERNAL_SERVER_ERROR',
+  );
+  expect(lines).toHaveLength(2);
+  expect(lines.join('')).not.toMatch(/stack|\.ts/);
+});
 
 describe('whoever sends nothing but queries that are refused', () => {
   async function openCounting() {
