@@ -20,6 +20,9 @@ export type ServiceSecretsOptions = {
 
 const minSessionSecretCharacters = 32;
 
+/** Of every token that travels in a header: a shorter one could be found by guessing. */
+const minTokenCharacters = 24;
+
 /** Resolves `admin_token` and `session_secret`; all problems at once, none with a value in it. */
 export async function resolveServiceSecrets(
   options: ServiceSecretsOptions,
@@ -41,13 +44,20 @@ export async function resolveServiceSecrets(
     return '';
   };
 
-  const adminToken = await find('admin_token', (value) =>
-    /^[\x21-\x7e]+$/.test(value) ? null : 'must be printable ASCII without blanks, as it travels in an HTTP header',
-  );
+  const adminToken = await find('admin_token', tokenProblem);
   const sessionSecret = await find('session_secret', (value) =>
     value.length >= minSessionSecretCharacters ? null : `must be at least ${minSessionSecretCharacters} characters`,
   );
   return problems.length > 0 ? { problems } : { adminToken, sessionSecret, local };
+}
+
+function tokenProblem(value: string): string | null {
+  if (!/^[\x21-\x7e]+$/.test(value)) {
+    return 'must be printable ASCII without blanks, as it travels in an HTTP header';
+  }
+  if (value.length >= minTokenCharacters) return null;
+  const advice = 'make one with: openssl rand -hex 32';
+  return `must be at least ${minTokenCharacters} characters, so that nobody can guess it; ${advice}`;
 }
 
 type KeptSecret = ResolvedSecret & { path: string; created: boolean };
