@@ -26,7 +26,7 @@ export async function clean(
   using locks = new DisposableStack();
   const found: Remains[] = [];
   for (const directory of stateDirectories.map((one) => join(process.cwd(), one))) {
-    const remains = await findOwnRemains(directory);
+    const remains = await findOwnRemains(directory, installations);
     if (remains.length === 0) continue;
     const lock = locks.use(tryLock(directory));
     if (lock === null) throw new StartError(`A Tidings service runs in ${directory}: stop it first.`);
