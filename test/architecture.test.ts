@@ -102,10 +102,6 @@ const signals = /(?<![.\w])process\s*\.\s*(on|once|addListener|prependListener|p
 /** Handing the whole of `process` around counts as reading it. */
 const environment = /(?<![.\w])process\s*(\.\s*env\b|[[,;)}])/g;
 
-/** Who writes to it; each shows control characters. */
-const writers = ['main', 'demo/main', 'demo/screen', 'cli/terminal', 'telemetry'];
-const writes = /(?<![.\w])(process\s*\.\s*std(out|err)\s*\.\s*write\b|console\s*\.)/g;
-
 const mostLines = 300;
 /** Each of these is one thing that two files would tear apart. There may be six of them. */
 const longFiles: readonly string[] = [];
@@ -158,11 +154,6 @@ const rules: Record<string, (files: readonly SourceFile[]) => string[]> = {
       .filter(({ path }) => !insideAny(path, processes))
       .flatMap((file) => matches(file, signals)),
 
-  'only few parts write to a terminal, which obeys what it gets': (files) =>
-    inSource(files)
-      .filter(({ path }) => !insideAny(path, writers))
-      .flatMap((file) => matches(file, writes)),
-
   'a name is exported only where it is made': (files) =>
     files.flatMap(({ path, reExports }) => reExports.map(({ what, line }) => `${path}:${line} ${what}`)),
 
@@ -196,7 +187,6 @@ test('every part, process, thread, decision and long file that the rules name ha
     ...Object.keys(mayImport),
     ...Object.values(mayImport).flat(),
     ...processes,
-    ...writers,
     ...pure,
     ...longFiles,
   ]);
@@ -256,12 +246,6 @@ test.each([
   ['only settings reads the environment', 'src/api/door.ts', `import { env } from 'node:process';`],
   ['only the start of a process handles signals', 'src/service.ts', `process.once('SIGTERM', stop);`],
   ['only the start of a process handles signals', 'src/service.ts', 'process.on(signal, stop);'],
-  [
-    'only few parts write to a terminal, which obeys what it gets',
-    'src/cli/check.ts',
-    `process.stderr.write(problem);`,
-  ],
-  ['only few parts write to a terminal, which obeys what it gets', 'src/api/door.ts', 'console.log(error);'],
   ['a name is exported only where it is made', 'src/api/door.ts', `export { x } from './y.ts';`],
   ['a name is exported only where it is made', 'src/api/door.ts', `import { x } from './y.ts';\nexport { x };`],
   ['a file is short', 'src/api/door.ts', '\n'.repeat(mostLines)],
