@@ -40,7 +40,7 @@ export async function openEmbeddedValkey({
   const earlier = await readFile(files.config, 'utf8').catch(() => '');
   const password = /^requirepass (\w+)$/m.exec(earlier)?.[1] ?? randomBytes(24).toString('hex');
   const access = { socket, password };
-  const configuration = configurationOf(files, access);
+  const configuration = configurationOf(access);
   if (earlier !== configuration || (await runningPid(files)) === null) {
     const program = await findValkey();
     if (program === null) {
@@ -90,14 +90,14 @@ function filesIn(directory: string): Files {
 export async function removeEmbeddedValkey(directory: string): Promise<void> {
   const files = filesIn(await realpath(directory));
   const pid = await runningPid(files);
-  if (pid !== null) await endServerProcess(pid, files.config, { signal: 'SIGKILL', withinMs: 5_000 });
+  if (pid !== null) await endServerProcess(pid, files.base, { signal: 'SIGKILL', withinMs: 5_000 });
   await removeShortDirectory(files.base);
   await rm(files.base, { recursive: true, force: true });
 }
 
 async function end(files: Files): Promise<void> {
   const pid = await runningPid(files);
-  if (pid !== null) await endServerProcess(pid, files.config, { signal: 'SIGTERM', withinMs: 5_000 });
+  if (pid !== null) await endServerProcess(pid, files.base, { signal: 'SIGTERM', withinMs: 5_000 });
 }
 
 /** The program on PATH, of whichever name. */
@@ -111,22 +111,21 @@ export async function findValkey(): Promise<string | null> {
   }
 }
 
-async function runningPid({ pidFile, config }: Files): Promise<number | null> {
+async function runningPid({ pidFile, base }: Files): Promise<number | null> {
   const pid = Number(await readFile(pidFile, 'utf8').catch(() => '0'));
-  return (await isServerProcess(pid, config)) ? pid : null;
+  return (await isServerProcess(pid, base)) ? pid : null;
 }
 
-function configurationOf({ base }: Files, { socket, password }: Access): string {
+function configurationOf({ socket, password }: Access): string {
   const lines = [
     // No TCP at all.
     'port 0',
     `unixsocket ${quoted(socket)}`,
     'unixsocketperm 700',
     `requirepass ${password}`,
-    `dir ${quoted(base)}`,
     'appendonly yes',
     'save ""',
-    // Keeps the path of this file among the process's arguments, by which we recognise it.
+    // Keeps its directory among the process's arguments, by which we recognise it.
     'set-proc-title no',
   ];
   return `${lines.join('\n')}\n`;
@@ -147,13 +146,16 @@ async function start({ base, config, pidFile, logFile }: Files, program: string,
     constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW,
     0o600,
   );
-  const child = spawn(program, [config], {
+  // By its input: it would take the name of a file for a pattern, and where that has a ? or a [ start without a password.
+  const input = openSync(config, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const child = spawn(program, ['-', '--dir', base], {
     cwd: base,
     env: { LC_ALL: 'C' },
     detached: true,
-    stdio: ['ignore', output, output],
+    stdio: [input, output, output],
   });
   closeSync(output);
+  closeSync(input);
   // Synchronous, right after the spawn: a kill -9 in between would leave a server that nobody knows of.
   if (child.pid) writeFileSync(pidFile, String(child.pid));
   child.unref();

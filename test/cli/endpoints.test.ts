@@ -185,14 +185,14 @@ test('a server that is none of this directory gets no token, and what it answers
 
   const row = { id: evil, url: evil, state: evil, pauseReason: evil, pausedAt: evil, position: evil, backlog: 0 };
   const times = { oldestUnsettledAt: evil, nextAttemptAt: evil, lastDeliveredAt: evil, lastErrorAt: evil };
-  const endpoint = { ...row, ...times, owner: evil, lastError: evil, givesUpAfter: evil, stats: { gaveUp: 0 } };
-  answer = { data: { webhookEndpoints: [endpoint] } };
+  const told = { ...row, ...times, owner: evil, lastError: evil, givesUpAfter: evil, stats: { gaveUp: 0 } };
+  answer = { data: { webhookEndpoints: [told] } };
   const { stdout } = await asked();
   // The ten cells that are texts.
   expect(stdout.split(shown)).toHaveLength(11);
   expect(stdout).toMatch(/^[\x20-\x7e\n]*$/);
   const inJson = (await asked('--json')).stdout;
   expect(inJson).toMatch(/^[\x20-\x7e\n]*$/);
-  expect(JSON.parse(inJson)).toEqual([endpoint]);
+  expect(JSON.parse(inJson)).toEqual([told]);
   expect(new Set(got)).toEqual(new Set(['Bearer named']));
 });

@@ -65,7 +65,9 @@ export async function openValkeyServer(): Promise<ValkeyServer> {
     const limit = isFull ? `trap '' XFSZ; ulimit -f ${await blocksOf(await appendOnlyFile())};` : '';
     const program = '$(command -v valkey-server || command -v redis-server)';
     const output = openSync(join(directory.path, 'valkey.log'), 'a');
-    child = spawn('/bin/sh', ['-c', `${limit} exec ${program} ${config}`], { stdio: ['ignore', output, output] });
+    child = spawn('/bin/sh', ['-c', `${limit} exec ${program} ${config} --dir ${base}`], {
+      stdio: ['ignore', output, output],
+    });
     closeSync(output);
     await writeFile(join(base, 'pid'), String(child.pid));
     if (awaitReady) await eventually(answers, { saying: 'a Valkey that answers' });
