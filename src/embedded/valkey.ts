@@ -157,7 +157,7 @@ async function start({ base, config, pidFile, logFile }: Files, program: string,
   closeSync(output);
   closeSync(input);
   // Synchronous, right after the spawn: a kill -9 in between would leave a server that nobody knows of.
-  if (child.pid) writeFileSync(pidFile, String(child.pid));
+  if (child.pid) writeFileSync(pidFile, String(child.pid), { mode: 0o600 });
   child.unref();
   const failure = new AbortController();
   child.once('error', () => failure.abort());
