@@ -153,17 +153,14 @@ test('a server left by a killed service that listens on a port is ended, and the
 test('a directory of any name works, and nothing in its name is run or read as an option', async () => {
   const directory = join(place.path, oddName);
   await mkdir(directory);
-  await using postgres = await openEmbeddedPostgres({ directory, log });
-  await using valkey = await openEmbeddedValkey({ directory, log });
-  expect(await administer(postgres.url, 'select 1 as one')).toEqual([{ one: 1 }]);
-  expect(await askValkey(valkey!.url, 'PING')).toBe('PONG');
-  expect(await askValkey(valkey!.url, 'CONFIG', 'GET', 'dir')).toEqual(['dir', join(directory, 'valkey')]);
-  for (const path of [
-    directory,
-    join(directory, 'valkey'),
-    dirname(await realpath(join(directory, 'postgres', 'data'))),
-  ]) {
-    expect(await readdir(path)).not.toContain('pwned');
+  {
+    await using postgres = await openEmbeddedPostgres({ directory, log });
+    await using valkey = await openEmbeddedValkey({ directory, log });
+    expect(await administer(postgres.url, 'select 1 as one')).toEqual([{ one: 1 }]);
+    expect(await askValkey(valkey!.url, 'PING')).toBe('PONG');
+    expect(await askValkey(valkey!.url, 'CONFIG', 'GET', 'dir')).toEqual(['dir', join(directory, 'valkey')]);
+    const base = dirname(await realpath(join(directory, 'postgres', 'data')));
+    for (const path of [directory, join(directory, 'valkey'), base]) expect(await readdir(path)).not.toContain('pwned');
   }
   for (const one of await findOwnRemains(directory)) await one.remove();
 });
