@@ -2,7 +2,8 @@
 
 /** C0, DEL and C1; what hides text or turns its direction; separators of lines; halves of pairs. */
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
-const leftByJson = /[\p{Cf}\p{Zl}\p{Zp}\u007f-\u009f]/u;
+/** Quick, as each line of the log is looked at. */
+const beyondAscii = /[^ -~\n]/;
 
 /** One line, in which each such character is written as in JSON: `\n`, `\u001b`. */
 export function printable(text: string): string {
@@ -16,7 +17,7 @@ export function printableLines(text: string): string {
 
 /** JSON of the same value: JSON.stringify leaves C1 and what turns the direction as they are. */
 export function printableJson(json: string): string {
-  return leftByJson.test(json) ? printableLines(json) : json;
+  return beyondAscii.test(json) ? printableLines(json) : json;
 }
 
 /** A JSON line whose strings are printable once they are read, for what prints them as they are. */
