@@ -133,8 +133,10 @@ export class Reading {
   giveBack(dispatched: number): void {
     if (this.#state.is === 'loading' || this.#state.isOutdated) return;
     const { size } = this.#line;
+    // A page can have been ahead of the dispatcher.
+    const reach = this.#reach(dispatched);
     if (!this.#line.giveBack() || this.#state.is === 'lagging') return;
-    const count = createBacklogCount({ count: size, isLowerBound: false }, dispatched);
+    const count = createBacklogCount({ count: size, isLowerBound: false }, reach);
     this.#state = { is: 'lagging', isOutdated: false, pageAsked: false, count };
   }
 

@@ -3,7 +3,7 @@
 // It sees what no receiver could: who holds which lease, what is durable, and what each process has heard.
 
 import type { Lease } from '../../src/policy/shards.ts';
-import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
+import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { Turn, TurnEvent, TurnFailure } from '../../src/worker/turn.ts';
@@ -42,7 +42,9 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
   function lineOf(endpoint: string, generation: number): Line {
     const name = `${endpoint} ${generation}`;
     let line = lines.get(name);
-    if (!line) lines.set(name, (line = { farthest: 0, sent: new Map(), settled: new Set(), retrying: new Set() }));
+    if (line) return line;
+    line = { farthest: 0, sent: new Map(), sentLate: new Set(), settled: new Set(), retrying: new Set() };
+    lines.set(name, line);
     return line;
   }
 
@@ -100,7 +102,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     if (!isInformed(process)) return;
     const line = lineOf(endpoint, turn.generation);
     const isAlways = isAlwaysFor(postgres().tables, endpoint, entry);
-    const isFirst = !line.sent.has(id);
+    const isFirst = !line.sent.has(id) && !line.sentLate.has(id);
     if (isAlways && isFirst && position < line.farthest) fail(`${name} after ${line.farthest}`);
     for (const before of line.retrying) {
       if (before >= position || line.settled.has(before)) continue;
@@ -117,7 +119,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     },
     /** A thread has looked at its words, and is about to send. */
     decided(process: Process, turn: Turn, index: number): void {
-      const { position } = turn.events[index]!;
+      const { position, id } = turn.events[index]!;
       const known = know(process);
       history.note(position, turn.generation, turn.lease.epoch);
       if (!holds(process, turn.lease) && isInformed(process) && !known.sleptSinceHeartbeat) {
@@ -128,7 +130,10 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
         fail(`${process.id} sends ${position} to ${endpoint} from memory, after a turn was lost`);
       }
       checkConfiguration(process, turn);
-      if (holds(process, turn.lease) && turn.origin === 'line') checkLine(process, turn, index);
+      if (turn.origin === 'line') {
+        if (holds(process, turn.lease)) checkLine(process, turn, index);
+        else lineOf(endpoint, turn.generation).sentLate.add(id);
+      }
       known.position = Math.max(known.position, position);
       known.decidedIn.set(endpoint, known.restores);
     },
