@@ -20,7 +20,7 @@ import { promisify } from 'node:util';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { prepareDirectory } from '../../src/demo/directory.ts';
 import { lockDirectory } from '../../src/embedded/lock.ts';
-import { preparePostgresInstallation } from '../../src/embedded/postgres-installation.ts';
+import { findInstallation, preparePostgresInstallation } from '../../src/embedded/postgres-installation.ts';
 import { disownPostmaster } from '../../src/embedded/postmaster.ts';
 import { findOwnRemains } from '../../src/embedded/remains.ts';
 import { openEmbeddedValkey } from '../../src/embedded/valkey.ts';
@@ -93,7 +93,6 @@ test.runIf(isRoot)(
 test.runIf(isRoot).each([
   ['a link of another user, in a directory of root', 'link'],
   ['a link of root to elsewhere', 'elsewhere'],
-  ['a link of root to above its installations', 'above'],
   ['a directory of another user', 'directory'],
 ])('as root, %s is no installation: nothing in it is run, written or removed', async (_, kind) => {
   const target = kind === 'directory' ? join(state, 'postgres') : join(here, 'prepared');
@@ -101,7 +100,7 @@ test.runIf(isRoot).each([
   const there = join(state, 'postgres');
   if (kind !== 'directory') {
     await mkdir(state, { recursive: true });
-    await symlink(kind === 'above' ? '/var/lib/tidings/..' : target, there);
+    await symlink(target, there);
   }
   if (kind === 'link') await lchown(there, stranger, stranger);
   if (kind === 'directory') await run('chown', ['-R', `${stranger}`, target]);
@@ -110,6 +109,22 @@ test.runIf(isRoot).each([
   if (kind !== 'directory') await isRefused(findOwnRemains(state), `${there} is no link of root's`);
   await expect(lstat(mark)).rejects.toThrow('ENOENT');
   expect((await readdir(target)).toSorted()).toEqual(['directory', expect.stringMatching(/^native-/)]);
+});
+
+test.runIf(isRoot)('of root’s own links only one to an installation is believed', async () => {
+  const installations = join(here, 'installations');
+  const place = join(here, 'postgres');
+  const own = join(installations, '0123456789abcdef');
+  await mkdir(own, { recursive: true });
+  expect(await findInstallation(place, installations)).toBeNull();
+  const others = ['', '/', '/..', '/.', '/a/b', '/0123456789abcdef/..', '-2/0123456789abcdef'];
+  for (const target of others.map((end) => `${installations}${end}`)) {
+    await symlink(target, place);
+    await isRefused(findInstallation(place, installations), `${place} is no link of root's`);
+    await rm(place);
+  }
+  await symlink(own, place);
+  expect(await findInstallation(place, installations)).toBe(own);
 });
 
 test.runIf(isRoot)('root keeps nothing where another user could put another directory in its place', async () => {
