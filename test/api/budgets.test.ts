@@ -134,7 +134,9 @@ test.each(['stranger', 'user', 'admin'] as const)(
   'no hostile document of a %s is an unexpected error, holds the thread for 50 ms or is refused in more than 4 KiB',
   async (as) => {
     door.logged.length = 0;
-    for (const { name, body } of [...worstThatFit(as), ...corpusDocuments().filter((one) => one.as === as)]) {
+    const worst = worstThatFit(as);
+    for (const one of [...worst, ...corpusDocuments().filter((other) => other.as === as)]) {
+      const { name, body } = one;
       const text = JSON.stringify(body);
       let answer = await timed(as, text);
       // The least of some, as a busy machine takes longer, and a new process compiles first.
@@ -142,9 +144,11 @@ test.each(['stranger', 'user', 'admin'] as const)(
       const { status, text: told, milliseconds } = answer;
       expect([name, status, told.slice(0, 200)]).toEqual([
         name,
-        expect.toSatisfy((one) => one < 500),
+        expect.toSatisfy((code) => code < 500),
         expect.not.stringContaining('INTERNAL'),
       ]);
+      // Those that are said to fit are not refused for their size.
+      if (worst.includes(one)) expect([name, /[^"]*ask for less[^"]*/.exec(told)]).toEqual([name, null]);
       if (status >= 400) expect([name, told.length, told.length <= 4_096]).toEqual([name, told.length, true]);
       expect([name, milliseconds, milliseconds < mostMilliseconds]).toEqual([name, milliseconds, true]);
     }
@@ -159,15 +163,6 @@ async function timed(as: Asker, body: string) {
   const { user, system } = process.threadCpuUsage(before);
   return { ...answer, milliseconds: (user + system) / 1_000 };
 }
-
-test.each(['stranger', 'user', 'admin'] as const)(
-  'what is said to fit the budget of a %s is not refused for its size',
-  async (as) => {
-    for (const { name, body } of worstThatFit(as)) {
-      expect([name, (await ask(as, body)).text.match(/[^"]*ask for less[^"]*/)?.[0]]).toEqual([name, undefined]);
-    }
-  },
-);
 
 test('a stack that overflows all the same is the caller’s mistake, and leaves no stack in the log', () => {
   const lines: string[] = [];
