@@ -3,11 +3,10 @@
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
 import type { Readiness } from '../operations/readiness.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import { reasonOf } from '../telemetry/reason.ts';
 import { withoutQueries } from '../telemetry/without-queries.ts';
 import type { Sessions } from '../users/sessions.ts';
 import { accountRoutes } from './account.ts';
+import { limitBodies } from './body-limits.ts';
 import { clientOf } from './client-address.ts';
 import { type EngineOptions, createEngine } from './graphql/engine.ts';
 import { graphiqlRoutes } from './graphiql.ts';
@@ -22,7 +21,7 @@ import { homeOf } from './refused.ts';
 import { createCookies } from './session-cookie.ts';
 import { createViewers } from './viewer.ts';
 
-export type Api = Omit<EngineOptions, 'asking' | 'cookies' | 'countStart'> & {
+export type Api = Omit<EngineOptions, 'viewers' | 'cookies' | 'countStart' | 'refusedQueries'> & {
   adminToken: string;
   sessions: Sessions;
   limits: RateLimits;
@@ -36,9 +35,6 @@ export type Api = Omit<EngineOptions, 'asking' | 'cookies' | 'countStart'> & {
   /** Of this program, as in package.json. */
   version: string;
 };
-
-const mostBodyBytes = 1024 * 1024;
-const withoutBody = new Set(['GET', 'HEAD', 'TRACE']);
 
 const routes: Record<string, string> = {
   '/': 'GET, HEAD',
@@ -54,8 +50,10 @@ export function createApp(api: Api): Hono {
   const { publicUrl, limits, allowedOrigins, log } = api;
   const signIn = loggedSignIn(api.signIn, log);
   const cookies = createCookies(publicUrl);
-  const asking = createViewers({ ...api, cookies });
-  const answer = createEngine({ ...api, signIn, asking, cookies, countStart: limits.signInStart });
+  const viewers = createViewers({ ...api, cookies });
+  const { asking } = viewers;
+  const { signInStart, refusedQueries } = limits;
+  const answer = createEngine({ ...api, signIn, viewers, cookies, countStart: signInStart, refusedQueries });
   const client = (c: Context) => clientOf(c, api);
   const isDraining = () => api.isDraining();
   const app = new Hono();
@@ -65,13 +63,17 @@ export function createApp(api: Api): Hono {
   app.use(async (c, next) =>
     hasUtf8Query(c.req.url) ? await next() : refuse(c, 400, 'The query of the address is not UTF-8.'),
   );
-  app.use(limitBody(log));
+  // Before anything asks who asks.
+  app.use('/graphql', async (c: Context, next) =>
+    ['GET', 'POST'].includes(c.req.method) ? await next() : unknownMethod(c),
+  );
+  app.use(limitBodies({ log, client }));
   const countGuess = async (c: Context) => await limits.failedToken(client(c));
   const guesses = limitGuesses({ asking, countGuess, publicUrl });
   for (const path of ['/', '/account', '/graphql', '/oauth/*']) app.use(path, guesses);
 
   const countStart = async (c: Context) => await limits.signInStart(client(c));
-  app.route('/', accountRoutes({ ...api, asking, cookies }));
+  app.route('/', accountRoutes({ ...api, viewers, cookies }));
   app.route('/', oauthRoutes({ ...api, signIn, asking, cookies, isDraining, countStart }));
   app.route(
     '/',
@@ -91,17 +93,25 @@ export function createApp(api: Api): Hono {
     return await answer(c.req.raw, client(c));
   });
 
-  app.notFound((c) => {
-    const allowed = routes[c.req.path] ?? (/^\/oauth\/[^/]+(\/callback)?$/.test(c.req.path) ? 'GET' : undefined);
-    if (allowed === undefined) return refuse(c, 404, 'There is nothing here.');
-    c.header('Allow', allowed);
-    return refuse(c, 405, `This takes ${allowed}.`);
-  });
+  app.notFound(unknownMethod);
   app.onError((error, c) => {
     log.error({ err: withoutQueries(error), path: c.req.path }, 'a request failed unexpectedly');
     return refuse(c, 500, 'Unexpected error.');
   });
   return app;
+}
+
+/** 405 where there is something, else 404. */
+function unknownMethod(c: Context): Response {
+  const allowed = routes[c.req.path] ?? methodsOfSignIn(c.req.path);
+  if (allowed === undefined) return refuse(c, 404, 'There is nothing here.');
+  c.header('Allow', allowed);
+  return refuse(c, 405, `This takes ${allowed}.`);
+}
+
+function methodsOfSignIn(path: string): string | undefined {
+  if (/^\/oauth\/[^/]+$/.test(path)) return 'GET, POST';
+  return /^\/oauth\/[^/]+\/callback$/.test(path) ? 'GET' : undefined;
 }
 
 /** Foreign pages get no CORS header at all: Hono's middleware would still say that credentials are allowed. */
@@ -111,35 +121,6 @@ function crossOrigin(allowed: readonly string[]): MiddlewareHandler {
   return async (c, next) => {
     const origin = c.req.header('origin');
     return origin !== undefined && origins.has(origin) ? await allow(c, next) : await next();
-  };
-}
-
-/** Reads a body of unknown length here: Hono's own limit makes a new request, which the Node server's cannot become. */
-function limitBody(log: Logger): MiddlewareHandler {
-  return async (c, next) => {
-    const { raw } = c.req;
-    const tooLarge = () => refuse(c, 413, 'The body is above 1 MiB.');
-    if (withoutBody.has(raw.method)) return await next();
-    const declared = raw.headers.get('content-length');
-    if (declared !== null && !raw.headers.has('transfer-encoding')) {
-      return Number(declared) > mostBodyBytes ? tooLarge() : await next();
-    }
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    try {
-      for await (const chunk of raw.body ?? []) {
-        size += chunk.length;
-        if (size > mostBodyBytes) return tooLarge();
-        chunks.push(chunk);
-      }
-    } catch (error) {
-      // The client went away or does not speak HTTP, so mostly nobody reads this answer.
-      log.debug({ path: c.req.path, reason: reasonOf(error) }, 'a request broke off before its end');
-      return refuse(c, 400, 'The body did not come to its end.');
-    }
-    const { url, method, headers } = raw;
-    c.req.raw = new Request(url, { method, headers, body: size > 0 ? Buffer.concat(chunks) : null });
-    return await next();
   };
 }
 
@@ -161,6 +142,6 @@ function mediaType(c: Context): string {
   return (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
 }
 
-function refuse(c: Context, status: 400 | 404 | 405 | 413 | 415 | 500 | 503, error: string): Response {
+function refuse(c: Context, status: 400 | 404 | 405 | 415 | 500 | 503, error: string): Response {
   return c.json({ error }, status);
 }

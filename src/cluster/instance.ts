@@ -14,12 +14,12 @@ import { retryDelaysMs } from '../policy/retry-delays.ts';
 import { type Asked, createHeartbeat } from './heartbeat.ts';
 import { createConfigurationBarrier } from './configuration-barrier.ts';
 import { createRemoteChanges } from './remote-changes.ts';
-import { createCursorWriter } from '../dispatch/cursor-writer.ts';
+import { createCursorWriter } from '../cursors/cursor-writer.ts';
 import { type Dispatcher, createDispatcher } from '../dispatch/dispatcher.ts';
 import type { HeartbeatAnswer, InstancePorts } from './instance-ports.ts';
 import { heartbeatsPerTtl, unnoticedPart } from './leases.ts';
 import { type Known, createLogCheck } from './log-check.ts';
-import { createCursorLoader } from '../dispatch/cursor-loader.ts';
+import { createCursorLoader } from '../cursors/cursor-loader.ts';
 import { createShardOwnership } from './shard-ownership.ts';
 
 export type Instance = ReturnType<typeof createInstance>;

@@ -24,6 +24,7 @@ import {
   sealState,
   type SignInState,
 } from './sign-in-state.ts';
+import { useStatesOnce } from './used-states.ts';
 
 /** Who asks, when a session came with the request. */
 export type SignedIn = { user: User; sessionId: string };
@@ -59,6 +60,8 @@ export type Started = { url: string; state: string };
 export type SignIn = {
   /** The configured providers, in the file's order. */
   providers: readonly Pick<NamedProvider, 'id' | 'name'>[];
+  /** The provider's name, and where the browser would end, before anything begins. Throws Refusal NOT_FOUND, BAD_USER_INPUT. */
+  preview(request: Pick<Start, 'provider' | 'redirectTo'>): { name: string; redirectTo: string | null };
   /** Begins. Throws Refusal NOT_FOUND for the provider, BAD_USER_INPUT, UNAVAILABLE. */
   start(request: Start): Promise<Started>;
   /** The code of a new invitation. Throws Refusal NOT_FOUND for the provider or the user, BAD_USER_INPUT, UNAVAILABLE. */
@@ -101,12 +104,17 @@ export type SignInOptions = {
 export function createSignIn(options: SignInOptions): SignIn {
   const { transactions, orm, providers, sessions, stateSecret, publicUrl, allowedOrigins } = options;
   const configured = new Set(providers.keys());
+  const useUp = useStatesOnce(transactions);
 
-  function providerOf(id: string): Provider {
+  function providerOf(id: string): NamedProvider {
     const provider = providers.get(id);
     if (provider) return provider;
     const message = `provider: there is none of this name. Configured: ${[...configured].join(', ')}.`;
     throw new Refusal('NOT_FOUND', message, 'provider');
+  }
+
+  function acceptedRedirect(wanted: string | null): string | null {
+    return wanted === null ? null : acceptRedirect(wanted, publicUrl(), allowedOrigins);
   }
 
   function begunWith({ provider, nonce, codeVerifier }: SignInState, state: string) {
@@ -118,17 +126,6 @@ export function createSignIn(options: SignInOptions): SignIn {
     const sealed = await sealState(state, stateSecret);
     const url = await provider.authorizationUrl(begunWith(state, sealed));
     return { url: url.href, state: sealed };
-  }
-
-  /** In a transaction of its own before the provider is asked: whatever happens then, the state is used up. */
-  async function useUp({ id }: SignInState): Promise<void> {
-    await transactions.run(async (em) => {
-      const used = await em.execute<unknown[]>(
-        'insert into oauth_used_states (id) values (?) on conflict do nothing returning id',
-        [id],
-      );
-      if (used.length === 0) throw refusedState('was used already');
-    });
   }
 
   async function signIn(em: EntityManager, user: User, provider: string, now: Date): Promise<IssuedSession> {
@@ -174,11 +171,16 @@ export function createSignIn(options: SignInOptions): SignIn {
   return {
     providers: [...providers.values()].map(({ id, name }) => ({ id, name })),
 
+    preview: ({ provider, redirectTo }) => ({
+      name: providerOf(provider).name,
+      redirectTo: acceptedRedirect(redirectTo),
+    }),
+
     async start({ provider: id, redirectTo, purpose, browser }) {
       const provider = providerOf(id);
       return await begin(provider, {
         ...fresh(id),
-        redirectTo: redirectTo === null ? null : acceptRedirect(redirectTo, publicUrl(), allowedOrigins),
+        redirectTo: acceptedRedirect(redirectTo),
         purpose,
         browser: browser === null ? null : fingerprint(browser),
       });
@@ -186,7 +188,7 @@ export function createSignIn(options: SignInOptions): SignIn {
 
     async invite({ provider, redirectTo, userId }) {
       providerOf(provider);
-      const accepted = redirectTo === null ? null : acceptRedirect(redirectTo, publicUrl(), allowedOrigins);
+      const accepted = acceptedRedirect(redirectTo);
       return await transactions.run((em) => addInvitation(em, { provider, redirectTo: accepted, userId }, new Date()));
     },
 
@@ -212,6 +214,7 @@ export function createSignIn(options: SignInOptions): SignIn {
       if (others.length > 0) throw refusedState('is given more than once');
       const state = await openState(sealed, stateSecret, new Date());
       refuseUnfit(state, { provider: id, signedIn, browser, entrance });
+      // Before the provider is asked: whatever happens then, the state is used up.
       await useUp(state);
       const identity = await provider.identify(answer, begunWith(state, sealed), entrance);
       const session = await transactions.run((em) => finish(em, identity, state.purpose, signedIn));

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { openEmbeddedValkey } from '../../src/embedded/valkey.ts';
-import { findFreePort } from '../../src/embedded/free-port.ts';
+import { findFreePort } from '../support/free-port.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import { type LogStream, openStream } from '../../src/log/stream.ts';
 import { makeEmbeddedDirectory } from '../support/embedded-directory.ts';

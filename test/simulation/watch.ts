@@ -3,7 +3,7 @@
 // It sees what no receiver could: who holds which lease, what is durable, and what each process has heard.
 
 import type { Lease } from '../../src/policy/shards.ts';
-import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
+import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { Turn, TurnEvent, TurnFailure } from '../../src/worker/turn.ts';
