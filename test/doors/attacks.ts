@@ -1,6 +1,6 @@
 // What an attacker sends: each attack is one class, by one client, as fast as the service answers.
 
-import { connect } from 'node:net';
+import { type Socket, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'undici';
 import { corpusDocuments, worstThatFit } from '../api/hostile-documents.ts';
@@ -11,6 +11,16 @@ export type Target = { url: string; tokens: { user: string; admin: string } };
 export type Attack = (target: Target) => Promise<void>;
 
 type Asker = 'stranger' | keyof Target['tokens'];
+
+/** Not the address of those who publish meanwhile: what one client may do is limited. */
+const localAddress = '127.0.0.66';
+
+function open({ url }: Target): Socket {
+  const { hostname, port } = new URL(url);
+  const socket = connect({ port: Number(port), host: hostname, localAddress });
+  socket.on('error', () => {});
+  return socket;
+}
 
 const graphql = { method: 'POST', path: '/graphql' } as const;
 
@@ -24,7 +34,7 @@ async function send(
     body?: string | Buffer;
   }>,
 ): Promise<void> {
-  const client = new Client(url);
+  const client = new Client(url, { connect: { localAddress } });
   for (const { method = 'GET', path, headers = {}, body = null } of requests) {
     try {
       const answer = await client.request({ method, path, headers, body });
@@ -56,10 +66,8 @@ function documents(as: Asker): Attack {
 }
 
 /** Writes all at once and reads nothing for a while; then the connection ends, whatever came. */
-async function pipeline({ url }: Target, text: string, unreadMs: number): Promise<void> {
-  const { hostname, port } = new URL(url);
-  const socket = connect(Number(port), hostname);
-  socket.on('error', () => {});
+async function pipeline(target: Target, text: string, unreadMs: number): Promise<void> {
+  const socket = open(target);
   const closed = new Promise((resolve) => socket.once('close', resolve));
   socket.pause();
   socket.write(text);
@@ -147,18 +155,24 @@ export const attacks: Record<string, Attack> = {
       ),
       0,
     ),
-  '300 connections that say little': async ({ url }) => {
-    const { hostname, port } = new URL(url);
-    const sockets = times(300, () => {
-      const socket = connect(Number(port), hostname);
-      socket.on('error', () => {});
+  '300 connections that say little': async (target) => {
+    const sockets = times(300, () => open(target));
+    for (const socket of sockets) {
       socket.write('POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n');
-      return socket;
-    });
+    }
     for (let round = 0; round < 10; round += 1) {
       await sleep(100);
       for (const socket of sockets) socket.write('{');
     }
+    for (const socket of sockets) socket.destroy();
+  },
+  '100 bodies that stop halfway': async (target) => {
+    const sockets = times(100, () => open(target));
+    for (const socket of sockets) {
+      socket.write('POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n');
+      socket.write(`Content-Length: 1000000\r\n\r\n${'x'.repeat(500_000)}`);
+    }
+    await sleep(1_000);
     for (const socket of sockets) socket.destroy();
   },
 };

@@ -36,7 +36,8 @@ const publishEveryMs = 25;
 /** Others work on the machine, too: what an attack does, it does each time. */
 const mostRounds = 4;
 
-export async function measureAttacks(): Promise<Measured[]> {
+/** `say` hears of each attack as it is over. */
+export async function measureAttacks(say: (measured: Measured) => void): Promise<Measured[]> {
   await using google = await openOpenIdProvider({ accounts: [{ sub: 'ada', name: 'Ada' }] });
   await using scratch = await scratchDirectory();
   const path = join(scratch.path, 'loop');
@@ -47,7 +48,7 @@ export async function measureAttacks(): Promise<Measured[]> {
     },
   });
   const service = await startWith(stage, google);
-  const target: Target = { url: service.url, tokens: { user: await signIn(service, google), admin: adminToken } };
+  const target: Target = { url: service.url, tokens: { user: await signIn(service), admin: adminToken } };
   const watch = watchService({ pid: service.pid, path });
   const attacker = fork(new URL('attacker.ts', import.meta.url));
   const found: Measured[] = [];
@@ -59,7 +60,9 @@ export async function measureAttacks(): Promise<Measured[]> {
         const [{ error }] = (await ended) as [{ error: string | null }];
         if (error !== null) throw new Error(`${attack}: ${error}`);
       };
-      found.push({ attack, ...(await leastOf(mostRounds, () => measure(stage, watch, strike))) });
+      const figures = await leastOf(mostRounds, () => measure(stage, watch, strike));
+      found.push({ attack, ...figures });
+      say({ attack, ...figures });
     }
   } finally {
     attacker.kill();
@@ -134,7 +137,7 @@ async function startWith(stage: Stage, google: OpenIdProvider): Promise<RunningS
 }
 
 /** The token of a session of somebody who is no admin. */
-async function signIn(service: RunningService, google: OpenIdProvider): Promise<string> {
+async function signIn(service: RunningService): Promise<string> {
   const ask = async <Data>(query: string, variables: object = {}): Promise<Data> => {
     const response = await fetch(`${service.url}/graphql`, {
       method: 'POST',
