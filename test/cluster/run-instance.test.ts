@@ -71,7 +71,7 @@ function start(...endpoints: Endpoint[]) {
       onLost: (listener) => void (listeners.lost = listener),
     },
     writeCursors,
-    identity: { prefix: 'tidings:test', epoch: 'first' },
+    identity: { prefix: 'tidings:test', stream: { epoch: 'first', number: 1, secret: 'one' } },
     table: createLogTable(orm),
     stream: { ...noStream, onContradiction: (listener) => void (listeners.contradiction = listener) },
     relay: {
