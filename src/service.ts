@@ -148,7 +148,8 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const limits = open(await openRateLimits({ url: valkeyUrl, prefix: identity.prefix, log: logger }));
   const readiness = createReadiness({
     orm,
-    stream: togetherChecked([stream, wakes, limits]),
+    stream: togetherChecked([stream, wakes, limits, { check: () => Promise.resolve(instance.streamProblem()) }]),
+    relay: relay.state,
     threads: pool.check,
     unwritten: recorder.problem,
     held,

@@ -257,6 +257,9 @@ export function createInstance({
       setRelayMode();
     },
 
+    /** Why the stream is not used although Valkey answers. */
+    streamProblem: () => (stream.isSound ? null : 'somebody else has written to the stream: another one begins'),
+
     held: shards.held,
 
     /** Begins no more turns, gives each lease back as soon as none of its turns is in flight, and then calls back. */

@@ -12,7 +12,7 @@ export type StreamInForcePorts = {
 };
 
 /** Whoever wrote to this stream can write to the next one as soon as it begins. Between them the log is read from Postgres. */
-const beginEveryMs = 5_000;
+const beginEveryMs = 1_000;
 
 export function createStreamInForce({ ports, onBegun }: { ports: StreamInForcePorts; onBegun: () => void }) {
   let inForce: StreamIdentity | null = null;

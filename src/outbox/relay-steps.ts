@@ -68,6 +68,8 @@ export type RelaySteps = {
    * they are numbered. Null: that failed, or the relay rests.
    */
   catchUp(done: (position: number | null) => void): void;
+  /** Its mode, and for how long it could not number: it rests, or every try has failed. 0: it can. */
+  state(): { is: RelayMode['is']; stuckMs: number };
   /** Begins no more batches, and calls back when none is under way. */
   stop(done: () => void): void;
 };
@@ -81,6 +83,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
   let tellHead: (head: number) => void = () => {};
   let woken = true;
   let busy = false;
+  let stuckSince: number | null = ports.now();
   let notBefore = -Infinity;
   let sweptAt = -Infinity;
   let cancel: (() => void) | null = null;
@@ -115,6 +118,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
     ports.number(above, server, (numbered) => {
       busy = false;
       if (numbered) {
+        stuckSince = null;
         if (above === 0) sweptAt = now;
         bound.reached(numbered.seq, now);
         if (numbered.entries.length > 0) {
@@ -129,6 +133,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
         }
       } else {
         woken = true;
+        stuckSince ??= ports.now();
         notBefore = ports.now() + retryDelaysMs.relay;
         for (const { done } of served) done(null);
       }
@@ -155,6 +160,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
       const before = mode.is;
       mode = next;
       if (mode.is === before) return;
+      stuckSince = mode.is === 'rests' ? ports.now() : null;
       if (before === 'rests') {
         // The database may have been restored: its next events may be below what was numbered before.
         bound = createTrailingBound();
@@ -175,6 +181,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
       waiting.push({ until: null, done });
       go();
     },
+    state: () => ({ is: mode.is, stuckMs: stuckSince === null ? 0 : ports.now() - stuckSince }),
     stop(done) {
       stopped = done;
       cancel?.();

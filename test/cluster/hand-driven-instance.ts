@@ -134,7 +134,12 @@ export function driveInstance(...endpoints: Endpoint[]) {
         stream.asked.push(after);
         stream.answer = (batches = []) => done(batches);
       },
-      readLast: (done) => answer('last', () => (stream.lastIsForeign ? null : { last: stream.last }), done),
+      readLast: (done) =>
+        answer<{ last: Known | null } | null>(
+          'last',
+          () => (stream.lastIsForeign ? null : { last: stream.last }),
+          done,
+        ),
       readHead(done) {
         const { head, epoch, server } = database;
         seen.headsRead += 1;
