@@ -22,14 +22,15 @@ export function createCheckedReads({
   log,
   logCheck,
   ask,
-  headIs,
+  numbered,
 }: {
   ports: Pick<InstancePorts, 'readPage' | 'readReplays' | 'readHead'>;
   log: KnownLog;
   logCheck: Pick<LogCheck, 'learn'>;
   /** Asks for a heartbeat now. */
   ask(): void;
-  headIs(position: number): void;
+  /** Postgres has this event. */
+  numbered(last: Known): void;
 }): Pick<DispatcherPorts, 'readReplays'> & Pick<LogReaderPorts, 'askHead'> & Pick<LogReaderPorts, 'readPage'> {
   return {
     /** Until the log was compared, a page may come from another database. */
@@ -51,7 +52,7 @@ export function createCheckedReads({
     askHead(found: Known, done: () => void): void {
       ports.readHead((answer) => {
         if (answer && log.isVerified && answer.epoch === log.epoch && answer.server === log.server) {
-          if (answer.head >= found.position) headIs(answer.head);
+          if (answer.head >= found.position) numbered(found);
           else {
             logCheck.learn(found);
             ask();

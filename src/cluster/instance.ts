@@ -50,7 +50,7 @@ export function createInstance({
     log,
     logCheck,
     ask: () => heartbeat.ask(),
-    headIs: (position) => reader.headIs(position),
+    numbered,
   });
   let isDraining = false;
   const afterHeartbeat: (() => void)[] = [];
@@ -125,6 +125,12 @@ export function createInstance({
 
   /** The stream belongs to the log that is known, and only the relay has written to it. */
   const streamIsTrusted = () => heartbeat.streamIsChecked && stream.isSound;
+
+  /** Postgres has this event: what it has of the log can never end before it again. */
+  function numbered(last: Known): void {
+    logCheck.learn(last);
+    reader.headIs(last.position);
+  }
 
   /** Trusts nothing before the stream was compared with the database once more. */
   function compareAgain(): void {
@@ -236,8 +242,8 @@ export function createInstance({
       for (const endpointId of endpointIds) dispatcher.reloadCursor(endpointId);
     },
 
-    /** The relay gave positions up to this one. */
-    headIs: reader.headIs,
+    /** The relay gave positions up to that of this event. */
+    numbered,
 
     /** Another instance has changed something: asks now. */
     wake: heartbeat.ask,

@@ -190,7 +190,7 @@ export function runInstance(parts: InstanceParts): RunningInstance {
     }
   }
 
-  relay.onNumbered(instance.headIs);
+  relay.onNumbered(instance.numbered);
   stream.onContradiction(instance.contradicted);
   stream.onForeign(instance.streamIsForeign);
   configurations.onChange(instance.configure);

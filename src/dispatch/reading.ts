@@ -132,9 +132,10 @@ export class Reading {
   /** Gives back all events but the first, and reads them again when there is room. `dispatched`: how far the dispatcher has read. */
   giveBack(dispatched: number): void {
     if (this.#state.is === 'loading' || this.#state.isOutdated) return;
-    const { size } = this.#line;
+    const { size, examined } = this.#line;
     if (!this.#line.giveBack() || this.#state.is === 'lagging') return;
-    const count = createBacklogCount({ count: size, isLowerBound: false }, dispatched);
+    // A page may have been ahead of the dispatcher: then what it had is counted already.
+    const count = createBacklogCount({ count: size, isLowerBound: false }, Math.max(examined, dispatched));
     this.#state = { is: 'lagging', isOutdated: false, pageAsked: false, count };
   }
 

@@ -11,7 +11,7 @@ export type LogReaderPorts = {
   schedule(delayMs: number, callback: () => void): () => void;
   /** The stream's next batches after a position, within about a second. None, or null, when it gives none. */
   readStream(after: number, done: (batches: readonly Batch[] | null) => void): void;
-  /** Asks Postgres for the log's head, which `headIs` hears, because the stream has this event above it. */
+  /** Asks Postgres whether the log reaches to this event of the stream, which `headIs` hears. */
   askHead(found: BatchEntry, done: () => void): void;
   /** The table's consecutive entries after a position. None: there are none yet, or Postgres does not answer. */
   readPage(after: number, done: (page: readonly LogEntry[]) => void): void;
@@ -68,11 +68,11 @@ export function createLogReader(ports: LogReaderPorts): LogReader {
     const left = batches.filter((one) => lastOf(one).position > position);
     const [batch] = left;
     if (!batch) return step();
-    const last = lastOf(batch);
-    if (last.position > head) {
+    const highest = left.map(lastOf).reduce((one, other) => (other.position > one.position ? other : one));
+    if (highest.position > head) {
       return ports.askHead(
-        last,
-        inRun<void>(() => (last.position > head ? pause() : takeFromStream(left))),
+        highest,
+        inRun<void>(() => (highest.position > head ? pause() : takeFromStream(left))),
       );
     }
     const first = batch[0]!.position;
@@ -80,14 +80,14 @@ export function createLogReader(ports: LogReaderPorts): LogReader {
     const next = followingIn(left);
     if (next.length > 0) return accept(next, () => takeFromStream(left));
     const whole = batch.find((entry) => entry.position > position && entry.payload !== null);
-    readTable(whole ? whole.position - 1 : last.position, () => takeFromStream(left));
+    readTable(whole ? whole.position - 1 : lastOf(batch).position, () => takeFromStream(left));
   }
 
   /** The entries that follow the position, over batches that follow each other, up to the first that is left out. */
   function followingIn(batches: readonly Batch[]): LogEntry[] {
     const entries: LogEntry[] = [];
     for (const batch of batches) {
-      if (batch[0]!.position > position + entries.length + 1 || lastOf(batch).position > head) break;
+      if (batch[0]!.position > position + entries.length + 1) break;
       for (const entry of batch) {
         if (entry.position !== position + entries.length + 1) continue;
         if (entry.payload === null) return entries;

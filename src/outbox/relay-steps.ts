@@ -61,8 +61,8 @@ export type RelaySteps = {
   wake(): void;
   /** It rests until a mode is set. */
   setMode(mode: RelayMode): void;
-  /** Tells the listener the log's last position after each batch. */
-  onNumbered(listener: (head: number) => void): void;
+  /** Tells the listener the log's last event after each batch. */
+  onNumbered(listener: (last: LogEntry) => void): void;
   /**
    * Numbers everything that is committed now, and gives the log's last position. It ends although events come faster than
    * they are numbered. Null: that failed, or the relay rests.
@@ -80,7 +80,7 @@ type CatchUp = { until: number | null; done: (position: number | null) => void }
 export function createRelaySteps(ports: RelayPorts): RelaySteps {
   let bound = createTrailingBound();
   let mode: RelayMode = { is: 'rests' };
-  let tellHead: (head: number) => void = () => {};
+  let tellLast: (last: LogEntry) => void = () => {};
   let woken = true;
   let busy = false;
   let stuckSince: number | null = ports.now();
@@ -124,7 +124,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
         if (numbered.entries.length > 0) {
           woken = true;
           if (mode.is !== 'rests' && mode.appends) ports.append(numbered.entries);
-          tellHead(numbered.position);
+          tellLast(numbered.entries.at(-1)!);
         }
         for (const catchUp of served) {
           catchUp.until ??= numbered.highestSeq;
@@ -171,7 +171,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
       go();
     },
     onNumbered(listener) {
-      tellHead = listener;
+      tellLast = listener;
     },
     catchUp(done) {
       if (stopped || mode.is === 'rests') {

@@ -249,7 +249,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
       const entry = entryAt(position, { type, ...given });
       database.log.push(entry);
       if (seen.appends && stream.ready) stream.appended.push(position);
-      instance.headIs(position);
+      instance.numbered(entry);
       return position;
     },
     deliver(id: string): void {

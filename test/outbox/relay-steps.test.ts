@@ -38,7 +38,7 @@ function start(is: RelayMode['is']) {
     },
     append: (entries: readonly LogEntry[]) => void appended.push(...entries.map(({ position }) => position)),
   });
-  relay.onNumbered((head) => reported.push(head));
+  relay.onNumbered(({ position }) => reported.push(position));
   relay.setMode(relayMode(is));
   return {
     relay,

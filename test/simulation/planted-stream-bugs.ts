@@ -15,8 +15,8 @@ export const plantedStreamBugs: readonly PlantedBug[] = [
       },
       {
         file: 'src/log/reader.ts',
-        find: 'if (batch[0]!.position > position + entries.length + 1 || lastOf',
-        replace: 'if (lastOf',
+        find: 'if (batch[0]!.position > position + entries.length + 1) break;',
+        replace: '',
       },
       {
         file: 'src/log/reader.ts',
@@ -67,8 +67,11 @@ export const plantedStreamBugs: readonly PlantedBug[] = [
   {
     name: 'a position beyond the log’s head in Postgres is believed',
     edits: [
-      { file: 'src/log/reader.ts', find: 'if (last.position > head) {', replace: 'if (last.position > head + 1e6) {' },
-      { file: 'src/log/reader.ts', find: ' || lastOf(batch).position > head) break;', replace: ') break;' },
+      {
+        file: 'src/log/reader.ts',
+        find: 'if (highest.position > head) {',
+        replace: 'if (highest.position > head + 1e6) {',
+      },
     ],
     kinds: ['valkey lies', 'postgres is restored', 'crash'],
   },

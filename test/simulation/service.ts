@@ -149,7 +149,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
     },
   });
 
-  relay.onNumbered(instance.headIs);
+  relay.onNumbered(instance.numbered);
 
   function ask<Value>(run: (stored: tables.Tables) => Value | null, done: (value: Value | null) => void): void {
     postgres.ask(process, run, done);
