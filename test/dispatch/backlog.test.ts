@@ -123,3 +123,12 @@ test('a recount subtracts the settled events above the cursor', () => {
   actor.recount(9)!.take({ count: 9, isLowerBound: false });
   expect(actor.backlog.count).toBe(8);
 });
+
+test('what a page has read ahead of the dispatcher is counted once when it is given back', () => {
+  const actor = startActor(makeEndpoint(), { pauseReason: 'admin' });
+  actor.takePage(entriesFrom(1, 6), 2, noGap);
+  actor.giveBack(2, 0);
+  expect([actor.reading, actor.storedBacklog(2)]).toEqual(['lagging', { examined: 6, backlog: 6 }]);
+  for (const entry of entriesFrom(3, 5)) actor.take(entry);
+  expect(actor.backlog).toMatchObject({ count: 7, isLowerBound: false });
+});
