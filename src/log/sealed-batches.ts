@@ -2,10 +2,10 @@
 //
 // An entry of the stream has the id `<last position>-0` and one field:
 //
-//   seal     32 bytes    HMAC-SHA-256, by the stream's secret, over the stream's key, the id, and all that follows
-//   length    4 bytes    of the index
-//   index    JSON        [first position, [[id, type, addressee, configuration, bytes of its payload or null], …]]
-//   payloads UTF-8       one after another
+//   seal      base64url   HMAC-SHA-256, by the stream's secret, over the stream's key, the id, and all that follows
+//   index     JSON        [first position, [[id, type, addressee, configuration, bytes of its payload or null], …]]
+//   a line break
+//   payloads              one after another
 //
 // An entry that was changed, that stood under another id or in another stream, or that somebody made, does not verify.
 // Nothing of it is read before it does.
@@ -18,12 +18,16 @@ import type { LogEntry } from './entry.ts';
 export type StreamName = { key: string; secret: string };
 
 /** An entry of the stream: its id, and the value of its one field. */
-export type SealedBatch = { id: string; sealed: Buffer };
+export type StoredBatch = { id: string; sealed: Buffer };
 
-const sealBytes = 32;
-const lengthBytes = 4;
+/** One to append, of these entries. The client writes text at once, and bytes piece by piece. */
+export type SealedBatch = { id: string; sealed: string; entries: readonly LogEntry[] };
+
+/** Of 32 bytes in base64url. */
+const sealLength = 43;
 /** How many bytes an index has beside its entries. */
 const frameBytes = 32;
+const lineBreak = 10;
 
 type IndexEntry = [id: string, type: string, addressedTo: string | null, configuration: number, bytes: number | null];
 
@@ -35,8 +39,8 @@ export function sealBatches(
   entries: readonly LogEntry[],
   name: StreamName,
   limits: BatchLimits = batchLimits,
-): (SealedBatch & { entries: readonly LogEntry[] })[] {
-  const batches: (SealedBatch & { entries: readonly LogEntry[] })[] = [];
+): SealedBatch[] {
+  const batches: SealedBatch[] = [];
   let index: string[] = [];
   let payloads: string[] = [];
   let bytes = frameBytes;
@@ -46,8 +50,8 @@ export function sealBatches(
     if (next > first) {
       const batch = entries.slice(first, next);
       const id = `${batch.at(-1)!.position}-0`;
-      const text = `[${batch[0]!.position},[${index.join()}]]`;
-      batches.push({ id, sealed: seal(text, payloads.join(''), id, name), entries: batch });
+      const content = `[${batch[0]!.position},[${index.join()}]]\n${payloads.join('')}`;
+      batches.push({ id, sealed: sealOf(content, id, name) + content, entries: batch });
     }
     [index, payloads, bytes, first] = [[], [], frameBytes, next];
   }
@@ -71,14 +75,13 @@ export function sealBatches(
 }
 
 /** The batch of an entry of this stream. Null: it does not verify. */
-export function openBatch({ id, sealed }: SealedBatch, name: StreamName): Batch | null {
-  const indexAt = sealBytes + lengthBytes;
-  if (sealed.length < indexAt || sealed.length > indexAt + batchLimits.bytes) return null;
-  const mark = sealOf(sealed.subarray(sealBytes), id, name);
-  if (!timingSafeEqual(mark, sealed.subarray(0, sealBytes))) return null;
-  const payloadsAt = indexAt + sealed.readUInt32BE(sealBytes);
-  const [first, lines] = JSON.parse(sealed.toString('utf8', indexAt, payloadsAt)) as [number, IndexEntry[]];
-  let from = payloadsAt;
+export function openBatch({ id, sealed }: StoredBatch, name: StreamName): Batch | null {
+  if (sealed.length < sealLength || sealed.length > sealLength + batchLimits.bytes) return null;
+  const seal = Buffer.from(sealOf(sealed.subarray(sealLength), id, name));
+  if (!timingSafeEqual(seal, sealed.subarray(0, sealLength))) return null;
+  const indexEnd = sealed.indexOf(lineBreak);
+  const [first, lines] = JSON.parse(sealed.toString('utf8', sealLength, indexEnd)) as [number, IndexEntry[]];
+  let from = indexEnd + 1;
   return lines.map(([eventId, type, addressedTo, configuration, bytes], at): BatchEntry => {
     // A text of its own: a part of the whole would keep all of it in memory.
     const payload = bytes === null ? null : sealed.toString('utf8', from, from + bytes);
@@ -99,7 +102,7 @@ export type RefusalCause =
 /** Why a batch was refused, by the stream's first entry with an id from that of its first position on; null: there is none. */
 export function causeOfRefusal(
   refused: readonly LogEntry[],
-  found: SealedBatch | null,
+  found: StoredBatch | null,
   name: StreamName,
 ): RefusalCause {
   // It was refused because of a higher id, which only a deleted entry, or a lie, can leave behind.
@@ -110,17 +113,7 @@ export function causeOfRefusal(
   return other ? { is: 'contradiction', found: other } : { is: 'late' };
 }
 
-function seal(index: string, payloads: string, id: string, name: StreamName): Buffer {
-  const length = Buffer.byteLength(index);
-  const sealed = Buffer.allocUnsafe(sealBytes + lengthBytes + length + Buffer.byteLength(payloads));
-  sealed.writeUInt32BE(length, sealBytes);
-  sealed.write(index, sealBytes + lengthBytes);
-  sealed.write(payloads, sealBytes + lengthBytes + length);
-  sealOf(sealed.subarray(sealBytes), id, name).copy(sealed);
-  return sealed;
-}
-
-function sealOf(content: Buffer, id: string, { key, secret }: StreamName): Buffer {
+function sealOf(content: Buffer | string, id: string, { key, secret }: StreamName): string {
   // Neither a key nor an id has a line break.
-  return createHmac('sha256', secret).update(`${key}\n${id}\n`).update(content).digest();
+  return createHmac('sha256', secret).update(`${key}\n${id}\n`).update(content).digest('base64url');
 }

@@ -8,7 +8,7 @@ import type { Redis } from 'ioredis';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
 import { type Batch, type BatchEntry, lastOf } from './batch.ts';
 import type { LogEntry } from './entry.ts';
-import { type SealedBatch, type StreamName, causeOfRefusal, openBatch, sealBatches } from './sealed-batches.ts';
+import { type StoredBatch, type StreamName, causeOfRefusal, openBatch, sealBatches } from './sealed-batches.ts';
 import { adviceFor, openValkey, problemOf, tryAll } from './valkey.ts';
 
 /** About 64 MiB at most. */
@@ -151,7 +151,7 @@ export async function openStream({
       if (!ready) return;
       const stream = name;
       const batches = sealBatches(entries, stream);
-      const bytes = batches.reduce((sum, { sealed }) => sum + sealed.length, 0);
+      const bytes = batches.reduce((sum, { sealed }) => sum + Buffer.byteLength(sealed), 0);
       if (batches.length === 0 || inFlight + bytes > mostInFlight) return;
       const pipeline = producer.pipeline();
       for (const { id, sealed } of batches) pipeline.xadd(stream.key, 'MAXLEN', '~', keptBatches, id, 'batch', sealed);
@@ -252,6 +252,6 @@ async function firstAnswer(clients: readonly Redis[]): Promise<void> {
 }
 
 /** Other fields than its one have no batch. */
-function toSealed([id, fields]: [id: Buffer, fields: Buffer[]]): SealedBatch {
+function toSealed([id, fields]: [id: Buffer, fields: Buffer[]]): StoredBatch {
   return { id: id.toString('latin1'), sealed: fields.length === 2 ? fields[1]! : Buffer.alloc(0) };
 }

@@ -54,7 +54,7 @@ async function forgeries(position: number): Promise<string[][]> {
   const [batch] = sealBatches([entry], { key: await key(), secret: '' });
   return [
     ['event', JSON.stringify([eventId, 'order.paid', null, 1]), 'payload', payload],
-    ['batch', batch!.sealed.toString('latin1')],
+    ['batch', batch!.sealed],
   ];
 }
 

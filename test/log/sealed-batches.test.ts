@@ -6,7 +6,10 @@ import { causeOfRefusal, openBatch, sealBatches } from '../../src/log/sealed-bat
 import { entriesFrom, entryAt } from './made-up-entries.ts';
 
 const name = { key: 'tidings:test:1:1:events', secret: 'a secret of the log head' };
-const open = (entries: readonly LogEntry[]) => sealBatches(entries, name).map((one) => openBatch(one, name));
+/** As they come back from Valkey. */
+const store = (entries: readonly LogEntry[]) =>
+  sealBatches(entries, name).map(({ id, sealed }) => ({ id, sealed: Buffer.from(sealed) }));
+const open = (entries: readonly LogEntry[]) => store(entries).map((one) => openBatch(one, name));
 const sizes = (entries: readonly LogEntry[]) => open(entries).map((batch) => batch?.length);
 const withPayloads = (...bytes: number[]) =>
   bytes.map((count, index) => entryAt(index + 1, { payload: 'x'.repeat(count) }));
@@ -52,7 +55,7 @@ test('an event that cannot be in any batch leaves a hole, and no batch reaches o
 });
 
 test('what somebody else made, changed or moved does not open', () => {
-  const [one, two] = sealBatches(entriesFrom(1, 70), name);
+  const [one, two] = store(entriesFrom(1, 70));
   if (!one || !two) throw new Error('two batches were expected');
   expect(openBatch(one, name)).toHaveLength(64);
   for (const id of ['63-0', '65-0', '64-1', '64', '70-0', '9007199254740993-0', ''])
@@ -60,7 +63,7 @@ test('what somebody else made, changed or moved does not open', () => {
   expect(openBatch({ id: two.id, sealed: one.sealed }, name)).toBeNull();
   expect(openBatch(one, { ...name, key: 'tidings:test:1:2:events' })).toBeNull();
   expect(openBatch(one, { ...name, secret: 'another' })).toBeNull();
-  for (const length of [0, 31, 32, 35, 36, 40, one.sealed.length - 1]) {
+  for (const length of [0, 31, 42, 43, 44, 50, one.sealed.length - 1]) {
     expect(openBatch({ ...one, sealed: one.sealed.subarray(0, length) }, name)).toBeNull();
   }
   expect(openBatch({ ...one, sealed: Buffer.concat([one.sealed, Buffer.from('more')]) }, name)).toBeNull();
@@ -76,7 +79,7 @@ test('what somebody else made, changed or moved does not open', () => {
 
 test('a refusal is explained by the first entry from the batch’s begin on', () => {
   const refused = entriesFrom(5, 3);
-  const sealedOf = (entries: readonly LogEntry[]) => sealBatches(entries, name)[0]!;
+  const sealedOf = (entries: readonly LogEntry[]) => store(entries)[0]!;
   const cause = (entries: readonly LogEntry[]) => causeOfRefusal(refused, sealedOf(entries), name);
   expect(cause(entriesFrom(5, 3))).toEqual({ is: 'late' });
   expect(cause(entriesFrom(8, 1))).toEqual({ is: 'late' });

@@ -4,7 +4,7 @@ import { type Batch, type BatchEntry, lastOf } from '../../src/log/batch.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { StreamIdentity } from '../../src/log/identity.ts';
 import {
-  type SealedBatch,
+  type StoredBatch,
   type StreamName,
   causeOfRefusal,
   openBatch,
@@ -55,7 +55,7 @@ export function createServiceStream({
   }
 
   /** Null for what does not verify. */
-  function openAll(found: readonly SealedBatch[], stream: StreamName): (Batch | null)[] {
+  function openAll(found: readonly StoredBatch[], stream: StreamName): (Batch | null)[] {
     const batches = found.map((one) => openBatch(one, stream));
     if (batches.includes(null) && stream === name) onForeign();
     return batches;
@@ -85,7 +85,7 @@ export function createServiceStream({
     },
     readStream(after: number, done: (batches: readonly Batch[] | null) => void): void {
       const stream = name;
-      const opened = answer<readonly SealedBatch[]>((found) => {
+      const opened = answer<readonly StoredBatch[]>((found) => {
         if (found === null) return done(null);
         done(stream === name ? openAll(found, stream).filter((batch) => batch !== null) : []);
       });
@@ -93,7 +93,7 @@ export function createServiceStream({
     },
     readLast(done: (found: { last: BatchEntry | null } | null) => void): void {
       const stream = name;
-      const opened = answer<readonly SealedBatch[]>((found) => {
+      const opened = answer<readonly StoredBatch[]>((found) => {
         const [batch] = found === null ? [null] : openAll(found, stream);
         done(batch === null || stream !== name ? null : { last: batch ? lastOf(batch) : null });
       });

@@ -1,6 +1,6 @@
 // The simulated Valkey: streams that lose, hide and repeat entries, are wiped, are written to by others, or do not answer.
 
-import type { SealedBatch } from '../../src/log/sealed-batches.ts';
+import type { SealedBatch, StoredBatch } from '../../src/log/sealed-batches.ts';
 import type { Listener } from './postgres.ts';
 import type { Time } from './time.ts';
 
@@ -10,7 +10,7 @@ type Entry = Place & { sealed: Buffer };
 /** `top` is at least its last entry's place; nothing is added at or below it. */
 export type Stream = { entries: Entry[]; top: Place };
 
-type Waiting = { key: string; after: number; answer(entries: readonly SealedBatch[]): void };
+type Waiting = { key: string; after: number; answer(entries: readonly StoredBatch[]): void };
 
 export type Valkey = ReturnType<typeof createValkey>;
 
@@ -19,7 +19,7 @@ const timeOutMs = 2_000;
 const batchesAtOnce = 3;
 
 const isAbove = (one: Place, other: Place) => one.at > other.at || (one.at === other.at && one.more > other.more);
-const answerOf = ({ at, more, sealed }: Entry): SealedBatch => ({ id: `${at}-${more}`, sealed });
+const answerOf = ({ at, more, sealed }: Entry): StoredBatch => ({ id: `${at}-${more}`, sealed });
 export const placeOf = (id: string): Place => {
   const [at, more] = id.split('-').map(Number);
   return { at: at!, more: more! };
@@ -39,7 +39,7 @@ export function createValkey({ time, chance }: { time: Time; chance(): number })
     return stream;
   }
 
-  function from(key: string, after: Place): SealedBatch[] {
+  function from(key: string, after: Place): StoredBatch[] {
     const entries = (streams.get(key)?.entries ?? []).filter((entry) => isAbove(entry, after)).map(answerOf);
     if (entries.length === 0 || !is('lying')) return entries.slice(0, batchesAtOnce);
     const which = chance();
@@ -63,11 +63,11 @@ export function createValkey({ time, chance }: { time: Time; chance(): number })
 
   return {
     /** `refused` gets the first batch that was not added, as the stream has its id or a higher one. */
-    append<Batch extends SealedBatch>(
+    append(
       caller: Listener,
       key: string,
-      batches: readonly Batch[],
-      refused: (batch: Batch) => void,
+      batches: readonly SealedBatch[],
+      refused: (batch: SealedBatch) => void,
       lost: () => void,
     ): void {
       time.after(chance() * 3, () => {
@@ -79,7 +79,7 @@ export function createValkey({ time, chance }: { time: Time; chance(): number })
           const place = placeOf(id);
           if (!isAbove(place, stream.top)) return true;
           stream.top = place;
-          stream.entries.push({ ...place, sealed });
+          stream.entries.push({ ...place, sealed: Buffer.from(sealed) });
           return false;
         });
         if (left[0]) caller.hear(chance() * 3, () => refused(left[0]!));
@@ -88,10 +88,10 @@ export function createValkey({ time, chance }: { time: Time; chance(): number })
     },
 
     /** Waits up to a second for entries after a position; null when it does not answer. */
-    read(caller: Listener, key: string, after: number, done: (entries: readonly SealedBatch[] | null) => void): void {
+    read(caller: Listener, key: string, after: number, done: (entries: readonly StoredBatch[] | null) => void): void {
       if (is('away')) return caller.hear(chance() * 20, () => done(null));
       let open = true;
-      const answer = (entries: readonly SealedBatch[] | null) => {
+      const answer = (entries: readonly StoredBatch[] | null) => {
         if (!open) return;
         open = false;
         caller.hear(chance() * 3, () => done(entries));
@@ -107,7 +107,7 @@ export function createValkey({ time, chance }: { time: Time; chance(): number })
     },
 
     /** The first entry with this id or a higher one, and with no id the last entry. Lying it says that there is none. */
-    look(caller: Listener, key: string, id: string | null, done: (found: SealedBatch[] | null) => void): void {
+    look(caller: Listener, key: string, id: string | null, done: (found: StoredBatch[] | null) => void): void {
       if (is('away')) return caller.hear(chance() * 20, () => done(null));
       if (is('halfDead')) return caller.hear(timeOutMs / 2, () => done(null));
       const entries = streams.get(key)?.entries ?? [];
