@@ -62,7 +62,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   remarkOnSettings(logger, settings, configuration);
 
   // The databases, given or of our own.
-  const { databaseUrl, valkeyUrl, orm, isOurs } = open(await openDatabases(settings, logger));
+  const { databaseUrl, valkeyUrl, orm, reads, isOurs } = open(await openDatabases(settings, logger));
 
   // The port, before anything that other instances see.
   const listener = open(await openListener(settings));
@@ -161,6 +161,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       settings,
       listener,
       orm,
+      reads,
       transactions,
       endpoints,
       readiness,

@@ -89,6 +89,8 @@ const pure = [
   'log/reader',
   'worker/turn-steps',
   'dispatch',
+  'cursors/cursor-loader',
+  'cursors/cursor-writer',
   ...[
     ...['configuration-barrier', 'heartbeat', 'instance', 'instance-ports', 'leases', 'log-check', 'remote-changes'],
     ...['shard-ownership', 'take-over-log'],

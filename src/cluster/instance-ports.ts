@@ -9,10 +9,10 @@ import type { LogReaderPorts } from '../log/reader.ts';
 import type { RelaySteps } from '../outbox/relay-steps.ts';
 import type { RemoteChangePorts } from './remote-changes.ts';
 import type { StreamInForcePorts } from './stream-in-force.ts';
-import type { CursorPorts, CursorRow } from '../dispatch/cursor-writer.ts';
+import type { CursorPorts, CursorRow } from '../cursors/cursor-writer.ts';
 import type { DispatcherPorts } from '../dispatch/dispatcher.ts';
 import type { InstanceRow, LeaseRow } from './leases.ts';
-import type { CursorLoaderPorts } from '../dispatch/cursor-loader.ts';
+import type { CursorLoaderPorts } from '../cursors/cursor-loader.ts';
 
 /** What a heartbeat asks: to renew these leases, and which event has the known position. */
 export type HeartbeatQuestion = {

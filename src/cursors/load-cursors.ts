@@ -1,7 +1,7 @@
 // Loads cursors, and the rows above them, for actors that start or have lost a turn.
 
 import { type EntityManager, IsolationLevel, type MikroORM } from '@mikro-orm/postgresql';
-import type { CursorQuestion } from '../dispatch/cursor-loader.ts';
+import type { CursorQuestion } from './cursor-loader.ts';
 import {
   type CursorState,
   type LineRow,

@@ -1,7 +1,7 @@
 // Writes cursors: many in one statement, each only if it is still its writer's.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
-import type { CursorRow } from '../dispatch/cursor-writer.ts';
+import type { CursorRow } from './cursor-writer.ts';
 
 /**
  * Writes cursors, but none of another generation or owner. On another database server than `server` it writes none, because

@@ -132,10 +132,11 @@ export class Reading {
   /** Gives back all events but the first, and reads them again when there is room. `dispatched`: how far the dispatcher has read. */
   giveBack(dispatched: number): void {
     if (this.#state.is === 'loading' || this.#state.isOutdated) return;
-    const { size, examined } = this.#line;
+    const { size } = this.#line;
+    // A page can have been ahead of the dispatcher.
+    const reach = this.#reach(dispatched);
     if (!this.#line.giveBack() || this.#state.is === 'lagging') return;
-    // A page may have been ahead of the dispatcher: then what it had is counted already.
-    const count = createBacklogCount({ count: size, isLowerBound: false }, Math.max(examined, dispatched));
+    const count = createBacklogCount({ count: size, isLowerBound: false }, reach);
     this.#state = { is: 'lagging', isOutdated: false, pageAsked: false, count };
   }
 

@@ -1,27 +1,39 @@
 // Says whether a webhook may go to an IP address: to every public one, and to those that the operator allows.
 
 import { BlockList, isIP } from 'node:net';
+import { Address6 } from 'ip-address';
+import { carriedAddress } from './carried-address.ts';
 import { isPublicAddress } from './public-address.ts';
 
-/** `allowedNetworks`: canonical CIDRs. False for what is no IP address. */
+/**
+ * `allowedNetworks`: canonical CIDRs. False for what is no IP address.
+ *
+ * An address that carries an IPv4 address is permitted only if that one is: `::/0` opens no IPv4 loopback.
+ */
 export function permittedBy(allowedNetworks: readonly string[]): (address: string) => boolean {
   const allowed = membership(allowedNetworks);
-  return (address) => isIP(address) !== 0 && (isPublicAddress(address) || allowed(address));
+  const permitted = (address: string) => isPublicAddress(address) || allowed(address);
+  return (address) => {
+    if (isIP(address) !== 6) return isIP(address) === 4 && permitted(address);
+    const parsed = new Address6(address);
+    const carried = carriedAddress(parsed)?.correctForm();
+    if (carried === undefined) return permitted(address);
+    return isPublicAddress(address) || (permitted(carried) && (parsed.isMapped4() || allowed(address)));
+  };
 }
 
-/** Only IPv4 networks decide about IPv4 addresses, mapped ones too: `::/0` does not allow IPv4 loopback. */
+/** Not for mapped addresses: a BlockList takes them for their IPv4 address. */
 function membership(networks: readonly string[]): (address: string) => boolean {
-  const [v4, v6, mapped] = [new BlockList(), new BlockList(), new BlockList()];
-  mapped.addSubnet('::ffff:0:0', 96, 'ipv6');
+  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const network of networks) {
     const [address = '', prefix] = network.split('/');
-    const [list, family] = isIP(address) === 4 ? ([v4, 'ipv4'] as const) : ([v6, 'ipv6'] as const);
-    if (prefix === undefined) list.addAddress(address, family);
-    else list.addSubnet(address, Number(prefix), family);
+    const family = familyOf(address);
+    if (prefix === undefined) lists[family].addAddress(address, family);
+    else lists[family].addSubnet(address, Number(prefix), family);
   }
-  return (address) => {
-    if (isIP(address) === 4) return v4.check(address, 'ipv4');
-    // A BlockList treats a mapped address as its IPv4 address, and an IPv4 address as its mapped form.
-    return v4.check(address, 'ipv6') || (v6.check(address, 'ipv6') && !mapped.check(address, 'ipv6'));
-  };
+  return (address) => lists[familyOf(address)].check(address, familyOf(address));
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIP(address) === 4 ? 'ipv4' : 'ipv6';
 }

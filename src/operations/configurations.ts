@@ -79,7 +79,7 @@ const noFile = 'there is no config/webhooks.yaml';
 
 /** Nothing is in force before `start` or `reach`. */
 export function createConfigurations(parts: ConfigurationParts): Configurations {
-  const { orm, transactions, read, resolve, catchUp, announce, log } = parts;
+  const { orm, transactions, read: readFile, resolve, catchUp, announce, log } = parts;
   const closing = new AbortController();
   let stored: StoredVersion = { version: 0, digest: '' };
   let current: ConfigurationInForce = { version: 0, endpoints: [], standsAside: null };
@@ -118,10 +118,17 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
     const found = await readVersionInForce(orm, stored).catch((error: unknown) => {
       throw withoutSql(error);
     });
-    if (found.endpoints === null && !again) return;
+    if (found.stored === null && !again) return;
     // When the file is back, this instance serves again. Whatever the file holds, it serves what is in force.
-    if (fileMissing) fileMissing = isMissing(await read());
-    const settings = found.endpoints ?? current.endpoints;
+    if (fileMissing) fileMissing = isMissing(await readFile());
+    const read = found.stored ?? { endpoints: current.endpoints };
+    if ('problem' in read) {
+      const problem = `version ${found.version} of the configuration was changed in the database: ${read.problem}; reload a valid file`;
+      // Without its digest, so that it is read again next time.
+      set({ version: found.version, digest: '' }, { endpoints: [], problem });
+      return;
+    }
+    const settings = read.endpoints;
     const resolved = await resolve(settings);
     set(
       found,

@@ -5,6 +5,7 @@ import { lockDirectory } from '../embedded/lock.ts';
 import { openEmbeddedPostgres } from '../embedded/postgres.ts';
 import { openEmbeddedValkey } from '../embedded/valkey.ts';
 import { openOrm } from '../model/orm.ts';
+import { openReads } from '../model/reads.ts';
 import type { Settings } from '../settings/environment.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { prepareDatabase } from './database.ts';
@@ -17,6 +18,8 @@ export type Databases = AsyncDisposable & {
   /** Null: there is none, as no Valkey is installed. */
   valkeyUrl: string | null;
   orm: MikroORM;
+  /** For what the API reads: on connections of its own, and each statement for 2 s. */
+  reads: MikroORM;
   /** Nobody else uses the database, as its directory is locked: what a killed run held is free. */
   isOurs: boolean;
 };
@@ -37,6 +40,8 @@ export async function openDatabases(
   await prepareDatabase({ url: databaseUrl, isOurs, log });
   const orm = openOrm({ url: databaseUrl, connections: 10, name: 'tidings' });
   opening.defer(() => orm.close(true));
+  const reads = openReads(databaseUrl);
+  opening.defer(() => reads.close(true));
   for (const warning of await durabilityWarnings(orm)) log.warn(warning);
   opening.use(await startPartitions({ orm, log }));
   opening.use(startRetention({ orm, retentionMs, log }));
@@ -48,5 +53,5 @@ export async function openDatabases(
   }
 
   const parts = opening.move();
-  return { databaseUrl, valkeyUrl, orm, isOurs, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+  return { databaseUrl, valkeyUrl, orm, reads, isOurs, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }

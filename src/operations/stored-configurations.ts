@@ -3,7 +3,7 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { assignCursors } from '../cursors/assign-cursors.ts';
 import type { EndpointSettings } from '../settings/endpoint.ts';
-import { digestOf, readEndpoints, writeEndpoints } from '../settings/stored-endpoints.ts';
+import { type StoredEndpoints, digestOf, readEndpoints, writeEndpoints } from '../settings/stored-endpoints.ts';
 import {
   type ConfigurationChanges,
   type DroppedBacklog,
@@ -56,7 +56,7 @@ export async function acceptConfiguration(
     'select content from webhook_configurations where version = ? for update',
     [under],
   );
-  const before = inForce ? readEndpoints(inForce.content) : [];
+  const before = inForce ? endpointsIn(inForce.content) : [];
   const refuses = (drops: readonly DroppedBacklog[]) => !mayDrop && drops.length > 0;
   let dropped = await droppedBacklogs(em, before, endpoints);
   if (refuses(dropped)) return { outcome: 'refused', dropped };
@@ -91,7 +91,7 @@ export async function acceptConfiguration(
   await em.execute('delete from webhook_configurations where version <= ?', [version - keptVersions]);
   const repositioned = [...positioned.symmetricDifference(after)].toSorted();
   await raiseControlVersions(em, repositioned);
-  const changes = changesBetween(before, readEndpoints(content));
+  const changes = changesBetween(before, endpointsIn(content));
   return { outcome: 'new', version, digest, repositioned, changes, dropped };
 }
 
@@ -105,11 +105,11 @@ export async function lockVersion(em: EntityManager, version: number): Promise<b
   return (await versionInForce(em)) === version;
 }
 
-/** The version in force; `endpoints` is null when it is `known`. */
+/** The version in force; `stored` is null when it is `known`. */
 export async function readVersionInForce(
   orm: MikroORM,
   known: StoredVersion,
-): Promise<StoredVersion & { endpoints: EndpointSettings[] | null }> {
+): Promise<StoredVersion & { stored: StoredEndpoints | null }> {
   const [row] = await orm.em.fork().execute<[{ version: number; digest: string; content: string | null }]>(
     `select h.configuration::float8 as version, coalesce(c.digest, '') as digest,
             case when h.configuration <> ? or c.digest <> ? then c.content end as content
@@ -117,8 +117,14 @@ export async function readVersionInForce(
     [known.version, known.digest],
   );
   const { version, digest, content } = row;
-  if (version === known.version && digest === known.digest) return { ...known, endpoints: null };
-  return { version, digest, endpoints: content === null ? [] : readEndpoints(content) };
+  if (version === known.version && digest === known.digest) return { ...known, stored: null };
+  return { version, digest, stored: content === null ? { endpoints: [] } : readEndpoints(content) };
+}
+
+/** None of a version that cannot be read, so that it can be replaced. */
+function endpointsIn(content: string): EndpointSettings[] {
+  const read = readEndpoints(content);
+  return 'endpoints' in read ? read.endpoints : [];
 }
 
 async function versionInForce(em: EntityManager): Promise<number> {

@@ -1,6 +1,7 @@
 // Runs a change and its events as one transaction, and wakes the relay when it is committed.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { tookTooLong } from '../model/reads.ts';
 import { Refusal } from '../policy/refusal.ts';
 import { createBulkhead } from './bulkhead.ts';
 
@@ -67,6 +68,8 @@ export function createTransactions({ orm, onCommit }: { orm: MikroORM; onCommit:
         } catch (error) {
           // Those who wait would each find out by a time-out of their own.
           if (isAway(error)) bulkhead.rejectWaiting(unavailable());
+          if (tookTooLong(error))
+            throw new Refusal('UNAVAILABLE', 'The change took too long, and was undone. Try again.');
           if (!wasUndone(error)) throw withoutSql(error);
           if (attempt === mostTries) {
             throw new Refusal('UNAVAILABLE', 'Too many changes met at the same place in the database. Try again.');

@@ -52,7 +52,7 @@ export async function readConfiguration(
     ...('problems' in serviceSecrets ? serviceSecrets.problems : []),
   ];
   if (!webhooks.ok || !oauth.ok || 'problems' in serviceSecrets) throw new StartError(...problems);
-  const resolve = (endpoints: readonly EndpointSettings[]) => resolveEndpoints(endpoints, secrets);
+  const resolve = (endpoints: readonly EndpointSettings[]) => resolveEndpoints(endpoints, { secrets, allowHttp });
   const isLocal = serviceSecrets.local.some(({ name }) => name === 'admin_token');
   const tokenDirectory = isLocal ? settings.stateDirectory : absolute(settings.secretsDirectory);
   return { serviceSecrets, tokenDirectory, webhooks, oauth, read, resolve };

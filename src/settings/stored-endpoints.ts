@@ -1,20 +1,46 @@
 // Endpoints as text to store and compare: with the names of secrets, never their values.
 
 import { createHash } from 'node:crypto';
+import { formOf, settingsOf } from './endpoint-form.ts';
+import { endpointUrlProblem } from './endpoint-url.ts';
 import { type Endpoint, type EndpointSettings, secretNames } from './endpoint.ts';
 import type { Secrets } from './secrets.ts';
+import { webhooksSchema } from './webhooks-schema.ts';
 import { checkSigning } from './webhooks-secrets.ts';
 
-/** An instance that lacks a secret of one endpoint serves none; the problem names the secret. */
+/** An instance that cannot serve one endpoint as its own settings and secrets are serves none. */
 export type ResolvedEndpoints = { endpoints: Endpoint[] } | { problem: string };
+
+export type StoredEndpoints = { endpoints: EndpointSettings[] } | { problem: string };
+
+const longestProblem = 300;
+
+const storedSchema = webhooksSchema({ allowHttp: true }).refine(
+  ({ endpoints }) => new Set(endpoints.map(({ id }) => id)).size === endpoints.length,
+  { path: ['endpoints'], message: 'must have an id each' },
+);
 
 /** The same text for the same endpoints in the same order, however their file was written. */
 export function writeEndpoints(endpoints: readonly EndpointSettings[]): string {
-  return JSON.stringify(endpoints.map(withoutSecrets), sortKeys);
+  return JSON.stringify(endpoints.map(formOf), sortKeys);
 }
 
-export function readEndpoints(text: string): EndpointSettings[] {
-  return JSON.parse(text) as EndpointSettings[];
+/** Checks them as those of a file, since others may write to the database. Whether http is allowed, `resolveEndpoints` sees. */
+export function readEndpoints(text: string): StoredEndpoints {
+  const parsed = storedSchema.safeParse(asJson(text));
+  if (parsed.success) return { endpoints: parsed.data.endpoints.map((form) => settingsOf(form)) };
+  const [issue] = parsed.error.issues;
+  const [inKey] = issue?.code === 'invalid_key' ? issue.issues : [];
+  const first = `${issue?.path.join('.')}: ${(inKey ?? issue)?.message}`;
+  return { problem: `it is no valid configuration: ${first.slice(0, longestProblem)}` };
+}
+
+function asJson(text: string): unknown {
+  try {
+    return { endpoints: JSON.parse(text) as unknown };
+  } catch {
+    return { endpoints: null };
+  }
 }
 
 /** SHA-256 of what `writeEndpoints` gives, in hex. */
@@ -25,11 +51,13 @@ export function digestOf(text: string): string {
 /** Resolves the secrets, each name once. The problem names endpoint and secret, never a value. */
 export async function resolveEndpoints(
   endpoints: readonly EndpointSettings[],
-  secrets: Secrets,
+  { secrets, allowHttp }: { secrets: Secrets; allowHttp: boolean },
 ): Promise<ResolvedEndpoints> {
   const found = new Map<string, Awaited<ReturnType<Secrets['resolve']>>>();
   const resolved: Endpoint[] = [];
   for (const endpoint of endpoints) {
+    const urlProblem = endpointUrlProblem(endpoint.url, allowHttp);
+    if (urlProblem !== null) return { problem: `the url of the endpoint "${endpoint.id}" ${urlProblem}` };
     const values: string[] = [];
     for (const name of secretNames(endpoint)) {
       const secret = found.get(name) ?? (await secrets.resolve(name));
@@ -46,27 +74,6 @@ export async function resolveEndpoints(
     resolved.push({ ...endpoint, secrets: values });
   }
   return { endpoints: resolved };
-}
-
-/** Every field by its name, so that nothing else of an endpoint is ever stored. */
-function withoutSecrets(endpoint: EndpointSettings): EndpointSettings {
-  return {
-    id: endpoint.id,
-    url: endpoint.url,
-    events: endpoint.events,
-    enabled: endpoint.enabled,
-    description: endpoint.description,
-    ordering: endpoint.ordering,
-    maxRetries: endpoint.maxRetries,
-    baseDelayMs: endpoint.baseDelayMs,
-    maxDelayMs: endpoint.maxDelayMs,
-    timeoutMs: endpoint.timeoutMs,
-    onExhausted: endpoint.onExhausted,
-    headers: endpoint.headers,
-    signing: endpoint.signing,
-    secretName: endpoint.secretName,
-    previousSecretNames: endpoint.previousSecretNames,
-  };
 }
 
 function sortKeys(_key: string, value: unknown): unknown {

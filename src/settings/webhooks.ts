@@ -3,10 +3,12 @@
 import { doubtAboutUrl } from './address-doubts.ts';
 import { readConfigFile } from './config-file.ts';
 import { type Endpoint, type EndpointSettings, secretNames } from './endpoint.ts';
+import { settingsOf } from './endpoint-form.ts';
 import { doubtAboutPattern } from './event-doubts.ts';
+import { doubtAboutHeader } from './header-doubts.ts';
 import type { ConfigProblem } from './problem.ts';
 import type { Secrets } from './secrets.ts';
-import { type WebhooksYaml, builtIn, delays, timeouts, unknownKeys, webhooksSchema } from './webhooks-schema.ts';
+import { type WebhooksYaml, unknownKeys, webhooksSchema } from './webhooks-schema.ts';
 import { webhooksSecrets } from './webhooks-secrets.ts';
 
 export type WebhooksOptions = {
@@ -48,45 +50,29 @@ export async function readWebhooks({
   };
   const read = await readConfigFile(form, { directory, secrets });
   if (!read.ok) return read;
-  const { defaults = {}, endpoints = [] } = read.content ?? {};
+  const { defaults, endpoints = [] } = read.content ?? {};
   return {
     ok: true,
     missing: read.content === null,
-    endpoints: endpoints.map((endpoint) => complete({ ...builtIn, ...defaults, ...endpoint }, read.secrets)),
+    endpoints: endpoints.map((form) => withSecrets(settingsOf(form, defaults), read.secrets)),
     warnings: read.warnings,
   };
 }
 
-function doubtsIn({ endpoints }: WebhooksYaml, allowedNetworks: readonly string[] | undefined) {
-  return endpoints.flatMap(({ url, events }, index) => {
-    const of = (path: PropertyKey[], message: string | null) =>
-      message === null ? [] : [{ path: ['endpoints', index, ...path], message }];
-    return [
-      ...of(['url'], allowedNetworks === undefined ? null : doubtAboutUrl(url, allowedNetworks)),
-      ...events.flatMap((pattern, at) => of(['events', at], doubtAboutPattern(pattern))),
-    ];
-  });
+function doubtsIn({ defaults, endpoints }: WebhooksYaml, allowedNetworks: readonly string[] | undefined) {
+  const doubt = (path: PropertyKey[], message: string | null) => (message === null ? [] : [{ path, message }]);
+  const ofHeaders = (path: PropertyKey[], headers: Record<string, string> = {}) =>
+    Object.keys(headers).flatMap((name) => doubt([...path, 'headers', name], doubtAboutHeader(name)));
+  return [
+    ...ofHeaders(['defaults'], defaults?.headers),
+    ...endpoints.flatMap(({ url, events, headers }, index) => [
+      ...doubt(['endpoints', index, 'url'], allowedNetworks === undefined ? null : doubtAboutUrl(url, allowedNetworks)),
+      ...events.flatMap((pattern, at) => doubt(['endpoints', index, 'events', at], doubtAboutPattern(pattern))),
+      ...ofHeaders(['endpoints', index], headers),
+    ]),
+  ];
 }
 
-type Complete = WebhooksYaml['endpoints'][number] & Required<Omit<WebhooksYaml['endpoints'][number], 'description'>>;
-
-function complete(endpoint: Complete, values: ReadonlyMap<string, string>): Endpoint {
-  const settings: EndpointSettings = {
-    id: endpoint.id,
-    url: endpoint.url,
-    events: endpoint.events,
-    enabled: endpoint.enabled,
-    description: endpoint.description ?? null,
-    ordering: endpoint.ordering,
-    maxRetries: endpoint.max_retries,
-    baseDelayMs: delays.parse(endpoint.base_delay) ?? 0,
-    maxDelayMs: delays.parse(endpoint.max_delay) ?? 0,
-    timeoutMs: timeouts.parse(endpoint.timeout) ?? 0,
-    onExhausted: endpoint.on_exhausted,
-    headers: endpoint.headers,
-    signing: endpoint.signing,
-    secretName: endpoint.secret,
-    previousSecretNames: endpoint.previous_secrets,
-  };
+function withSecrets(settings: EndpointSettings, values: ReadonlyMap<string, string>): Endpoint {
   return { ...settings, secrets: secretNames(settings).flatMap((name) => values.get(name) ?? []) };
 }

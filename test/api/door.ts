@@ -9,6 +9,7 @@ import type { Readiness } from '../../src/operations/readiness.ts';
 import type { RateLimits } from '../../src/api/rate-limits.ts';
 import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
+import { openReads } from '../../src/model/reads.ts';
 import { type User, User as StoredUser } from '../../src/model/user.ts';
 import { createEndpointControl } from '../../src/operations/endpoint-control.ts';
 import { type Transactions, createTransactions } from '../../src/outbox/transactions.ts';
@@ -79,7 +80,9 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const { url, publicUrl = 'http://127.0.0.1', allowedOrigins = [], providers = [] } = options;
   const { limits = noLimits, trustProxy = false } = options;
   const database = url === undefined ? await openDatabase() : undefined;
-  const orm = openOrm({ url: url ?? database!.url, connections: 4, name: 'test-door' });
+  const databaseUrl = url ?? database!.url;
+  const orm = openOrm({ url: databaseUrl, connections: 4, name: 'test-door' });
+  const reads = openReads(databaseUrl);
   const logged: string[] = [];
   const transactions = createTransactions({ orm, onCommit: () => {} });
   const sessions = createSessions({ orm, secret, ttlMs: 3_600_000 });
@@ -100,7 +103,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
       return (await response.json()) as Answer;
     },
     async [Symbol.asyncDispose]() {
-      await orm.close(true);
+      await Promise.all([orm.close(true), reads.close(true)]);
       await database?.[Symbol.asyncDispose]();
     },
   };
@@ -115,6 +118,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   });
   const app = createApp({
     orm,
+    reads,
     transactions,
     sessions,
     signIn,

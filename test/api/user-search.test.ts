@@ -1,9 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { connect } from '../../src/api/graphql/connection.ts';
 import { migrate } from '../../src/model/migrations.ts';
 import { openOrm } from '../../src/model/orm.ts';
-import { User } from '../../src/model/user.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { type Door, openDoor } from './door.ts';
 import { storeUser } from './stored-rows.ts';
@@ -152,21 +150,3 @@ test.each(databases)(
     }
   },
 );
-
-test('a search that takes too long is ended, with a sentence, and its connection is as before', async () => {
-  await using orm = openOrm({ url: database.url, connections: 1, name: 'user-search-test' });
-  const holding = door.orm.em.fork();
-  await holding.begin();
-  await holding.execute('lock table users in access exclusive mode');
-  const em = orm.em.fork();
-  const rows = { em, entity: User, kind: 'user', where: { searchText: { $like: '%a%' } }, withinMs: 50 };
-  try {
-    const refusal = { code: 'UNAVAILABLE', message: expect.stringMatching(/ended after 0.05 s\./) as unknown };
-    await expect(connect<User>({}, rows)).rejects.toMatchObject(refusal);
-  } finally {
-    await holding.rollback();
-  }
-  expect((await connect<User>({}, rows)).edges.length).toBeGreaterThan(0);
-  const [{ statement_timeout: left }] = await em.execute<[{ statement_timeout: string }]>('show statement_timeout');
-  expect(left).toBe('30s');
-});

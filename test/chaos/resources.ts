@@ -9,6 +9,7 @@ import type { Cluster } from './cluster.ts';
 /** Of one instance with one thread, by the name that a connection gives itself. */
 const mostConnections: Record<string, number> = {
   tidings: 10,
+  'tidings-reads': 4,
   'tidings-relay': 1,
   'tidings-heartbeat': 1,
   'tidings-thread': 1,

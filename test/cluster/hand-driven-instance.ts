@@ -1,6 +1,6 @@
 // One instance on a made-up database, whose answers come after a millisecond; turns end when the test says so.
 
-import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
+import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import { createInstance } from '../../src/cluster/instance.ts';
 import type { HeartbeatQuestion } from '../../src/cluster/instance-ports.ts';
 import type { StoredReplay } from '../../src/dispatch/replay-window.ts';

@@ -1,7 +1,7 @@
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
+import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import { assignCursors } from '../../src/cursors/assign-cursors.ts';
 import { loadCursors } from '../../src/cursors/load-cursors.ts';
 import { readStoredStates } from '../../src/cursors/read-stored-states.ts';

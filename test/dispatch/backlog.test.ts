@@ -52,6 +52,18 @@ test('a full mailbox begins the count with what it holds and what it had no room
   expect(actor.backlog.count).toBe(284);
 });
 
+test('what a page brought before the dispatcher read it is counted once, also when it is given back', () => {
+  const actor = startActor(makeEndpoint());
+  actor.takePage(entriesFrom(1, 3), 1, noGap);
+  actor.begin({ kind: 'line' }, 0);
+  actor.finish({ settled: 0, failure: { status: 'retrying', attempt: 1, waitMs: 1_000, gone: false } }, 0);
+  actor.giveBack(1, 0);
+  expect(actor.storedBacklog(1)).toEqual({ examined: 3, backlog: 3 });
+  for (const entry of entriesFrom(2, 3)) actor.take(entry);
+  expect(actor.backlog.count).toBe(4);
+  expect(actor.storedBacklog(4)).toEqual({ examined: 4, backlog: 4 });
+});
+
 test('of the events during a load only those that the cursor did not count are added, and in doubt all are counted again', () => {
   const loadedWith = (countedTo: number, settled: number[] = []) => {
     const actor = startActor(makeEndpoint(), { position: 2 });
@@ -122,13 +134,4 @@ test('a recount subtracts the settled events above the cursor', () => {
   actor.takePage(entriesFrom(1, 4), 9, noGap);
   actor.recount(9)!.take({ count: 9, isLowerBound: false });
   expect(actor.backlog.count).toBe(8);
-});
-
-test('what a page has read ahead of the dispatcher is counted once when it is given back', () => {
-  const actor = startActor(makeEndpoint(), { pauseReason: 'admin' });
-  actor.takePage(entriesFrom(1, 6), 2, noGap);
-  actor.giveBack(2, 0);
-  expect([actor.reading, actor.storedBacklog(2)]).toEqual(['lagging', { examined: 6, backlog: 6 }]);
-  for (const entry of entriesFrom(3, 5)) actor.take(entry);
-  expect(actor.backlog).toMatchObject({ count: 7, isLowerBound: false });
 });

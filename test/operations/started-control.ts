@@ -41,9 +41,12 @@ export async function startControl(orm: MikroORM, initial: Read) {
     read,
     resolve: (endpoints): Promise<ResolvedEndpoints> =>
       resolveEndpoints(endpoints, {
-        resolve(name) {
-          const value = next.secret(name);
-          return Promise.resolve(value === null ? { problem: 'not found', missing: true } : { value });
+        allowHttp: true,
+        secrets: {
+          resolve(name) {
+            const value = next.secret(name);
+            return Promise.resolve(value === null ? { problem: 'not found', missing: true } : { value });
+          },
         },
       }),
     catchUp: () => numberAll(orm),

@@ -1,6 +1,6 @@
 // Compares the backlogs that a simulated world has stored with the log and the rows.
 
-import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
+import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import { filterText } from '../../src/policy/routing.ts';
 import type { Tables } from './tables.ts';
 import { Violation } from './violation.ts';

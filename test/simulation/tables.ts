@@ -2,9 +2,9 @@
 
 import type { Lease } from '../../src/policy/shards.ts';
 import type { HeartbeatAnswer, HeartbeatQuestion } from '../../src/cluster/instance-ports.ts';
-import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
+import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import type { InstanceRow, LeaseRow } from '../../src/cluster/leases.ts';
-import type { CursorQuestion } from '../../src/dispatch/cursor-loader.ts';
+import type { CursorQuestion } from '../../src/cursors/cursor-loader.ts';
 import type { ReplayQuestion, StoredReplay } from '../../src/dispatch/replay-window.ts';
 import {
   type CursorState,

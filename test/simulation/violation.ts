@@ -6,8 +6,10 @@ export class Violation extends Error {}
 export type Line = {
   /** The farthest position that was sent. */
   farthest: number;
-  /** Events that were sent at least once, by their ids. */
+  /** Events that its owner sent at least once, by their ids. */
   sent: Map<string, number>;
+  /** Events that somebody sent whose lease another one had. */
+  sentLate: Set<string>;
   /** Settled by an answer, durable or not yet. */
   settled: Set<number>;
   /** Of the last attempt a row says that another one follows. */

@@ -3,11 +3,11 @@
 // It sees what no receiver could: who holds which lease, what is durable, and what each process has heard.
 
 import type { Lease } from '../../src/policy/shards.ts';
-import type { CursorRow } from '../../src/dispatch/cursor-writer.ts';
+import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { Turn, TurnEvent, TurnFailure } from '../../src/worker/turn.ts';
-import { forgedIds } from './forger.ts';
+import { createGivenPositions } from './given-positions.ts';
 import type { History } from './history.ts';
 import { type Former, lostLeases } from './lost-leases.ts';
 import { type Knowledge, type Line, Violation, knowNothing } from './violation.ts';
@@ -27,8 +27,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
   /** Leases that were given back, by whom: it sends nothing under them any more. */
   const givenBack = new Set<string>();
   let restores = 0;
-  /** The highest position that was ever given. */
-  let highest = 0;
+  const given = createGivenPositions();
   /** Of the last attempt before the last restore. */
   let lastRow = 0;
 
@@ -45,7 +44,9 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
   function lineOf(endpoint: string, generation: number): Line {
     const name = `${endpoint} ${generation}`;
     let line = lines.get(name);
-    if (!line) lines.set(name, (line = { farthest: 0, sent: new Map(), settled: new Set(), retrying: new Set() }));
+    if (line) return line;
+    line = { farthest: 0, sent: new Map(), sentLate: new Set(), settled: new Set(), retrying: new Set() };
+    lines.set(name, line);
     return line;
   }
 
@@ -103,7 +104,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     if (!isInformed(process)) return;
     const line = lineOf(endpoint, turn.generation);
     const isAlways = isAlwaysFor(postgres().tables, endpoint, entry);
-    const isFirst = !line.sent.has(id);
+    const isFirst = !line.sent.has(id) && !line.sentLate.has(id);
     if (isAlways && isFirst && position < line.farthest) fail(`${name} after ${line.farthest}`);
     for (const before of line.retrying) {
       if (before >= position || line.settled.has(before)) continue;
@@ -120,9 +121,8 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     },
     /** A thread has looked at its words, and is about to send. */
     decided(process: Process, turn: Turn, index: number): void {
-      const { position, id, payload } = turn.events[index]!;
-      if (id.startsWith(forgedIds) || payload !== '{}')
-        fail(`${process.id} sends what nobody published at ${position}`);
+      const { position } = turn.events[index]!;
+      given.checkSent(process, turn.events[index]!);
       const known = know(process);
       history.note(position, turn.generation, turn.lease.epoch);
       if (!holds(process, turn.lease) && isInformed(process) && !known.sleptSinceHeartbeat) {
@@ -133,7 +133,10 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
         fail(`${process.id} sends ${position} to ${endpoint} from memory, after a turn was lost`);
       }
       checkConfiguration(process, turn);
-      if (holds(process, turn.lease) && turn.origin === 'line') checkLine(process, turn, index);
+      if (turn.origin === 'line') {
+        if (holds(process, turn.lease)) checkLine(process, turn, index);
+        else lineOf(endpoint, turn.generation).sentLate.add(id);
+      }
       known.position = Math.max(known.position, position);
       known.decidedIn.set(endpoint, known.restores);
     },
@@ -237,16 +240,14 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
 
     numbered(process: Process, entries: readonly LogEntry[]): void {
       const known = know(process);
-      highest = Math.max(highest, entries.at(-1)?.position ?? 0);
+      given.reached(entries.at(-1)?.position ?? 0);
       for (const { position, id } of entries) {
         history.note(position, id.length, 0);
         if (position <= known.position) fail(`${process.id} gives position ${position} again`);
       }
     },
 
-    epochBegins({ id }: Process, past: number): void {
-      if (past > highest) fail(`${id} knows of ${past}, and no position above ${highest} was ever given`);
-    },
+    epochBegins: given.checkEpoch,
 
     /** Forgets what is long over, so that a world may live for hours. */
     forget(): void {
@@ -266,7 +267,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     /** A heartbeat is made; what is returned is called when its answer arrives. */
     heartbeat(process: Process): () => void {
       const then = restores;
-      highest = Math.max(highest, postgres().tables.head);
+      given.reached(postgres().tables.head);
       return () => {
         Object.assign(know(process), { restores: then, sleptSinceHeartbeat: false });
       };

@@ -144,7 +144,8 @@ test('what an operator allows in one family opens nothing in the other', async (
   await fc.assert(
     fc.asyncProperty(anyV4, fc.nat({ max: 96 }), async (v4, bits) => {
       const closed = (await attemptOnce(`http://${v4}/`)).dialled.length;
-      for (const host of [v4, `[::ffff:${v4}]`]) {
+      const hex = hexOf(v4);
+      for (const host of [v4, `[::ffff:${v4}]`, `[64:ff9b::${hex}]`]) {
         expect((await attemptOnce(`http://${host}/`, [`::/${bits}`])).dialled).toHaveLength(closed);
       }
       expect((await attemptOnce('http://[fd00::1]/', ['0.0.0.0/0'])).dialled).toEqual([]);

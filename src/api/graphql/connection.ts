@@ -3,7 +3,6 @@
 import type { EntityManager, EntityName, FilterQuery } from '@mikro-orm/postgresql';
 import { asUuid } from '../../model/uuid.ts';
 import { Refusal } from '../../policy/refusal.ts';
-import { boundedQuery } from './bounded-query.ts';
 
 export type ConnectionArgs = {
   first?: number | null | undefined;
@@ -33,8 +32,6 @@ export type Rows<Row extends object> = {
   /** Names the list in its cursors, so that a cursor is valid only for its list. */
   kind: string;
   where: FilterQuery<Row> | null;
-  /** Most time for one query, where the rows are looked for without an index; null: as for every query. */
-  withinMs?: number | null;
 };
 
 export const defaultSize = 50;
@@ -68,8 +65,8 @@ export async function connect<Row extends { id: string }>(
       }))();
     },
     async totalCount() {
-      const { where } = rows;
-      return where === null ? 0 : await inTime({ ...rows, em: rows.em.fork() }, (em) => em.count(rows.entity, where));
+      const { em, entity, where } = rows;
+      return where === null ? 0 : await em.fork().count(entity, where);
     },
   };
 }
@@ -82,21 +79,14 @@ async function find<Row extends { id: string }>(
   order: 'asc' | 'desc',
   limit: number,
 ): Promise<Row[]> {
-  const { entity, where } = rows;
+  const { em, entity, where } = rows;
   if (where === null) return [];
   const given = Object.entries(bounds).filter(([, id]) => id !== undefined);
   const between = given.length === 0 ? {} : { id: Object.fromEntries(given) };
   const all = { $and: [where, between] } as FilterQuery<Row>;
   // Without the identity map: a page shows what is stored now, not what another field of the request read before.
   const options = { orderBy: { id: order } as never, limit, disableIdentityMap: true };
-  return await inTime(rows, async (em) => (await em.find(entity, all, options)) as Row[]);
-}
-
-async function inTime<Row extends object, T>(
-  { em, withinMs = null }: Rows<Row>,
-  query: (em: EntityManager) => Promise<T>,
-): Promise<T> {
-  return withinMs === null ? await query(em) : await boundedQuery(em, withinMs, query);
+  return (await em.find(entity, all, options)) as Row[];
 }
 
 function readArgs({ first, last, after, before }: ConnectionArgs, kind: string) {

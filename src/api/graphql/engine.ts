@@ -22,6 +22,8 @@ import { knownViewer, refuseUnknownToken } from './unknown-token.ts';
 
 export type EngineOptions = {
   orm: MikroORM;
+  /** For what is read outside of a transaction. */
+  reads: MikroORM;
   transactions: Transactions;
   endpoints: Endpoints;
   signIn: SignIn;
@@ -38,12 +40,12 @@ type Reply = { setCookie: string | null; retryAfterSeconds: number | null };
 
 /** A function that answers one GraphQL-over-HTTP request to /graphql by this client; it never rejects. */
 export function createEngine(options: EngineOptions): (request: Request, client: string) => Promise<Response> {
-  const { orm, transactions, endpoints, signIn, publicUrl, log } = options;
+  const { orm, reads, transactions, endpoints, signIn, publicUrl, log } = options;
 
   const yoga = createYoga<{ client: string; reply: Reply; isAdmin: boolean; unknownToken: boolean }>({
     schema,
     context: ({ request, client, reply }) => {
-      const em = orm.em.fork();
+      const em = reads.em.fork();
       const viewer = async () => knownViewer(await options.asking(request));
       return {
         em,

@@ -2,6 +2,7 @@
 
 import { GraphQLError } from 'graphql';
 import { withoutSql } from '../../outbox/transactions.ts';
+import { readWithinMs, tookTooLong } from '../../model/reads.ts';
 import { Refusal } from '../../policy/refusal.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { withoutQueries } from '../../telemetry/without-queries.ts';
@@ -13,13 +14,16 @@ const engineCodes = new Set(['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED'
 /** SQLSTATE class 22, data exception (PostgreSQL, appendix A): a value that a column cannot store or compare. */
 const dataException = /^22/;
 
+const readTookTooLong = `This takes longer than ${readWithinMs / 1_000} s, and was ended. Ask for less: a longer part to search for, a narrower filter, or no totalCount; docs/operations.md says how searches get an index.`;
+
 /** In characters. */
 export const longestMessage = 1_000;
 
 /** The error to show for one that was thrown, with `extensions.code`, and `extensions.argument` where one is at fault; logs those that it masks. */
 export function shownError(thrown: unknown, log: Logger): GraphQLError {
   const located = thrown instanceof GraphQLError ? thrown : undefined;
-  const cause = withoutSql(rootCause(thrown));
+  const root = rootCause(thrown);
+  const cause = tookTooLong(root) ? new Refusal('UNAVAILABLE', readTookTooLong) : withoutSql(root);
 
   if (cause instanceof Refusal) {
     if (cause.code === 'UNAVAILABLE') log.warn({ path: located?.path?.join('.') }, cause.message);

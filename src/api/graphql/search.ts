@@ -1,4 +1,4 @@
-// Makes a search text into a pattern for Postgres that finds it in folded text, and bounds the search.
+// Makes a search text into a pattern for Postgres that finds it in folded text.
 
 import { isStorable } from '../../outbox/payload.ts';
 import { foldCase } from '../../policy/fold-case.ts';
@@ -6,9 +6,6 @@ import { Refusal } from '../../policy/refusal.ts';
 
 /** Longer patterns are costly, and no e-mail address is longer (RFC 5321, section 4.5.3.1). */
 const longestSearch = 320;
-
-/** Where no index helps, a search reads the whole table. */
-export const searchWithinMs = 5_000;
 
 /**
  * A pattern for LIKE that matches whatever folded text contains `text`, which is folded too. Null when no stored text

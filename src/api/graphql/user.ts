@@ -8,7 +8,7 @@ import { naming } from './argument-at-fault.ts';
 import { builder } from './builder.ts';
 import { connect } from './connection.ts';
 import { OAuthAccount } from './oauth-account.ts';
-import { containing, searchWithinMs } from './search.ts';
+import { containing } from './search.ts';
 import { UserSession } from './user-session.ts';
 
 const Role = builder.enumType('Role', {
@@ -67,11 +67,7 @@ builder.queryFields((t) => ({
         search: t.arg.string({ description: 'A part of the e-mail or display name, in any case of any script.' }),
       },
       resolve: async (_root, args, { em }) => {
-        const where = matching(args.search);
-        return await connect<StoredUser>(args, {
-          ...{ em, entity: StoredUser, kind: 'user', where },
-          withinMs: args.search ? searchWithinMs : null,
-        });
+        return await connect<StoredUser>(args, { em, entity: StoredUser, kind: 'user', where: matching(args.search) });
       },
     },
     UserConnection,

@@ -4,7 +4,7 @@
 // loads it reads a little more of the log, and comes to the same.
 
 import { filterText } from '../policy/routing.ts';
-import type { Actor } from './actor.ts';
+import type { Actor } from '../dispatch/actor.ts';
 
 /** A cursor to write. It is written only if its generation, owner and owner's epoch are still those of the stored one. */
 export type CursorRow = {

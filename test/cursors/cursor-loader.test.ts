@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { type CursorQuestion, createCursorLoader } from '../../src/dispatch/cursor-loader.ts';
+import { type CursorQuestion, createCursorLoader } from '../../src/cursors/cursor-loader.ts';
 import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { createSimulatedTime } from '../support/simulated-time.ts';
-import { driveDispatcher } from './hand-driven-dispatcher.ts';
-import { aLease, emptyCursor } from './made-up-actors.ts';
+import { driveDispatcher } from '../dispatch/hand-driven-dispatcher.ts';
+import { aLease, emptyCursor } from '../dispatch/made-up-actors.ts';
 
 type Cursors = Record<string, Partial<CursorState>>;
 

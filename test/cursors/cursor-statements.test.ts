@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { ids, startWriter } from './driven-cursor-writer.ts';
-import { startActor } from './made-up-actors.ts';
+import { startActor } from '../dispatch/made-up-actors.ts';
 
 /** Each has a filter, and so a row, of about 100 kB. */
 function largeActors(count: number) {

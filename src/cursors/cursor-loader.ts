@@ -3,9 +3,9 @@
 import { retryDelaysMs } from '../policy/retry-delays.ts';
 import type { Lease } from '../policy/shards.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
-import type { Actor } from './actor.ts';
-import type { Dispatcher } from './dispatcher.ts';
-import type { CursorState } from './cursor-state.ts';
+import type { Actor } from '../dispatch/actor.ts';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { CursorState } from '../dispatch/cursor-state.ts';
 
 /** Whose cursor to load, and under which lease. Who loads a cursor is from then on the only one who writes it. */
 export type CursorQuestion = { endpoint: Endpoint; lease: Lease };

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { entriesFrom } from '../log/made-up-entries.ts';
 import { actorAt, grow, ids, startWriter, wanted } from './driven-cursor-writer.ts';
-import { noGap } from './made-up-actors.ts';
+import { noGap } from '../dispatch/made-up-actors.ts';
 
 test('all cursors that moved are written in one go, and no others', () => {
   const one = actorAt('one', { generation: 4, position: 5, previous: 3, backlog: 2 });

@@ -1,12 +1,12 @@
 // A cursor writer of made-up actors, whose writes are answered by hand.
 
 import type { Actor } from '../../src/dispatch/actor.ts';
-import { type CursorRow, createCursorWriter } from '../../src/dispatch/cursor-writer.ts';
+import { type CursorRow, createCursorWriter } from '../../src/cursors/cursor-writer.ts';
 import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import { entriesFrom } from '../log/made-up-entries.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { createSimulatedTime } from '../support/simulated-time.ts';
-import { startActor } from './made-up-actors.ts';
+import { startActor } from '../dispatch/made-up-actors.ts';
 
 export const actorAt = (id: string, given: Partial<CursorState> = {}) =>
   startActor(makeEndpoint({ id, events: ['a.*', 'b.*'] }), given, { index: 3, epoch: 6 });
