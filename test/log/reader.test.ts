@@ -23,7 +23,7 @@ function impatient(entry: BatchEntry): BatchEntry {
 
 type Question<Answer> = { after: number; answer(given: Answer): void };
 
-/** The payload of an entry is left out of the stream. */
+/** Its payload is not in the stream. */
 const leftOut = (entry: LogEntry): BatchEntry => ({ ...entry, payload: null });
 
 /** A reader whose questions wait until the test answers them; `taken` holds the positions that came. */
@@ -69,10 +69,7 @@ function start({ after = 0, streamReady = true, holdsTaken = false } = {}) {
   return {
     ...reader,
     stream,
-    pages,
-    taken,
-    headAsked,
-    world,
+    ...{ pages, taken, headAsked, world },
     pass: time.pass,
     /** Lets it go on after what it gave. */
     goOn: () => goOn!(),
@@ -192,10 +189,8 @@ test('what Postgres has is taken as soon as it says so, and what it says while i
   expect(reader.taken).toEqual([1, 2]);
   reader.headIs(4);
   reader.stream[0]!.answer([entriesFrom(3, 2)]);
-  expect([reader.taken, reader.headAsked]).toEqual([
-    [1, 2, 3, 4],
-    [2, 2],
-  ]);
+  expect(reader.taken).toEqual([1, 2, 3, 4]);
+  expect(reader.headAsked).toEqual([2, 2]);
 });
 
 test('of a batch that begins before what was seen only the rest is taken', () => {
@@ -206,8 +201,7 @@ test('of a batch that begins before what was seen only the rest is taken', () =>
 
 test('an event whose payload was left out is read from the table, and what follows it comes from the stream again', () => {
   const reader = start();
-  const [one, two, three, four] = entriesFrom(1, 4) as [LogEntry, LogEntry, LogEntry, LogEntry];
-  reader.stream[0]!.answer([[one, leftOut(two), leftOut(three), four], entriesFrom(5, 1).map(leftOut)]);
+  reader.stream[0]!.answer([[entryAt(1), leftOut(entryAt(2)), leftOut(entryAt(3)), entryAt(4)], [leftOut(entryAt(5))]]);
   expect(reader.taken).toEqual([1]);
   reader.givePage(2);
   reader.givePage(3);

@@ -121,7 +121,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     },
     /** A thread has looked at its words, and is about to send. */
     decided(process: Process, turn: Turn, index: number): void {
-      const { position } = turn.events[index]!;
+      const { position, id } = turn.events[index]!;
       given.checkSent(process, turn.events[index]!);
       const known = know(process);
       history.note(position, turn.generation, turn.lease.epoch);
@@ -246,7 +246,6 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
         if (position <= known.position) fail(`${process.id} gives position ${position} again`);
       }
     },
-
     epochBegins: given.checkEpoch,
 
     /** Forgets what is long over, so that a world may live for hours. */
