@@ -18,7 +18,7 @@ const mostConnections: Record<string, number> = {
 const mostFiles = 160;
 const mostMebibytes = 400;
 /** Trimmed to about 50,000, by whole nodes of a hundred. */
-const mostEntries = 50_200;
+const mostEntries = 1_200;
 /** What belonged to somebody who is dead is given back within. */
 const givenBackWithinMs = 15_000;
 
