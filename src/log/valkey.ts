@@ -6,7 +6,7 @@ import { valkeyDelaysMs } from '../policy/retry-delays.ts';
 
 const connectTimeoutMs = 1_000;
 /** Longer answers are none of ours: whoever can write to Valkey would fill this process's memory with one. */
-const mostAnswerBytes = 4 * 1024 * 1024;
+const mostAnswerBytes = 2 * 1024 * 1024;
 /** A subscriber, which only waits, would never notice that the network dropped its connection. */
 const pingEveryMs = 5_000;
 
@@ -23,7 +23,7 @@ export function openValkey({
   url: string;
   commandTimeoutMs: number;
   onProblem: (problem: string) => void;
-  /** An answer was above 4 MiB, so the connection is closed. */
+  /** An answer was above 2 MiB, so the connection is closed. */
   onTooLong?: () => void;
 }): Redis {
   const client = new Redis(url, {
@@ -46,7 +46,7 @@ export function openValkey({
     if (isRefusedDatabase(error)) client.disconnect(true);
   });
   limitAnswers(client, () => {
-    problem = 'an answer was longer than 4 MiB';
+    problem = 'an answer was longer than 2 MiB';
     onTooLong();
   });
   client.on('close', () => onProblem(problem ?? 'does not answer'));

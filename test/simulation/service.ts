@@ -215,13 +215,13 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
   function begin(): void {
     ask(
       (stored) => ({ epoch: stored.epoch, ...stored.stream }),
-      (inForce) => {
+      (found) => {
         if (isStopped) return;
-        if (inForce === null) {
+        if (found === null) {
           process.after(configureAgainMs, begin);
           return;
         }
-        stream.use(inForce);
+        stream.use(found);
         reach(1);
         isStarted = true;
         instance.start();
