@@ -144,7 +144,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'a new history of the log is ignored',
     'src/cluster/instance.ts',
     'if (isOtherLog) adopt(answer);',
-    'if (epoch === null) adopt(answer);',
+    'if (log.epoch === null) adopt(answer);',
   ),
   one(
     'a database that lost the log’s end is not noticed',
