@@ -9,13 +9,15 @@ import type { User } from '../model/user.ts';
 export type Person = { user: User; accounts: readonly OAuthAccount[]; sessions: readonly Session[]; sessionId: string };
 
 export type AccountPageOptions = {
+  /** The path of the first page, with a trailing slash. */
+  home: string;
   version: string;
   person: Person | null | undefined;
   providers: readonly { id: string; name: string }[];
 };
 
 /** Plain HTML without script or style, so that it works under the strictest policy. Addresses are relative to the page. */
-export function accountPage({ version, person, providers }: AccountPageOptions) {
+export function accountPage({ home, version, person, providers }: AccountPageOptions) {
   return html`<!doctype html>
     <html lang="en">
       <meta charset="utf-8" />
@@ -28,10 +30,15 @@ export function accountPage({ version, person, providers }: AccountPageOptions) 
       <p>Tidings ${version}: webhooks that arrive in order, signed, and never get lost.</p>
       <ul>
         <li><a href="graphiql">GraphiQL</a>: the API, with prepared operations</li>
-        <li><code>/graphql</code>: the API for programs</li>
-        <li><a href="healthz">/healthz</a> and <a href="readyz">/readyz</a>: for supervisors</li>
+        <li><code>${home}graphql</code>: the API for programs</li>
+        <li><a href="healthz">${home}healthz</a> and <a href="readyz">${home}readyz</a>: for supervisors</li>
       </ul>
     </html> `;
+}
+
+/** What a person is called on our pages. */
+export function shownName({ displayName, email, id }: Pick<User, 'displayName' | 'email' | 'id'>): string {
+  return displayName ?? email ?? id;
 }
 
 function strangersPart(providers: AccountPageOptions['providers']) {
@@ -45,7 +52,7 @@ function strangersPart(providers: AccountPageOptions['providers']) {
 function personsPart({ user, accounts, sessions, sessionId }: Person, providers: AccountPageOptions['providers']) {
   const nameOf = (id: string | null) => providers.find((one) => one.id === id)?.name ?? id ?? 'an unknown provider';
   const linked = new Set(accounts.map(({ provider }) => provider));
-  return html`<p>Signed in as <strong>${user.displayName ?? user.email ?? user.id}</strong> (${user.role}).</p>
+  return html`<p>Signed in as <strong>${shownName(user)}</strong> (${user.role}).</p>
     ${signOut(sessionId)}
     <h2>Ways to sign in</h2>
     <ul>

@@ -56,12 +56,13 @@ export function accountRoutes(options: AccountRoutesOptions): Hono {
     c.header('Content-Security-Policy', accountPolicy);
     // Without a referrer a browser would not say that the form comes from here.
     c.header('Referrer-Policy', 'same-origin');
-    return c.html(accountPage({ version: options.version, person, providers: signIn.providers }));
+    const { version } = options;
+    return c.html(accountPage({ home: homeOf(publicUrl()), version, person, providers: signIn.providers }));
   });
 
   routes.post('/account', async (c) => {
     const { user, sessionId } = needUser(await viewerOf(c));
-    const { session } = await c.req.parseBody();
+    const { session }: Record<string, unknown> = await c.req.parseBody().catch(() => ({}));
     if (typeof session !== 'string') throw new Refusal('BAD_USER_INPUT', 'session: must be the id of a session.');
     if (session === sessionId) {
       await signIn.logout(sessionId);

@@ -92,7 +92,7 @@ export function createApp(api: Api): Hono {
   });
 
   app.notFound((c) => {
-    const allowed = routes[c.req.path] ?? (/^\/oauth\/[^/]+(\/callback)?$/.test(c.req.path) ? 'GET' : undefined);
+    const allowed = routes[c.req.path] ?? methodsOfSignIn(c.req.path);
     if (allowed === undefined) return refuse(c, 404, 'There is nothing here.');
     c.header('Allow', allowed);
     return refuse(c, 405, `This takes ${allowed}.`);
@@ -102,6 +102,11 @@ export function createApp(api: Api): Hono {
     return refuse(c, 500, 'Unexpected error.');
   });
   return app;
+}
+
+function methodsOfSignIn(path: string): string | undefined {
+  if (/^\/oauth\/[^/]+$/.test(path)) return 'GET, POST';
+  return /^\/oauth\/[^/]+\/callback$/.test(path) ? 'GET' : undefined;
 }
 
 /** Foreign pages get no CORS header at all: Hono's middleware would still say that credentials are allowed. */

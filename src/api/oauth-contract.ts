@@ -59,20 +59,25 @@ const shared = {
   503: refused('The provider or the database cannot be reached, or the service is about to end.'),
 };
 
+const redirectTo = z.string().optional().openapi({
+  description: 'Where the browser ends, signed in: a path of this service, or a URL of an allowed origin.',
+});
+
 export const startRoute = createRoute({
   method: 'get',
   path: '/oauth/{provider}',
   operationId: 'startSignIn',
-  summary: 'Starts a sign-in, or a link.',
+  summary: 'Starts a sign-in, or asks for a link.',
   description:
-    'Sends the browser to the provider, bound to it by the cookie `tidings_browser` (`__Host-tidings_browser` behind https). A client that asks for JSON and not for HTML gets the address instead.',
+    'Sends the browser to the provider, bound to it by the cookie `tidings_browser` (`__Host-tidings_browser` behind https). A client that asks for JSON and not for HTML gets the address instead. With `link=1` it answers with a page that asks, whose form begins the link.',
   request: {
     params: z.object({ provider }),
     query: z.object({
-      redirect_to: z.string().optional().openapi({
-        description: 'Where the browser ends, signed in: a path of this service, or a URL of an allowed origin.',
-      }),
-      link: z.literal('1').optional().openapi({ description: 'Links the account to the signed-in user.' }),
+      redirect_to: redirectTo,
+      link: z
+        .literal('1')
+        .optional()
+        .openapi({ description: 'Asks whether to link an account to the signed-in user.' }),
       invitation: z.string().optional().openapi({
         description: 'What `startOAuth(userId:)` put into its `url`. Not together with the others.',
       }),
@@ -80,9 +85,9 @@ export const startRoute = createRoute({
   },
   responses: {
     200: {
-      description: 'For a client that asks for JSON.',
+      description: 'For a client that asks for JSON; with `link=1` the page that asks.',
       headers: setCookie,
-      content: { 'application/json': { schema: Started } },
+      content: { 'application/json': { schema: Started }, 'text/html': { schema: z.string() } },
     },
     302: {
       description: 'To the provider; from another host name of the service, to this address at the one of PUBLIC_URL.',
@@ -90,7 +95,45 @@ export const startRoute = createRoute({
     },
     400: refused('The query is wrong, or `redirect_to` is not allowed.'),
     401: refused('A link needs a session.'),
-    403: refused('A page of another origin may not begin a link.'),
+    ...shared,
+    429: refused('Too many sign-ins were begun by this client, or wrong tokens sent; see Retry-After.'),
+  },
+});
+
+export const linkRoute = createRoute({
+  method: 'post',
+  path: '/oauth/{provider}',
+  operationId: 'startLink',
+  summary: 'Starts a link.',
+  description:
+    'Where the page that asks sends its form. Sends the browser to the provider, as a sign-in does; programs link with `startOAuth(link: true)`.',
+  request: {
+    params: z.object({ provider }),
+    query: z.object({
+      link: z.literal('1').openapi({ description: 'Nothing else begins like this.' }),
+      redirect_to: redirectTo,
+    }),
+    body: {
+      required: true,
+      content: {
+        'application/x-www-form-urlencoded': {
+          schema: z.object({
+            token: z.string().openapi({ description: 'From the form, good for this session alone.' }),
+          }),
+        },
+      },
+    },
+  },
+  responses: {
+    200: {
+      description: 'For a client that asks for JSON.',
+      headers: setCookie,
+      content: { 'application/json': { schema: Started } },
+    },
+    303: { description: 'To the provider.', headers: { ...location("The provider's page."), ...setCookie } },
+    400: refused('The query is wrong, `redirect_to` is not allowed, or the form has no token.'),
+    401: refused('A link needs a session.'),
+    403: refused('The token is not that of this session.'),
     ...shared,
     429: refused('Too many sign-ins were begun by this client, or wrong tokens sent; see Retry-After.'),
   },
@@ -119,7 +162,8 @@ export const callbackRoute = createRoute({
       content: { 'application/json': { schema: Session } },
     },
     303: {
-      description: 'Signed in: the cookie `tidings_session` holds the session.',
+      description:
+        'Signed in: the cookie `tidings_session` holds the session (`__Host-tidings_session` behind https without a path).',
       headers: { ...location('As `redirect_to` said, else `/account`.'), ...setCookie },
     },
     400: refused('The state or the code is wrong, too old, used already or of another browser.'),

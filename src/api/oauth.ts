@@ -2,9 +2,13 @@
 
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
+import { HTTPException } from 'hono/http-exception';
 import { Refusal } from '../policy/refusal.ts';
-import type { SignIn } from '../users/sign-in.ts';
-import { callbackRoute, startRoute } from './oauth-contract.ts';
+import type { Sessions } from '../users/sessions.ts';
+import type { SignIn, Start } from '../users/sign-in.ts';
+import { shownName } from './account-page.ts';
+import { linkPage, linkPagePolicy } from './link-page.ts';
+import { callbackRoute, linkRoute, startRoute } from './oauth-contract.ts';
 import { ownAddress } from './own-host.ts';
 import { prefersJson } from './preferences.ts';
 import { answerRefused, homeOf, tooManyStarts } from './refused.ts';
@@ -14,10 +18,11 @@ import { type Asking, type SignedInViewer, needUser } from './viewer.ts';
 
 export type OAuthRoutesOptions = {
   signIn: SignIn;
+  sessions: Pick<Sessions, 'formTokenOf' | 'isFormToken'>;
   asking(request: Request): Promise<Asking>;
   cookies: Cookies;
   publicUrl: () => string;
-  /** Origins whose pages may send a signed-in browser here to link an account. */
+  /** Origins to which a browser may be sent at the end. */
   allowedOrigins: readonly string[];
   trustProxy: boolean;
   isDraining(): boolean;
@@ -50,18 +55,39 @@ export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
     return isUnfit ? null : startByQuery(provider, searchParams, { publicUrl: options.publicUrl(), allowedOrigins });
   }
 
-  const onlyGet: MiddlewareHandler = async (c, next) => {
-    // Hono answers HEAD as GET, but a HEAD must not finish a sign-in.
-    if (c.req.raw.method === 'HEAD') return c.body(null, 405, { Allow: 'GET' });
-    if (options.isDraining()) {
-      return await refuse(c, new Refusal('UNAVAILABLE', 'The service is ending: try again in a moment.'));
-    }
-    return await next();
-  };
+  const takes =
+    (methods: string): MiddlewareHandler =>
+    async (c, next) => {
+      // Hono answers HEAD as GET, but a HEAD must not finish a sign-in.
+      if (c.req.raw.method === 'HEAD') return c.body(null, 405, { Allow: methods });
+      if (options.isDraining()) {
+        return await refuse(c, new Refusal('UNAVAILABLE', 'The service is ending: try again in a moment.'));
+      }
+      return await next();
+    };
 
   async function viewerOf(c: Context): Promise<SignedInViewer | null> {
     const { viewer } = await options.asking(c.req.raw);
     return viewer?.kind === 'user' ? viewer : null;
+  }
+
+  /** Any page can send a browser here with the session's cookie, so nothing begins before the person says so. */
+  async function askToLink(c: Context, wanted: Pick<Start, 'provider' | 'redirectTo'>) {
+    const { name, redirectTo } = signIn.preview(wanted);
+    const { user, sessionId } = needUser(await viewerOf(c));
+    const home = homeOf(options.publicUrl());
+    const start = startOf({ provider: wanted.provider, redirectTo, purpose: { kind: 'link', userId: user.id } });
+    c.header('Content-Security-Policy', linkPagePolicy);
+    // Without a referrer a browser would not say that the form comes from here.
+    c.header('Referrer-Policy', 'same-origin');
+    const page = linkPage({
+      provider: name,
+      person: shownName(user),
+      action: `${home}${start}`,
+      token: options.sessions.formTokenOf(sessionId),
+      home,
+    });
+    return c.html(page);
   }
 
   const routes = new OpenAPIHono({
@@ -72,11 +98,13 @@ export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
     },
   });
   routes.onError((error, c) => {
+    // Of Hono, for a form that is none.
+    if (error instanceof HTTPException) return refuse(c, new Refusal('BAD_USER_INPUT', 'The body is no form.'));
     if (!(error instanceof Refusal)) throw error;
     return refuse(c, error);
   });
-  routes.use('/oauth/:provider', onlyGet);
-  routes.use('/oauth/:provider/callback', onlyGet);
+  routes.use('/oauth/:provider', takes('GET, POST'));
+  routes.use('/oauth/:provider/callback', takes('GET'));
 
   routes.openapi(startRoute, async (c) => {
     const { provider } = c.req.valid('param');
@@ -86,22 +114,35 @@ export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
     if (invitation !== undefined && (link !== undefined || redirectTo !== null)) {
       throw new Refusal('BAD_USER_INPUT', 'invitation: says all there is to say; give neither link nor redirect_to.');
     }
-    if (link !== undefined)
-      refuseForeignPage(c.req.raw, [new URL(options.publicUrl()).origin, ...options.allowedOrigins]);
+    if (link !== undefined) return await askToLink(c, { provider, redirectTo });
     const wait = await options.countStart(c);
     if (wait !== null) return await refuse(c, tooManyStarts(wait), wait);
 
     const { key: browser, setCookie } = cookies.keepBrowserKey(c.req.raw);
-    const begin = async () => {
-      if (invitation !== undefined) return await signIn.accept({ provider, invitation, browser });
-      const purpose = link
-        ? ({ kind: 'link', userId: needUser(await viewerOf(c)).user.id } as const)
-        : ({ kind: 'sign-in' } as const);
-      return await signIn.start({ provider, redirectTo, purpose, browser });
-    };
-    const started = await begin();
+    const started =
+      invitation === undefined
+        ? await signIn.start({ provider, redirectTo, purpose: { kind: 'sign-in' }, browser })
+        : await signIn.accept({ provider, invitation, browser });
     c.header('Set-Cookie', setCookie);
     return prefersJson(c.req.raw) ? c.json(started, 200) : c.redirect(started.url, 302);
+  });
+
+  routes.openapi(linkRoute, async (c) => {
+    const { provider } = c.req.valid('param');
+    const { redirect_to: redirectTo = null } = c.req.valid('query');
+    const { user, sessionId } = needUser(await viewerOf(c));
+    if (!options.sessions.isFormToken(c.req.valid('form').token, sessionId)) {
+      throw new Refusal(
+        'FORBIDDEN',
+        'A link begins on the page that asks, and this did not come from that of your session.',
+      );
+    }
+    const wait = await options.countStart(c);
+    if (wait !== null) return await refuse(c, tooManyStarts(wait), wait);
+    const { key: browser, setCookie } = cookies.keepBrowserKey(c.req.raw);
+    const started = await signIn.start({ provider, redirectTo, purpose: { kind: 'link', userId: user.id }, browser });
+    c.header('Set-Cookie', setCookie);
+    return prefersJson(c.req.raw) ? c.json(started, 200) : c.redirect(started.url, 303);
   });
 
   routes.openapi(callbackRoute, async (c) => {
@@ -120,17 +161,4 @@ export function oauthRoutes(options: OAuthRoutesOptions): OpenAPIHono {
     return c.json({ token, expiresAt: expiresAt.toISOString(), user: shown }, 200);
   });
   return routes;
-}
-
-/**
- * Any page can send a browser here with the session's cookie (SameSite=Lax allows navigations). So a link may be begun
- * only by our own pages, by allowed pages of the same site, or by the person (Fetch Metadata, section 2.3). Throws
- * Refusal FORBIDDEN.
- */
-function refuseForeignPage({ headers }: Request, allowed: readonly string[]): void {
-  const site = headers.get('sec-fetch-site') ?? 'none';
-  if (site === 'none' || site === 'same-origin') return;
-  const from = URL.parse(headers.get('referer') ?? '')?.origin;
-  if (site === 'same-site' && from !== undefined && allowed.includes(from)) return;
-  throw new Refusal('FORBIDDEN', 'A page of another origin may not begin a link. Begin it here.');
 }

@@ -2,12 +2,13 @@
 
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { healthzRoute, readyzRoute } from './health.ts';
-import { callbackRoute, startRoute } from './oauth-contract.ts';
+import { callbackRoute, linkRoute, startRoute } from './oauth-contract.ts';
 
 /** OpenAPI 3.1 as JSON text, with a line feed at its end. */
 export function openApiText(version: string): string {
   const app = new OpenAPIHono();
-  for (const route of [startRoute, callbackRoute, healthzRoute, readyzRoute]) app.openAPIRegistry.registerPath(route);
+  for (const route of [startRoute, linkRoute, callbackRoute, healthzRoute, readyzRoute])
+    app.openAPIRegistry.registerPath(route);
   const document = app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {

@@ -1,14 +1,17 @@
 // The two cookies: one holds a browser's session, the other binds a sign-in under way to the browser that began it.
 
 import { randomBytes } from 'node:crypto';
-import { parse, serialize } from 'hono/utils/cookie';
+import { serialize } from 'hono/utils/cookie';
 import { homeOf } from './refused.ts';
 
 const sessionName = 'tidings_session';
 const browserName = 'tidings_browser';
 
-/** Browsers do not let sibling domains or plain http set such a name, but require the path / (RFC 6265bis, section 4.1.3.2). */
-const hostBrowserName = `__Host-${browserName}`;
+/**
+ * Browsers do not let sibling domains or plain http set a name that begins with this, but require `Secure` and the path /
+ * (RFC 6265bis, section 4.1.3.2).
+ */
+const hostPrefix = '__Host-';
 
 /** Longer than a sign-in may take: whoever comes back too late is led to where they began. */
 const browserSeconds = 86_400;
@@ -21,7 +24,7 @@ const movedSeconds = 5;
 const browserKey = /^[A-Za-z0-9_-]{43}$/;
 
 export type Cookies = {
-  /** What the request's session cookie holds. */
+  /** What the request's session cookie holds. Several of that name are none: one of them may be somebody else's. */
   sessionToken(request: Request): string | undefined;
   /** A Set-Cookie line. */
   session(token: string, expiresAt: Date, now: Date): string;
@@ -39,34 +42,57 @@ export type Cookies = {
 
 /** Cookies of the service at `publicUrl`: `Secure` when that is https. */
 export function createCookies(publicUrl: () => string): Cookies {
-  /** Of other services at the same host, each has its own session. */
-  const sessionPath = () => homeOf(publicUrl()).replace(/(?<=.)\/$/, '');
   const flags = () => ({ httpOnly: true, sameSite: 'Lax', secure: publicUrl().startsWith('https:') }) as const;
-  /** Of the browser's cookie. */
-  const nameAndPath = () =>
-    flags().secure ? { name: hostBrowserName, path: '/' } : { name: browserName, path: `${homeOf(publicUrl())}oauth` };
+  const ofSession = () => {
+    // Of other services at the same host, each has its own session.
+    const path = homeOf(publicUrl()).replace(/(?<=.)\/$/, '');
+    return { name: flags().secure && path === '/' ? `${hostPrefix}${sessionName}` : sessionName, path };
+  };
+  const ofBrowser = () =>
+    flags().secure
+      ? { name: `${hostPrefix}${browserName}`, path: '/' }
+      : { name: browserName, path: `${homeOf(publicUrl())}oauth` };
   const keyOf = (request: Request) => {
-    const key = cookieOf(request, nameAndPath().name);
+    const key = onlyCookie(request, ofBrowser().name);
     return key !== undefined && browserKey.test(key) ? key : null;
   };
   return {
-    sessionToken: (request) => cookieOf(request, sessionName),
+    sessionToken: (request) => onlyCookie(request, ofSession().name),
     session(token, expiresAt, now) {
       const maxAge = Math.max(0, Math.floor((expiresAt.getTime() - now.getTime()) / 1000));
-      return serialize(sessionName, token, { ...flags(), path: sessionPath(), maxAge });
+      const { name, path } = ofSession();
+      return serialize(name, token, { ...flags(), path, maxAge });
     },
-    noSession: () => serialize(sessionName, '', { ...flags(), path: sessionPath(), maxAge: 0 }),
+    noSession() {
+      const { name, path } = ofSession();
+      return serialize(name, '', { ...flags(), path, maxAge: 0 });
+    },
     browserKey: keyOf,
     keepBrowserKey(request) {
       const key = keyOf(request) ?? randomBytes(32).toString('base64url');
-      const { name, path } = nameAndPath();
+      const { name, path } = ofBrowser();
       return { key, setCookie: serialize(name, key, { ...flags(), path, maxAge: browserSeconds }) };
     },
-    wasMoved: (request) => cookieOf(request, movedName) !== undefined,
+    // Any of them ends the circle.
+    wasMoved: (request) => cookiesOf(request, movedName).length > 0,
     moved: () => serialize(movedName, '1', { httpOnly: true, sameSite: 'Lax', path: '/', maxAge: movedSeconds }),
   };
 }
 
-function cookieOf(request: Request, name: string): string | undefined {
-  return parse(request.headers.get('cookie') ?? '', name)[name];
+/** A cookie of a sibling domain or of another path comes beside ours, and first where its path is longer. */
+function onlyCookie(request: Request, name: string): string | undefined {
+  const [cookie, ...others] = cookiesOf(request, name);
+  return others.length === 0 ? cookie : undefined;
+}
+
+/**
+ * The values of all cookies with this name, whatever they hold. Only blanks and tabs are no part of a name (RFC 6265,
+ * section 5.2): to a browser a name after another white space is another one, which anybody may set.
+ */
+function cookiesOf(request: Request, name: string): string[] {
+  const pairs = (request.headers.get('cookie') ?? '').split(';');
+  return pairs.flatMap((pair) => {
+    const [, key, value = ''] = /^[ \t]*([^=]*?)[ \t]*=[ \t]*(.*?)[ \t]*$/.exec(pair) ?? [];
+    return key === name ? [value] : [];
+  });
 }

@@ -43,7 +43,17 @@ ${choices.length > 0 ? choices.join('\n') : typing}
 /** Where the page's form is posted to, as written; null without a form. */
 export function formAction(page: string): string | null {
   const action = /<form method="post" action="([^"]*)">/.exec(page)?.[1];
-  return action?.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&amp;', '&') ?? null;
+  return action === undefined ? null : unescape(action);
+}
+
+/** What the page's form brings back without a person's doing. */
+export function hiddenFields(page: string): Record<string, string> {
+  const fields = page.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g);
+  return Object.fromEntries([...fields].map(([, name = '', value = '']) => [name, unescape(value)]));
+}
+
+function unescape(text: string): string {
+  return text.replaceAll('&quot;', '"').replaceAll('&lt;', '<').replaceAll('&amp;', '&');
 }
 
 function escape(text: string): string {

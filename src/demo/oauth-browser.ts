@@ -1,6 +1,6 @@
 // As much of a browser as a sign-in needs: cookies, redirects taken one by one, and the login form of a provider.
 
-import { formAction } from './login-page.ts';
+import { formAction, hiddenFields } from './login-page.ts';
 
 export type Browser = {
   /** One request with the cookies of its host; redirects are not followed. */
@@ -44,7 +44,7 @@ export function openBrowser(): Browser {
       const action = formAction(page);
       const next = location ?? action;
       if (next === null) throw new Error(`${url.origin}${url.pathname} answered ${response.status}: ${page}`);
-      init = location === null ? { method: 'POST', body: new URLSearchParams({ login }) } : {};
+      init = location === null ? { method: 'POST', body: new URLSearchParams({ ...hiddenFields(page), login }) } : {};
       url = new URL(next, url);
     }
     throw new Error(`No ${stopAt} within ${mostHops} steps; last at ${url.origin}${url.pathname}`);

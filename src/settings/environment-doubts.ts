@@ -3,6 +3,7 @@
 import { nearest } from '../policy/nearest.ts';
 import { type Environment, settingNames } from './environment.ts';
 import type { SettingProblem } from './problem.ts';
+import { isLoopback } from './provider-url.ts';
 
 /** Of the commands that talk to a running service. */
 const clientNames = ['TIDINGS_URL', 'TIDINGS_TOKEN'];
@@ -36,4 +37,13 @@ export function doubtsAboutPort(port: number): SettingProblem[] {
   if (port === 0 || !refusedByBrowsers.has(port)) return [];
   const message = `${port} is a port that browsers refuse: programs reach the service there, and people do not`;
   return [{ file: 'environment', path: 'PORT', message }];
+}
+
+/** About a PUBLIC_URL that is valid; null: none was given. What browsers take for this machine needs no TLS. */
+export function doubtsAboutPublicUrl(publicUrl: string | null): SettingProblem[] {
+  const { protocol, hostname } = new URL(publicUrl ?? 'https://localhost');
+  if (protocol === 'https:' || isLoopback(hostname) || hostname.endsWith('.localhost')) return [];
+  const message =
+    'it is plain http: whoever is on the way reads sessions and tokens, and a sibling domain can put a session of its own into a browser; put TLS in front, and write https://';
+  return [{ file: 'environment', path: 'PUBLIC_URL', message }];
 }

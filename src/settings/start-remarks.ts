@@ -2,7 +2,7 @@
 
 import { databaseUrlWarning } from './server-urls.ts';
 import type { Settings } from './environment.ts';
-import { doubtsAboutNames, doubtsAboutPort } from './environment-doubts.ts';
+import { doubtsAboutNames, doubtsAboutPort, doubtsAboutPublicUrl } from './environment-doubts.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { SettingProblem } from './problem.ts';
 import { relationWarnings } from './relations.ts';
@@ -10,7 +10,7 @@ import type { Configuration } from './start-settings.ts';
 
 type Log = Record<'info' | 'warn', (fields: object, message: string) => void>;
 
-type Remarked = Pick<Settings, 'databaseUrl' | 'port' | 'shutdownGraceMs' | 'deliveryRetentionMs'>;
+type Remarked = Pick<Settings, 'databaseUrl' | 'port' | 'publicUrl' | 'shutdownGraceMs' | 'deliveryRetentionMs'>;
 
 export function remarkOnSettings(
   log: Log,
@@ -31,12 +31,13 @@ export function remarkOnSettings(
 /** What is valid, and perhaps not meant; without `settings`, which some were bad, only the variables' names are looked at. */
 export function settingWarnings(settings: Remarked | null, endpoints: readonly Endpoint[]): SettingProblem[] {
   if (settings === null) return doubtsAboutNames();
-  const { databaseUrl, port, shutdownGraceMs, deliveryRetentionMs } = settings;
+  const { databaseUrl, port, publicUrl, shutdownGraceMs, deliveryRetentionMs } = settings;
   const unchecked = databaseUrl === null ? null : databaseUrlWarning(databaseUrl);
   const relations = relationWarnings({ shutdownGraceMs, deliveryRetentionMs, endpoints });
   return [
     ...doubtsAboutNames(),
     ...doubtsAboutPort(port),
+    ...doubtsAboutPublicUrl(publicUrl),
     ...(unchecked === null ? [] : [{ file: 'environment' as const, path: 'DATABASE_URL', message: unchecked }]),
     ...relations.map((message): SettingProblem => {
       return { file: 'environment', path: message.split(' ', 1)[0]!, message };

@@ -54,7 +54,7 @@ export async function readWebhooks({
   return {
     ok: true,
     missing: read.content === null,
-    endpoints: endpoints.map((form) => withSecrets(settingsOf(form, defaults), read.secrets)),
+    endpoints: endpoints.map((written) => withSecrets(settingsOf(written, defaults), read.secrets)),
     warnings: read.warnings,
   };
 }

@@ -23,6 +23,10 @@ export type Sessions = {
   find(token: string): Promise<FoundSession>;
   /** `<session id>.<HMAC-SHA256 of the id, base64url>`. */
   tokenOf(sessionId: string): string;
+  /** What a form on our own pages brings back, so that no other page can have sent it. Is no session's token. */
+  formTokenOf(sessionId: string): string;
+  /** Whether a form brought back what `formTokenOf` gave for this session. */
+  isFormToken(given: string, sessionId: string): boolean;
   /** Opens a session in the transaction of `em`; `provider` is where its user signed in. */
   open(em: EntityManager, userId: string, provider: string | null, now: Date): Session;
   /** Ends one session; no error when it has ended already. Throws Refusal UNAVAILABLE when the database is away. */
@@ -56,14 +60,22 @@ export type SessionsOptions = { orm: MikroORM; secret: string; ttlMs: number };
 
 export function createSessions({ orm, secret, ttlMs }: SessionsOptions): Sessions {
   function tokenOf(sessionId: string): string {
-    return `${sessionId}.${createHmac('sha256', secret).update(sessionId).digest('base64url')}`;
+    return `${sessionId}.${signed(sessionId)}`;
+  }
+
+  function formTokenOf(sessionId: string): string {
+    return signed(`form ${sessionId}`);
+  }
+
+  function signed(text: string): string {
+    return createHmac('sha256', secret).update(text).digest('base64url');
   }
 
   /** The id in a token that we signed. Compared as text, because base64url has several spellings of the same bytes. */
   function signedId(token: string): string | null {
     const id = token.slice(0, 36);
     if (!/^[0-9a-f-]{36}\.[\w-]{43}$/.test(token)) return null;
-    return timingSafeEqual(Buffer.from(token), Buffer.from(tokenOf(id))) ? id : null;
+    return isEqual(token, tokenOf(id)) ? id : null;
   }
 
   /** A database that takes no writes now can still say who asks. */
@@ -84,6 +96,8 @@ export function createSessions({ orm, secret, ttlMs }: SessionsOptions): Session
 
   return {
     tokenOf,
+    formTokenOf,
+    isFormToken: (given, sessionId) => isEqual(given, formTokenOf(sessionId)),
 
     async find(token) {
       const id = signedId(token);
@@ -122,4 +136,10 @@ export function createSessions({ orm, secret, ttlMs }: SessionsOptions): Session
       if (ended === 0) throw new Refusal('NOT_FOUND', 'There is no session with this id.', 'id');
     },
   };
+}
+
+/** In a time that does not depend on where they differ. */
+function isEqual(given: string, right: string): boolean {
+  const [one, other] = [Buffer.from(given), Buffer.from(right)];
+  return one.length === other.length && timingSafeEqual(one, other);
 }

@@ -59,6 +59,8 @@ export type Started = { url: string; state: string };
 export type SignIn = {
   /** The configured providers, in the file's order. */
   providers: readonly Pick<NamedProvider, 'id' | 'name'>[];
+  /** The provider's name, and where the browser would end, before anything begins. Throws Refusal NOT_FOUND, BAD_USER_INPUT. */
+  preview(request: Pick<Start, 'provider' | 'redirectTo'>): { name: string; redirectTo: string | null };
   /** Begins. Throws Refusal NOT_FOUND for the provider, BAD_USER_INPUT, UNAVAILABLE. */
   start(request: Start): Promise<Started>;
   /** The code of a new invitation. Throws Refusal NOT_FOUND for the provider or the user, BAD_USER_INPUT, UNAVAILABLE. */
@@ -102,11 +104,15 @@ export function createSignIn(options: SignInOptions): SignIn {
   const { transactions, orm, providers, sessions, stateSecret, publicUrl, allowedOrigins } = options;
   const configured = new Set(providers.keys());
 
-  function providerOf(id: string): Provider {
+  function providerOf(id: string): NamedProvider {
     const provider = providers.get(id);
     if (provider) return provider;
     const message = `provider: there is none of this name. Configured: ${[...configured].join(', ')}.`;
     throw new Refusal('NOT_FOUND', message, 'provider');
+  }
+
+  function acceptedRedirect(wanted: string | null): string | null {
+    return wanted === null ? null : acceptRedirect(wanted, publicUrl(), allowedOrigins);
   }
 
   function begunWith({ provider, nonce, codeVerifier }: SignInState, state: string) {
@@ -174,11 +180,16 @@ export function createSignIn(options: SignInOptions): SignIn {
   return {
     providers: [...providers.values()].map(({ id, name }) => ({ id, name })),
 
+    preview: ({ provider, redirectTo }) => ({
+      name: providerOf(provider).name,
+      redirectTo: acceptedRedirect(redirectTo),
+    }),
+
     async start({ provider: id, redirectTo, purpose, browser }) {
       const provider = providerOf(id);
       return await begin(provider, {
         ...fresh(id),
-        redirectTo: redirectTo === null ? null : acceptRedirect(redirectTo, publicUrl(), allowedOrigins),
+        redirectTo: acceptedRedirect(redirectTo),
         purpose,
         browser: browser === null ? null : fingerprint(browser),
       });
@@ -186,7 +197,7 @@ export function createSignIn(options: SignInOptions): SignIn {
 
     async invite({ provider, redirectTo, userId }) {
       providerOf(provider);
-      const accepted = redirectTo === null ? null : acceptRedirect(redirectTo, publicUrl(), allowedOrigins);
+      const accepted = acceptedRedirect(redirectTo);
       return await transactions.run((em) => addInvitation(em, { provider, redirectTo: accepted, userId }, new Date()));
     },
 

@@ -1,9 +1,9 @@
 // Keeps one connection per endpoint open between attempts.
 
 import { Client } from 'undici';
+import type { EgressGuard } from '../egress/guard.ts';
 import { createInterimResponses } from '../egress/interim-responses.ts';
 import type { EndpointDelivery } from '../settings/endpoint.ts';
-import type { EgressGuard } from './egress.ts';
 
 export type Connection = {
   client: Client;

@@ -3,7 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Connection } from './connections.ts';
-import { ConnectFailure } from './error-message.ts';
+import { ConnectFailure } from '../egress/connect-failure.ts';
 import { type ResponseBody, createResponseBody } from './response-body.ts';
 
 export type Outgoing = {

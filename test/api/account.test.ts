@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { User } from '../../src/model/user.ts';
 import { type Door, openDoor, signInAs } from './door.ts';
-import { type Shim, cookiesOf, friend, html, openShim, publicUrl } from './shim.ts';
+import { type Shim, cookiesOf, friend, html, openShim, publicUrl, sessionCookie } from './shim.ts';
 
 let shim: Shim;
 let door: Door;
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await shim[Symbol.asyncDispose]());
 
-const cookieOf = (token: string) => `tidings_session=${token}`;
+const cookieOf = (token: string) => `${sessionCookie}=${token}`;
 const idOf = (token: string) => token.slice(0, 36);
 const linksOf = (page: string) => [...page.matchAll(/href="([^"]*)"/g)].map(([, to]) => to!);
 const page = async (token?: string) =>
@@ -24,7 +24,7 @@ async function signIn(subject: string, path = '/oauth/google', token?: string): 
   const headers: Record<string, string> = token === undefined ? {} : { cookie: cookieOf(token) };
   const { back, cookie } = await shim.begin({ path, subject, headers });
   const cookies = token === undefined ? cookie : `${cookie}; ${cookieOf(token)}`;
-  return cookiesOf(await shim.get(back, { ...html, cookie: cookies }))['tidings_session']!.value;
+  return cookiesOf(await shim.get(back, { ...html, cookie: cookies }))[sessionCookie]!.value;
 }
 
 /** Presses a button "Sign out" as a browser does; the status, where it leads and the cookie that it leaves. */
@@ -34,7 +34,7 @@ async function pressSignOut(session: string, headers: Record<string, string>) {
     headers: { ...html, origin: publicUrl, 'content-type': 'application/x-www-form-urlencoded', ...headers },
     body: new URLSearchParams({ session }).toString(),
   });
-  const cookie = cookiesOf(response)['tidings_session'];
+  const cookie = cookiesOf(response)[sessionCookie];
   return { status: response.status, location: response.headers.get('location'), cookie };
 }
 
@@ -141,6 +141,9 @@ test('a form without a session is refused with a sentence, and so is another met
     await door.fetch('/account', { ...init, headers: { cookie: cookieOf(token), accept: 'application/json' } });
   const refused = await send({ method: 'POST', body: new URLSearchParams({ other: 'x' }) });
   expect([refused.status, await refused.json()]).toMatchObject([400, { code: 'BAD_USER_INPUT' }]);
+  const broken = { method: 'POST', body: 'x', headers: { 'content-type': 'multipart/form-data; boundary=x' } };
+  const headers = { ...broken.headers, cookie: cookieOf(token) };
+  expect((await door.fetch('/account', { ...broken, headers })).status).toBe(400);
   const deleted = await send({ method: 'DELETE' });
   expect([deleted.status, deleted.headers.get('allow')]).toEqual([405, 'GET, HEAD, POST']);
   expect(await isSignedIn(token)).toBe(true);
@@ -150,7 +153,7 @@ test('below a path of its own the first page and the form lead below that path',
   await using below = await openDoor({ publicUrl: 'https://example.com/tidings' });
   expect((await below.fetch('/')).headers.get('location')).toBe('/tidings/account');
   const { token } = await signInAs(below, 'USER');
-  const headers = { cookie: cookieOf(token), 'content-type': 'application/x-www-form-urlencoded' };
+  const headers = { cookie: `tidings_session=${token}`, 'content-type': 'application/x-www-form-urlencoded' };
   const out = await below.fetch('/account', { method: 'POST', headers, body: `session=${idOf(token)}` });
   expect([out.status, out.headers.get('location')]).toEqual([303, '/tidings/account']);
 });

@@ -4,7 +4,7 @@ import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { Refusal } from '../../src/policy/refusal.ts';
 import { simulatedProvider } from '../users/simulated-provider.ts';
 import { type Door, openDoor, signInAs } from './door.ts';
-import { type Shim, browserCookie, cookiesOf, html, json, openShim, publicUrl } from './shim.ts';
+import { type Shim, browserCookie, cookiesOf, html, json, openShim, publicUrl, sessionCookie } from './shim.ts';
 
 let shim: Shim;
 let door: Door;
@@ -34,7 +34,7 @@ test('a browser is sent to the provider, bound by a cookie, and comes back signe
   });
   expect(back.status).toBe(303);
   expect(back.headers.get('location')).toBe(`${publicUrl}/welcome?a=b`);
-  const { tidings_session: session, ...rest } = cookiesOf(back);
+  const { [sessionCookie]: session, ...rest } = cookiesOf(back);
   expect(rest).toEqual({});
   expect(session!.flags).toEqual([
     'HttpOnly',
@@ -48,7 +48,7 @@ test('a browser is sent to the provider, bound by a cookie, and comes back signe
   expect(back.headers.get('cache-control')).toBe('no-store');
   expect(back.headers.get('referrer-policy')).toBe('no-referrer');
 
-  const page = await (await shim.get('/account', { ...html, cookie: `tidings_session=${session!.value}` })).text();
+  const page = await (await shim.get('/account', { ...html, cookie: `${sessionCookie}=${session!.value}` })).text();
   expect(page).toContain('Signed in as <strong>ada</strong> (USER)');
   expect(await (await shim.get('/account')).text()).toContain('Nobody is signed in');
 });
@@ -108,7 +108,7 @@ test('a client that asks for JSON gets the address, and then the session with it
     role: 'USER',
   });
   expect(expiresAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-  expect(cookiesOf(back)['tidings_session']!.value).toBe(token);
+  expect(cookiesOf(back)[sessionCookie]!.value).toBe(token);
   const { data } = await door.ask('{ me { email } }', {}, { authorization: `Bearer ${String(token)}` });
   expect(data).toEqual({ me: { email: 'grace@example.com' } });
 });
@@ -121,7 +121,7 @@ test('two tabs of one browser are both signed in, each with a session of its own
   for (const { back, cookie } of [one, two]) {
     const response = await shim.get(back, { ...html, cookie });
     expect(response.status).toBe(303);
-    tokens.push(cookiesOf(response)['tidings_session']!.value);
+    tokens.push(cookiesOf(response)[sessionCookie]!.value);
   }
   expect(new Set(tokens).size).toBe(2);
 });
@@ -140,8 +140,8 @@ test('a browser key of another form is replaced', async () => {
 test('a session that was there before is not reused: the new one has another id', async () => {
   const before = await signInAs(door, 'USER');
   const { back, cookie } = await shim.begin({ subject: 'fixed' });
-  const response = await shim.get(back, { ...html, cookie: `${cookie}; tidings_session=${before.token}` });
-  const { value } = cookiesOf(response)['tidings_session']!;
+  const response = await shim.get(back, { ...html, cookie: `${cookie}; ${sessionCookie}=${before.token}` });
+  const { value } = cookiesOf(response)[sessionCookie]!;
   expect(value.split('.')[0]).not.toBe(before.token.split('.')[0]);
   const who = async (token: string) =>
     (await door.ask('{ me { id displayName } }', {}, { authorization: `Bearer ${token}` })).data.me;
@@ -190,7 +190,7 @@ test('an invited person’s browser takes the invitation up and is signed in as 
   const { back, cookie } = await shim.begin({ path: `${invitation.pathname}${invitation.search}`, subject: 'joan' });
   const response = await shim.get(back, { ...html, cookie });
   expect([response.status, response.headers.get('location')]).toEqual([303, `${publicUrl}/hello`]);
-  const { value } = cookiesOf(response)['tidings_session']!;
+  const { value } = cookiesOf(response)[sessionCookie]!;
   const me = await door.ask('{ me { id email } }', {}, { authorization: `Bearer ${value}` });
   expect(me.data).toEqual({ me: { id, email: 'joan@example.com' } });
 
@@ -200,7 +200,7 @@ test('an invited person’s browser takes the invitation up and is signed in as 
 test('a link needs a session to begin and the same user’s to finish, and then it is one more way in', async () => {
   expect((await shim.get('/oauth/google?link=1')).status).toBe(401);
   const [one, other] = [await signInAs(door, 'USER'), await signInAs(door, 'USER')];
-  const sessionOf = ({ token }: { token: string }) => `tidings_session=${token}`;
+  const sessionOf = ({ token }: { token: string }) => `${sessionCookie}=${token}`;
   const { back, cookie } = await shim.begin({
     path: '/oauth/google?link=1',
     subject: 'linked',

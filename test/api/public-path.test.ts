@@ -39,6 +39,11 @@ test('every link of the account’s page and of a refusal leads below the path',
   ).toEqual([]);
 });
 
+test('the account’s page names the API, and what supervisors ask, below the path', async () => {
+  const page = await (await door.fetch('/account', { headers: html })).text();
+  for (const name of ['graphql', 'healthz', 'readyz']) expect(page).toContain(`>/tidings/${name}<`);
+});
+
 test('a sign-in returns below the path, and its session is for nothing beside the path', async () => {
   const away = await door.fetch('/oauth/google', { headers: html });
   const asked = new URL(away.headers.get('location')!).searchParams;

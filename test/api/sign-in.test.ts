@@ -4,6 +4,7 @@ import { Session } from '../../src/model/session.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { type SimulatedProvider, simulatedProvider } from '../users/simulated-provider.ts';
 import { type Answer, type Door, adminToken, openDoor, post, signInAs } from './door.ts';
+import { sessionCookie } from './shim.ts';
 
 let door: Door;
 let providers: Record<'google' | 'github', SimulatedProvider>;
@@ -223,12 +224,12 @@ test('a user changes name and picture of their own, and nothing that an admin de
 
 /** As a browser with the cookie; the Set-Cookie lines of the answer and whether it succeeded. */
 async function byCookie(query: string, token: string): Promise<[unknown, string[]]> {
-  const init = post({ query }, { authorization: '', cookie: `tidings_session=${token}` });
+  const init = post({ query }, { authorization: '', cookie: `${sessionCookie}=${token}` });
   const response = await door.fetch('/graphql', init);
   return [await response.json(), response.headers.getSetCookie()];
 }
 
-const cleared = ['tidings_session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax'];
+const cleared = ['__Host-tidings_session=; Max-Age=0; Path=/; HttpOnly; Secure; SameSite=Lax'];
 
 test('logout ends this session and takes its cookie away, and no other session', async () => {
   const one = await comeIn('leaving');

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Door, signInAs } from './door.ts';
-import { type Shim, cookiesOf, friend, html, openShim, publicUrl, startAgain } from './shim.ts';
+import { type Shim, cookiesOf, friend, html, openShim, publicUrl, sessionCookie, startAgain } from './shim.ts';
 
 let shim: Shim;
 let door: Door;
@@ -44,7 +44,7 @@ test.each(Object.entries(beginnings))(
   '%s that is cancelled, fails or comes too late leads back to itself, and then succeeds',
   async (_, { path, leadsTo, signedIn = false }) => {
     const { token } = await signInAs(door, 'USER');
-    const session: Record<string, string> = signedIn ? { cookie: `tidings_session=${token}` } : {};
+    const session: Record<string, string> = signedIn ? { cookie: `${sessionCookie}=${token}` } : {};
     const began = await path();
     let to = began;
     const failures = [
@@ -73,10 +73,18 @@ test('a refused beginning keeps what was asked for: while the provider is away, 
   const wanted = '/oauth/google?link=1&redirect_to=%2Fa';
   const unknown = await shim.get(wanted);
   expect([unknown.status, startAgain(await unknown.text())]).toEqual([401, wanted]);
+  const { token } = await signInAs(door, 'USER');
+  const session = { ...html, cookie: `${sessionCookie}=${token}` };
+  const asking = await (await shim.get(wanted, session)).text();
   const invitation = await invite();
   shim.wait(17);
-  for (const path of [wanted, invitation]) {
-    const late = await shim.get(path);
+  for (const [path, late] of [
+    [
+      `/oauth/google?${new URLSearchParams({ link: '1', redirect_to: `${publicUrl}/a` })}`,
+      await shim.press(asking, session),
+    ],
+    [invitation, await shim.get(invitation)],
+  ] as const) {
     expect([late.status, startAgain(await late.text())]).toEqual([429, path]);
   }
 });
@@ -99,7 +107,7 @@ test('a stranger by mistake deletes that user, starts the invitation again, and 
     const { back, cookie } = await shim.begin({ path: from, subject: 'mistaken' });
     return await shim.get(back, { ...html, cookie });
   };
-  const tokenOf = (response: Response) => cookiesOf(response)['tidings_session']!.value;
+  const tokenOf = (response: Response) => cookiesOf(response)[sessionCookie]!.value;
   const me = async (token: string) =>
     (await door.ask('{ me { id displayName } }', {}, { authorization: `Bearer ${token}` })).data.me as { id: string };
   const stranger = tokenOf(await come('/oauth/google'));

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Session } from '../../src/model/session.ts';
 import { createViewers } from '../../src/api/viewer.ts';
 import { type Answer, type Door, adminToken, openDoor, post, signInAs } from './door.ts';
+import { sessionCookie } from './shim.ts';
 
 const friend = 'https://app.example.com';
 let door: Door;
@@ -20,7 +21,7 @@ const me = '{ me { id role } }';
 const asAdmin = { authorization: `Bearer ${adminToken}` };
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 /** `post` would add the admin's. */
-const cookie = (token: string) => ({ authorization: '', cookie: `a=b; tidings_session=${token}; c=d` });
+const cookie = (token: string) => ({ authorization: '', cookie: `a=b; ${sessionCookie}=${token}; c=d` });
 
 async function codesOf(query: string, headers: Record<string, string>): Promise<string[]> {
   const { errors = [] } = await door.ask(query, {}, headers);
@@ -47,6 +48,23 @@ test('a bearer token decides whatever the cookie says, and another scheme is ign
   expect(await whoIs({ ...cookie(token), authorization: 'Basic dXNlcjpwYXNz' })).toBe(id);
   // What GraphiQL sends as long as nobody has filled it in.
   expect(await whoIs({ ...cookie(token), authorization: 'Bearer <admin token>' })).toBe(id);
+});
+
+test('of two session cookies none counts, in either order, and a bearer token still does', async () => {
+  const [ours, theirs] = [await signInAs(door, 'USER'), await signInAs(door, 'ADMIN')];
+  const both = (one: string, other: string) => ({
+    authorization: '',
+    cookie: `${sessionCookie}=${one}; ${sessionCookie}=${other}`,
+  });
+  expect(await whoIs(both(ours.token, theirs.token))).toBeNull();
+  expect(await whoIs(both(theirs.token, ours.token))).toBeNull();
+  expect(await whoIs(both(ours.token, ''))).toBeNull();
+  expect(await whoIs({ ...both(theirs.token, ours.token), ...bearer(ours.token) })).toBe(ours.id);
+  // One that a sibling domain or plain http can set is another cookie.
+  expect(await whoIs({ authorization: '', cookie: `tidings_session=${theirs.token}` })).toBeNull();
+  expect(
+    await whoIs({ authorization: '', cookie: `tidings_session=${theirs.token}; ${sessionCookie}=${ours.token}` }),
+  ).toBe(ours.id);
 });
 
 test.each([
@@ -145,5 +163,7 @@ test('while the database is away the viewer is unknown: UNAVAILABLE, and only fo
     expect([query, errors?.map(({ extensions }) => extensions.code)]).toEqual([query, ['UNAVAILABLE']]);
   }
   expect(await away.ask('{ __typename }', {}, bearer(token))).toEqual({ data: { __typename: 'Query' } });
-  expect(await (await away.fetch('/account', { headers: cookie(token) })).text()).toContain('cannot be known');
+  expect(await (await away.fetch('/account', { headers: { cookie: `tidings_session=${token}` } })).text()).toContain(
+    'cannot be known',
+  );
 });

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { afterEach, expect, test, vi } from 'vitest';
-import { doubtsAboutNames, doubtsAboutPort } from '../../src/settings/environment-doubts.ts';
+import { doubtsAboutNames, doubtsAboutPort, doubtsAboutPublicUrl } from '../../src/settings/environment-doubts.ts';
 import { remarkOnSettings, settingWarnings } from '../../src/settings/start-remarks.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 
@@ -58,6 +58,34 @@ test('the ports that browsers refuse are those that an independent library knows
   expect(doubted.map(String)).toEqual(badPorts);
 });
 
+test.each([
+  'http://tidings.example.com',
+  'http://tidings.example.com:8080/base',
+  'http://192.168.1.5:4000',
+  'http://[fd00::1]',
+  'http://my-machine',
+  'http://localhost.example.com',
+])('a public URL in plain http is doubted, without its value: %s', (publicUrl) => {
+  const doubts = doubtsAboutPublicUrl(publicUrl);
+  expect(doubts).toMatchObject([
+    { file: 'environment', path: 'PUBLIC_URL', message: expect.stringMatching(/^it is plain http: /) as unknown },
+  ]);
+  expect(JSON.stringify(doubts)).not.toContain(new URL(publicUrl).hostname);
+});
+
+test.each([
+  null,
+  'https://tidings.example.com',
+  'https://192.168.1.5/base',
+  'http://127.0.0.1:4000',
+  'http://127.8.9.1',
+  'http://localhost:4000/base',
+  'http://[::1]:4000',
+  'http://tidings.localhost',
+])('a public URL behind TLS or on this machine is not doubted: %s', (publicUrl) => {
+  expect(doubtsAboutPublicUrl(publicUrl)).toEqual([]);
+});
+
 test('a start logs the same warnings as check prints', () => {
   vi.stubEnv('WEBHOOK_ALLOWED_NETWORK', '127.0.0.1');
   const lines: unknown[] = [];
@@ -67,7 +95,8 @@ test('a start logs the same warnings as check prints', () => {
   const webhooks = { ok: true as const, endpoints: [makeEndpoint({ id: 'crm' })], missing: false, warnings: [warning] };
   const oauth = { ok: true as const, providers: [], warnings: [] };
   const databaseUrl = 'postgres://u@h/d?sslmode=require';
-  const settings = { databaseUrl, port: 6668, shutdownGraceMs: 0, deliveryRetentionMs: 86_400_000 };
+  const publicUrl = 'http://tidings.example.com';
+  const settings = { databaseUrl, port: 6668, publicUrl, shutdownGraceMs: 0, deliveryRetentionMs: 86_400_000 };
   remarkOnSettings(log, settings, { serviceSecrets: secrets, webhooks, oauth });
   expect(lines).toEqual([
     [{ file: 'config/webhooks.yaml', line: 3, path: 'endpoints.0.events.0' }, 'doubt'],
@@ -75,5 +104,5 @@ test('a start logs the same warnings as check prints', () => {
       return [{ file: 'environment', setting: path }, message];
     }),
   ]);
-  expect(lines).toHaveLength(6);
+  expect(lines).toHaveLength(7);
 });

@@ -4,7 +4,7 @@ import type { EndpointDelivery } from '../../src/settings/endpoint.ts';
 import { prepareKeys } from '../../src/signing/sign.ts';
 import { type Connections, createConnections } from '../../src/worker/connections.ts';
 import { type Attempt, type AttemptResult, type Clock, deliver as deliverIfAllowed } from '../../src/worker/deliver.ts';
-import { type EgressOptions, createEgressGuard } from '../../src/worker/egress.ts';
+import { type EgressOptions, createEgressGuard } from '../../src/egress/guard.ts';
 
 const secret = 'the secret of the receiver in tests';
 

@@ -1,6 +1,6 @@
 import { Socket, connect } from 'node:net';
 import { expect, test } from 'vitest';
-import type { Dial } from '../../src/worker/dial.ts';
+import type { Dial } from '../../src/egress/dial.ts';
 import { attemptAt, deliver, openConnections } from '../support/attempt.ts';
 import { openReceiver, openScriptedReceiver } from '../support/receiver/receiver.ts';
 import { silent } from '../support/receiver/script.ts';

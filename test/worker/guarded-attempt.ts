@@ -1,7 +1,7 @@
 // Attempts through the real egress guard whose names are answered by a test and whose dials reach nobody.
 
 import type { LookupAddress } from 'node:dns';
-import type { Target } from '../../src/worker/dial.ts';
+import type { Target } from '../../src/egress/dial.ts';
 import { attemptAt, deliver, openConnections } from '../support/attempt.ts';
 
 /** The addresses of a name, the code of a resolver's error, or `never`. */

@@ -17,7 +17,7 @@ type GitHub = {
   ask: AskProvider;
 };
 
-/** Scopes that open /user/emails; without one the address is that of the person's page. */
+/** Scopes that open /user/emails. */
 const emailScopes = ['user', 'user:email'];
 
 const grant = z.object({ access_token: z.string().min(1), token_type: z.string().regex(/^bearer$/i) });
@@ -31,7 +31,7 @@ const verifiedAddress = z.object({ email: z.string(), primary: z.boolean(), veri
 export function githubProvider(settings: GitHubSettings): Provider {
   const { id, clientId, scopes, url: site } = settings;
   const api = new URL(site).host === 'github.com' ? 'https://api.github.com' : `${site}/api/v3`;
-  const github: GitHub = { settings, api, ask: askingProvider(id) };
+  const github: GitHub = { settings, api, ask: askingProvider({ id, url: site }) };
 
   return {
     id,
@@ -63,7 +63,7 @@ export function githubProvider(settings: GitHubSettings): Provider {
       return {
         provider: id,
         subject: String(number),
-        email: (await verifiedEmail(github, token)) ?? emailOrNull(email),
+        email: await emailOf(github, token, email),
         displayName: displayNameOrNull(name) ?? displayNameOrNull(login),
         avatarUrl: avatarUrlOrNull(avatarUrl),
       };
@@ -93,17 +93,22 @@ async function exchange({ settings, ask }: GitHub, code: string, begun: BegunSig
   return granted.data.access_token;
 }
 
-/** The primary one before others; null when the person withheld it, has none, or was not asked for it. */
-async function verifiedEmail(github: GitHub, token: string): Promise<string | null> {
-  if (!emailScopes.some((scope) => github.settings.scopes.includes(scope))) return null;
-  const found = addresses.safeParse(await read(github, '/user/emails', token, [403, 404]));
+/**
+ * The primary verified address, else another verified one. The address of the person's page counts only where the list
+ * cannot be read; where it can, an address that it does not call verified is not theirs.
+ */
+async function emailOf(github: GitHub, token: string, shown: unknown): Promise<string | null> {
+  if (!emailScopes.some((scope) => github.settings.scopes.includes(scope))) return emailOrNull(shown);
+  const list = await read(github, '/user/emails', token, [403, 404]);
+  if (list === undefined) return emailOrNull(shown);
+  const found = addresses.safeParse(list);
   if (!found.success) throw providerFailed(github.settings.id, 'does not say which addresses are theirs');
   const verified = found.data.flatMap((address) => verifiedAddress.safeParse(address).data ?? []);
   const primaryFirst = verified.toSorted((one, other) => Number(other.primary) - Number(one.primary));
   return primaryFirst.map(({ email }) => emailOrNull(email)).find((email) => email !== null) ?? null;
 }
 
-/** An empty list for a status that means "not allowed to know". */
+/** Undefined for a status that means "not allowed to know". */
 async function read(github: GitHub, path: string, token: string, withheld: readonly number[] = []): Promise<unknown> {
   const answer = await github.ask(`${github.api}${path}`, {
     method: 'GET',
@@ -115,7 +120,7 @@ async function read(github: GitHub, path: string, token: string, withheld: reado
       'x-github-api-version': '2022-11-28',
     },
   });
-  if (withheld.includes(answer.status)) return [];
+  if (withheld.includes(answer.status)) return undefined;
   if (answer.status !== 200) throw providerFailed(github.settings.id, `answered HTTP ${answer.status}`);
   return answer.json();
 }

@@ -27,7 +27,7 @@ const toleranceS = 60;
  * asked, or names another issuer than the settings; a failure is not kept.
  */
 export function keepConfiguration(settings: OpenIdSettings): () => Promise<Configuration> {
-  const ask = askingProvider(settings.id);
+  const ask = askingProvider({ id: settings.id, url: settings.issuer });
   let kept: { configuration: Promise<Configuration>; until: number } | null = null;
   return () => {
     const now = Date.now();

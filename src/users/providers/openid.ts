@@ -21,13 +21,13 @@ const longestSubject = 255;
 /** An ID token of the future: a clock may be off, in seconds, but not by more. */
 const furthestIssuedAtS = 300;
 
-/** Of what a scope promises, what a user has. */
-const claimsOfScopes = { email: ['email'], profile: ['name', 'picture'] };
+/** Of what a scope promises, what a user has, and whether the address is theirs (section 5.4). */
+const claimsOfScopes = { email: ['email', 'email_verified'], profile: ['name', 'picture'] };
 
 type Claims = Pick<IDToken, 'sub'> & { [claim: string]: unknown };
 
 export function openIdProvider(settings: OpenIdSettings): Provider {
-  const { id, scopes } = settings;
+  const { id } = settings;
   const configured = keepConfiguration(settings);
 
   return {
@@ -36,7 +36,7 @@ export function openIdProvider(settings: OpenIdSettings): Provider {
     async authorizationUrl(begun) {
       const parameters = {
         redirect_uri: returnUrl(begun).href,
-        scope: scopes.join(' '),
+        scope: settings.scopes.join(' '),
         state: begun.state,
         nonce: begun.nonce,
         code_challenge: await calculatePKCECodeChallenge(begun.codeVerifier),
@@ -61,7 +61,7 @@ export function openIdProvider(settings: OpenIdSettings): Provider {
         state: begun.state,
         ...(issuer !== null && { iss: issuer }),
       }).toString();
-      return toIdentity(id, await exchange(id, configuration, url, begun, scopes));
+      return toIdentity(id, await exchange(settings, configuration, url, begun));
     },
   };
 }
@@ -87,11 +87,10 @@ function issuerOf(id: string, iss: string | null, configuration: Configuration, 
 }
 
 async function exchange(
-  id: string,
+  { id, clientId, scopes }: OpenIdSettings,
   configuration: Configuration,
   url: URL,
   { state, nonce, codeVerifier }: BegunSignIn,
-  scopes: readonly string[],
 ): Promise<Claims> {
   try {
     const tokens = await authorizationCodeGrant(configuration, url, {
@@ -101,22 +100,24 @@ async function exchange(
       idTokenExpected: true,
     });
     const claims = tokens.claims()!;
-    checkClaims(id, claims);
+    checkClaims(id, claims, clientId);
     const told = withoutEmpty(claims);
     const complete = promisedBy(scopes).every((claim) => claim in told);
-    const more = complete ? {} : await userInfo(configuration, tokens.access_token, claims.sub);
-    return { ...withoutEmpty(more), ...told, sub: claims.sub };
+    const more = complete ? {} : withoutEmpty(await userInfo(configuration, tokens.access_token, claims.sub));
+    return { ...more, ...told, sub: claims.sub, email: addressIn(told, more) };
   } catch (error) {
     throw failureOfExchange(id, error);
   }
 }
 
 /** Checks that the library does not make. */
-function checkClaims(id: string, { sub, iat }: IDToken): void {
+function checkClaims(id: string, { sub, iat, azp }: IDToken, clientId: string): void {
   if (sub.length === 0 || sub.length > longestSubject || !isStorable(sub)) {
     throw notAccepted(id, 'its ID token has a wrong sub');
   }
   if (iat > Date.now() / 1000 + furthestIssuedAtS) throw notAccepted(id, 'its ID token has a wrong iat');
+  // The library compares it only where there are several audiences.
+  if ((azp ?? clientId) !== clientId) throw notAccepted(id, 'its ID token has a wrong azp');
 }
 
 /**
@@ -132,6 +133,23 @@ function withoutEmpty(claims: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(claims).filter(([, value]) => value !== null && (typeof value !== 'string' || value.trim() !== '')),
   );
+}
+
+type Told = { email?: unknown; email_verified?: unknown };
+
+/**
+ * The address of the ID token or of the userinfo, unless the provider says that it is not verified. What names the address says so first; the other one is
+ * heard only about the same address. Some providers write the claim as text.
+ */
+function addressIn(signed: Told, added: Told): unknown {
+  const [one, other] = signed.email === undefined ? [added, signed] : [signed, added];
+  const isAboutIt = other.email === undefined || inLowerCase(other.email) === inLowerCase(one.email);
+  const verified = one.email_verified ?? (isAboutIt ? other.email_verified : undefined) ?? true;
+  return verified === true || verified === 'true' ? one.email : null;
+}
+
+function inLowerCase(text: unknown): string {
+  return String(text).trim().toLowerCase();
 }
 
 /**

@@ -6,7 +6,7 @@ export type Identity = {
   provider: string;
   /** The provider's name for this person, 1 to 255 characters. Identity is (provider, subject). */
   subject: string;
-  /** As the provider gives it, unverified; null when it gives none that a user may have. */
+  /** As the provider gives it; null when it gives none that a user may have, or says that it is not verified. */
   email: string | null;
   displayName: string | null;
   avatarUrl: string | null;

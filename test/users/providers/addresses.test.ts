@@ -1,8 +1,8 @@
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { openIdProvider } from '../../../src/users/providers/openid.ts';
 import { githubProvider } from '../../../src/users/providers/github.ts';
-import { makeCertificate } from '../../support/certificate.ts';
+import { type Certificate, makeCertificate } from '../../support/certificate.ts';
 import { odd, serveAt } from '../../support/listen-at.ts';
 import { beginSignIn, refusalOf } from './begun-sign-in.ts';
 
@@ -31,25 +31,56 @@ test.each(Object.entries(odd))('a GitHub Enterprise Server %s is asked for its t
   expect(site.received).toEqual(['/login/oauth/access_token']);
 });
 
-test('an issuer whose authority nobody knows is refused with the variable that adds it, and taken once it is known', async () => {
-  const certificate = makeCertificate('IP:127.0.0.1');
-  const trusted = getCACertificates('default');
-  await using issuer = await serveAt(
+const known = makeCertificate('IP:127.0.0.1');
+// As NODE_EXTRA_CA_CERTS does for the whole process, before its first connection.
+beforeAll(() => setDefaultCACertificates([...getCACertificates('default'), known.cert]));
+
+/** An issuer with this certificate, whose document says more than it must. */
+async function openSecure(certificate: Certificate, more: object = {}) {
+  const issuer = await serveAt(
     { host: '127.0.0.1', ports: [0] },
     (_request, response) => {
-      const document = { issuer: issuer.url, authorization_endpoint: `${issuer.url}/authorize` };
+      const document = { issuer: issuer.url, authorization_endpoint: `${issuer.url}/authorize`, ...more };
       response.setHeader('content-type', 'application/json').end(JSON.stringify(document));
     },
     certificate,
   );
-  const provider = openIdProvider({ ...client, protocol: 'openid', issuer: issuer.url });
-  expect(await refusalOf(provider.authorizationUrl(beginSignIn()), [])).toMatch(
+  return issuer;
+}
+
+test('an issuer whose authority nobody knows is refused with the variable that adds it, and one that is known is taken', async () => {
+  await using strange = await openSecure(makeCertificate('IP:127.0.0.1'));
+  const stranger = openIdProvider({ ...client, protocol: 'openid', issuer: strange.url });
+  expect(await refusalOf(stranger.authorizationUrl(beginSignIn()), [])).toMatch(
     /^UNAVAILABLE: .*unknown authority: NODE_EXTRA_CA_CERTS/,
   );
-  setDefaultCACertificates([...trusted, certificate.cert]);
-  try {
-    expect((await provider.authorizationUrl(beginSignIn())).pathname).toBe('/authorize');
-  } finally {
-    setDefaultCACertificates(trusted);
-  }
+  await using issuer = await openSecure(known);
+  const provider = openIdProvider({ ...client, protocol: 'openid', issuer: issuer.url });
+  expect((await provider.authorizationUrl(beginSignIn())).pathname).toBe('/authorize');
+});
+
+test('an issuer behind https leads to https alone, the browser too', async () => {
+  await using plain = await serveAt({ host: '127.0.0.1', ports: [0] }, (_request, response) => void response.end('{}'));
+  const openFrom = async (more: object) => {
+    await using issuer = await openSecure(known, more);
+    const provider = openIdProvider({ ...client, protocol: 'openid', issuer: issuer.url });
+    const begun = beginSignIn();
+    const answer = new URLSearchParams({ code: 'code', state: begun.state });
+    return [
+      await provider.authorizationUrl(begun).then(
+        ({ pathname }) => pathname,
+        (error: unknown) => String(error),
+      ),
+      await refusalOf(provider.identify(answer, begun, 'shim'), []),
+    ];
+  };
+  expect(await openFrom({ token_endpoint: `${plain.url}/token` })).toEqual([
+    '/authorize',
+    expect.stringMatching(/^UNAVAILABLE: /),
+  ]);
+  expect(await openFrom({ authorization_endpoint: `${plain.url}/authorize` })).toEqual([
+    expect.stringContaining('does not describe itself'),
+    expect.stringMatching(/^UNAVAILABLE: /),
+  ]);
+  expect(plain.received).toEqual([]);
 });

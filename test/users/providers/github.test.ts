@@ -84,10 +84,14 @@ describe('who signs in', () => {
     expect(await signedIn('second')).toMatchObject({ email: 'v@example.com' });
   });
 
-  test('has the address of their page where none is verified', async () => {
-    const emails = [{ email: 'a@example.com', primary: true, verified: false }];
+  test.each([
+    ['the primary one', [address('page@example.com', 'primary')]],
+    ['any, though the page shows one', [address('a@example.com', 'primary'), address('page@example.com')]],
+    ['one in so many words', [{ ...address('page@example.com', 'primary'), verified: 'true' as never }]],
+    ['one at all', []],
+  ])('has no address where GitHub does not call verified %s', async (_, emails) => {
     github.define({ id: 2, login: 'unverified', email: 'page@example.com', emails });
-    expect(await signedIn('unverified')).toMatchObject({ email: 'page@example.com' });
+    expect(await signedIn('unverified')).toMatchObject({ subject: '2', email: null });
   });
 
   test('has no address when they share none, and their login for a name', async () => {

@@ -72,12 +72,58 @@ test.each(missing)(
 
 const enough: [string, Told][] = [
   ['all of the profile', { scopes: profile, idToken: { name: 'John', picture } }],
-  ['the address, the only thing promised', { scopes: ['openid', 'email'], idToken: { email: 'j@example.com' } }],
+  [
+    'the address and whether it is verified, all that is promised',
+    { scopes: ['openid', 'email'], idToken: { email: 'j@example.com', email_verified: true } },
+  ],
   ['nothing, and no scope promises anything', { scopes: ['openid'] }],
 ];
 
 test.each(enough)('userinfo is not asked where the ID token has %s', async (_, told) => {
   expect((await comes({ ...told, userInfo: { name: 'Another' } })).asked).toBe(0);
+});
+
+const address = 'j@example.com';
+const [isVerified, isNot] = [{ email_verified: true }, { email_verified: false }];
+
+const taken: [string, object, object][] = [
+  ['the ID token calls it verified', { email: address, ...isVerified }, {}],
+  ['the ID token calls it verified, as text', { email: address, email_verified: 'true' }, {}],
+  ['the ID token calls it verified, whatever userinfo says', { email: address, ...isVerified }, isNot],
+  ['userinfo has it and calls it verified', {}, { email: address, ...isVerified }],
+  ['nobody says whether it is verified', { email: address }, {}],
+  ['nobody says whether it is verified, with null', { email: address, email_verified: null }, {}],
+  ['userinfo alone has it, and nobody says whether it is verified', {}, { email: address }],
+  ['userinfo speaks of another one', { email: address }, { email: 'k@example.com', ...isNot }],
+];
+
+const leftOut: [string, object, object][] = [
+  ['the ID token calls it unverified', { email: address, ...isNot }, {}],
+  ['the ID token calls it unverified, as text', { email: address, email_verified: 'false' }, {}],
+  ['the ID token calls it unverified, with a number', { email: address, email_verified: 0 }, {}],
+  ['the ID token says nothing that can be understood', { email: address, email_verified: [true] }, {}],
+  [
+    'the ID token calls it unverified, and userinfo does not',
+    { email: address, ...isNot },
+    { email: address, ...isVerified },
+  ],
+  ['userinfo has it and calls it unverified', {}, { email: address, ...isNot }],
+  ['userinfo has it and calls it unverified, as text', {}, { email: address, email_verified: 'false' }],
+  ['userinfo has it and calls it unverified, whatever the ID token says', isVerified, { email: address, ...isNot }],
+  ['userinfo has it, and the ID token calls it unverified', isNot, { email: address }],
+  ['userinfo calls it unverified', { email: address }, isNot],
+  ['userinfo calls it unverified by name', { email: address }, { email: ' J@Example.com', ...isNot }],
+];
+
+const addressOf = async (idToken: object, userInfo: object) =>
+  (await comes({ scopes: ['openid', 'email'], idToken, userInfo })).identity.email;
+
+test.each(taken)('an address is the user’s where %s', async (_, idToken, userInfo) => {
+  expect(await addressOf(idToken, userInfo)).toBe(address);
+});
+
+test.each(leftOut)('an address is left out where %s', async (_, idToken, userInfo) => {
+  expect(await addressOf(idToken, userInfo)).toBeNull();
 });
 
 const parts = { given_name: 'John', family_name: 'Doe', preferred_username: 'jd', nickname: 'Johnny' };

@@ -69,6 +69,8 @@ const accepted: Record<string, (payload: Claims) => void> = {
   'an audience that is a list of this client': (p) => (p.aud = ['client']),
   'two audiences and this client as the authorized party': (p) =>
     Object.assign(p, { aud: ['client', 'x'], azp: 'client' }),
+  'this client as the authorized party of its only audience': (p) => Object.assign(p, { azp: 'client' }),
+  'no authorized party, with null': (p) => Object.assign(p, { azp: null }),
   'a clock four minutes ahead': (p) => (p.iat = nowS() + 240),
   'expired half a minute ago': (p) => (p.exp = nowS() - 30),
 };
@@ -83,6 +85,14 @@ const wrongClaims: Record<string, [(payload: Claims) => void, RegExp]> = {
   'no audience': [(p) => delete p.aud, /not valid/],
   'a second audience without authorized party': [(p) => (p.aud = ['client', 'somebody-else']), /wrong aud/],
   'another authorized party': [(p) => Object.assign(p, { aud: ['client', 'x'], azp: 'x' }), /wrong azp/],
+  'another authorized party for this audience alone': [(p) => Object.assign(p, { azp: 'x' }), /wrong azp/],
+  'another authorized party for a list of this client': [
+    (p) => Object.assign(p, { aud: ['client'], azp: 'x' }),
+    /wrong azp/,
+  ],
+  'an authorized party that is this client in capitals': [(p) => Object.assign(p, { azp: 'CLIENT' }), /wrong azp/],
+  'an authorized party that is empty': [(p) => Object.assign(p, { azp: '' }), /wrong azp/],
+  'several authorized parties': [(p) => Object.assign(p, { azp: ['client'] }), /azp/],
   'another issuer': [(p) => (p.iss = 'https://evil.example'), /wrong iss/],
   'the issuer with a slash more': [(p) => (p.iss = `${mock.settings.issuer}/`), /wrong iss/],
   'no issuer': [(p) => Object.assign(p, { iss: undefined }), /not valid/],
@@ -198,9 +208,10 @@ describe('userinfo', () => {
     expect(await identity).toMatchObject({ email: 'jd@example.com', displayName: 'John' });
   });
 
-  test('is not asked when the ID token has the address', async () => {
+  test('is not asked when the ID token has the address and says that it is verified', async () => {
     tells({ body: { sub: 'johndoe', email: 'other@example.com', name: 'John' } });
-    const { identity } = await signIn({ claims: (p) => Object.assign(p, { email: 'signed@example.com' }) });
+    const told = { email: 'signed@example.com', email_verified: true };
+    const { identity } = await signIn({ claims: (p) => Object.assign(p, told) });
     expect(await identity).toMatchObject({ email: 'signed@example.com', displayName: null });
   });
 

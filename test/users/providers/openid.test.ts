@@ -8,7 +8,7 @@ import { answerTo, beginSignIn, redirectUri, refusalOf } from './begun-sign-in.t
 const ada = {
   sub: 'ada',
   email: 'ada@example.com',
-  email_verified: false,
+  email_verified: true,
   name: 'Ada Lovelace',
   picture: 'https://example.com/ada.png',
 };

@@ -9,7 +9,11 @@ const goOn = 'HTTP/1.1 100 Continue\r\n\r\n';
 
 async function ask(steps: Step[]): Promise<Response> {
   await using provider = await openScriptedReceiver({ script: { when: 'request', everywhere: true, steps } });
-  return await askingProvider('google')(provider.url, { method: 'POST', headers: {}, body: 'code=1' });
+  return await askingProvider({ id: 'google', url: provider.url })(provider.url, {
+    method: 'POST',
+    headers: {},
+    body: 'code=1',
+  });
 }
 
 test.each<[string, Step[]]>([

@@ -1,24 +1,27 @@
-// Opens the connections of webhooks, to public addresses and the operator's exceptions only.
+// Opens the connections of webhooks and to sign-in providers, to public addresses and known exceptions only.
 
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { type Socket, isIP } from 'node:net';
 import type { buildConnector } from 'undici';
-import { type Dial, createDial } from './dial.ts';
-import { ConnectFailure, detailOf } from './error-message.ts';
-import { permittedBy } from '../egress/permitted-address.ts';
 import { adviceOnCertificate } from '../policy/untrusted-certificate.ts';
+import { ConnectFailure, detailOf } from './connect-failure.ts';
+import { type Dial, createDial } from './dial.ts';
+import { permittedBy } from './permitted-address.ts';
 
 export type EgressGuard = {
   /** A connector for one undici client; aborting `givenUp` ends the connection being opened. */
   connector(givenUp: AbortSignal): buildConnector.connector;
 };
 
+/** All addresses of a name. */
+export type Resolve = (hostname: string) => Promise<readonly LookupAddress[]>;
+
 export type EgressOptions = {
   /** CIDRs that are allowed although they are not public. */
   allowedNetworks: readonly string[];
-  /** All addresses of a name, as the system resolves it; replaced in tests. */
-  resolve?: (hostname: string) => Promise<readonly LookupAddress[]>;
+  /** Replaced in tests. */
+  resolve?: Resolve;
   /** Replaced in tests, so that no address of theirs is ever dialled. */
   dial?: () => Dial;
 };
@@ -30,7 +33,7 @@ export type EgressOptions = {
  */
 export function createEgressGuard({
   allowedNetworks,
-  resolve = (hostname) => lookup(hostname, { all: true }),
+  resolve = resolveAll,
   dial: dialling = createDial,
 }: EgressOptions): EgressGuard {
   const permitted = permittedBy(allowedNetworks);
@@ -67,6 +70,11 @@ export function createEgressGuard({
       };
     },
   };
+}
+
+/** As the system resolves it. */
+export function resolveAll(hostname: string): Promise<readonly LookupAddress[]> {
+  return lookup(hostname, { all: true });
 }
 
 function established(
@@ -108,7 +116,8 @@ function established(
     socket.on('error', (error) => {
       finish();
       const advice = adviceOnCertificate(error);
-      reject(new ConnectFailure(stage, advice === null ? detailOf(error) : `${detailOf(error)}; ${advice}`));
+      const sentence = advice === null ? detailOf(error) : `${detailOf(error)}; ${advice}`;
+      reject(new ConnectFailure(stage, sentence, { cause: error }));
     });
   });
 }
