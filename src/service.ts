@@ -20,7 +20,7 @@ import { createConfigurations } from './operations/configurations.ts';
 import { createEndpointControl } from './operations/endpoint-control.ts';
 import { openLogStream } from './operations/log-stream.ts';
 import { openDatabases } from './operations/open-databases.ts';
-import { createReadiness, togetherChecked } from './operations/readiness.ts';
+import { createReadiness, openReadinessOrm, togetherChecked } from './operations/readiness.ts';
 import { startRelay } from './outbox/relay.ts';
 import { createTransactions } from './outbox/transactions.ts';
 import { noteService } from './settings/running-services.ts';
@@ -146,8 +146,10 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   });
   const { held } = instance;
   const limits = open(await openRateLimits({ url: valkeyUrl, prefix: identity.prefix, log: logger }));
+  const readinessOrm = openReadinessOrm(databaseUrl);
+  opening.defer(() => readinessOrm.close(true));
   const readiness = createReadiness({
-    orm,
+    orm: readinessOrm,
     stream: togetherChecked([stream, wakes, limits, { check: () => Promise.resolve(instance.streamProblem()) }]),
     relay: relay.state,
     threads: pool.check,

@@ -3,11 +3,10 @@
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
 import type { Readiness } from '../operations/readiness.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import { reasonOf } from '../telemetry/reason.ts';
 import { withoutQueries } from '../telemetry/without-queries.ts';
 import type { Sessions } from '../users/sessions.ts';
 import { accountRoutes } from './account.ts';
+import { limitBodies } from './body-limits.ts';
 import { clientOf } from './client-address.ts';
 import { type EngineOptions, createEngine } from './graphql/engine.ts';
 import { graphiqlRoutes } from './graphiql.ts';
@@ -37,9 +36,6 @@ export type Api = Omit<EngineOptions, 'asking' | 'cookies' | 'countStart'> & {
   version: string;
 };
 
-const mostBodyBytes = 1024 * 1024;
-const withoutBody = new Set(['GET', 'HEAD', 'TRACE']);
-
 const routes: Record<string, string> = {
   '/': 'GET, HEAD',
   '/account': 'GET, HEAD, POST',
@@ -65,7 +61,7 @@ export function createApp(api: Api): Hono {
   app.use(async (c, next) =>
     hasUtf8Query(c.req.url) ? await next() : refuse(c, 400, 'The query of the address is not UTF-8.'),
   );
-  app.use(limitBody(log));
+  app.use(limitBodies({ log, client }));
   const countGuess = async (c: Context) => await limits.failedToken(client(c));
   const guesses = limitGuesses({ asking, countGuess, publicUrl });
   for (const path of ['/', '/account', '/graphql', '/oauth/*']) app.use(path, guesses);
@@ -119,35 +115,6 @@ function crossOrigin(allowed: readonly string[]): MiddlewareHandler {
   };
 }
 
-/** Reads a body of unknown length here: Hono's own limit makes a new request, which the Node server's cannot become. */
-function limitBody(log: Logger): MiddlewareHandler {
-  return async (c, next) => {
-    const { raw } = c.req;
-    const tooLarge = () => refuse(c, 413, 'The body is above 1 MiB.');
-    if (withoutBody.has(raw.method)) return await next();
-    const declared = raw.headers.get('content-length');
-    if (declared !== null && !raw.headers.has('transfer-encoding')) {
-      return Number(declared) > mostBodyBytes ? tooLarge() : await next();
-    }
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    try {
-      for await (const chunk of raw.body ?? []) {
-        size += chunk.length;
-        if (size > mostBodyBytes) return tooLarge();
-        chunks.push(chunk);
-      }
-    } catch (error) {
-      // The client went away or does not speak HTTP, so mostly nobody reads this answer.
-      log.debug({ path: c.req.path, reason: reasonOf(error) }, 'a request broke off before its end');
-      return refuse(c, 400, 'The body did not come to its end.');
-    }
-    const { url, method, headers } = raw;
-    c.req.raw = new Request(url, { method, headers, body: size > 0 ? Buffer.concat(chunks) : null });
-    return await next();
-  };
-}
-
 const securityHeaders: MiddlewareHandler = async (c, next) => {
   await next();
   const { headers } = c.res;
@@ -166,6 +133,6 @@ function mediaType(c: Context): string {
   return (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
 }
 
-function refuse(c: Context, status: 400 | 404 | 405 | 413 | 415 | 500 | 503, error: string): Response {
+function refuse(c: Context, status: 400 | 404 | 405 | 415 | 500 | 503, error: string): Response {
   return c.json({ error }, status);
 }

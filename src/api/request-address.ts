@@ -3,9 +3,15 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 
+/** A name or an address, and perhaps a port. No host of ours has what a URL's may have beside that. */
+const hostForm = /^([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i;
+
+/** What cannot stand in a path as it is, or means something else there. All others are spelled as they are. */
+const mayBeEncoded = /[ !"#$%&'()*+,:;<=>?@[\]^`{|}\x80-\xff]/;
+
 /**
- * Why a request cannot be answered for what it says of its host, or null. That an HTTP/1.1 request has a Host is
- * checked by Node; one of HTTP/1.0 needs none (RFC 9112, section 3.2).
+ * Why a request cannot be answered for what it says of its address, or null. One of HTTP/1.0 needs no Host (RFC 9112,
+ * section 3.2).
  */
 export function addressProblem({
   rawHeaders,
@@ -13,14 +19,33 @@ export function addressProblem({
   url = '',
 }: Pick<IncomingMessage, 'rawHeaders' | 'httpVersionMinor' | 'url'>): string | null {
   const hosts = rawHeaders.flatMap((name, index) =>
-    index % 2 === 0 && name.toLowerCase() === 'host' ? [rawHeaders[index + 1]] : [],
+    index % 2 === 0 && name.toLowerCase() === 'host' ? [rawHeaders[index + 1] ?? ''] : [],
   );
+  const [host] = hosts;
   if (hosts.length > 1) return 'The request has more than one Host header.';
+  if (host === undefined && httpVersionMinor > 0) return 'The request has no Host header.';
   // No http URL has an empty host (RFC 9110, section 4.2.1).
-  if (hosts[0] === '' && httpVersionMinor > 0) return 'The Host header is empty.';
+  if (host === '' && httpVersionMinor > 0) return 'The Host header is empty.';
+  if (host && !hostForm.test(host)) return 'The Host header names no host.';
+  const [, authority, path = ''] = /^(?:https?:\/\/([^/?#]*))?([^?]*)/i.exec(url) ?? [];
   // RFC 9110, section 4.2.4.
-  if (/^https?:\/\/[^/?#]*@/i.test(url)) return 'The request names a user in its target.';
-  return null;
+  if (authority?.includes('@')) return 'The request names a user in its target.';
+  if (authority !== undefined && !hostForm.test(authority)) return 'The target names no host.';
+  if (url.includes('#')) return 'The target has a fragment.';
+  return hasOneSpelling(path)
+    ? null
+    : 'The path can be read as another: send it without dot segments, backslashes, and encoded dots, slashes and letters.';
+}
+
+/**
+ * Whether nobody can read the path as another one, such as `/oauth/%2e%2e/graphql` as `/graphql`: so what stands before
+ * us and goes by paths sees the same as we do (RFC 3986, section 6.2.2).
+ */
+function hasOneSpelling(path: string): boolean {
+  if (/\/\.{1,2}(\/|$)|\\|[^!-~\x80-\xff]/.test(path)) return false;
+  return [...path.matchAll(/%([0-9a-f]{2})?/gi)].every(
+    ([, code]) => code !== undefined && mayBeEncoded.test(String.fromCharCode(Number.parseInt(code, 16))),
+  );
 }
 
 /** A request target whose scheme, if it has one, is in lower case: both are the same (RFC 9110, section 4.2.3). */

@@ -1,16 +1,21 @@
-// The HTTP server; closing it waits for requests in flight.
+// The HTTP server, with the limits of whoever connects to it; closing it waits for requests in flight.
 
-import { type Server, createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
+import { clientAt } from './client-address.ts';
 import { addressProblem, lowerCaseScheme } from './request-address.ts';
+import { type RequestLimits, createRequestsInFlight, refuseRequest } from './requests-in-flight.ts';
+import { createShares } from './shares.ts';
+import { type UnreadLimits, watchUnreadAnswers } from './unread-answers.ts';
 
 export type HttpOptions = {
   host: string;
   /** 0 takes a free one. */
   port: number;
-  /** Most at once. */
-  connections?: number;
+  /** Tell clients apart by the last X-Forwarded-For entry. */
+  trustProxy?: boolean;
+  limits?: Partial<HttpLimits>;
   /** `environment` holds the socket, from which the client's address is read. */
   app: { fetch(request: Request, environment?: object): Response | Promise<Response> };
 };
@@ -23,15 +28,35 @@ export type Http = AsyncDisposable & {
   close(graceMs: number): Promise<void>;
 };
 
-/** A request's headers and its whole body must come within these times, so that slow clients keep no connection open. */
-const headersTimeout = 10_000;
-const requestTimeout = 30_000;
+export type HttpLimits = RequestLimits &
+  UnreadLimits & {
+    /** More are dropped. This leaves file descriptors for the connections to endpoints. */
+    connections: number;
+    /** Of one client, except behind a proxy, whose connections are all there are. */
+    connectionsOfClient: number;
+    /** A request's headers, and all of it, must come within these times, so that slow clients keep no connection open. */
+    headersMs: number;
+    requestMs: number;
+  };
+
+const httpLimits: HttpLimits = {
+  connections: 4_096,
+  connectionsOfClient: 512,
+  requestsOfConnection: 8,
+  requestsOfClient: 256,
+  requests: 1_024,
+  headersMs: 10_000,
+  requestMs: 30_000,
+  unreadMs: 60_000,
+  unreadBytes: 32 * 1024 * 1024,
+  lookMs: 500,
+};
+
+/** What some route takes, or is told by its route that it does not. Nobody needs an answer of ours to any other. */
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
 /** The host of a request that names none, as HTTP/1.0 allows (RFC 9112, section 3.3). */
 const nameless = 'localhost';
-
-/** Leaves file descriptors for the connections to endpoints. */
-const mostConnections = 4_096;
 
 /** While closing, idle connections are closed this often. */
 const lookForIdleMs = 20;
@@ -39,33 +64,63 @@ const lookForIdleMs = 20;
 /** The longest that setTimeout can wait. */
 const longestTimerMs = 2 ** 31 - 1;
 
-/** Opens the server, which drops whoever connects beyond `connections`. Rejects with a sentence when it cannot listen on the address. */
-export async function openHttp({ host, port, connections = mostConnections, app }: HttpOptions): Promise<Http> {
-  const answer = getRequestListener(async (request, environment) => await app.fetch(request, environment), {
+/** Opens the server. Rejects with a sentence when it cannot listen on the address. */
+export async function openHttp({ host, port, trustProxy = false, limits: given, app }: HttpOptions): Promise<Http> {
+  const limits = { ...httpLimits, ...given };
+  const listener = getRequestListener(async (request, environment) => await app.fetch(request, environment), {
     hostname: nameless,
     overrideGlobalObjects: false,
   });
-  const server = createServer({ headersTimeout, requestTimeout }, (incoming, outgoing) => {
+  const unread = watchUnreadAnswers(limits);
+  const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    unread.watch(outgoing);
+    const { method = '', headers } = incoming;
     const error = addressProblem(incoming);
-    if (error === null) {
-      incoming.url = lowerCaseScheme(incoming.url ?? '');
-      void answer(incoming, outgoing);
+    if (!methods.has(method)) {
+      const allow = 'GET, HEAD, POST';
+      refuseRequest(outgoing, {
+        status: 405,
+        error: `No address takes this method, only ${allow}.`,
+        headers: { allow },
+      });
+    } else if (!/^(100-continue)?$/i.test(headers.expect ?? '')) {
+      refuseRequest(outgoing, { status: 417, error: 'Nothing but 100-continue can be expected.' });
+    } else if (error !== null) {
+      refuseRequest(outgoing, { status: 400, error });
     } else {
-      outgoing.writeHead(400, { 'content-type': 'application/json', connection: 'close' });
-      outgoing.end(JSON.stringify({ error }));
+      incoming.url = lowerCaseScheme(incoming.url ?? '');
+      void listener(incoming, outgoing);
     }
-  });
+  };
+  const take = createRequestsInFlight({ limits, trustProxy, answer });
+  const server = createServer(
+    {
+      // Node would answer by itself what it refuses here and below, past the limits.
+      requireHostHeader: false,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      // Node looks each 30 s by itself.
+      connectionsCheckingInterval: limits.lookMs,
+    },
+    take,
+  );
+  server.on('checkExpectation', take);
+  // A client may say that it has no more to ask, and wait for its answer.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  server.maxConnections = limits.connections;
+  if (!trustProxy) limitConnections(server, limits);
+  server.once('close', () => unread[Symbol.dispose]());
 
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
   server.listen(port, host, resolve);
   await listening.catch((error: unknown) => {
+    unread[Symbol.dispose]();
     const { code } = error as NodeJS.ErrnoException;
     throw new Error(`Cannot listen on ${authority(host, port)} (${code}): ${advice(code)}`, { cause: error });
   });
   // From here on an error is about one connection, and the server goes on.
   server.off('error', reject).on('error', () => {});
-  server.maxConnections = connections;
 
   let closing: Promise<void> | undefined;
   const close = (graceMs: number) => (closing ??= drain(server, graceMs));
@@ -76,6 +131,15 @@ export async function openHttp({ host, port, connections = mostConnections, app 
     close,
     [Symbol.asyncDispose]: () => close(0),
   };
+}
+
+function limitConnections(server: Server, { connections, connectionsOfClient }: HttpLimits): void {
+  const shares = createShares({ each: connectionsOfClient, all: connections });
+  server.on('connection', (socket: Socket) => {
+    const client = clientAt(socket.remoteAddress);
+    if (shares.take(client, 1) === 'taken') socket.once('close', () => shares.release(client, 1));
+    else socket.destroy();
+  });
 }
 
 /** An IPv6 address stands in brackets, and without its zone, for which URLs have no place (RFC 3986, section 3.2.2). */

@@ -4,9 +4,18 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { LogStream } from '../log/stream.ts';
 import type { ConfigurationInForce } from './configurations.ts';
 import { missingMigrations } from '../model/migrations.ts';
+import { openOrm } from '../model/orm.ts';
 import { relayLease, shardCount } from '../policy/shards.ts';
 
 const answerWithinMs = 2_000;
+
+/** However often it is asked, so long is one look at the servers good for. */
+const keptMs = 250;
+
+/** What asks Postgres here. One connection of its own: questions of strangers take none from those who work. */
+export function openReadinessOrm(url: string): MikroORM {
+  return openOrm({ url, connections: 1, name: 'tidings-readiness', statementMs: answerWithinMs });
+}
 
 export type Readiness = {
   status: 'ready' | 'degraded' | 'unavailable';
@@ -15,6 +24,7 @@ export type Readiness = {
 };
 
 export type ReadinessParts = {
+  /** Of `openReadinessOrm`. */
   orm: MikroORM;
   stream: Pick<LogStream, 'check'>;
   /** Asks the delivery threads, and says how many answer in time, and why one cannot write its rows. */
@@ -55,13 +65,18 @@ export function createReadiness({
   configuration,
   isDraining,
 }: ReadinessParts): () => Promise<Readiness> {
-  return async () => {
+  const look = oneAtATime(async () => {
     let missing: string[] = [];
     const [postgres, valkey, threads] = await Promise.all([
       problemWith(async () => void (missing = await missingMigrations(orm))),
       problemWith(async () => await stream.check()),
       askThreads(answerWithinMs),
     ]);
+    return { postgres, missing, valkey, threads };
+  });
+
+  return async () => {
+    const { postgres, missing, valkey, threads } = await look();
     const silent = threads.threads - threads.answering;
     const relay = askRelay();
     const rows = threads.unwritten ?? unwritten();
@@ -83,6 +98,19 @@ export function createReadiness({
     const isStuck = rows !== null || relay.problem !== null;
     const degraded = valkey !== null || lacksConfiguration || silent > 0 || isStuck;
     return { status: unavailable ? 'unavailable' : degraded ? 'degraded' : 'ready', checks };
+  };
+}
+
+/** Who asks during a look, or within `keptMs` after it, gets what it found. */
+function oneAtATime<T>(look: () => Promise<T>): () => Promise<T> {
+  let kept: Promise<T> | null = null;
+  const forget = () => (kept = null);
+  return async () => {
+    if (kept !== null) return await kept;
+    const found = look();
+    kept = found;
+    found.then(() => setTimeout(forget, keptMs).unref(), forget);
+    return await found;
   };
 }
 

@@ -24,6 +24,7 @@ import {
   sealState,
   type SignInState,
 } from './sign-in-state.ts';
+import { useStatesOnce } from './used-states.ts';
 
 /** Who asks, when a session came with the request. */
 export type SignedIn = { user: User; sessionId: string };
@@ -103,6 +104,7 @@ export type SignInOptions = {
 export function createSignIn(options: SignInOptions): SignIn {
   const { transactions, orm, providers, sessions, stateSecret, publicUrl, allowedOrigins } = options;
   const configured = new Set(providers.keys());
+  const useUp = useStatesOnce(transactions);
 
   function providerOf(id: string): NamedProvider {
     const provider = providers.get(id);
@@ -124,17 +126,6 @@ export function createSignIn(options: SignInOptions): SignIn {
     const sealed = await sealState(state, stateSecret);
     const url = await provider.authorizationUrl(begunWith(state, sealed));
     return { url: url.href, state: sealed };
-  }
-
-  /** In a transaction of its own before the provider is asked: whatever happens then, the state is used up. */
-  async function useUp({ id }: SignInState): Promise<void> {
-    await transactions.run(async (em) => {
-      const used = await em.execute<unknown[]>(
-        'insert into oauth_used_states (id) values (?) on conflict do nothing returning id',
-        [id],
-      );
-      if (used.length === 0) throw refusedState('was used already');
-    });
   }
 
   async function signIn(em: EntityManager, user: User, provider: string, now: Date): Promise<IssuedSession> {
@@ -223,6 +214,7 @@ export function createSignIn(options: SignInOptions): SignIn {
       if (others.length > 0) throw refusedState('is given more than once');
       const state = await openState(sealed, stateSecret, new Date());
       refuseUnfit(state, { provider: id, signedIn, browser, entrance });
+      // Before the provider is asked: whatever happens then, the state is used up.
       await useUp(state);
       const identity = await provider.identify(answer, begunWith(state, sealed), entrance);
       const session = await transactions.run((em) => finish(em, identity, state.purpose, signedIn));

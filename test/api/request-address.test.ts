@@ -67,6 +67,8 @@ test.each([
   'GET http://someone@x/readyz HTTP/1.1\r\nHost: x',
   'GET http://someone:else@x/graphql?query={__typename} HTTP/1.1\r\nHost: x',
   'GET ftp://x/readyz HTTP/1.1\r\nHost: x',
+  'GET /oauth/%2e%2e/graphql?query={__typename} HTTP/1.1\r\nHost: x',
+  'GET http://x/oauth/../graphql?query={__typename} HTTP/1.1\r\nHost: x',
 ])('%j is answered with 400', async (head) => {
   expect((await ask(head)).status).toBe(400);
   expect(door.logged.join()).not.toContain('unexpectedly');

@@ -62,7 +62,11 @@ test.each([
   expect(door.logged.join()).not.toContain('unexpectedly');
 });
 
-test('a chunked upload that breaks off is 400, and no error of ours', async () => {
+test.each([
+  ['a chunked upload', '/graphql', 'transfer-encoding: chunked\r\n\r\n5\r\n{"que\r\n'],
+  ['an upload of known length', '/graphql', 'content-length: 100\r\n\r\n{"que'],
+  ['a form', '/account', 'content-length: 100\r\n\r\nsession='],
+])('%s that breaks off is 400, and no error of ours or of the database', async (_, path, sent) => {
   const answered = Promise.withResolvers<number>();
   const answer = async (incoming: Request, environment?: object) => {
     const { status } = await door.app.fetch(incoming, environment);
@@ -72,12 +76,11 @@ test('a chunked upload that breaks off is 400, and no error of ours', async () =
   await using http = await openHttp({ host: '127.0.0.1', port: 0, app: { fetch: answer } });
   const before = door.logged.length;
   const socket = connect(http.port, '127.0.0.1');
-  const head =
-    'POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n';
-  socket.write(`${head}5\r\n{"que\r\n`, () => socket.destroy());
+  const head = `POST ${path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`;
+  socket.write(`${head}${sent}`, () => socket.destroy());
   expect(await answered.promise).toBe(400);
   const lines = door.logged.slice(before).map((line) => JSON.parse(line) as object);
-  expect(lines).toMatchObject([{ level: 20, path: '/graphql', msg: 'a request broke off before its end' }]);
+  expect(lines).toMatchObject([{ level: 20, path, msg: 'a request broke off before its end' }]);
 });
 
 test('a port that is in use is reported in one sentence', async () => {
@@ -118,7 +121,7 @@ test('closing refuses new connections, and ends as soon as everything in flight 
 
 test('beyond the limit a new connection is dropped, and the open ones are served', async () => {
   const slow = slowApp();
-  await using http = await openHttp({ host: '127.0.0.1', port: 0, connections: 1, app: slow });
+  await using http = await openHttp({ host: '127.0.0.1', port: 0, limits: { connections: 1 }, app: slow });
   const inFlight = fetch(http.url);
   await slow.begun;
   await expect(fetch(http.url)).rejects.toThrow();

@@ -12,6 +12,7 @@ const mostConnections: Record<string, number> = {
   'tidings-reads': 4,
   'tidings-relay': 1,
   'tidings-heartbeat': 1,
+  'tidings-readiness': 1,
   'tidings-thread': 1,
 };
 /** Idle, it has some 60 and 220 MiB. */

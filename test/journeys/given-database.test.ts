@@ -65,7 +65,9 @@ test('the URL of the secret database_url is used by every part: each connection 
     `select distinct application_name as name, ssl from pg_stat_activity join pg_stat_ssl using (pid)
      where datname = current_database() and application_name <> 'test-query' order by 1`,
   );
-  expect(open).toEqual(['', '-heartbeat', '-relay', '-thread'].map((part) => ({ name: `tidings${part}`, ssl: true })));
+  expect(open).toEqual(
+    ['', '-heartbeat', '-readiness', '-relay', '-thread'].map((part) => ({ name: `tidings${part}`, ssl: true })),
+  );
   const said = service.lines.filter(({ msg }) => msg.startsWith('DATABASE_URL has sslmode=require'));
   expect(said).toMatchObject([{ level: 'warn' }]);
   expect(await service.stop()).toBe(0);

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { expect, onTestFinished, test } from 'vitest';
 import { noStream } from '../../src/log/no-stream.ts';
 import { openOrm } from '../../src/model/orm.ts';
-import { type ReadinessParts, createReadiness } from '../../src/operations/readiness.ts';
+import { type ReadinessParts, createReadiness, openReadinessOrm } from '../../src/operations/readiness.ts';
 import { openDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
 import { openPostgresProxy } from '../outbox/postgres-proxy.ts';
 
 type Standing = ReturnType<ReadinessParts['configuration']>;
@@ -109,6 +110,7 @@ test.each([
   const ask = createReadiness({ ...rest, orm });
   expect((await ask()).status).toBe('ready');
   await orm.em.fork().execute(putBack);
+  await eventually(async () => (await ask()).status !== 'ready');
   expect(await ask()).toMatchObject({
     status: 'unavailable',
     checks: { postgres: { ok: true }, migrations: { ok: false, detail: expect.stringMatching(detail) } },
@@ -133,16 +135,17 @@ test('a Postgres that refuses connections is unavailable, and the answer hides i
 test('a Postgres that answers nothing is unavailable within seconds, and ready again when it answers', async () => {
   const { url } = await open();
   await using proxy = await openPostgresProxy(url);
-  const orm = openOrm({ url: proxy.url, connections: 2, name: 'readiness-test' }, { logger: () => {} });
+  const orm = openReadinessOrm(proxy.url);
   const ask = createReadiness({ ...rest, orm });
   expect((await ask()).status).toBe('ready');
   proxy.mode = 'silent';
   const startedAt = performance.now();
+  await eventually(async () => (await ask()).status !== 'ready');
   expect(await ask()).toMatchObject({ status: 'unavailable', checks: { postgres: { ok: false } } });
   expect(performance.now() - startedAt).toBeLessThan(4_000);
   proxy.mode = 'pass';
   proxy.cut();
-  expect((await ask()).status).toBe('ready');
+  await eventually(async () => (await ask()).status === 'ready');
   await orm.close(true);
 });
 
@@ -173,4 +176,23 @@ test('while draining it is unavailable, whatever the servers say', async () => {
     status: 'unavailable',
     checks: { postgres: { ok: true }, valkey: { ok: true }, draining: { ok: false } },
   });
+});
+
+test('readiness asks on a connection of its own, so work that holds all others does not hold it up', async () => {
+  const { orm, url } = await open();
+  const own = openReadinessOrm(url);
+  onTestFinished(async () => await own.close(true));
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const { promise: held, resolve: hold } = Promise.withResolvers<void>();
+  const work = orm.em.fork().transactional(async (em) => {
+    await em.execute('select 1');
+    hold();
+    await released;
+  });
+  await held;
+  const [named] = await own.em.fork().execute<{ name: string }[]>(`select current_setting('application_name') as name`);
+  expect(named?.name).toBe('tidings-readiness');
+  expect((await createReadiness({ ...rest, orm: own })()).status).toBe('ready');
+  release();
+  await work;
 });
