@@ -4,7 +4,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findFreePort } from '../src/embedded/free-port.ts';
+import { findFreePort } from '../test/support/free-port.ts';
 import { makeCertificate } from '../test/support/certificate.ts';
 import { startChild } from './child-process.ts';
 import type { Ground } from './ground.ts';

@@ -4,10 +4,11 @@ import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { openEmbeddedPostgres } from '../src/embedded/postgres.ts';
-import { openEmbeddedValkey } from '../src/embedded/valkey.ts';
+import { findValkey } from '../src/embedded/valkey.ts';
 import { migrate } from '../src/model/migrations.ts';
 import { openOrm } from '../src/model/orm.ts';
 import { makeEmbeddedDirectory } from '../test/support/embedded-directory.ts';
+import { openValkeyServer } from '../test/support/valkey-server.ts';
 import type { Ground } from './ground.ts';
 
 /** A directory whose local servers, the service's own too, end with it. */
@@ -22,11 +23,12 @@ export type Servers = {
   databaseUrl: string;
   /** Null where no Valkey is installed. */
   valkeyUrl: string | null;
+  valkeyPid: number | null;
   orm: MikroORM;
   versions: Record<string, string>;
 };
 
-/** The same servers that the service starts when it is given none, here with the tables made. */
+/** The Postgres that the service starts when it is given none, here with the tables made, and a Valkey that has a URL. */
 export async function openServers(
   ground: Ground,
   directory: string,
@@ -35,13 +37,12 @@ export async function openServers(
 ): Promise<Servers> {
   const log = { info: () => {}, warn: (message: string) => console.error(message) };
   const { url: databaseUrl } = await ground.open(openEmbeddedPostgres({ directory, log }));
-  const valkey = await openEmbeddedValkey({ directory, log });
-  const valkeyUrl = valkey ? (await ground.open(valkey)).url : null;
+  const valkey = (await findValkey()) === null ? null : await ground.open(openValkeyServer());
   await migrate(databaseUrl);
   const orm = openOrm({ url: databaseUrl, connections, name: 'bench' });
   await ground.open({ [Symbol.asyncDispose]: () => orm.close(true) });
   const [{ postgres }] = await orm.em
     .fork()
     .execute<[{ postgres: string }]>(`select current_setting('server_version') as postgres`);
-  return { databaseUrl, valkeyUrl, orm, versions: { postgres } };
+  return { databaseUrl, valkeyUrl: valkey?.url ?? null, valkeyPid: valkey?.pid ?? null, orm, versions: { postgres } };
 }

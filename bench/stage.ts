@@ -1,7 +1,5 @@
 // What most rows stand on: a receiver, servers, the service that delivers to the one by the others, and a meter of all.
 
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Meter, createMeter } from './cpu-time.ts';
 import { type BenchEndpoint, writeConfiguration } from './endpoints.ts';
 import type { Ground } from './ground.ts';
@@ -42,6 +40,6 @@ export async function openStage(
   };
   const tidings = await startTidings(ground, options);
   const processes: Record<string, number> = { receiver: receiver.pid };
-  if (valkeyUrl) processes['valkey'] = Number(await readFile(join(directory, 'valkey', 'pid'), 'utf8'));
+  if (servers.valkeyPid !== null) processes['valkey'] = servers.valkeyPid;
   return { ...servers, directory, endpoints, receiver, tidings, options, meter: createMeter(servers.orm, processes) };
 }

@@ -1,6 +1,7 @@
 // The process: runs one command, turns signals into a drain and outcomes into exit codes.
 
 import { StartError } from './settings/start-error.ts';
+import { printable } from './telemetry/printable.ts';
 
 // Not by "engines" in package.json: npm warns of those, although bin/tidings brings its own Node.
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -13,7 +14,7 @@ if (major !== 24 || minor < 18) {
 
 process.on('uncaughtException', (error) => {
   const place = error?.stack?.split('\n').find((line) => line.trimStart().startsWith('at '));
-  process.stderr.write(`tidings: unexpected: ${sentence(error)} ${place ? `(${place.trim()})` : ''}\n`);
+  process.stderr.write(printable(`tidings: unexpected: ${sentence(error)} ${place ? `(${place.trim()})` : ''}`) + '\n');
   process.exit(1);
 });
 
@@ -45,6 +46,6 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
   const lines = error instanceof StartError ? error.lines : [`tidings: ${sentence(error)}`];
-  process.stderr.write(`${lines.join('\n')}\n`);
+  process.stderr.write(`${lines.map(printable).join('\n')}\n`);
   process.exit(1);
 }

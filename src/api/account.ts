@@ -9,12 +9,12 @@ import type { SignIn } from '../users/sign-in.ts';
 import { type Person, accountPage } from './account-page.ts';
 import { answerRefused, homeOf, pagePolicy } from './refused.ts';
 import type { Cookies } from './session-cookie.ts';
-import { type Asking, type SignedInViewer, needUser } from './viewer.ts';
+import { type Asking, type Viewers, needUser } from './viewer.ts';
 
 export type AccountRoutesOptions = {
   orm: MikroORM;
   signIn: SignIn;
-  asking(request: Request): Promise<Asking>;
+  viewers: Viewers;
   cookies: Pick<Cookies, 'noSession'>;
   publicUrl: () => string;
   version: string;
@@ -25,16 +25,13 @@ const accountPolicy = pagePolicy.replace("form-action 'none'", "form-action 'sel
 
 /** `/account`, and `/`, which leads there. */
 export function accountRoutes(options: AccountRoutesOptions): Hono {
-  const { signIn, publicUrl } = options;
+  const { signIn, publicUrl, viewers } = options;
   const address = () => `${homeOf(publicUrl())}account`;
 
-  async function viewerOf(c: Context): Promise<SignedInViewer | null> {
-    const { viewer } = await options.asking(c.req.raw);
-    return viewer?.kind === 'user' ? viewer : null;
-  }
+  const signedIn = ({ viewer }: Asking) => (viewer?.kind === 'user' ? viewer : null);
 
   async function personOf(c: Context): Promise<Person | null> {
-    const viewer = await viewerOf(c);
+    const viewer = signedIn(await viewers.asking(c.req.raw));
     if (viewer === null) return null;
     const { user, sessionId } = viewer;
     const em = options.orm.em.fork();
@@ -61,8 +58,9 @@ export function accountRoutes(options: AccountRoutesOptions): Hono {
   });
 
   routes.post('/account', async (c) => {
-    const { user, sessionId } = needUser(await viewerOf(c));
     const { session }: Record<string, unknown> = await c.req.parseBody().catch(() => ({}));
+    // The form may take its time to come, and its session may end meanwhile.
+    const { user, sessionId } = needUser(signedIn(await viewers.askAgain(c.req.raw)));
     if (typeof session !== 'string') throw new Refusal('BAD_USER_INPUT', 'session: must be the id of a session.');
     if (session === sessionId) {
       await signIn.logout(sessionId);

@@ -21,7 +21,7 @@ import { homeOf } from './refused.ts';
 import { createCookies } from './session-cookie.ts';
 import { createViewers } from './viewer.ts';
 
-export type Api = Omit<EngineOptions, 'asking' | 'cookies' | 'countStart'> & {
+export type Api = Omit<EngineOptions, 'viewers' | 'cookies' | 'countStart' | 'refusedQueries'> & {
   adminToken: string;
   sessions: Sessions;
   limits: RateLimits;
@@ -50,8 +50,10 @@ export function createApp(api: Api): Hono {
   const { publicUrl, limits, allowedOrigins, log } = api;
   const signIn = loggedSignIn(api.signIn, log);
   const cookies = createCookies(publicUrl);
-  const asking = createViewers({ ...api, cookies });
-  const answer = createEngine({ ...api, signIn, asking, cookies, countStart: limits.signInStart });
+  const viewers = createViewers({ ...api, cookies });
+  const { asking } = viewers;
+  const { signInStart, refusedQueries } = limits;
+  const answer = createEngine({ ...api, signIn, viewers, cookies, countStart: signInStart, refusedQueries });
   const client = (c: Context) => clientOf(c, api);
   const isDraining = () => api.isDraining();
   const app = new Hono();
@@ -61,13 +63,17 @@ export function createApp(api: Api): Hono {
   app.use(async (c, next) =>
     hasUtf8Query(c.req.url) ? await next() : refuse(c, 400, 'The query of the address is not UTF-8.'),
   );
+  // Before anything asks who asks.
+  app.use('/graphql', async (c: Context, next) =>
+    ['GET', 'POST'].includes(c.req.method) ? await next() : unknownMethod(c),
+  );
   app.use(limitBodies({ log, client }));
   const countGuess = async (c: Context) => await limits.failedToken(client(c));
   const guesses = limitGuesses({ asking, countGuess, publicUrl });
   for (const path of ['/', '/account', '/graphql', '/oauth/*']) app.use(path, guesses);
 
   const countStart = async (c: Context) => await limits.signInStart(client(c));
-  app.route('/', accountRoutes({ ...api, asking, cookies }));
+  app.route('/', accountRoutes({ ...api, viewers, cookies }));
   app.route('/', oauthRoutes({ ...api, signIn, asking, cookies, isDraining, countStart }));
   app.route(
     '/',
@@ -87,17 +93,20 @@ export function createApp(api: Api): Hono {
     return await answer(c.req.raw, client(c));
   });
 
-  app.notFound((c) => {
-    const allowed = routes[c.req.path] ?? methodsOfSignIn(c.req.path);
-    if (allowed === undefined) return refuse(c, 404, 'There is nothing here.');
-    c.header('Allow', allowed);
-    return refuse(c, 405, `This takes ${allowed}.`);
-  });
+  app.notFound(unknownMethod);
   app.onError((error, c) => {
     log.error({ err: withoutQueries(error), path: c.req.path }, 'a request failed unexpectedly');
     return refuse(c, 500, 'Unexpected error.');
   });
   return app;
+}
+
+/** 405 where there is something, else 404. */
+function unknownMethod(c: Context): Response {
+  const allowed = routes[c.req.path] ?? methodsOfSignIn(c.req.path);
+  if (allowed === undefined) return refuse(c, 404, 'There is nothing here.');
+  c.header('Allow', allowed);
+  return refuse(c, 405, `This takes ${allowed}.`);
 }
 
 function methodsOfSignIn(path: string): string | undefined {

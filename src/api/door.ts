@@ -1,5 +1,6 @@
 // The door: the API with its sign-in, limits and health, behind a socket that listens already.
 
+import { getIntrospectionQuery } from 'graphql';
 import type { ProviderSettings } from '../settings/oauth.ts';
 import type { ServiceSecrets } from '../settings/service-secrets.ts';
 import type { Settings } from '../settings/environment.ts';
@@ -55,6 +56,7 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     trustProxy: settings.trustProxy,
     allowedOrigins: [...settings.allowedOrigins, ...ownOrigin],
   });
+  await warmUp(app, publicUrl());
   listener.serve(app);
 
   const opened = opening.move();
@@ -63,4 +65,15 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     close: listener.close,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
+}
+
+/**
+ * The first query of a process compiles what all others use, which takes five times as long as the query itself. It is
+ * the one that editors send first, whose answer is kept.
+ */
+async function warmUp(app: ReturnType<typeof createApp>, publicUrl: string): Promise<void> {
+  const body = JSON.stringify({ query: getIntrospectionQuery(), operationName: 'IntrospectionQuery' });
+  const headers = { 'content-type': 'application/json' };
+  const response = await app.fetch(new Request(new URL('/graphql', publicUrl), { method: 'POST', headers, body }));
+  await response.arrayBuffer();
 }

@@ -6,15 +6,20 @@ import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import { openValkey, problemOf } from '../log/valkey.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createCountedWarning } from './counted-warning.ts';
+import { type RefusedQueries, createRefusedQueries } from './refused-queries.ts';
 
 /** Each counts one more; null within the limit, else the seconds until the client may try again. */
 export type RateLimits = {
   signInStart(client: string): Promise<number | null>;
-  /** A bearer token that is none of ours. */
+  /** A bearer token that is none of ours; of all clients together there are limits, too. */
   failedToken(client: string): Promise<number | null>;
+  refusedQueries: RefusedQueries;
 };
 
-const perMinute = { signInStart: 30, failedToken: 20 };
+const perMinute = { signInStart: 30, failedToken: 20, failedTokenOfAnybody: 600 };
+
+/** In whose name the guesses of all clients are counted. */
+const anybody = 'anybody';
 const minuteSeconds = 60;
 const commandTimeoutMs = 250;
 
@@ -69,10 +74,15 @@ export async function openRateLimits({
         rejectIfRedisNotReady: true,
       });
 
+    /** The limit for all comes second, and the request was noted by then. */
+    function noteUnlimited(from: string): void {
+      if (name !== 'failedTokenOfAnybody') unlimited.count(from);
+    }
+
     async function take(from: string): Promise<number | null> {
       try {
         if (limiter) await limiter.consume(from);
-        else unlimited.count(from);
+        else noteUnlimited(from);
         return null;
       } catch (error) {
         if (error instanceof RateLimiterRes) {
@@ -81,7 +91,7 @@ export async function openRateLimits({
           return Math.min(minuteSeconds, Math.max(1, Math.ceil(error.msBeforeNext / 1_000)));
         }
         problem = problemOf(error) ?? problem;
-        unlimited.count(from);
+        noteUnlimited(from);
         if (!(error instanceof ReplyError)) reconnect();
         return null;
       }
@@ -95,14 +105,25 @@ export async function openRateLimits({
 
   const signInStart = limit('signInStart');
   const failedToken = limit('failedToken');
+  const failedTokenOfAnybody = limit('failedTokenOfAnybody');
+  const refusedQueries = createRefusedQueries({
+    warn: (count, from) =>
+      log.warn(
+        { limit: 'refusedQuery', count, client: from },
+        'requests were refused: too many in a minute from one client',
+      ),
+  });
   if (client) await firstAnswer(client);
 
   return {
     signInStart: signInStart.take,
-    failedToken: failedToken.take,
+    // What a client may not guess any more is not counted against the others.
+    failedToken: async (from) => (await failedToken.take(from)) ?? (await failedTokenOfAnybody.take(anybody)),
+    refusedQueries,
     check: signInStart.check,
     [Symbol.asyncDispose]() {
-      for (const warning of [unlimited, signInStart.refused, failedToken.refused]) warning[Symbol.dispose]();
+      const warnings = [signInStart, failedToken, failedTokenOfAnybody].map(({ refused }) => refused);
+      for (const warning of [unlimited, ...warnings, refusedQueries]) warning[Symbol.dispose]();
       client?.disconnect();
       return Promise.resolve();
     },

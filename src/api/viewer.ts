@@ -31,12 +31,18 @@ export type ViewersOptions = {
 /** A session is found by one short query; a database that takes longer does not answer, even if its socket is open. */
 const findWithinMs = 2_500;
 
+export type Viewers = {
+  /** Who asks, from at most one question to the database a request. */
+  asking(request: Request): Promise<Asking>;
+  /** Asks once more: meanwhile the session may have ended, or its user may have another role. */
+  askAgain(request: Request): Promise<Asking>;
+};
+
 /**
- * A function from a request to who is asking, which asks the database at most once a request and only for a token of
- * ours. It rejects with Refusal UNAVAILABLE while the database is away. A bearer token counts before the cookie; the
- * cookie does not count for a page of a foreign origin.
+ * Finds who is asking. Both functions ask the database only for a token of ours, and reject with Refusal UNAVAILABLE
+ * while it is away. A bearer token counts before the cookie; the cookie does not count for a page of a foreign origin.
  */
-export function createViewers(options: ViewersOptions): (request: Request) => Promise<Asking> {
+export function createViewers(options: ViewersOptions): Viewers {
   const { sessions, cookies } = options;
   const adminDigest = digest(options.adminToken);
   const allowedOrigins = new Set(options.allowedOrigins);
@@ -65,14 +71,17 @@ export function createViewers(options: ViewersOptions): (request: Request) => Pr
     return origin === null || allowedOrigins.has(origin) || origin === new URL(options.publicUrl()).origin;
   }
 
-  return (request) => {
-    const before = known.get(request);
-    if (before) return before;
-    const asking = find(request);
-    // Awaited by those who need it; a request that does not must not fail.
-    asking.catch(() => {});
-    known.set(request, asking);
-    return asking;
+  return {
+    asking(request) {
+      const before = known.get(request);
+      if (before) return before;
+      const asking = find(request);
+      // Awaited by those who need it; a request that does not must not fail.
+      asking.catch(() => {});
+      known.set(request, asking);
+      return asking;
+    },
+    askAgain: find,
   };
 }
 

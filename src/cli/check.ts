@@ -8,6 +8,7 @@ import { createSecrets } from '../settings/secrets.ts';
 import { settingWarnings } from '../settings/start-remarks.ts';
 import { readWebhooks } from '../settings/webhooks.ts';
 import { givesUpLines } from './gives-up.ts';
+import { print, printJson, say } from './terminal.ts';
 
 export type CheckOptions = {
   /** Print one JSON object to stdout, and nothing else. */
@@ -32,13 +33,11 @@ export async function check(options: CheckOptions): Promise<number> {
   const ok = findings.errors.length === 0;
   if (options.json === true) {
     const { errors, warnings } = findings;
-    process.stdout.write(`${JSON.stringify({ ok, errors, warnings })}\n`);
+    printJson({ ok, errors, warnings });
   } else {
-    for (const problem of findings.errors) process.stderr.write(`${problemLine(problem)}\n`);
-    for (const warning of findings.warnings) {
-      process.stderr.write(`${problemLine({ ...warning, message: `warning: ${warning.message}` })}\n`);
-    }
-    if (ok) process.stdout.write([`No problems; ${countsOf(findings)}.`, ...findings.givesUp, ''].join('\n'));
+    for (const problem of findings.errors) say(problemLine(problem));
+    for (const warning of findings.warnings) say(problemLine({ ...warning, message: `warning: ${warning.message}` }));
+    if (ok) for (const line of [`No problems; ${countsOf(findings)}.`, ...findings.givesUp]) print(line);
   }
   return ok ? 0 : 1;
 }

@@ -6,6 +6,7 @@ import { rootInstallations } from '../embedded/postgres-installation.ts';
 import { type Remains, findAbandonedRemains, findOwnRemains } from '../embedded/remains.ts';
 import { StartError } from '../settings/start-error.ts';
 import { confirm } from './confirm.ts';
+import { print, say } from './terminal.ts';
 
 export type CleanOptions = { yes?: boolean };
 
@@ -26,7 +27,7 @@ export async function clean(
   using locks = new DisposableStack();
   const found: Remains[] = [];
   for (const directory of stateDirectories.map((one) => join(process.cwd(), one))) {
-    const remains = await findOwnRemains(directory);
+    const remains = await findOwnRemains(directory, installations);
     if (remains.length === 0) continue;
     const lock = locks.use(tryLock(directory));
     if (lock === null) throw new StartError(`A Tidings service runs in ${directory}: stop it first.`);
@@ -34,19 +35,19 @@ export async function clean(
   }
   found.push(...(await findAbandonedRemains(installations)));
   if (found.length === 0) {
-    process.stderr.write('There is nothing to remove.\n');
+    say('There is nothing to remove.');
     return 0;
   }
 
-  const lines = found.map(({ path, what, bytes }) => `  ${path}  ${inMebibytes(bytes)}  ${what}\n`);
-  process.stderr.write(`This will be removed, with all data in it:\n${lines.join('')}`);
+  say('This will be removed, with all data in it:');
+  for (const { path, what, bytes } of found) say(`  ${path}  ${inMebibytes(bytes)}  ${what}`);
   if (!(await confirm('Remove it?', { yes, refuse }))) {
-    process.stderr.write('Nothing was removed.\n');
+    say('Nothing was removed.');
     return 1;
   }
   for (const { path, remove } of found) {
     await remove();
-    process.stdout.write(`removed: ${path}\n`);
+    print(`removed: ${path}`);
   }
   return 0;
 }

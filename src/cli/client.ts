@@ -4,6 +4,7 @@ import { request } from 'undici';
 import { adviceOnCertificate } from '../policy/untrusted-certificate.ts';
 import { type ClientOptions, readClientSettings } from '../settings/client-settings.ts';
 import { reasonOf } from '../telemetry/reason.ts';
+import { say } from './terminal.ts';
 
 export type Client = {
   /** The answer's `data`. Throws an Error whose message is one sentence for the user, without the token. */
@@ -17,7 +18,7 @@ const answerWithinMs = 30_000;
 /** Says on stderr who is asked, with whose token. Throws a StartError for settings that are wrong or missing. Sends nothing yet. */
 export async function openClient(options: ClientOptions): Promise<Client> {
   const { url, token, remark } = await readClientSettings(options);
-  if (remark !== null) process.stderr.write(`${remark}\n`);
+  if (remark !== null) say(remark);
 
   // Not by fetch, which refuses some sixty ports on which a server may listen.
   async function send(body: string): Promise<{ status: number; answer: Answer | null }> {

@@ -3,6 +3,7 @@
 import type { ClientOptions } from '../settings/client-settings.ts';
 import { openClient } from './client.ts';
 import { table } from './table.ts';
+import { print, printJson } from './terminal.ts';
 
 type Endpoint = {
   id: string;
@@ -36,11 +37,12 @@ const countedTo = 10_000;
 export async function endpoints({ json, ...options }: ClientOptions & { json?: boolean }): Promise<void> {
   const client = await openClient(options);
   const { webhookEndpoints: found } = await client.ask<{ webhookEndpoints: Endpoint[] }>(query);
-  process.stdout.write(json === true ? `${JSON.stringify(found, null, 2)}\n` : tableOf(found));
+  if (json === true) printJson(found, 2);
+  else for (const line of linesOf(found)) print(line);
 }
 
-function tableOf(found: readonly Endpoint[]): string {
-  if (found.length === 0) return 'There are no endpoints.\n';
+function linesOf(found: readonly Endpoint[]): string[] {
+  if (found.length === 0) return ['There are no endpoints.'];
   return table(
     ['ID', 'STATE', 'POSITION', 'BACKLOG', 'GAVE UP (DAY)', 'OWNER', 'LAST DELIVERED', 'NEXT ATTEMPT', 'LAST ERROR'],
     found.map(({ id, position, backlog, stats, owner, lastDeliveredAt, nextAttemptAt, ...rest }) => [

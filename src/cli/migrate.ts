@@ -4,16 +4,17 @@ import { migrate } from '../model/migrations.ts';
 import { databaseProblem } from '../settings/database-problem.ts';
 import { databaseUrlWarning, readDatabaseUrl } from '../settings/server-urls.ts';
 import { StartError } from '../settings/start-error.ts';
+import { print, say } from './terminal.ts';
 
 /** Prints each migration that it ran, in order. Throws a StartError when the database refuses it, or is not there. */
 export async function migrateDatabase(): Promise<void> {
   const url = await readDatabaseUrl();
   const warning = databaseUrlWarning(url);
-  if (warning !== null) process.stderr.write(`warning: ${warning}\n`);
+  if (warning !== null) say(`warning: ${warning}`);
   const names = await migrate(url).catch((error: unknown) => {
     const problem = databaseProblem(url, error);
     throw problem === null ? error : new StartError(`DATABASE_URL: ${problem.sentence}`);
   });
-  for (const name of names) console.log(`migrated: ${name}`);
-  if (names.length === 0) console.log('nothing to migrate');
+  for (const name of names) print(`migrated: ${name}`);
+  if (names.length === 0) print('nothing to migrate');
 }

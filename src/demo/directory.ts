@@ -1,9 +1,10 @@
 // The demo's directory: its endpoints, their secrets, and the configuration files.
 
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { request } from 'undici';
+import { openPrivateDirectory } from '../settings/private-directory.ts';
 import { StartError } from '../settings/start-error.ts';
 
 export type DemoEndpoint = {
@@ -34,8 +35,7 @@ export const demoEndpoints: readonly DemoEndpoint[] = [
 
 /** Makes what is missing: the directory, for its owner alone, and a secret for each endpoint. Returns the secrets by id. */
 export async function prepareDirectory(directory: string): Promise<Map<string, string>> {
-  await mkdir(join(directory, 'config'), { recursive: true, mode: 0o700 });
-  await mkdir(secretsOf(directory), { recursive: true, mode: 0o700 });
+  for (const path of [directory, join(directory, 'config'), secretsOf(directory)]) await openPrivateDirectory(path);
   const secrets = new Map<string, string>();
   for (const { id } of demoEndpoints) secrets.set(id, await readOrMakeSecret(join(secretsOf(directory), nameFor(id))));
   return secrets;

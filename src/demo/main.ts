@@ -5,6 +5,7 @@ import { join, relative, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { StartError } from '../settings/start-error.ts';
+import { printable } from '../telemetry/printable.ts';
 import { createApi } from './api.ts';
 import {
   demoEndpoints,
@@ -128,6 +129,6 @@ try {
   process.exit();
 } catch (error) {
   const lines = error instanceof StartError ? error.lines : [`demo: ${(error as Error).message}`];
-  process.stderr.write(`${lines.join('\n')}\n`);
+  process.stderr.write(`${lines.map(printable).join('\n')}\n`);
   process.exit(1);
 }

@@ -1,6 +1,7 @@
 // The demo's terminal output: what is done, and one aligned line for each webhook.
 
 import { styleText } from 'node:util';
+import { printable } from '../telemetry/printable.ts';
 import type { Arrival } from './receiver.ts';
 
 export type Screen = {
@@ -31,26 +32,22 @@ const columns = [
 /** Colours are for a terminal; styleText leaves them out for anything else. */
 export function createScreen(write: (line: string) => void = console.log): Screen {
   return {
-    say: (...lines) => ['', ...lines].forEach((line) => write(line)),
-    act: (operation, what) => write(`${styleText(['bold', 'cyan'], `→ ${operation}`)}  ${what}`),
+    say: (...lines) => ['', ...lines].forEach((line) => write(printable(line))),
+    act: (operation, what) => write(`${styleText(['bold', 'cyan'], `→ ${operation}`)}  ${printable(what)}`),
     columns: () =>
       write(styleText('dim', row('time', 'endpoint', 'position', 'previous', 'attempt', 'event', 'verdict'))),
     arrival: ({ at, endpoint, position, previous, attempt, eventType, refused, answered }) =>
       write(
         row(
           clock(at),
-          endpoint,
-          position ?? '–',
-          previous ?? '–',
-          attempt ?? '–',
-          eventType ?? '?',
+          ...[endpoint, position ?? '–', previous ?? '–', attempt ?? '–', eventType ?? '?'].map(printable),
           verdictOf(refused, answered),
         ),
       ),
-    trouble: (sentence) => write(styleText('yellow', `! ${sentence}`)),
+    trouble: (sentence) => write(styleText('yellow', `! ${printable(sentence)}`)),
     list: (...rows) => {
       const width = Math.max(...rows.map(([name]) => name.length));
-      for (const [name, text] of rows) write(`  ${styleText('bold', name.padEnd(width))}  ${text}`);
+      for (const [name, text] of rows) write(`  ${styleText('bold', name.padEnd(width))}  ${printable(text)}`);
     },
   };
 }
@@ -60,7 +57,7 @@ function row(...texts: string[]): string {
 }
 
 function verdictOf(refused: string | null, answered: number): string {
-  if (refused !== null) return styleText('red', `✗ not verified (${refused}), answered ${answered}`);
+  if (refused !== null) return styleText('red', `✗ not verified (${printable(refused)}), answered ${answered}`);
   if (answered === 204) return `${styleText('green', '✓')} verified, answered ${answered}`;
   return `${styleText('red', '✗')} answered ${answered}, will be retried`;
 }

@@ -2,31 +2,21 @@
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  chmod,
-  cp,
-  lstat,
-  mkdir,
-  readFile,
-  readlink,
-  realpath,
-  rename,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from 'node:fs/promises';
+import { chmod, cp, lstat, mkdir, readFile, readlink, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { arch, platform } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { openPrivateDirectory } from '../settings/private-directory.ts';
 import { StartError } from '../settings/start-error.ts';
 import { readPostmaster } from './postmaster.ts';
 import { endServerProcess } from './server-process.ts';
+import { removeShortDirectory } from './socket-directory.ts';
 
 const run = promisify(execFile);
 
 /** Where root's servers live: Postgres does not run as root, and its user cannot enter root's own directories. */
 export const rootInstallations = '/var/lib/tidings';
+const installationName = /^\w+$/;
 
 export type User = { uid: number; gid: number };
 
@@ -41,27 +31,14 @@ export type PostgresInstallation = {
 
 /**
  * Prepares `<directory>/postgres`: a directory or, for root, a link to `/var/lib/tidings/<hash of the directory>` with a
- * copy of the programs. The owner of existing data stays its user. Throws a StartError for what the operator can fix.
+ * copy of the programs. The owner of existing data stays its user. Throws a StartError for what the operator can fix, and
+ * for what another user could have prepared: root runs programs from there, and writes.
  */
 export async function preparePostgresInstallation(directory: string): Promise<PostgresInstallation> {
   const packaged = await findPackage();
-  const link = join(await realpath(directory), 'postgres');
-  const me = process.getuid?.();
-  if (me !== 0) {
-    await mkdir(link, { recursive: true, mode: 0o700 });
-    if ((await stat(link)).uid !== me) {
-      throw new StartError(`${link} belongs to another user: start as that user, remove it, or set DATABASE_URL.`);
-    }
-    return { base: link, programs: packaged.programs, user: null };
-  }
-  if ((await lstat(link).catch(() => null))?.isDirectory()) {
-    const user = await findOwner(link);
-    if (user?.uid === 0) {
-      throw new StartError(
-        `${link} belongs to root, and Postgres does not run as root: give it to another user with chown, remove it, or set DATABASE_URL.`,
-      );
-    }
-    return { base: link, programs: packaged.programs, user };
+  const link = join(await openPrivateDirectory(directory), 'postgres');
+  if (process.getuid?.() !== 0) {
+    return { base: await openPrivateDirectory(link), programs: packaged.programs, user: null };
   }
   const base = await prepareForRoot(link);
   const user = (await findOwner(join(base, 'data'))) ?? (await findUser());
@@ -86,7 +63,7 @@ async function findPackage(): Promise<Package> {
 async function prepareForRoot(link: string): Promise<string> {
   const directory = dirname(link);
   const own = join(rootInstallations, createHash('sha256').update(directory).digest('hex').slice(0, 16));
-  const base = await readlink(link).catch(() => null);
+  const base = await findInstallation(link, rootInstallations);
   if (base === null) {
     // .tidings was removed to begin with an empty database, so the old data must not come back.
     await removePostgresInstallation(own);
@@ -94,15 +71,33 @@ async function prepareForRoot(link: string): Promise<string> {
     await refuseSharedData(base, link);
   }
   const target = base ?? own;
-  if (!(await stat(target).catch(() => null))) {
-    // Owned by root, and root writes only here: inside the data Postgres's user could redirect root's writes by a link.
-    await mkdir(target, { recursive: true });
-    await chmod(rootInstallations, 0o755);
-    await chmod(target, 0o711);
-  }
+  await makeRootDirectory(rootInstallations, 0o755);
+  // Root writes only here: inside the data Postgres's user could redirect root's writes by a link.
+  await makeRootDirectory(target, 0o711);
   await writeFile(join(target, 'directory'), directory);
   if (base === null) await symlink(target, link);
   return target;
+}
+
+/**
+ * The installation that a root's directory links to; null when there is no link. Throws a StartError for all that root did
+ * not make itself: it would run the programs in it, or remove it.
+ */
+export async function findInstallation(link: string, installations: string): Promise<string | null> {
+  const found = await lstat(link).catch(() => null);
+  if (found === null) return null;
+  const target = found.isSymbolicLink() ? await readlink(link) : '';
+  const isOurs = found.uid === 0 && dirname(target) === installations && installationName.test(basename(target));
+  if (isOurs) return target;
+  throw new StartError(
+    `${link} is no link of root's to its own installation in ${installations}: start as the user whose it is, remove it, or set DATABASE_URL.`,
+  );
+}
+
+async function makeRootDirectory(path: string, mode: number): Promise<void> {
+  await mkdir(path, { recursive: true });
+  if ((await stat(path)).uid !== 0) throw new StartError(`${path} is not root's own: remove it.`);
+  await chmod(path, mode);
 }
 
 /** A moved directory keeps its database through its link; a copied directory would share it with the original. */
@@ -124,6 +119,7 @@ export async function removePostgresInstallation(base: string): Promise<void> {
   const data = join(base, 'data');
   const { pid = 0 } = (await readPostmaster(data)) ?? {};
   await endServerProcess(pid, data, { signal: 'SIGQUIT', withinMs: 10_000 });
+  await removeShortDirectory(base);
   await rm(base, { recursive: true, force: true });
 }
 

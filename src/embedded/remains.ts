@@ -1,9 +1,10 @@
 // What servers of our own keep on the disk: those of a directory, and those of directories that are gone.
 
-import { lstat, readdir, readlink, realpath, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { lstat, readdir, realpath, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openPrivateDirectory } from '../settings/private-directory.ts';
 import { tryLock } from './lock.ts';
-import { ownerOf, removePostgresInstallation } from './postgres-installation.ts';
+import { findInstallation, ownerOf, removePostgresInstallation, rootInstallations } from './postgres-installation.ts';
 import { removeEmbeddedValkey } from './valkey.ts';
 
 export type Remains = {
@@ -16,13 +17,16 @@ export type Remains = {
   remove(): Promise<void>;
 };
 
-/** The Postgres and the Valkey of this state directory. While they are removed, its lock must be held. */
-export async function findOwnRemains(stateDirectory: string): Promise<Remains[]> {
-  const directory = await realpath(stateDirectory).catch(() => null);
-  if (directory === null) return [];
+/**
+ * The Postgres and the Valkey of this state directory; root's Postgres is one of these installations. While they are
+ * removed, its lock must be held. Throws a StartError for what another user could have put there to have it removed.
+ */
+export async function findOwnRemains(stateDirectory: string, installations = rootInstallations): Promise<Remains[]> {
+  if (!(await exists(stateDirectory))) return [];
+  const directory = await openPrivateDirectory(stateDirectory);
   const found: Remains[] = [];
   const postgres = join(directory, 'postgres');
-  if (await exists(postgres)) found.push(await postgresAt(postgres, directory));
+  if (await exists(postgres)) found.push(await postgresAt(postgres, directory, installations));
   const valkey = join(directory, 'valkey');
   if (await exists(valkey)) {
     const remove = () => removeEmbeddedValkey(directory);
@@ -49,13 +53,12 @@ export async function findAbandonedRemains(installations: string): Promise<Remai
   return found;
 }
 
-async function postgresAt(path: string, directory: string): Promise<Remains> {
+async function postgresAt(path: string, directory: string, installations: string): Promise<Remains> {
   const what = `the Postgres of ${directory}`;
-  const target = await readlink(path).catch(() => null);
-  if (target === null) {
-    return { path, what, bytes: await bytesIn(path), remove: () => removePostgresInstallation(path) };
-  }
-  const base = resolve(directory, target);
+  const isLink = (await lstat(path)).isSymbolicLink();
+  if (!isLink) return { path, what, bytes: await bytesIn(path), remove: () => removePostgresInstallation(path) };
+  const base = await (process.getuid?.() === 0 ? findInstallation(path, installations) : realpath(path));
+  if (base === null) return { path, what, bytes: 0, remove: () => rm(path, { force: true }) };
   const owner = await ownerOf(base);
   if (owner.isLinked && owner.directory !== directory) {
     const shared = `a link to the Postgres of ${owner.directory}, which stays`;
@@ -69,9 +72,10 @@ async function postgresAt(path: string, directory: string): Promise<Remains> {
   return { path: base, what, bytes: await bytesIn(base), remove };
 }
 
-/** Where a start made the directory again meanwhile, nothing is removed. */
+/** Where a start made the directory again meanwhile, nothing is removed. In that of another user, root makes no start. */
 async function removeAbandoned(path: string, directory: string): Promise<void> {
-  if (!(await exists(directory))) return await removePostgresInstallation(path);
+  const found = await lstat(directory).catch(() => null);
+  if (found?.uid !== 0) return await removePostgresInstallation(path);
   using lock = tryLock(directory);
   if (lock !== null && !(await ownerOf(path)).isLinked) await removePostgresInstallation(path);
 }

@@ -1,7 +1,7 @@
 // Recognises our server's process, and ends it.
 
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { platform } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -9,16 +9,27 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /**
- * Whether `pid` runs and has `path` among its arguments. A pid file outlives its process, and pids are used again; a
- * zombie, which in a container may never be reaped, has no arguments.
+ * Whether `pid` runs, has `path` among its arguments, and is of the user who owns that. A pid file outlives its process,
+ * and pids are used again; a zombie, which in a container may never be reaped, has no arguments.
  */
 export async function isServerProcess(pid: number, path: string): Promise<boolean> {
+  const owner = await stat(path).catch(() => null);
   try {
-    if (platform() === 'linux') return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').includes(path);
-    return (await run('ps', ['-ww', '-o', 'command=', '-p', String(pid)])).stdout.includes(path);
+    const { uid, isNamed } = platform() === 'linux' ? await readProc(pid, path) : await askPs(pid, path);
+    return isNamed && (owner === null || owner.uid === uid);
   } catch {
     return false;
   }
+}
+
+async function readProc(pid: number, path: string): Promise<{ uid: number; isNamed: boolean }> {
+  const { uid } = await stat(`/proc/${pid}`);
+  return { uid, isNamed: (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').includes(path) };
+}
+
+async function askPs(pid: number, path: string): Promise<{ uid: number; isNamed: boolean }> {
+  const { stdout } = await run('ps', ['-ww', '-o', 'uid=,command=', '-p', String(pid)]);
+  return { uid: Number.parseInt(stdout, 10), isNamed: stdout.includes(path) };
 }
 
 /** Signals our server and waits for its end; kills it after `withinMs`. Does nothing when it does not run. */

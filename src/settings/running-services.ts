@@ -1,10 +1,13 @@
 // Which services run in a directory: each leaves a note in `.tidings/running` while it runs, by which commands find it.
 
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { platform } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { openPrivateDirectory } from './private-directory.ts';
+import { readSmallFile } from './small-file.ts';
+import { StartError } from './start-error.ts';
 
 const run = promisify(execFile);
 
@@ -14,6 +17,12 @@ export type RunningService = {
   pid: number;
   /** Where the file with its admin token is, unless the token came from its environment. The token itself is never noted. */
   tokenDirectory: string;
+};
+
+/** A service that left a note. */
+export type FoundService = RunningService & {
+  /** The user who wrote the note: us, root, or the owner of the directory. */
+  owner: number;
 };
 
 type Note = RunningService & {
@@ -36,7 +45,8 @@ export async function noteService(
   const directory = notesIn(stateDirectory);
   const file = join(directory, `${pid}.json`);
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await openPrivateDirectory(stateDirectory);
+    await openPrivateDirectory(directory);
     for (const { path, note } of await readNotes(directory)) {
       if (path === file || note === null || !(await isRunning(note))) await rm(path, { force: true });
     }
@@ -46,8 +56,10 @@ export async function noteService(
     await writeFile(draft, JSON.stringify(note), { mode: 0o600 });
     await rename(draft, file);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    log.debug(`commands will not find this service by its directory: nothing can be written to ${directory} (${code})`);
+    const reason = error instanceof StartError ? error.message : (error as NodeJS.ErrnoException).code;
+    log.debug(
+      `commands will not find this service by its directory: nothing can be written to ${directory} (${reason})`,
+    );
   }
   return {
     async [Symbol.asyncDispose]() {
@@ -58,12 +70,12 @@ export async function noteService(
 }
 
 /** Those that run now, the newest first. */
-export async function findRunningServices(stateDirectory: string): Promise<RunningService[]> {
+export async function findRunningServices(stateDirectory: string): Promise<FoundService[]> {
   const directory = notesIn(stateDirectory);
   const trusted = await trustedOwners(stateDirectory);
-  const running: Note[] = [];
+  const running: (Note & FoundService)[] = [];
   for (const { note, owner } of await readNotes(directory)) {
-    if (note !== null && trusted.has(owner) && (await isRunning(note))) running.push(note);
+    if (note !== null && trusted.has(owner) && (await isRunning(note))) running.push({ ...note, owner });
   }
   return running.toSorted((one, other) => other.notedAt - one.notedAt);
 }
@@ -75,6 +87,8 @@ export function dialledUrl(listeningAt: string): string {
     (_, six) => `http://${six ? '[::1]' : '127.0.0.1'}:`,
   );
 }
+
+const mostNoteBytes = 16 * 1024;
 
 function notesIn(stateDirectory: string): string {
   return join(stateDirectory, 'running');
@@ -93,10 +107,11 @@ async function readNotes(directory: string): Promise<FoundNote[]> {
   const found: FoundNote[] = [];
   for (const name of names.filter((one) => one.endsWith('.json'))) {
     const path = join(directory, name);
-    // It may be gone by now.
-    const [read, seen] = await Promise.allSettled([readFile(path, 'utf8'), stat(path)]);
-    if (read.status === 'rejected' || seen.status === 'rejected') continue;
-    found.push({ path, owner: seen.value.uid, note: parse(read.value) });
+    // It may be gone by now. A link would show another user's file as this one's.
+    const seen = await lstat(path).catch(() => null);
+    const read = seen?.isFile() ? await readSmallFile(path, mostNoteBytes) : null;
+    if (seen === null || read === null || !('bytes' in read)) continue;
+    found.push({ path, owner: seen.uid, note: parse(read.bytes.toString()) });
   }
   return found;
 }

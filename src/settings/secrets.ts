@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import { join } from 'node:path';
 import { readSmallFile } from './small-file.ts';
 
-const maxSecretBytes = 64 * 1024;
+export const maxSecretBytes = 64 * 1024;
 
 /** A name may not look like a secret, so that a secret pasted in place of its name is refused. */
 export const secretNamePattern = /^(?!whsec_|whsk_)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;

@@ -1,9 +1,12 @@
 // The service's own two secrets: resolved like every secret, or made for a service with its own database.
 
 import { randomBytes, randomUUID } from 'node:crypto';
-import { link, mkdir, open, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { link, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openPrivateDirectory } from './private-directory.ts';
 import { type ResolvedSecret, type Secrets, createSecrets, upperName } from './secrets.ts';
+import { StartError } from './start-error.ts';
 
 export type ServiceSecrets = {
   adminToken: string;
@@ -19,6 +22,9 @@ export type ServiceSecretsOptions = {
 };
 
 const minSessionSecretCharacters = 32;
+
+/** Of every token that travels in a header: a shorter one could be found by guessing. */
+const minTokenCharacters = 24;
 
 /** Resolves `admin_token` and `session_secret`; all problems at once, none with a value in it. */
 export async function resolveServiceSecrets(
@@ -41,29 +47,50 @@ export async function resolveServiceSecrets(
     return '';
   };
 
-  const adminToken = await find('admin_token', (value) =>
-    /^[\x21-\x7e]+$/.test(value) ? null : 'must be printable ASCII without blanks, as it travels in an HTTP header',
-  );
+  const adminToken = await find('admin_token', tokenProblem);
   const sessionSecret = await find('session_secret', (value) =>
     value.length >= minSessionSecretCharacters ? null : `must be at least ${minSessionSecretCharacters} characters`,
   );
   return problems.length > 0 ? { problems } : { adminToken, sessionSecret, local };
 }
 
+function tokenProblem(value: string): string | null {
+  if (!/^[\x21-\x7e]+$/.test(value)) {
+    return 'must be printable ASCII without blanks, as it travels in an HTTP header';
+  }
+  if (value.length >= minTokenCharacters) return null;
+  const advice = 'make one with: openssl rand -hex 32';
+  return `must be at least ${minTokenCharacters} characters, so that nobody can guess it; ${advice}`;
+}
+
 type KeptSecret = ResolvedSecret & { path: string; created: boolean };
 
-/** Reads `directory/name`, or makes it: 32 random bytes, mode 0600, whole or not at all. */
+/** Reads `directory/name`, which must be ours alone, or makes it: 32 random bytes, mode 0600, whole or not at all. */
 async function keptIn(directory: string, name: string): Promise<KeptSecret | { problem: string; missing: false }> {
   const path = join(directory, name);
   const files = createSecrets({ directory, warn: () => {}, environment: {} });
-  const before = await files.resolve(name);
-  if ('value' in before || !before.missing) return { ...before, path, created: false };
   try {
-    await mkdir(directory, { recursive: true });
-    const created = await create(path, randomBytes(32).toString('base64url'));
+    await openPrivateDirectory(directory);
+    const created = !(await closeToOthers(path)) && (await create(path, randomBytes(32).toString('base64url')));
     return { ...(await files.resolve(name)), path, created };
   } catch (error) {
+    if (error instanceof StartError) return { problem: error.message, missing: false };
     return { problem: `cannot be made at ${path} (${(error as NodeJS.ErrnoException).code})`, missing: false };
+  }
+}
+
+/** False: there is no such file. Throws a StartError for one that another user could have written, and for a link. */
+async function closeToOthers(path: string): Promise<boolean> {
+  try {
+    await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const { uid, mode } = await file.stat();
+    if (uid !== (process.getuid?.() ?? uid)) throw new StartError(`${path} belongs to another user: remove it`);
+    if ((mode & 0o077) !== 0) await file.chmod(0o600);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return false;
+    throw code === 'ELOOP' ? new StartError(`${path} is a link: put the file itself there`) : error;
   }
 }
 

@@ -6,10 +6,14 @@ import { type FileHandle, lstat, open } from 'node:fs/promises';
 export type SmallFile = { bytes: Buffer } | { missing: true } | { problem: string };
 
 /**
- * Reads all of a regular file (links are followed) of at most `maxBytes`.
+ * Reads all of a regular file (links are followed) of at most `maxBytes`, and of this `owner` if one is given.
  * Never throws: what is wrong comes back as a problem, the end of a sentence that begins with the file's name.
  */
-export async function readSmallFile(path: string, maxBytes: number): Promise<SmallFile> {
+export async function readSmallFile(
+  path: string,
+  maxBytes: number,
+  { owner }: { owner?: number } = {},
+): Promise<SmallFile> {
   let file: FileHandle;
   try {
     // Without O_NONBLOCK the open of a FIFO waits for a writer.
@@ -20,12 +24,15 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Sma
     const found = await lstat(path).catch(() => null);
     if (found === null) return { missing: true };
     // A file that is no link was created after the open failed.
-    return found.isSymbolicLink() ? { problem: 'is a link to nothing' } : await readSmallFile(path, maxBytes);
+    return found.isSymbolicLink()
+      ? { problem: 'is a link to nothing' }
+      : await readSmallFile(path, maxBytes, { owner });
   }
   try {
     const status = await file.stat();
     if (status.isDirectory()) return { problem: 'is a directory, not a file' };
     if (!status.isFile()) return { problem: 'is not a regular file' };
+    if (owner !== undefined && status.uid !== owner) return { problem: 'belongs to another user' };
     const bytes = await readUpTo(file, maxBytes + 1);
     return bytes.length > maxBytes ? { problem: `is larger than ${inWords(maxBytes)}` } : { bytes };
   } catch (error) {

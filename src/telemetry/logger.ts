@@ -2,6 +2,7 @@
 
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import { type LineWriter, createLineWriter, lingerMs, pieceBytes } from './line-writer.ts';
+import { printableJson, printableWhenRead } from './printable.ts';
 
 export type Logger = PinoLogger;
 
@@ -82,6 +83,8 @@ function logTo(destination: DestinationStream, level: LogOptions['level']): Pick
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
+    // Receivers, providers and databases speak in it, and it may be read on a terminal.
+    hooks: { streamWrite: printableJson },
   };
   const unfiltered = pino({ ...options, level: 'trace' }, destination);
   return {
@@ -98,5 +101,8 @@ function droppedLine(count: number): string {
 async function prettyWriter(): Promise<LineWriter> {
   const { default: pretty } = await import('pino-pretty');
   const destination = pretty({ destination: 1, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' });
-  return { write: (lines) => void destination.write(lines), flush: () => Promise.resolve() };
+  const write = (lines: string) => {
+    for (const line of lines.split('\n')) if (line !== '') destination.write(`${printableWhenRead(line)}\n`);
+  };
+  return { write, flush: () => Promise.resolve() };
 }

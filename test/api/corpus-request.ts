@@ -9,7 +9,7 @@ type Text = readonly (string | { repeat: string; times: number })[];
 export type CorpusRequest = {
   /** Nobody unless it says so. */
   as?: 'admin';
-  method?: 'GET' | 'HEAD' | 'PUT';
+  method?: 'GET' | 'HEAD' | 'PUT' | 'DELETE' | 'TRACE';
   path?: string;
   headers?: Record<string, string | Text>;
   body?: Text;
@@ -35,7 +35,7 @@ export async function send(url: string, row: CorpusRequest): Promise<CorpusAnswe
       ...(row.as === 'admin' ? { authorization: `Bearer ${adminToken}` } : {}),
       ...Object.fromEntries(given.filter(([, value]) => value !== '')),
     },
-    body: method === 'GET' || method === 'HEAD' ? null : body,
+    body: ['GET', 'HEAD', 'TRACE'].includes(method) ? null : body,
   });
   const text = await response.body.text();
   return { status: response.statusCode, text, milliseconds: performance.now() - begin };

@@ -20,7 +20,7 @@ import { createSignIn } from '../../src/users/sign-in.ts';
 import { openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 
-export const adminToken = 'the-admin-token';
+export const adminToken = 'the-admin-token-of-the-door';
 
 export type GraphqlError = { message: string; path?: string[]; extensions: { code: string } };
 // oxlint-disable-next-line typescript/no-explicit-any -- an answer has the shape of the query in the test
@@ -58,7 +58,11 @@ export type DoorOptions = {
 const secret = 'the session secret of the door in tests';
 
 /** Refuses nobody. */
-const noLimits: RateLimits = { signInStart: () => Promise.resolve(null), failedToken: () => Promise.resolve(null) };
+export const noLimits: RateLimits = {
+  signInStart: () => Promise.resolve(null),
+  failedToken: () => Promise.resolve(null),
+  refusedQueries: { waitOf: () => null, count() {} },
+};
 
 /** The same behind a socket. */
 export type ServedDoor = Door & { http: Http };

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Http, openHttp } from '../../src/api/server.ts';
-import { findFreePort } from '../../src/embedded/free-port.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { OAuthAccount } from '../../src/model/oauth-account.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { type Chromium, openChromium } from '../support/chromium.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { Refusal } from '../../src/policy/refusal.ts';
-import { type Door, signInAs } from './door.ts';
+import { type Door, adminToken, signInAs } from './door.ts';
 import { type Shim, cookiesOf, friend, html, json, openShim, publicUrl, sessionCookie, startAgain } from './shim.ts';
 
 let shim: Shim;
@@ -136,7 +136,7 @@ test('too many starts are 429 with Retry-After, for pages, programs and GraphQL,
     return [response.status, response.headers.get('retry-after'), errors?.[0]?.extensions.code];
   };
   expect(await start('')).toEqual([429, '17', 'RATE_LIMITED']);
-  expect(await start(`, userId: "${id}"`, 'Bearer the-admin-token')).toEqual([200, null, undefined]);
+  expect(await start(`, userId: "${id}"`, `Bearer ${adminToken}`)).toEqual([200, null, undefined]);
 });
 
 test('a service that is ending begins no sign-in and finishes none', async () => {

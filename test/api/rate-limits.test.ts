@@ -122,6 +122,43 @@ test('each client has its own minute: behind a trusted proxy the last address co
   expect((await ask(door, from('192.0.2.1'))).status).toBe(200);
 });
 
+test('600 wrong tokens a minute of all clients together are answered, and a right one always', async () => {
+  const { limits, prefix } = await openLimits();
+  const { limits: other } = await openLimits({ prefix });
+  const guess = async (client: string) => await limits.failedToken(client);
+  for (let client = 0; client < 30; client += 1) {
+    expect(await times(20, async () => await guess(`client ${client}`))).toEqual(
+      Array.from({ length: 20 }, () => null),
+    );
+  }
+  // What is refused to one client is not counted for all.
+  expect(await guess('client 0')).toBeGreaterThan(0);
+  for (const limited of [limits, other]) expect(await limited.failedToken('another client')).toBeGreaterThan(50);
+
+  const door = await openDoor({ limits });
+  onTestFinished(async () => await door[Symbol.asyncDispose]());
+  const { token } = await signInAs(door, 'USER');
+  expect(await ask(door, { authorization: 'Bearer wrong' })).toMatchObject({ status: 429, codes: ['RATE_LIMITED'] });
+  expect(await ask(door, {})).toMatchObject({ status: 200, codes: undefined });
+  expect(await ask(door, { authorization: `Bearer ${token}` }, '{ me { id } }')).toMatchObject({ status: 200 });
+});
+
+test('a refused guess is answered late, and a right token at once meanwhile', async () => {
+  const door = await openLimitedDoor();
+  const wrong = { authorization: 'Bearer wrong' };
+  await times(20, async () => await ask(door, wrong));
+  const answered: string[] = [];
+  const begin = performance.now();
+  const guesses = times(5, async () => {
+    const { status } = await ask(door, wrong);
+    answered.push(`guess ${status}`);
+    expect(performance.now() - begin).toBeGreaterThan(490);
+  });
+  await ask(door, {}).then(({ status }) => answered.push(`right ${status}`));
+  await guesses;
+  expect(answered).toEqual(['right 200', ...Array.from({ length: 5 }, () => 'guess 429')]);
+});
+
 test('instances count together, and each limit by itself', async () => {
   const { limits: one, prefix } = await openLimits();
   const { limits: other } = await openLimits({ prefix });
@@ -138,7 +175,7 @@ test('a flood beyond the limit sends nothing to Valkey, and one line to the log'
   await times(20, async () => await limits.failedToken('a'));
   const valkey = new Redis(inject('valkeyUrl'));
   onTestFinished(() => valkey.disconnect());
-  const [key] = await valkey.keys(`${prefix}*`);
+  const [key] = await valkey.keys(`${prefix}:failedToken:*`);
   expect([await valkey.get(key!), await valkey.ttl(key!)]).toEqual([
     '20',
     expect.toSatisfy((ttl) => ttl > 50 && ttl <= 60),

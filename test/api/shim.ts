@@ -2,7 +2,7 @@
 
 import { type SimulatedProvider, simulatedProvider } from '../users/simulated-provider.ts';
 import { formAction, hiddenFields } from '../../src/demo/login-page.ts';
-import { type Door, openDoor } from './door.ts';
+import { type Door, noLimits, openDoor } from './door.ts';
 
 export const publicUrl = 'https://tidings.example.com';
 /** Of the cookie that binds a sign-in to its browser, behind https. */
@@ -39,7 +39,7 @@ export async function openShim(): Promise<Shim> {
     publicUrl,
     allowedOrigins: [friend],
     providers: [google, github],
-    limits: { signInStart: () => Promise.resolve(wait), failedToken: () => Promise.resolve(null) },
+    limits: { ...noLimits, signInStart: () => Promise.resolve(wait) },
   });
   const get: Shim['get'] = async (path, headers = html) => await door.fetch(path, { headers });
   const press: Shim['press'] = async (page, headers = {}, token = formToken(page)) =>

@@ -136,7 +136,7 @@ test('a role is read for each request: a change of it holds for sessions that ar
 
 test('a request looks for its session once, however many fields need it', async () => {
   let searched = 0;
-  const asking = createViewers({
+  const { asking } = createViewers({
     adminToken,
     sessions: { find: () => Promise.resolve({ kind: 'unknown', searched: (searched += 1) }) },
     cookies: { sessionToken: () => undefined },

@@ -8,6 +8,7 @@ import { migrate } from '../../src/model/migrations.ts';
 import { makeCertificate } from '../support/certificate.ts';
 import { type ReceiverProcess, startReceiver } from '../support/receiver/receiver-process.ts';
 import { startService } from '../support/service.ts';
+import { throughTcp } from '../support/server-address.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
 import { type Workplace, openWorkplace, secrets } from '../support/workplace.ts';
 import { chaosEndpoints } from './behaviours.ts';
@@ -64,7 +65,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     DELIVERY_THREADS: '1',
     NODE_EXTRA_CA_CERTS: certificateFile,
   };
-  const canary = await createCanary(place, [databaseUrl, valkeyUrl]);
+  const canary = await createCanary(place, [databaseUrl, throughTcp(valkeyUrl, 1)]);
   const program = {
     ...instanceProgram(options.leaseTtlMs),
     heard: (text: string) => canary.look('the output of an instance', text),

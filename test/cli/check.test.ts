@@ -256,3 +256,21 @@ test('what is valid and cannot be meant is a warning, in both forms, and the sta
   const blind = await check(lines, ['--no-secrets'], environment);
   expect(blind.stderr).not.toContain('endpoints.0.secret');
 });
+
+test('what files, settings and their paths have in them is shown, and never obeyed by the terminal', async () => {
+  const evil = '\u001b[2J\u009b31m\u202e';
+  const inYaml = String.raw`\e[2J\x9b31m\u202e\r`;
+  const files = {
+    webhooks: ['endpoints:', `  - id: "${inYaml}"`, `    "${inYaml}": 1`, '    secret: crm_secret'],
+    oauth: [`"${inYaml}": *none`],
+  };
+  const environment = { SECRETS_DIR: `/nowhere/${evil}` };
+  const { status, stderr } = await checkBoth(files, [], environment);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/^[\x20-\x7e\n]*$/);
+  expect(stderr).toContain(String.raw`/nowhere/\u001b[2J\u009b31m\u202e`);
+  const { stdout } = await checkBoth(files, ['--json'], environment);
+  expect(stdout).toMatch(/^[\x20-\x7e\n]*$/);
+  expect(stdout).toContain(String.raw`/nowhere/\u001b[2J\u009b31m\u202e`);
+  expect(JSON.parse(stdout)).toMatchObject({ ok: false });
+});

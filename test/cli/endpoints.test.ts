@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { shardOf } from '../../src/policy/shards.ts';
 import { type ServedDoor, adminToken, endpoint, serveDoor } from '../api/door.ts';
+import { noteService } from '../../src/settings/running-services.ts';
 import { EndpointOutcomes } from '../../src/model/endpoint-outcomes.ts';
 import { storeCursor, storeDelivery, storeEvent, storeStats } from '../api/stored-rows.ts';
 import { openReceiver } from '../support/receiver/receiver.ts';
@@ -61,7 +62,7 @@ test('each endpoint is a line of its state, position, backlog, what it gave up, 
     status: 0,
     stdout: [
       'ID       STATE                                         POSITION  BACKLOG  GAVE UP (DAY)  OWNER   LAST DELIVERED            NEXT ATTEMPT              LAST ERROR',
-      'crm      RETRYING                                      0         1        0              one:10  -                         2026-11-23T12:00:04.000Z  2026-11-23T12:00:00.000Z HTTP 503 [2J',
+      'crm      RETRYING                                      0         1        0              one:10  -                         2026-11-23T12:00:04.000Z  2026-11-23T12:00:00.000Z HTTP 503\\u001b[2J',
       'billing  PAUSED (GONE since 2026-11-23T11:00:00.000Z)  1         0        3              -       2026-11-23T10:00:00.000Z  -                         2026-11-23T11:00:00.000Z HTTP 410',
       'off      DISABLED                                      0         0        0              -       -                         -                         -',
       '',
@@ -99,6 +100,8 @@ test('options come before the environment, and the environment before the token 
   const directory = join(scratch.path, 'of a service');
   await mkdir(join(directory, '.tidings'), { recursive: true });
   await writeFile(join(directory, '.tidings', 'admin_token'), `${adminToken}\n`);
+  const note = { listeningAt: door.http.url, tokenDirectory: join(directory, '.tidings') };
+  await using _running = await noteService(join(directory, '.tidings'), note, { debug: expect.fail });
   expect(await run([], { TIDINGS_URL: door.http.url, TIDINGS_TOKEN: '' }, directory)).toEqual({
     ...none,
     stderr: `Asking ${door.http.url} (TIDINGS_URL) with the token of .tidings/admin_token.\n`,
@@ -157,4 +160,39 @@ test('a refused token, and a server that is not Tidings, are each reported as su
     status: 1,
     stderr: `tidings: ${origin} does not answer as Tidings does (HTTP 404).\n`,
   });
+});
+
+test('a server that is none of this directory gets no token, and what it answers is shown, not obeyed', async () => {
+  const directory = join(scratch.path, 'beside a liar');
+  await mkdir(join(directory, '.tidings'), { recursive: true });
+  await writeFile(join(directory, '.tidings', 'admin_token'), `${adminToken}\n`);
+  // Clears the screen, sets the window's title, begins a sequence in C1, turns the direction, goes back to the line's begin.
+  const evil = '\u001b[2J\u001b]0;owned\u0007\u009b31m\u202egood\rbad\nAsking';
+  const shown = String.raw`\u001b[2J\u001b]0;owned\u0007\u009b31m\u202egood\rbad\nAsking`;
+  const got: (string | undefined)[] = [];
+  let answer: object = { errors: [{ message: evil }] };
+  await using liar = await openReceiver({
+    reply: (request) => {
+      got.push(request.headers.authorization);
+      return { status: 200, body: JSON.stringify(answer) };
+    },
+  });
+  const { origin } = new URL(liar.url);
+  expect(await run(['--url', origin], { TIDINGS_TOKEN: '' }, directory)).toMatchObject({ status: 1, stdout: '' });
+  expect(got).toEqual([]);
+  const asked = async (...args: string[]) => await run(['--url', origin, '--token', 'named', ...args], {}, directory);
+  expect(await asked()).toEqual({ status: 1, stdout: '', stderr: `tidings: ${shown.replace(String.raw`\n`, ' ')}\n` });
+
+  const row = { id: evil, url: evil, state: evil, pauseReason: evil, pausedAt: evil, position: evil, backlog: 0 };
+  const times = { oldestUnsettledAt: evil, nextAttemptAt: evil, lastDeliveredAt: evil, lastErrorAt: evil };
+  const told = { ...row, ...times, owner: evil, lastError: evil, givesUpAfter: evil, stats: { gaveUp: 0 } };
+  answer = { data: { webhookEndpoints: [told] } };
+  const { stdout } = await asked();
+  // The ten cells that are texts.
+  expect(stdout.split(shown)).toHaveLength(11);
+  expect(stdout).toMatch(/^[\x20-\x7e\n]*$/);
+  const inJson = (await asked('--json')).stdout;
+  expect(inJson).toMatch(/^[\x20-\x7e\n]*$/);
+  expect(JSON.parse(inJson)).toEqual([told]);
+  expect(new Set(got)).toEqual(new Set(['Bearer named']));
 });

@@ -69,7 +69,7 @@ export async function serversOf({ path }: { path: string }): Promise<Server[]> {
   const files = {
     service: { pid: join(path, 'cwd', '.tidings', 'demo', 'service.pid'), path: service },
     postgres: { pid: join(path, 'postgres', 'data', 'postmaster.pid'), path: '-D' },
-    valkey: { pid: join(path, 'valkey', 'pid'), path: join(path, 'valkey', 'valkey.conf') },
+    valkey: { pid: join(path, 'valkey', 'pid'), path: join(path, 'valkey') },
   };
   const servers = await Promise.all(
     Object.entries(files).map(async ([name, file]) => {

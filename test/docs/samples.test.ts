@@ -6,7 +6,7 @@ import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findFreePort, isFree } from '../../src/embedded/free-port.ts';
+import { findFreePort, isFree } from '../support/free-port.ts';
 import { fromPayload } from '../../src/outbox/payload.ts';
 import { attemptAt, deliver, openConnections } from '../support/attempt.ts';
 import { eventually } from '../support/eventually.ts';

@@ -5,6 +5,7 @@ import { lstat, readFile, readlink, realpath, rm, stat, symlink, writeFile } fro
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openEmbeddedPostgres } from '../../src/embedded/postgres.ts';
+import { preparePostgresInstallation } from '../../src/embedded/postgres-installation.ts';
 import { hasPostmaster, readPostmaster } from '../../src/embedded/postmaster.ts';
 import { findOwnRemains } from '../../src/embedded/remains.ts';
 import { openOrm } from '../../src/model/orm.ts';
@@ -21,10 +22,10 @@ beforeAll(async () => {
 });
 afterAll(() => place[Symbol.asyncDispose]());
 
-test('it listens on loopback alone, asks for its password, and stores any text', async () => {
+test('it listens on no port, asks for its password, and stores any text', async () => {
   await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto([]) });
-  expect(await ask(postgres.url, 'show listen_addresses')).toBe('127.0.0.1');
-  expect(await ask(postgres.url, 'show unix_socket_directories')).toBe('');
+  expect(await ask(postgres.url, 'show listen_addresses')).toBe('');
+  expect(await ask(postgres.url, 'show unix_socket_permissions')).toBe('0700');
   expect(await ask(postgres.url, 'show server_encoding')).toBe('UTF8');
   expect(await ask(postgres.url, 'show fsync')).toBe('on');
   await expect(ask(withPassword(postgres.url, 'wrong'), 'select 1')).rejects.toThrow('password authentication failed');
@@ -74,7 +75,7 @@ test('it outlives a kill -9 of the service, and the next start uses the running 
   expect(await hasPostmaster(await dataIn(place.path))).toBe(false);
 });
 
-test('a server that dies under a running service is started again on its port and its data', async () => {
+test('a server that dies under a running service is started again on its socket and its data', async () => {
   const lines: string[] = [];
   await using postgres = await openEmbeddedPostgres({ directory: place.path, log: logInto(lines) });
   await keepARow(postgres.url);
@@ -110,13 +111,12 @@ test('a pid file of a dead server whose number is another process by now does no
 test.runIf(isRoot)('a copied directory does not share the database of its original', async () => {
   await using original = await makeEmbeddedDirectory();
   await using copy = await makeEmbeddedDirectory();
-  await using shared = await makeEmbeddedDirectory();
-  await writeFile(join(shared.path, 'directory'), original.path);
-  await symlink(shared.path, join(original.path, 'postgres'));
-  await symlink(shared.path, join(copy.path, 'postgres'));
+  const { base } = await preparePostgresInstallation(original.path);
+  await symlink(base, join(copy.path, 'postgres'));
   await expect(openEmbeddedPostgres({ directory: copy.path, log: logInto([]) })).rejects.toThrow(
     `links to the database of ${original.path}`,
   );
+  await rm(join(copy.path, 'postgres'));
 });
 
 test.runIf(isRoot)('removing the directory removes its data, as it does for everyone but root', async () => {

@@ -7,7 +7,7 @@ import { writeProvider } from '../../src/demo/directory.ts';
 import { openOpenIdProvider } from '../../src/demo/openid-provider.ts';
 import { hedy, joan, people } from '../../src/demo/people.ts';
 import { callbackUrl } from '../../src/demo/sign-in.ts';
-import { findFreePort } from '../../src/embedded/free-port.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { type Chromium, openChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Stage, openStage } from '../support/stage.ts';

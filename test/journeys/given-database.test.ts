@@ -58,9 +58,9 @@ test('a start whose port is taken puts no configuration in force, and takes no e
 
 test('the URL of the secret database_url is used by every part: each connection is by TLS, and the log shows no password', async () => {
   await using service = await startService(place.path, { VALKEY_URL: inject('valkeyUrl') });
-  expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
   await service.ask('mutation { publishWebhookEvents(events: [{ type: "a.one", data: {} }]) { id } }');
   await eventually(async () => (await query('select 1 from webhook_deliveries')).length > 0);
+  expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
   const open = await query<{ name: string; ssl: boolean }>(
     `select distinct application_name as name, ssl from pg_stat_activity join pg_stat_ssl using (pid)
      where datname = current_database() and application_name <> 'test-query' order by 1`,

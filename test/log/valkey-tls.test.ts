@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findFreePort } from '../../src/embedded/free-port.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { openValkey } from '../../src/log/valkey.ts';
 import { readValkeyUrl } from '../../src/settings/valkey-url.ts';
 import { issueCertificate } from '../support/certificate-authority.ts';

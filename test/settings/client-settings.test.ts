@@ -1,11 +1,20 @@
 // Where a command finds the server and the token that the caller did not name.
 
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chown, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { platform } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { readClientSettings } from '../../src/settings/client-settings.ts';
 import { noteService } from '../../src/settings/running-services.ts';
 import { type ScratchDirectory, scratchDirectory } from '../support/scratch-directory.ts';
+
+const isLinux = platform() === 'linux';
+const isRoot = process.getuid?.() === 0;
 
 let scratch: ScratchDirectory;
 let directory: string;
@@ -43,11 +52,6 @@ test('the token is the one that the service that runs here has, not one that lie
       remark: 'Asking http://127.0.0.1:4711 (it runs here) with the token of secrets/admin_token.',
     });
   }
-  expect(await read()).toEqual({
-    url: 'http://127.0.0.1:4000',
-    token: 'an-older-token',
-    remark: 'Asking http://127.0.0.1:4000 (no service is known to run here) with the token of .tidings/admin_token.',
-  });
 });
 
 test('a token from the environment of the service is found in that of the caller, or missed in a sentence', async () => {
@@ -60,12 +64,54 @@ test('a token from the environment of the service is found in that of the caller
   await expect(read()).rejects.toThrow(/^There is no token: http:\/\/127\.0\.0\.1:4711, which runs here, has its/);
 });
 
-test('where no service left a note, the environment of a start says where it listens and has its token', async () => {
-  await store('elsewhere', 'the-token');
-  const environment = { HOST: '0.0.0.0', PORT: '8080', SECRETS_DIR: join(directory, 'elsewhere') };
-  expect(await read(environment)).toMatchObject({ url: 'http://127.0.0.1:8080', token: 'the-token' });
-  expect(await read({ ...environment, HOST: '::1', PORT: '0' })).toMatchObject({ url: 'http://[::1]:4000' });
+/** The environment of a service that listens for all, and leaves no note. */
+async function listen(directoryOfToken: string): Promise<{ HOST: string; PORT: string; SECRETS_DIR: string }> {
+  const server = createServer().listen(0, '0.0.0.0');
+  onTestFinished(() => void server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { HOST: '0.0.0.0', PORT: String(port), SECRETS_DIR: join(directory, directoryOfToken) };
+}
+
+test.runIf(isLinux)(
+  'where no service left a note, the environment of a start says where it listens and has its token',
+  async () => {
+    await store('elsewhere', 'the-token');
+    const environment = await listen('elsewhere');
+    expect(await read(environment)).toEqual({
+      url: `http://127.0.0.1:${environment.PORT}`,
+      token: 'the-token',
+      remark: `Asking http://127.0.0.1:${environment.PORT} (no service is known to run here) with the token of elsewhere/admin_token.`,
+    });
+  },
+);
+
+test.runIf(isLinux)('without a note, nothing is sent to where nobody listens', async () => {
+  await store('.tidings', 'the-token');
+  await expect(read({ PORT: '1' })).rejects.toThrow(
+    /^No service is known to run here, and nothing listens at http:\/\/127\.0\.0\.1:1: give --url and --token/,
+  );
 });
+
+test.runIf(isLinux && isRoot)(
+  'without a note, a process of another user that took the port gets no token',
+  async () => {
+    await store('.tidings', 'the-token');
+    const program = `import { createServer } from 'node:http';
+    const server = createServer().listen(0, '127.0.0.1', () => console.log(server.address().port));`;
+    const stranger = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+      uid: 65_534,
+      gid: 65_534,
+      cwd: '/',
+    });
+    onTestFinished(() => void stranger.kill());
+    const [line] = (await once(createInterface(stranger.stdout), 'line')) as [string];
+    for (const host of ['127.0.0.1', '0.0.0.0', '::']) {
+      await expect(read({ HOST: host, PORT: line })).rejects.toThrow(`what listens at http`);
+    }
+    expect(await read({ PORT: line }, { token: 'mine' })).toMatchObject({ token: 'mine' });
+  },
+);
 
 test('options come before variables, variables before what runs here; nothing is said when both are named', async () => {
   await store('secrets', 'its-token');
@@ -75,7 +121,57 @@ test('options come before variables, variables before what runs here; nothing is
   expect(await read(variables, { url: 'https://two.example.com', token: 'option' })).toEqual({
     ...{ url: 'https://two.example.com', token: 'option', remark: null },
   });
-  expect(await read({ TIDINGS_URL: 'https://one.example.com' })).toMatchObject({
-    remark: 'Asking https://one.example.com (TIDINGS_URL) with the token of secrets/admin_token.',
+});
+
+test('the token of a directory goes to its own service alone, whatever URL is named', async () => {
+  await store('secrets', 'its-token');
+  await store('.tidings', 'an-older-token');
+  const elsewhere = [
+    'https://one.example.com',
+    'http://127.0.0.1.example.com:4711',
+    'http://127.0.0.1:4712',
+    'http://localhost:4711',
+  ];
+  for (const url of elsewhere) {
+    for (const variables of [{}, { ADMIN_TOKEN: 'hush' }] as Record<string, string>[]) {
+      await expect(read({ TIDINGS_URL: url, ...variables })).rejects.toThrow(/^There is no token for http/);
+    }
+  }
+  await using _running = await runHere(join(directory, 'secrets'));
+  for (const url of elsewhere) {
+    await expect(read({}, { url })).rejects.toThrow(
+      `There is no token for ${url}: give --token, or set TIDINGS_TOKEN. The token of this directory goes to its own service alone, at http://127.0.0.1:4711.`,
+    );
+  }
+  expect(await read({}, { url: 'http://127.0.0.1:4711/' })).toEqual({
+    url: 'http://127.0.0.1:4711',
+    token: 'its-token',
+    remark: 'Asking http://127.0.0.1:4711 (--url) with the token of secrets/admin_token.',
   });
+});
+
+test.runIf(isRoot)('a note of the directory’s owner takes no token to it but one that is that owner’s', async () => {
+  const owner = 65_534;
+  await store('secrets', 'of-root');
+  await store('own', 'of-the-owner');
+  await symlink(join(directory, 'secrets', 'admin_token'), join(directory, 'admin_token'));
+  const paths = ['.', 'own', 'own/admin_token'].map((path) => join(directory, path));
+  for (const [tokenDirectory, token] of [
+    ['secrets', null],
+    ['.', null],
+    ['empty', null],
+    ['own', 'of-the-owner'],
+  ] as const) {
+    await using _running = await runHere(join(directory, tokenDirectory));
+    const running = join(directory, '.tidings', 'running');
+    for (const path of [...paths, join(running, `${process.pid}.json`)]) await chown(path, owner, owner);
+    const answer = read({ ADMIN_TOKEN: 'hush' }).then(
+      (found) => found.token,
+      (error: unknown) => (error as Error).message,
+    );
+    expect(await answer).toBe(
+      token ?? "http://127.0.0.1:4711, which runs here, is another user's: give --token, or set TIDINGS_TOKEN.",
+    );
+    await chown(directory, 0, 0);
+  }
 });

@@ -22,6 +22,10 @@ beforeEach(async () => {
 });
 
 const session = 's'.repeat(32);
+/** As short as one may be. */
+const token = 't'.repeat(24);
+const tooShort =
+  /^admin_token: must be at least 24 characters, so that nobody can guess it; make one with: openssl rand -hex 32$/;
 
 async function resolve(environment: Record<string, string>, local: string | null) {
   const secrets = createSecrets({ directory: join(scratch.path, 'none'), environment, warn: () => {} });
@@ -29,8 +33,8 @@ async function resolve(environment: Record<string, string>, local: string | null
 }
 
 test('secrets that are given are used, and none is made', async () => {
-  expect(await resolve({ ADMIN_TOKEN: 'token', SESSION_SECRET: session }, localDirectory)).toEqual({
-    adminToken: 'token',
+  expect(await resolve({ ADMIN_TOKEN: token, SESSION_SECRET: session }, localDirectory)).toEqual({
+    adminToken: token,
     sessionSecret: session,
     local: [],
   });
@@ -76,7 +80,9 @@ test('processes that start at once agree on what they made', async () => {
 test.each([
   [{ ADMIN_TOKEN: '', SESSION_SECRET: session }, /^admin_token: its environment variable is empty$/],
   [{ ADMIN_TOKEN: 'two words', SESSION_SECRET: session }, /^admin_token: must be printable ASCII/],
-  [{ ADMIN_TOKEN: 'token', SESSION_SECRET: 'c4n4ry-short' }, /^session_secret: must be at least 32 characters$/],
+  [{ ADMIN_TOKEN: 'a', SESSION_SECRET: session }, tooShort],
+  [{ ADMIN_TOKEN: 'c4n4ry'.padEnd(23, '-'), SESSION_SECRET: session }, tooShort],
+  [{ ADMIN_TOKEN: token, SESSION_SECRET: 'c4n4ry-short' }, /^session_secret: must be at least 32 characters$/],
 ])('%j is refused without the value, and nothing is made in its place', async (environment, problem) => {
   const read = await resolve(environment, localDirectory);
   expect(read).toEqual({ problems: [expect.stringMatching(problem)] });
@@ -88,5 +94,9 @@ test('a local file that is wrong is a problem, and stays', async () => {
   await writeFile(join(localDirectory, 'admin_token'), '');
   expect(await resolve({ SESSION_SECRET: session }, localDirectory)).toEqual({
     problems: [`admin_token: its file in ${localDirectory} is empty`],
+  });
+  await writeFile(join(localDirectory, 'admin_token'), 'short\n');
+  expect(await resolve({ SESSION_SECRET: session }, localDirectory)).toEqual({
+    problems: [expect.stringMatching(/^admin_token: must be at least 24 characters/)],
   });
 });

@@ -51,6 +51,7 @@ test('problems in either file or with the service’s own secrets stop the start
     expect.stringMatching(/^config\/webhooks\.yaml:1:12 endpoints: /),
     expect.stringMatching(/^config\/oauth\.yaml:1:71 providers\.0\.client_secret: not found: /),
     expect.stringMatching(/^config\/oauth\.yaml:2:1 more: /),
+    expect.stringMatching(/^admin_token: must be at least 24 characters/),
     expect.stringMatching(/^session_secret: not found: /),
   ]);
 });

@@ -2,13 +2,13 @@
 
 import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
+import { upstreamOf } from './server-address.ts';
 
 /** More than a server of the tests has. */
 const most = 250;
 
 /** Resolves when the server says that there are too many. */
 export async function hogConnections(url: string): Promise<Disposable> {
-  const { hostname, port } = new URL(url);
   const parameters = Buffer.from('user\0postgres\0database\0postgres\0\0');
   const hello = Buffer.alloc(8);
   hello.writeInt32BE(hello.length + parameters.length, 0);
@@ -16,7 +16,7 @@ export async function hogConnections(url: string): Promise<Disposable> {
   hello.writeInt32BE(196_608, 4);
   const sockets: Socket[] = [];
   const answers = Array.from({ length: most }, async () => {
-    const socket = connect(Number(port), hostname).on('error', () => {});
+    const socket = connect(upstreamOf(url)).on('error', () => {});
     sockets.push(socket);
     socket.write(Buffer.concat([hello, parameters]));
     const [answer] = (await once(socket, 'data')) as [Buffer];

@@ -2,7 +2,7 @@
 
 import { mkdtemp, readFile, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { removePostgresInstallation, rootInstallations } from '../../src/embedded/postgres-installation.ts';
 import { removeEmbeddedValkey } from '../../src/embedded/valkey.ts';
 import { endProcessesIn, isAlive } from './processes-in.ts';
@@ -49,7 +49,9 @@ export async function removeWithProcesses(path: string): Promise<void> {
 async function remove(path: string): Promise<void> {
   if (await realpath(path).catch(() => null)) await removeEmbeddedValkey(path);
   const postgres = await realpath(join(path, 'postgres')).catch(() => null);
-  if (postgres) await removePostgresInstallation(postgres);
+  // A test may have linked to anything.
+  const isOfTests = [rootInstallations, dirname(path)].some((parent) => postgres?.startsWith(`${parent}/`));
+  if (postgres && isOfTests) await removePostgresInstallation(postgres);
   // Somebody who is about to end may write there still.
   await rm(path, { recursive: true, force: true, maxRetries: 5 });
 }

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { chown, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { findFreePort } from '../../src/embedded/free-port.ts';
+import { findFreePort } from './free-port.ts';
 import { eventually } from './eventually.ts';
 import { findProgram } from './find-program.ts';
 import { openServerRoom } from './foreign-server.ts';

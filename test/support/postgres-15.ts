@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findFreePort } from '../../src/embedded/free-port.ts';
+import { findFreePort } from './free-port.ts';
 import { findProgram } from './find-program.ts';
 import { openServerRoom } from './foreign-server.ts';
 

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { findFreePort } from '../../src/embedded/free-port.ts';
+import { findFreePort } from './free-port.ts';
 import { preparePostgresInstallation } from '../../src/embedded/postgres-installation.ts';
 import { migrate } from '../../src/model/migrations.ts';
 import { openOrm } from '../../src/model/orm.ts';

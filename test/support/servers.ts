@@ -1,12 +1,12 @@
 // Starts the servers that all tests share, and a template database with the migrations applied.
 
 import type { TestProject } from 'vitest/node';
-import { openEmbeddedValkey } from '../../src/embedded/valkey.ts';
 import { migrate } from '../../src/model/migrations.ts';
 import { administer } from './administer.ts';
 import { type PostgresTls, addTls } from './postgres-tls.ts';
 import { openRunDirectory } from './run-directory.ts';
-import { openTimedPostgres } from './timed-postgres.ts';
+import { openTcpPostgres } from './tcp-postgres.ts';
+import { openValkeyServer } from './valkey-server.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -22,10 +22,8 @@ const templateDatabase = 'template_tidings';
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await using opened = new AsyncDisposableStack();
   const { path: directory } = opened.use(await openRunDirectory());
-  const log = { info: () => {}, warn: console.warn };
-  const postgres = opened.use(await openTimedPostgres({ directory, log }));
-  const valkey = opened.use(await openEmbeddedValkey({ directory, log }));
-  if (!valkey) throw new Error('The tests need a real Valkey: run make setup.');
+  const postgres = opened.use(await openTcpPostgres(directory));
+  const valkey = opened.use(await openValkeyServer());
   await hurry(postgres.url);
   await makeTemplate(postgres.url);
   const tls = await addTls(directory, async (...statements) => await administer(postgres.url, ...statements));

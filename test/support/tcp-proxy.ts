@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
+import { throughTcp, upstreamOf } from './server-address.ts';
 
 export type TcpProxy = AsyncDisposable & {
   /** The server's URL with the proxy's port. */
@@ -47,13 +48,13 @@ type Rule = { to: RegExp; from?: RegExp; left: number; lost: number };
 const greetingBytes = 1_024;
 
 export async function openTcpProxy(target: string): Promise<TcpProxy> {
-  let { hostname, port } = new URL(target);
+  let behind = upstreamOf(target);
   const pairs = new Set<Pair>();
   let rules: Rule[] = [];
   let swallows = false;
 
   function serve(client: Socket): void {
-    const upstream = connect(Number(port), hostname);
+    const upstream = connect(behind);
     const pair = { client, upstream, greeting: '', answerIsLost: false, dead: false, sendAt: 0 };
     pairs.add(pair);
     for (const socket of [client, upstream]) {
@@ -115,16 +116,13 @@ export async function openTcpProxy(target: string): Promise<TcpProxy> {
 
   await listen(0);
   const own = (server!.address() as AddressInfo).port;
-  const url = new URL(target);
-  url.hostname = '127.0.0.1';
-  url.port = String(own);
   const proxy: TcpProxy = {
-    url: url.href,
+    url: throughTcp(target, own),
     latencyMs: 0,
     open: () => pairs.size,
     forgotten: () => [...pairs].filter(({ dead }) => dead).length,
     aim(next) {
-      ({ hostname, port } = new URL(next));
+      behind = upstreamOf(next);
     },
     blackhole(on) {
       swallows = on;

@@ -6,12 +6,14 @@ import { closeSync, openSync } from 'node:fs';
 import { mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { findFreePort } from '../../src/embedded/free-port.ts';
+import { findFreePort } from './free-port.ts';
 import { makeEmbeddedDirectory } from './embedded-directory.ts';
 import { eventually } from './eventually.ts';
 
 export type ValkeyServer = AsyncDisposable & {
   url: string;
+  /** Of its process, which changes with each start. */
+  readonly pid: number;
   /** Starts it on what it kept; `isFull`: it can add nothing to it, as on a full disk. */
   start(options?: { config?: readonly string[]; isFull?: boolean; awaitReady?: boolean }): Promise<void>;
   /** kill -9, and waits for its end. */
@@ -63,7 +65,9 @@ export async function openValkeyServer(): Promise<ValkeyServer> {
     const limit = isFull ? `trap '' XFSZ; ulimit -f ${await blocksOf(await appendOnlyFile())};` : '';
     const program = '$(command -v valkey-server || command -v redis-server)';
     const output = openSync(join(directory.path, 'valkey.log'), 'a');
-    child = spawn('/bin/sh', ['-c', `${limit} exec ${program} ${config}`], { stdio: ['ignore', output, output] });
+    child = spawn('/bin/sh', ['-c', `${limit} exec ${program} ${config} --dir ${base}`], {
+      stdio: ['ignore', output, output],
+    });
     closeSync(output);
     await writeFile(join(base, 'pid'), String(child.pid));
     if (awaitReady) await eventually(answers, { saying: 'a Valkey that answers' });
@@ -90,6 +94,9 @@ export async function openValkeyServer(): Promise<ValkeyServer> {
   const parts = opening.move();
   return {
     url: `redis://127.0.0.1:${port}`,
+    get pid() {
+      return child!.pid!;
+    },
     start,
     kill,
     admin,

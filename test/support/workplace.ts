@@ -54,15 +54,16 @@ export async function openWorkplace(): Promise<Workplace> {
       const postmaster = await readPostmaster(join(base, 'data'));
       if (!postmaster) throw new Error(`No Postgres ran in ${base}.`);
       const password = await readFile(join(base, 'password'), 'utf8');
-      return { pid: postmaster.pid, url: `postgres://postgres:${password}@127.0.0.1:${postmaster.port}/postgres` };
+      const socket = encodeURIComponent(postmaster.socketDirectory);
+      return { pid: postmaster.pid, url: `postgres://postgres:${password}@${socket}:5432/postgres` };
     },
     async valkey() {
       const [pid, config] = await Promise.all(
         ['pid', 'valkey.conf'].map((name) => readFile(join(path, 'valkey', name), 'utf8')),
       );
-      const port = /^port (\d+)$/m.exec(config!)![1];
+      const socket = /^unixsocket "(.*)"$/m.exec(config!)![1];
       const password = /^requirepass (\w+)$/m.exec(config!)![1];
-      return { pid: Number(pid), url: `redis://:${password}@127.0.0.1:${port}` };
+      return { pid: Number(pid), url: `${socket}?password=${password}` };
     },
     [Symbol.asyncDispose]: directory[Symbol.asyncDispose],
   };

@@ -9,13 +9,14 @@ const run = promisify(execFile);
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 
 /** What a process of its own writes to stdout: one line at each level, and one that is written always. */
-async function write(options: LogOptions): Promise<string[]> {
+async function write(options: LogOptions, more = ''): Promise<string[]> {
   const file = new URL('../../src/telemetry/logger.ts', import.meta.url).href;
   const source = `
     const { openLogger } = await import(${JSON.stringify(file)});
     const { logger, always, flush } = await openLogger(${JSON.stringify(options)});
     for (const level of ${JSON.stringify(levels)}) logger[level]({ n: 1, text: 'two\\nlines' }, 'said at ' + level);
     always({ url: 'http://127.0.0.1:4000' }, 'ready');
+    ${more}
     await flush();
     process.exit(0);
   `;
@@ -48,6 +49,22 @@ test.each([...levels, 'silent'] as const)(
     expect(new Set(lines.map(({ msg }) => msg))).toEqual(new Set([...expected, 'ready']));
     expect(lines).toHaveLength(expected.length + 1);
     expect(lines).toContainEqual(expect.objectContaining({ msg: 'ready', url: 'http://127.0.0.1:4000' }));
+  },
+);
+
+/** What a receiver, a provider or a database may answer. */
+const evil = '\u001b[2J\u001b]0;owned\u0007\u009b31m\u202egood\rbad\nready: http://evil';
+
+test.each(['json', 'pretty'] as const)(
+  'in %s no word of a stranger begins a sequence, turns the direction or begins a line, and all of it is there',
+  async (format) => {
+    const error = `Object.assign(new Error(${JSON.stringify(evil)}), { detail: ${JSON.stringify(evil)} })`;
+    const said = `logger.error({ text: ${JSON.stringify(evil)}, err: ${error} }, ${JSON.stringify(evil)});`;
+    const lines = await write({ level: 'error', format }, said);
+    for (const line of lines) expect(line).toMatch(/^[\x20-\x7e]*$/);
+    expect(lines.filter((line) => line.startsWith('ready'))).toEqual([]);
+    expect(lines.join('\n')).toContain(String.raw`\u001b[2J`);
+    if (format === 'json') expect(parse(lines)).toContainEqual(expect.objectContaining({ text: evil, msg: evil }));
   },
 );
 

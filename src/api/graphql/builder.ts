@@ -52,8 +52,10 @@ export type ReloadProblem = Omit<ConfigProblem, 'line' | 'column'> & { line: num
 export type Context = {
   /** Its own fork. */
   em: EntityManager;
-  /** Read from the database once, at the first call. Rejects with Refusal UNAVAILABLE. */
+  /** Read from the database once, for a field of a mutation when it begins. Rejects with Refusal UNAVAILABLE. */
   viewer(): Promise<Viewer>;
+  /** Reads it at each call. Rejects as `viewer` does. */
+  askAgain(): Promise<Viewer>;
   transactions: Transactions;
   endpoints: Endpoints;
   loaders: Loaders;

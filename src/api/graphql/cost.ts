@@ -14,11 +14,11 @@ import {
   TypeMetaFieldDef,
   getNamedType,
   getNullableType,
-  isIntrospectionType,
   isListType,
   isObjectType,
 } from 'graphql';
 import { defaultSize, largestSize } from './connection.ts';
+import { createIntrospectionCount } from './introspection-cost.ts';
 
 /** Allows the largest page of events with all fields of all attempts, but not one more level of lists. */
 export const mostCost = 100_000;
@@ -26,8 +26,11 @@ export const mostCost = 100_000;
 /** Rows of a list without pages, or of a shorter page: a usual number of an event's attempts or of endpoints. */
 const assumedRows = 10;
 
-/** Rows of a list of the introspection: a usual number of a type's fields. The list of types counts as it is. */
-const introspectedRows = 3;
+/**
+ * Of a field in an answer about the schema. Everybody may ask, and the answer is made without a pause: GraphiQL's has
+ * 3,700 fields, and 10,000 are allowed.
+ */
+const introspectedCost = 10;
 
 /** Fields that cost more: a count reads the whole list, a sign-in calls the provider's server. */
 const costs: Record<string, number> = {
@@ -37,9 +40,9 @@ const costs: Record<string, number> = {
 };
 
 /** They are fields of every schema's Query, without being among its fields. */
-const metaFields: Record<string, GraphQLField<unknown, unknown>> = {
-  __schema: SchemaMetaFieldDef,
-  __type: TypeMetaFieldDef,
+const introspections: Record<string, GraphQLNamedType> = {
+  __schema: getNamedType(SchemaMetaFieldDef.type),
+  __type: getNamedType(TypeMetaFieldDef.type),
 };
 
 /** A page is a query of its own. */
@@ -49,13 +52,13 @@ export type Estimate = {
   schema: GraphQLSchema;
   operation: OperationDefinitionNode;
   fragments: ReadonlyMap<string, FragmentDefinitionNode>;
-  /** As they were sent; only page sizes are read from them. */
+  /** As they were sent; only page sizes and names of types are read from them. */
   variables: Readonly<Record<string, unknown>>;
 };
 
 /** The query must be valid. Every use of a fragment and of a field counts, under whatever alias. */
 export function costOf({ schema, operation, fragments, variables }: Estimate): number {
-  const typeCount = Object.keys(schema.getTypeMap()).length;
+  const introspected = createIntrospectionCount({ schema, fragments, most: mostCost / introspectedCost });
   // A fragment on a connection costs what its rows do, so by page size.
   const known = new Map<SelectionSetNode, Map<number, number>>();
 
@@ -82,21 +85,30 @@ export function costOf({ schema, operation, fragments, variables }: Estimate): n
   }
 
   function ofField(node: FieldNode, type: GraphQLNamedType, rows: number): number {
-    const field = metaFields[node.name.value] ?? (isObjectType(type) ? type.getFields()[node.name.value] : undefined);
+    const about = introspections[node.name.value];
+    if (about && node.selectionSet) return 1 + introspectedCost * ofIntrospection(node, node.selectionSet, about);
+    const field = isObjectType(type) ? type.getFields()[node.name.value] : undefined;
     if (!field) return 1;
     const own = costs[field.name] ?? 1;
     if (!node.selectionSet) return own;
     const isPage = field.args.some(({ name }) => name === 'first');
     const page = isPage ? pageSize(node) : 0;
     const inside = ofSelections(node.selectionSet, getNamedType(field.type), page);
-    return own + (isPage ? pageCost : 0) + inside * (isList(field.type) ? rowsOf(field, type) : 1);
+    return own + (isPage ? pageCost : 0) + inside * (isList(field.type) ? rowsOf(field) : 1);
 
-    function rowsOf({ name }: GraphQLField<unknown, unknown>, parent: GraphQLNamedType): number {
-      if (isIntrospectionType(parent)) return name === 'types' ? typeCount : introspectedRows;
+    function rowsOf({ name }: GraphQLField<unknown, unknown>): number {
       // Only these two of a connection are as long as its page.
       if (name === 'edges' || name === 'nodes') return rows;
       return isPage ? Math.min(page, assumedRows) : assumedRows;
     }
+  }
+
+  function ofIntrospection(node: FieldNode, selectionSet: SelectionSetNode, about: GraphQLNamedType): number {
+    if (node.name.value === '__schema') return introspected(selectionSet, about, schema);
+    const given = node.arguments?.find(({ name }) => name.value === 'name')?.value;
+    const name = given?.kind === Kind.VARIABLE ? valueOf(given.name.value) : given && 'value' in given && given.value;
+    const type = typeof name === 'string' ? schema.getType(name) : undefined;
+    return type ? introspected(selectionSet, about, type) : 0;
   }
 
   function pageSize({ arguments: given = [] }: FieldNode): number {
@@ -114,11 +126,18 @@ export function costOf({ schema, operation, fragments, variables }: Estimate): n
   }
 
   function ofVariable(name: string): number | undefined {
+    const given = valueOf(name);
+    if (given === null || given === undefined) return undefined;
+    return typeof given === 'number' ? given : largestSize;
+  }
+
+  /** Of a text or a whole number; undefined when the variable has neither a value nor a default. */
+  function valueOf(name: string): unknown {
     const given = Object.hasOwn(variables, name) ? variables[name] : undefined;
-    if (given === null) return undefined;
-    if (given !== undefined) return typeof given === 'number' ? given : largestSize;
+    if (given !== undefined) return given;
     const fallback = operation.variableDefinitions?.find(({ variable }) => variable.name.value === name)?.defaultValue;
-    return fallback?.kind === Kind.INT ? Number(fallback.value) : undefined;
+    if (fallback?.kind === Kind.INT) return Number(fallback.value);
+    return fallback?.kind === Kind.STRING ? fallback.value : undefined;
   }
 
   const root = schema.getRootType(operation.operation);

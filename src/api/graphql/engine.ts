@@ -8,10 +8,13 @@ import type { SignIn } from '../../users/sign-in.ts';
 import { orderAccepted } from '../preferences.ts';
 import { tooManyStarts } from '../refused.ts';
 import type { Cookies } from '../session-cookie.ts';
-import { type Asking, isAdmin, nameOf } from '../viewer.ts';
+import type { RefusedQueries } from '../refused-queries.ts';
+import { type Viewers, isAdmin, nameOf } from '../viewer.ts';
+import { type Budget, budgetOf } from './budgets.ts';
 import type { Endpoints } from './builder.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { watchDatabase } from './database-watch.ts';
+import { cacheIntrospection } from './introspection-cache.ts';
 import { refuseBadQueries } from './refused-queries.ts';
 import { readParameters } from './request-parameters.ts';
 import { shownError } from './errors.ts';
@@ -27,29 +30,38 @@ export type EngineOptions = {
   transactions: Transactions;
   endpoints: Endpoints;
   signIn: SignIn;
-  asking(request: Request): Promise<Asking>;
+  viewers: Viewers;
   cookies: Pick<Cookies, 'noSession'>;
   publicUrl: () => string;
   /** Counts a sign-in begun by the client: null while it may go on, else the seconds until it may. */
   countStart(client: string): Promise<number | null>;
+  refusedQueries: RefusedQueries;
   log: Logger;
 };
 
+/** Who asks is known again when the body took longer to come. */
+const freshMs = 1_000;
+
 /** What an answer has besides its body. */
-type Reply = { setCookie: string | null; retryAfterSeconds: number | null };
+type Reply = { setCookie: string | null; retryAfterSeconds: number | null; isExecuted: boolean };
 
 /** A function that answers one GraphQL-over-HTTP request to /graphql by this client; it never rejects. */
 export function createEngine(options: EngineOptions): (request: Request, client: string) => Promise<Response> {
-  const { orm, reads, transactions, endpoints, signIn, publicUrl, log } = options;
+  const { orm, reads, transactions, endpoints, signIn, publicUrl, refusedQueries, log } = options;
+  const { asking, askAgain } = options.viewers;
 
-  const yoga = createYoga<{ client: string; reply: Reply; isAdmin: boolean; unknownToken: boolean }>({
+  const yoga = createYoga<{ client: string; reply: Reply; budget: Budget; unknownToken: boolean; begin: number }>({
     schema,
-    context: ({ request, client, reply }) => {
+    context: ({ request, client, reply, begin }) => {
       const em = reads.em.fork();
-      const viewer = async () => knownViewer(await options.asking(request));
+      const known = performance.now() - begin < freshMs ? asking(request) : askAgain(request);
+      // Awaited by those who need it; a request that does not must not fail.
+      known.catch(() => {});
+      const viewer = async () => knownViewer(await known);
       return {
         em,
         viewer,
+        askAgain: async () => knownViewer(await askAgain(request)),
         transactions,
         endpoints: logged(endpoints, { by: async () => nameOf(await viewer()), log }),
         loaders: createLoaders(em),
@@ -69,6 +81,8 @@ export function createEngine(options: EngineOptions): (request: Request, client:
       refuseBadQueries(),
       refuseUnknownToken(),
       watchDatabase(() => orm.em.fork().execute('select 1')),
+      // After what refuses an unknown token, so that no kept answer is given to one.
+      cacheIntrospection(),
     ],
     maskedErrors: { maskError: (error) => shownError(error, log) },
     // Masked errors are logged where they are masked; the others are the caller's errors.
@@ -82,15 +96,29 @@ export function createEngine(options: EngineOptions): (request: Request, client:
     batching: false,
   });
   return async (request, client) => {
-    const reply: Reply = { setCookie: null, retryAfterSeconds: null };
+    const reply: Reply = { setCookie: null, retryAfterSeconds: null, isExecuted: false };
+    const begin = performance.now();
     // While the database is away no session counts as an admin's; resolvers that need the viewer ask again and say so.
-    const asking = await options.asking(request).catch(() => null);
+    const asked = await asking(request).catch(() => null);
+    const { viewer, unknownToken } = asked ?? { viewer: null, unknownToken: false };
+    const limited = isAdmin(viewer) ? null : viewer?.kind === 'user' ? `user ${viewer.user.id}` : client;
+    const wait = limited === null ? null : refusedQueries.waitOf(limited);
+    if (wait !== null) return tooManyRefused(wait);
     orderAccepted(request.headers);
-    const { viewer, unknownToken } = asking ?? { viewer: null, unknownToken: false };
-    const response = await yoga.fetch(request, { client, reply, isAdmin: isAdmin(viewer), unknownToken });
+    const response = await yoga.fetch(request, { client, reply, budget: budgetOf(asked), unknownToken, begin });
+    if (limited !== null && !reply.isExecuted) refusedQueries.count(limited);
     if (reply.setCookie !== null) response.headers.append('Set-Cookie', reply.setCookie);
     if (reply.retryAfterSeconds === null) return response;
     response.headers.set('Retry-After', String(reply.retryAfterSeconds));
     return new Response(response.body, { status: 429, headers: response.headers });
   };
+}
+
+/** Nothing of the request was looked at. */
+function tooManyRefused(waitSeconds: number): Response {
+  const message = `Too many of your queries were refused. Wait ${waitSeconds} s, and send right ones.`;
+  return Response.json(
+    { errors: [{ message, extensions: { code: 'RATE_LIMITED' } }] },
+    { status: 429, headers: { 'Retry-After': String(waitSeconds) } },
+  );
 }

@@ -3,6 +3,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { WebhookDelivery } from '../../model/webhook-delivery.ts';
 import { WebhookEvent } from '../../model/webhook-event.ts';
+import { Refusal } from '../../policy/refusal.ts';
 
 /** Events by id. */
 export async function eventsById(em: EntityManager, ids: readonly string[]): Promise<Map<string, WebhookEvent>> {
@@ -20,15 +21,31 @@ const readIds = `
     select id from webhook_deliveries
     where event_id = asked.event_id and (asked.after is null or id > asked.after)
     order by id limit asked.first
-  ) d`;
+  ) d
+  limit ?`;
+
+/** Of one request. What they hold is made into rows without a pause, and is in memory at once. */
+const mostRows = 5_000;
+const rowsAtOnce = 250;
 
 /** The deliveries of each page, in the order of `pages`. */
 export async function pagesOfDeliveries(em: EntityManager, pages: readonly EventPage[]): Promise<WebhookDelivery[][]> {
   const asked = pages.map(({ eventId, first, after }, index) => ({ index, event_id: eventId, first, after }));
-  const found = await em.execute<{ index: number; id: string }[]>(readIds, [JSON.stringify(asked)]);
+  const found = await em.execute<{ index: number; id: string }[]>(readIds, [JSON.stringify(asked), mostRows + 1]);
+  if (found.length > mostRows) {
+    throw new Refusal(
+      'BAD_USER_INPUT',
+      `These events have more than ${mostRows} deliveries: ask for fewer at once.`,
+      'first',
+    );
+  }
   const ids = [...new Set(found.map(({ id }) => id))];
-  const rows = await em.find(WebhookDelivery, { id: { $in: ids } }, { disableIdentityMap: true });
-  const byId = new Map(rows.map((row) => [row.id, row]));
+  const byId = new Map<string, WebhookDelivery>();
+  for (let from = 0; from < ids.length; from += rowsAtOnce) {
+    const some = ids.slice(from, from + rowsAtOnce);
+    const rows = await em.find(WebhookDelivery, { id: { $in: some } }, { disableIdentityMap: true });
+    for (const row of rows) byId.set(row.id, row);
+  }
   const byPage = Map.groupBy(found, ({ index }) => index);
   return pages.map((_, index) => {
     const inOrder = (byPage.get(index) ?? []).toSorted((one, other) => (one.id < other.id ? -1 : 1));

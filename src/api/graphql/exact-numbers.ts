@@ -7,30 +7,43 @@ export type Inexact = {
   source: string;
 };
 
+/** Open brackets of a JSON text. What reads it later recurses into each. */
+const mostLevels = 500;
+
+/** Of one object. An error about the object would print them all. */
+const mostKeys = 10_000;
+
+/** JSON that is too much in its form, with a sentence. */
+export class BadForm extends Error {}
+
 /**
- * A number of at most 15 digits and no exponent always comes back as it was written, and most texts hold no other. In a
- * string this may match too, which only costs time.
+ * What JSON.parse gives, and the first inexact number, if there is one. Throws BadForm, and what JSON.parse throws.
+ * A reviver would be asked about each value, which takes half a second for 1 MiB.
  */
-const suspicious = /[:,[\s]-?\d(?:[\d.]*[eE]|[\d.]{15})/;
-
-type Holder = Record<string, unknown>;
-type Reviver = (this: Holder, key: string, value: unknown, context: { source?: string }) => unknown;
-// The types of the language do not know the third argument yet.
-const parseWith = JSON.parse as (text: string, reviver: Reviver) => unknown;
-
-/** What JSON.parse gives, and the first inexact number, if there is one. Throws what JSON.parse throws. */
 export function parseJson(text: string): { value: unknown; inexact: Inexact | null } {
-  if (!suspicious.test(text)) return { value: JSON.parse(text), inexact: null };
-  let found: { holder: Holder; key: string; source: string } | undefined;
-  const value = parseWith(text, function (key, inner, { source }) {
-    if (typeof inner === 'number' && source !== undefined && !found && !isExact(source)) {
-      found = { holder: this, key, source };
-    }
-    return inner;
+  let inexact: { at: number; source: string } | null = null;
+  const keys = [0];
+  walk(text, {
+    number(at, end) {
+      if (inexact || isPlain(text, at, end)) return;
+      const source = text.slice(at, end);
+      if (!isExact(source)) inexact = { at, source };
+    },
+    open() {
+      keys.push(0);
+      if (keys.length > mostLevels + 1) throw new BadForm(`The JSON is nested more than ${mostLevels} deep.`);
+    },
+    close: () => keys.pop(),
+    colon() {
+      const last = keys.length - 1;
+      keys[last] = (keys[last] ?? 0) + 1;
+      if (keys[last] > mostKeys) throw new BadForm(`An object of the JSON has more than ${mostKeys} keys.`);
+    },
   });
-  if (!found) return { value, inexact: null };
-  const path = [...pathTo(found.holder, value), found.key].join('.');
-  return { value, inexact: { path, source: found.source } };
+  const value: unknown = JSON.parse(text);
+  // The compiler does not see that the walk sets it.
+  const found = inexact as { at: number; source: string } | null;
+  return { value, inexact: found && { path: pathAt(text, found.at), source: found.source } };
 }
 
 /** Whether this number of JSON has the same decimal value when a double that took it is printed. */
@@ -63,18 +76,79 @@ function normalForm(text: string): string | null {
   return `${sign}${digits.slice(start, end)}e${Number(exponent) - fraction.length + digits.length - end}`;
 }
 
-/** The keys that lead from `root` to an object within it; without recursion, as the text may be nested deeply. */
-function pathTo(target: object, root: unknown): string[] {
-  type Way = { value: unknown; key: string; from: Way | null };
-  const open: Way[] = [{ value: root, key: '', from: null }];
-  for (let way = open.pop(); way; way = open.pop()) {
-    if (way.value === target) {
-      const keys: string[] = [];
-      for (let at = way; at.from; at = at.from) keys.unshift(at.key);
-      return keys;
-    }
-    if (typeof way.value !== 'object' || way.value === null) continue;
-    for (const [key, value] of Object.entries(way.value)) open.push({ value, key, from: way });
+/** At most 15 digits and a small exponent, with which a number always comes back as it was written. */
+function isPlain(text: string, at: number, end: number): boolean {
+  if (end - at > 15) return false;
+  for (let char = at; char < end; char += 1) {
+    // `e` or `E`, then two characters at most.
+    if ((text.charCodeAt(char) | 0x20) === 0x65) return end - char <= 3;
   }
-  return [];
+  return true;
+}
+
+type Walk = {
+  string?(at: number, end: number): void;
+  number?(at: number, end: number): void;
+  open?(isList: boolean): void;
+  close?(): void;
+  comma?(): void;
+  colon?(): void;
+};
+
+const [quote, comma, minus, colon] = [0x22, 0x2c, 0x2d, 0x3a];
+const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/** Goes through the tokens of a JSON text once, without recursion. Of a text that is no JSON it makes something. */
+function walk(text: string, on: Walk): void {
+  for (let at = 0; at < text.length;) {
+    const char = text.charCodeAt(at);
+    let end = at + 1;
+    if (char === quote) {
+      end = endOfString(text, at);
+      on.string?.(at, end);
+    } else if (isDigit(char) || char === minus) {
+      while (isOfNumber(text.charCodeAt(end))) end += 1;
+      on.number?.(at, end);
+    } else if (char === comma) on.comma?.();
+    else if (char === colon) on.colon?.();
+    else if (char === openList || char === openObject) on.open?.(char === openList);
+    else if (char === closeList || char === closeObject) on.close?.();
+    at = end;
+  }
+}
+
+function isDigit(char: number): boolean {
+  return char >= 0x30 && char <= 0x39;
+}
+
+/** A digit, `+`, `-`, `.`, `e` or `E`. */
+function isOfNumber(char: number): boolean {
+  return isDigit(char) || char === 0x2b || char === minus || char === 0x2e || (char | 0x20) === 0x65;
+}
+
+/** After the quotation mark that no backslash precedes, or the end of the text. */
+function endOfString(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
+    let first = end;
+    while (text[first - 1] === '\\') first -= 1;
+    if ((end - first) % 2 === 0) return end + 1;
+  }
+  return text.length;
+}
+
+/** The keys and indexes that lead to the value at this place of a JSON text. */
+function pathAt(text: string, place: number): string {
+  const keys: (string | number)[] = [];
+  let last = '';
+  walk(text.slice(0, place), {
+    string: (at, end) => (last = text.slice(at, end)),
+    open: (isList) => keys.push(isList ? 0 : ''),
+    close: () => keys.pop(),
+    comma() {
+      const key = keys.at(-1);
+      if (typeof key === 'number') keys[keys.length - 1] = key + 1;
+    },
+    colon: () => (keys[keys.length - 1] = JSON.parse(last) as string),
+  });
+  return keys.join('.');
 }

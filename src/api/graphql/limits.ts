@@ -1,35 +1,47 @@
 // Limits on one query's text and syntax, checked before the schema is used.
 
-import { type DocumentNode, GraphQLError, Kind, Lexer, type SelectionSetNode, Source, TokenKind, visit } from 'graphql';
+import { type DocumentNode, GraphQLError, Lexer, Source, TokenKind, visit } from 'graphql';
+import type { Budget } from './budgets.ts';
+import { createExpansion } from './expansion.ts';
 
-/** The prepared operations and the introspection of GraphiQL stay far below each of them. */
+/** Beside the budget of who asks, for everybody alike. */
 const limits = {
-  tokens: 5_000,
   /** Brackets of any kind that are open at once: parser and validator recurse into each. */
   brackets: 50,
-  /** Levels of fields. Those of the introspection are not counted: its lists are, see cost.ts. */
+  /** Of one name: answers and errors repeat it. */
+  nameCharacters: 128,
+  /** Levels of fields. Those of the introspection are not counted: its answer is, see introspection-cost.ts. */
   depth: 12,
   aliases: 30,
   directives: 20,
+  variables: 100,
+  /** Of one field or directive. Of both, an error names each place where the same name stands. */
+  arguments: 20,
 };
 
 const opening = new Set<TokenKind>([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
 const closing = new Set<TokenKind>([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
 
 /** Reads tokens in a loop. Throws a GraphQLError with its code when there are too many, or too many brackets are open. */
-export function refuseLongText(text: string): void {
+export function refuseLongText(text: string, budget: Budget): void {
+  const refuse = (what: string) => {
+    throw tooMuch(what, budget, 'GRAPHQL_PARSE_FAILED');
+  };
+  if (text.length > budget.characters) refuse(`more than ${budget.characters} characters`);
   const lexer = new Lexer(new Source(text));
   let tokens = 0;
   let brackets = 0;
   for (;;) {
     const kind = nextKind(lexer);
+    if (lexer.line > budget.tokens) refuse(`more than ${budget.tokens} lines`);
     if (kind === TokenKind.EOF) return;
     tokens += 1;
     if (opening.has(kind)) brackets += 1;
     if (closing.has(kind)) brackets -= 1;
-    if (tokens > limits.tokens) throw tooMuch(`more than ${limits.tokens} tokens`, 'GRAPHQL_PARSE_FAILED');
-    if (brackets > limits.brackets) {
-      throw tooMuch(`more than ${limits.brackets} brackets open at once`, 'GRAPHQL_PARSE_FAILED');
+    if (tokens > budget.tokens) refuse(`more than ${budget.tokens} tokens`);
+    if (brackets > limits.brackets) refuse(`more than ${limits.brackets} brackets open at once`);
+    if (kind === TokenKind.NAME && lexer.token.value.length > limits.nameCharacters) {
+      refuse(`a name of more than ${limits.nameCharacters} characters`);
     }
   }
 }
@@ -44,57 +56,74 @@ function nextKind(lexer: Lexer): TokenKind {
 }
 
 /** One error for each limit that the query exceeds. The query need not be valid. */
-export function excesses(document: DocumentNode): GraphQLError[] {
-  let aliases = 0;
-  let directives = 0;
+export function excesses(document: DocumentNode, budget: Budget): GraphQLError[] {
+  const found = { operations: 0, aliases: 0, directives: 0, variables: 0, arguments: 0 };
+  // Also those that are only spread: the validator compares all of them.
+  const fragments = new Set<string>();
+  let definitions = 0;
+  const noteArguments = (given: readonly unknown[] = []) => {
+    found.arguments = Math.max(found.arguments, given.length);
+  };
+  // It does not recurse, so it may come before any limit.
   visit(document, {
-    Field: ({ alias }) => {
-      if (alias) aliases += 1;
+    OperationDefinition: () => void (found.operations += 1),
+    FragmentDefinition({ name }) {
+      definitions += 1;
+      fragments.add(name.value);
     },
-    Directive: () => {
-      directives += 1;
+    FragmentSpread: ({ name }) => void fragments.add(name.value),
+    VariableDefinition: () => void (found.variables += 1),
+    Field({ alias, arguments: given }) {
+      if (alias) found.aliases += 1;
+      noteArguments(given);
+    },
+    Directive({ arguments: given }) {
+      found.directives += 1;
+      noteArguments(given);
     },
   });
-  const found = { depth: depthOf(document), aliases, directives };
-  const words = { depth: 'levels of fields', aliases: 'aliases', directives: 'directives' };
-  return (['depth', 'aliases', 'directives'] as const)
-    .filter((what) => found[what] > limits[what])
-    .map((what) => tooMuch(`${found[what]} ${words[what]}, and at most ${limits[what]} are allowed`));
+  const beyond = (what: string, count: number, most: number) =>
+    count > most ? [tooMuch(`${count} ${what}, and at most ${most} are allowed`, budget)] : [];
+  const counted = [
+    ...beyond('operations', found.operations, budget.operations),
+    ...beyond('fragments', Math.max(definitions, fragments.size), budget.fragments),
+    ...beyond('aliases', found.aliases, limits.aliases),
+    ...beyond('directives', found.directives, limits.directives),
+    ...beyond('variables', found.variables, limits.variables),
+    ...beyond('arguments at one place', found.arguments, limits.arguments),
+  ];
+  if (counted.length > 0) return counted;
+
+  const expansion = createExpansion(document);
+  const levels = expansion.fragmentLevels();
+  if (levels === Infinity) return [refusal('A fragment of the query spreads itself, directly or through others.')];
+  const chained = beyond('fragments within each other', levels, budget.fragmentLevels);
+  if (chained.length > 0) return chained;
+
+  const { fields, repeated } = expansion.countFields(budget.fields);
+  return [
+    ...beyond('levels of fields', expansion.depth(), limits.depth),
+    // The count ends there, so it says nothing more.
+    ...(fields > budget.fields
+      ? [tooMuch(`more than ${budget.fields} fields, with those of its fragments`, budget)]
+      : []),
+    ...beyond('fields that repeat another one', repeated, budget.repeatedFields),
+  ];
 }
 
-/** The deepest operation, through its fragments. Each fragment is visited once, so a cycle ends. */
-function depthOf({ definitions }: DocumentNode): number {
-  const fragments = new Map(
-    definitions.filter((one) => one.kind === Kind.FRAGMENT_DEFINITION).map((one) => [one.name.value, one]),
-  );
-  const known = new Map<SelectionSetNode, number>();
-
-  function below(selectionSet: SelectionSetNode | undefined): number {
-    if (!selectionSet) return 0;
-    const before = known.get(selectionSet);
-    if (before !== undefined) return before;
-    known.set(selectionSet, 0);
-    let deepest = 0;
-    for (const selection of selectionSet.selections) {
-      deepest = Math.max(deepest, levels(selection));
-    }
-    known.set(selectionSet, deepest);
-    return deepest;
-  }
-
-  function levels(selection: SelectionSetNode['selections'][number]): number {
-    if (selection.kind === Kind.FRAGMENT_SPREAD) return below(fragments.get(selection.name.value)?.selectionSet);
-    if (selection.kind === Kind.INLINE_FRAGMENT) return below(selection.selectionSet);
-    return 1 + (selection.name.value.startsWith('__') ? 0 : below(selection.selectionSet));
-  }
-
-  return definitions
-    .filter((one) => one.kind === Kind.OPERATION_DEFINITION)
-    .reduce((deepest, { selectionSet }) => Math.max(deepest, below(selectionSet)), 0);
+export function tooMuch(what: string, { advice }: Budget, code?: string): GraphQLError {
+  return refusal(`The query has ${what}: ask for less at once${advice}.`, code);
 }
 
-export function tooMuch(what: string, code = 'GRAPHQL_VALIDATION_FAILED'): GraphQLError {
-  return new GraphQLError(`The query has ${what}: ask for less at once.`, {
-    extensions: { code, http: { status: 400, spec: true } },
-  });
+function refusal(message: string, code = 'GRAPHQL_VALIDATION_FAILED'): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, http: { status: 400, spec: true } } });
+}
+
+/** In place of a stack overflow, whose stack would say nothing about the caller's mistake. Null for any other error. */
+export function nestedTooDeep(error: unknown, code?: string): GraphQLError | null {
+  return isStackOverflow(error) ? refusal('The query is nested too deeply.', code) : null;
+}
+
+export function isStackOverflow(error: unknown): boolean {
+  return error instanceof RangeError && error.message === 'Maximum call stack size exceeded';
 }

@@ -13,19 +13,34 @@ import {
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { argumentInQuery, argumentOfVariable } from './argument-at-fault.ts';
+import type { Budget } from './budgets.ts';
 import { costOf, mostCost } from './cost.ts';
 import { exactLiterals } from './exact-literals.ts';
-import { longestMessage } from './errors.ts';
-import { excesses, refuseLongText, tooMuch } from './limits.ts';
+import { longestMessage, mostErrors, refusedError } from './errors.ts';
+import { excesses, nestedTooDeep, refuseLongText, tooMuch } from './limits.ts';
 
-/** The context that this plugin needs. Only admins get hints at names: to find them costs more than the query. */
-export type AskedBy = { isAdmin: boolean };
+/** The context that this plugin needs. */
+export type AskedBy = {
+  budget: Budget;
+  /** `isExecuted` becomes true when nothing of the request was refused, and its query is about to be executed. */
+  reply: { isExecuted: boolean };
+};
 
 /** The engine's message for its own limit on comparing equal fields, which the message does not name. */
 const tooManyComparisons = 'Validation aborted.';
 
-/** Checks nothing. What a validation found is kept by its rules, and that of admins has hints. */
-const withHints: ValidationRule = () => ({});
+/** They check nothing. What a validation found is kept by the names of its rules, and each budget finds something else. */
+const marks: Record<Budget['whose'], ValidationRule> = {
+  stranger: function ofStranger() {
+    return {};
+  },
+  user: function ofUser() {
+    return {};
+  },
+  admin: function ofAdmin() {
+    return {};
+  },
+};
 
 /**
  * The limits are a few lines of our own. The rules of graphql-armor throw where the validator expects a report, so their
@@ -34,28 +49,40 @@ const withHints: ValidationRule = () => ({});
  */
 export function refuseBadQueries(): Plugin<AskedBy> {
   return {
-    onParse({ parseFn, setParseFn }) {
+    onParse({ params, parseFn, setParseFn, context: { budget } }) {
+      // Also of a query that was parsed before, perhaps for somebody who may ask for more.
+      refuseLongText(String(params.source), budget);
       setParseFn((...args: Parameters<typeof parseFn>) => {
-        refuseLongText(String(args[0]));
-        return parseFn(...args) as unknown;
+        try {
+          return parseFn(...args) as unknown;
+        } catch (error) {
+          throw nestedTooDeep(error, 'GRAPHQL_PARSE_FAILED') ?? error;
+        }
       });
     },
-    onValidate({ params, context: { isAdmin }, addValidationRule, validateFn, setValidationFn }) {
-      if (isAdmin) addValidationRule(withHints);
+    onValidate({ params, context: { budget }, addValidationRule, validateFn, setValidationFn }) {
       addValidationRule(exactLiterals);
+      addValidationRule(marks[budget.whose]);
       setValidationFn((schema: GraphQLSchema, document: DocumentNode, rules: readonly ValidationRule[]) => {
-        const beyond = excesses(document);
-        if (beyond.length > 0) return beyond;
-        const errors = validateFn(schema, document, rules, { hideSuggestions: !isAdmin }) as readonly GraphQLError[];
-        return errors.map((error) => (error.message === tooManyComparisons ? tooMuch('too many equal fields') : error));
-      });
-      return ({ result }) => {
-        for (const error of result as readonly GraphQLError[]) {
-          const argument = argumentInQuery(error, params.documentAST as DocumentNode | undefined);
-          error.extensions['code'] ??= 'GRAPHQL_VALIDATION_FAILED';
-          error.extensions['http'] = { status: 400, spec: true };
-          if (argument !== null) error.extensions['argument'] = argument;
+        try {
+          const beyond = excesses(document, budget);
+          if (beyond.length > 0) return beyond;
+          // Only admins get hints at names: to find them costs more than the query.
+          const options = { maxErrors: mostErrors, hideSuggestions: budget.whose !== 'admin' };
+          const errors = validateFn(schema, document, rules, options) as readonly GraphQLError[];
+          return errors.map((error) =>
+            error.message === tooManyComparisons ? tooMuch('too many equal fields', budget) : error,
+          );
+        } catch (error) {
+          const refusal = nestedTooDeep(error);
+          if (refusal) return [refusal];
+          throw error;
         }
+      });
+      return ({ result, setResult }) => {
+        const document = params.documentAST as DocumentNode;
+        const errors = result as readonly GraphQLError[];
+        setResult(errors.map((error) => refusedError(error, argumentInQuery(error, document))));
       };
     },
     onExecute: refuseVariablesAndCost,
@@ -75,13 +102,13 @@ function asksForPlainJson(request: Request): boolean {
 }
 
 type Execution = {
-  args: Omit<ExecutionArgs, 'contextValue'>;
+  args: Omit<ExecutionArgs, 'contextValue'> & { contextValue: AskedBy };
   setResultAndStopExecution(result: { errors: GraphQLError[] }): void;
 };
 
 /** Not at validation, whose result is kept for all variables alike. */
 function refuseVariablesAndCost({ args, setResultAndStopExecution }: Execution): void {
-  const { schema, document, operationName, variableValues } = args;
+  const { schema, document, operationName, variableValues, contextValue } = args;
   const operation = getOperationAST(document, operationName);
   if (!operation) return;
   const wrong = wrongVariable(schema, document, operation, variableValues ?? {});
@@ -90,9 +117,12 @@ function refuseVariablesAndCost({ args, setResultAndStopExecution }: Execution):
     document.definitions.filter((one) => one.kind === Kind.FRAGMENT_DEFINITION).map((one) => [one.name.value, one]),
   );
   const cost = costOf({ schema, operation, fragments, variables: variableValues ?? {} });
-  if (cost <= mostCost) return;
+  if (cost <= mostCost) {
+    contextValue.reply.isExecuted = true;
+    return;
+  }
   const excess = `a cost of ${Math.min(cost, Number.MAX_SAFE_INTEGER)}, and at most ${mostCost} is allowed`;
-  setResultAndStopExecution({ errors: [tooMuch(excess)] });
+  setResultAndStopExecution({ errors: [tooMuch(excess, contextValue.budget)] });
 }
 
 /**

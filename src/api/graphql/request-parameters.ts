@@ -3,7 +3,8 @@
 import { isUtf8 } from 'node:buffer';
 import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
-import { inexactSentence, parseJson } from './exact-numbers.ts';
+import type { Budget } from './budgets.ts';
+import { BadForm, inexactSentence, parseJson } from './exact-numbers.ts';
 import { longestMessage } from './errors.ts';
 
 /** Drops a byte order mark, as RFC 8259, section 8.1, allows. */
@@ -13,10 +14,10 @@ const decoder = new TextDecoder();
  * In place of the engine's own readers: what they cannot decode becomes U+FFFD, and a number that no double holds
  * becomes another, and either would be signed and delivered.
  */
-export function readParameters(): Plugin {
+export function readParameters(): Plugin<object, { budget: Budget }> {
   return {
-    onRequestParse({ request, requestParser, setRequestParser }) {
-      if (request.method === 'POST') return setRequestParser(async (given) => await readBody(given));
+    onRequestParse({ request, requestParser, setRequestParser, serverContext: { budget } }) {
+      if (request.method === 'POST') return setRequestParser(async (given) => await readBody(given, budget));
       if (request.method !== 'GET' || !requestParser) return;
       setRequestParser(async (given) => {
         refuseInexact(new URL(given.url).searchParams.get('variables'));
@@ -26,8 +27,11 @@ export function readParameters(): Plugin {
   };
 }
 
-async function readBody(request: Request): Promise<GraphQLParams> {
+async function readBody(request: Request, { bodyBytes, advice }: Budget): Promise<GraphQLParams> {
   const bytes = Buffer.from(await request.arrayBuffer());
+  if (bytes.length > bodyBytes) {
+    throw refusal(`The body is above ${bodyBytes / 1024} KiB: ask for less at once${advice}.`, 413);
+  }
   if (!isUtf8(bytes)) throw refusal('The body is not UTF-8.');
   const { value, inexact } = parse(decoder.decode(bytes));
   if (typeof value !== 'object' || value === null) throw refusal('The body must be a JSON object.');
@@ -45,14 +49,13 @@ function parse(text: string): ReturnType<typeof parseJson> {
   try {
     return parseJson(text);
   } catch (error) {
-    // A number that is looked at in very deep JSON overflows the stack.
-    throw refusal(error instanceof RangeError ? 'The JSON is nested too deeply.' : 'The JSON is not valid.');
+    throw refusal(error instanceof BadForm ? error.message : 'The JSON is not valid.');
   }
 }
 
-/** BAD_USER_INPUT, and HTTP 400 for every client, since it is about the request and not about its query. */
-function refusal(sentence: string): GraphQLError {
+/** BAD_USER_INPUT, and HTTP 400 or 413 for every client, since it is about the request and not about its query. */
+function refusal(sentence: string, status = 400): GraphQLError {
   return new GraphQLError(sentence.slice(0, longestMessage), {
-    extensions: { code: 'BAD_REQUEST', http: { status: 400 } },
+    extensions: { code: 'BAD_REQUEST', http: { status } },
   });
 }

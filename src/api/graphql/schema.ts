@@ -1,7 +1,9 @@
 // Builds the schema from its parts.
 
 import type { GraphQLSchema } from 'graphql';
+import { askAgainForEachField } from './asked-again.ts';
 import { builder } from './builder.ts';
+import { answerInPieces } from './in-pieces.ts';
 import './profile.ts';
 import './reload.ts';
 import './replay.ts';
@@ -12,4 +14,4 @@ import './webhook-delivery.ts';
 import './webhook-endpoint.ts';
 import './webhook-event.ts';
 
-export const schema: GraphQLSchema = builder.toSchema();
+export const schema: GraphQLSchema = answerInPieces(askAgainForEachField(builder.toSchema()));

@@ -7,6 +7,7 @@ import { asUuid } from '../../model/uuid.ts';
 import { fromPayload, isStorable } from '../../outbox/payload.ts';
 import type { Publication } from '../../outbox/publication.ts';
 import { publishEvents } from '../../outbox/publish.ts';
+import { Refusal } from '../../policy/refusal.ts';
 import { builder } from './builder.ts';
 import { connect, idAfter, largestSize, sizeOf } from './connection.ts';
 import { createdBetween } from './created-between.ts';
@@ -87,10 +88,22 @@ builder.queryFields((t) => ({
   ),
 }));
 
+/** Each is a value of the statement. */
+const mostTypes = 1_000;
+
 function matching(filter: typeof WebhookEventFilter.$inferInput | null | undefined): FilterQuery<StoredEvent> | null {
   const { types, subject, since, until } = filter ?? {};
   const conditions = createdBetween(since, until);
-  if (types) conditions.push({ type: { $in: types.filter(isStorable) } });
+  if (types) {
+    if (types.length > mostTypes) {
+      throw new Refusal(
+        'BAD_USER_INPUT',
+        `types has ${types.length} entries; it may have ${mostTypes}.`,
+        'filter.types',
+      );
+    }
+    conditions.push({ type: { $in: types.filter((type) => isStorable(type)) } });
+  }
   if (typeof subject === 'string') {
     if (!isStorable(subject)) return null;
     conditions.push({ subject });

@@ -1,4 +1,4 @@
-// Finds a free loopback port for a server that keeps it over restarts.
+// Finds a free loopback port for a server of a test that keeps it over restarts.
 
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
