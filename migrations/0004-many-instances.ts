@@ -52,6 +52,13 @@ export class ManyInstances extends Migration {
         alter column epoch type text using epoch::text,
         alter column epoch set default '1',
         add column configuration bigint not null default 0`);
+    // The stream in Valkey: its number within the epoch, and the secret that its entries are sealed with. "= default" makes
+    // another secret.
+    this.addSql(`
+      alter table webhook_log_head
+        add column stream_number bigint not null default 1,
+        add column stream_secret text not null
+          default replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')`);
     this.addSql('alter table webhook_events add column configuration bigint not null default 0');
     this.addSql('alter table webhook_cursors add column owner uuid, add column owner_epoch bigint');
   }

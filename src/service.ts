@@ -150,7 +150,8 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   opening.defer(() => readinessOrm.close(true));
   const readiness = createReadiness({
     orm: readinessOrm,
-    stream: togetherChecked([stream, wakes, limits]),
+    stream: togetherChecked([stream, wakes, limits, { check: () => Promise.resolve(instance.streamProblem()) }]),
+    relay: relay.state,
     threads: pool.check,
     unwritten: recorder.problem,
     held,

@@ -18,7 +18,7 @@ const mayImport: Record<string, readonly string[]> = {
   'try-again': [],
   'cursors/predicates': [],
   'log/entry': [],
-  'log/stream': ['policy', 'log/entry', 'log/valkey'],
+  'log/stream': ['policy', 'log/entry', 'log/batch', 'log/sealed-batches', 'log/valkey'],
   'log/valkey': ['policy'],
 
   // Deliveries and sign-ins both dial strangers, and read their answers.
@@ -94,7 +94,7 @@ const pure = [
   'cursors/cursor-writer',
   ...[
     ...['configuration-barrier', 'heartbeat', 'instance', 'instance-ports', 'leases', 'log-check', 'remote-changes'],
-    ...['shard-ownership', 'take-over-log'],
+    ...['shard-ownership', 'take-over-log', 'checked-reads', 'serve-endpoints', 'stream-in-force'],
   ].map((name) => `cluster/${name}`),
 ];
 const effects =

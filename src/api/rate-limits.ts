@@ -87,7 +87,8 @@ export async function openRateLimits({
       } catch (error) {
         if (error instanceof RateLimiterRes) {
           refused.count(from);
-          return Math.max(1, Math.ceil(error.msBeforeNext / 1_000));
+          // Whoever can write to Valkey can write any number.
+          return Math.min(minuteSeconds, Math.max(1, Math.ceil(error.msBeforeNext / 1_000)));
         }
         problem = problemOf(error) ?? problem;
         noteUnlimited(from);

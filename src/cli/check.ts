@@ -1,6 +1,6 @@
 // `tidings check`: reads the settings and the configuration files as a start would, and prints every problem.
 
-import { findDatabaseUrl } from '../settings/database-url.ts';
+import { findServerUrls } from '../settings/server-urls.ts';
 import { readEnvironment, readFileSettings } from '../settings/environment.ts';
 import { readOAuth } from '../settings/oauth.ts';
 import { type ConfigProblem, type SettingProblem, problemLine } from '../settings/problem.ts';
@@ -43,7 +43,7 @@ export async function check(options: CheckOptions): Promise<number> {
 }
 
 async function find(options: CheckOptions): Promise<Findings> {
-  const given = options.secrets ? await findDatabaseUrl() : null;
+  const given = options.secrets ? await findServerUrls() : null;
   const environment = readEnvironment(given?.environment);
   const settings = 'settings' in environment ? environment.settings : null;
   const settingProblems = [...(given?.problems ?? []), ...('problems' in environment ? environment.problems : [])];

@@ -2,7 +2,7 @@
 
 import { migrate } from '../model/migrations.ts';
 import { databaseProblem } from '../settings/database-problem.ts';
-import { databaseUrlWarning, readDatabaseUrl } from '../settings/database-url.ts';
+import { databaseUrlWarning, readDatabaseUrl } from '../settings/server-urls.ts';
 import { StartError } from '../settings/start-error.ts';
 import { print, say } from './terminal.ts';
 

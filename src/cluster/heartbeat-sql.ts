@@ -11,6 +11,8 @@ export type InstanceName = { id: string; name: string };
 
 export type LeaseRows = {
   heartbeat(question: HeartbeatQuestion): Promise<HeartbeatAnswer>;
+  /** The log's head alone, without a heartbeat. */
+  readHead(): Promise<Pick<HeartbeatAnswer, 'head' | 'epoch' | 'server'>>;
   /** Takes those leases whose rows are still as they were seen, and that nobody else is taking now. */
   take(rows: readonly LeaseRow[]): Promise<Lease[]>;
   /** Anybody may take the lease from now on. */
@@ -22,6 +24,14 @@ export type LeaseRows = {
 export function createLeaseRows(orm: MikroORM, instance: InstanceName): LeaseRows {
   return {
     heartbeat: (question) => heartbeat(orm, instance, question),
+    async readHead() {
+      const [head] = await orm.em
+        .fork()
+        .execute<[Pick<HeartbeatAnswer, 'head' | 'epoch' | 'server'>]>(
+          `select position::float8 as head, epoch, pg_postmaster_start_time()::text as server from webhook_log_head`,
+        );
+      return head;
+    },
     take: (rows) => take(orm, instance.id, rows),
     release: (lease) => release(orm, instance.id, lease),
     async removeInstance() {
@@ -94,6 +104,7 @@ async function heartbeat(
      )
      select h.position::float8 as head, h.epoch, h.configuration::float8 as configuration,
             pg_postmaster_start_time()::text as server,
+            json_build_object('number', h.stream_number, 'secret', h.stream_secret) as stream,
             (select id from webhook_events where position = h.position) as "headId",
             (select id from webhook_events where position = ?) as "idAtKnown",
             (select coalesce(json_agg(lease), '[]') from renewed) as renewed,

@@ -2,11 +2,13 @@
 
 import type { Lease } from '../policy/shards.ts';
 import type { Gap } from '../log/gaps.ts';
+import type { StreamIdentity } from '../log/identity.ts';
 import type { BarrierPorts } from './configuration-barrier.ts';
 import type { Known } from './log-check.ts';
 import type { LogReaderPorts } from '../log/reader.ts';
 import type { RelaySteps } from '../outbox/relay-steps.ts';
 import type { RemoteChangePorts } from './remote-changes.ts';
+import type { StreamInForcePorts } from './stream-in-force.ts';
 import type { CursorPorts, CursorRow } from '../cursors/cursor-writer.ts';
 import type { DispatcherPorts } from '../dispatch/dispatcher.ts';
 import type { InstanceRow, LeaseRow } from './leases.ts';
@@ -32,6 +34,8 @@ export type HeartbeatAnswer = {
   headId: string | null;
   /** The log's present history. A database that lost the log's end begins a new one. */
   epoch: string;
+  /** The stream of this epoch that is in force. */
+  stream: Omit<StreamIdentity, 'epoch'>;
   gaps: readonly Gap[];
   /** Null when no event has the known position. */
   idAtKnown: string | null;
@@ -52,7 +56,7 @@ export type HeartbeatPorts = {
   /** Null: it failed, or nobody knows what it did. */
   heartbeat(question: HeartbeatQuestion, done: (answer: HeartbeatAnswer | null) => void): void;
   streamReady(): boolean;
-  /** The stream's last entry, or null in it when it has none. Null: the stream does not answer. */
+  /** The stream's last event, or null in it when it has none. Null: the stream does not answer, or that does not verify. */
   readLast(done: (found: { last: Known | null } | null) => void): void;
 };
 
@@ -72,7 +76,8 @@ export type InstancePorts = HeartbeatPorts &
   RemoteChangePorts &
   Omit<CursorPorts, 'writeCursors'> &
   Omit<DispatcherPorts, 'trusts' | 'loadCursor' | 'pastGap' | 'idle'> &
-  Omit<LogReaderPorts, 'offer'> & {
+  Omit<LogReaderPorts, 'offer' | 'askHead'> &
+  StreamInForcePorts & {
     /** Writes cursors as the writer's port does, on this database server only: another one may have lost what is settled. */
     writeCursors(
       rows: readonly CursorRow[],
@@ -82,7 +87,7 @@ export type InstancePorts = HeartbeatPorts &
     relay: Pick<RelaySteps, 'setMode'>;
     /** Begins a new history after `past`, unless `from` is not the present history any more. */
     beginEpoch(change: { from: string; past: number }, done: () => void): void;
-    /** Another history is in force: what was read of the one before must not be used any more. */
-    useEpoch(epoch: string): void;
+    /** The log's head and history now, and the server that says so. Null: it failed. */
+    readHead(done: (answer: Pick<HeartbeatAnswer, 'head' | 'epoch' | 'server'> | null) => void): void;
     configurations: BarrierPorts;
   };

@@ -6,8 +6,7 @@
 //
 // Pure: no clock, timer, promise or I/O of its own, so that a simulated world runs exactly this.
 
-import type { LogEntry } from '../log/entry.ts';
-import { type Gap, pastGap } from '../log/gaps.ts';
+import { pastGap } from '../log/gaps.ts';
 import { createLogReader } from '../log/reader.ts';
 import type { ConfigurationInForce } from '../operations/configurations.ts';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
@@ -17,10 +16,13 @@ import { createRemoteChanges } from './remote-changes.ts';
 import { createCursorWriter } from '../cursors/cursor-writer.ts';
 import { type Dispatcher, createDispatcher } from '../dispatch/dispatcher.ts';
 import type { HeartbeatAnswer, InstancePorts } from './instance-ports.ts';
+import { type KnownLog, createCheckedReads } from './checked-reads.ts';
 import { heartbeatsPerTtl, unnoticedPart } from './leases.ts';
 import { type Known, createLogCheck } from './log-check.ts';
 import { createCursorLoader } from '../cursors/cursor-loader.ts';
+import { serveEndpoints } from './serve-endpoints.ts';
 import { createShardOwnership } from './shard-ownership.ts';
+import { createStreamInForce } from './stream-in-force.ts';
 
 export type Instance = ReturnType<typeof createInstance>;
 
@@ -40,12 +42,16 @@ export function createInstance({
   windowBytes: number;
 }) {
   let configuration: ConfigurationInForce = { version: 0, endpoints: [], standsAside: 'it has no configuration yet' };
-  let epoch: string | null = null;
-  let gaps: readonly Gap[] = [];
+  const log: KnownLog = { epoch: null, server: null, gaps: [], isVerified: false };
   const logCheck = createLogCheck();
-  let server: string | null = null;
-  /** The last heartbeat succeeded, and the log is the one that is known. */
-  let isVerified = false;
+  const stream = createStreamInForce({ ports, onBegun: () => heartbeat.ask() });
+  const reads = createCheckedReads({
+    ports,
+    log,
+    logCheck,
+    ask: () => heartbeat.ask(),
+    numbered,
+  });
   let isDraining = false;
   const afterHeartbeat: (() => void)[] = [];
   let onDrained: (() => void) | null = null;
@@ -58,15 +64,9 @@ export function createInstance({
       ...ports,
       trusts: (lease) => shards.trusts(lease),
       loadCursor: (endpointId) => cursorLoader.loadCursor(endpointId),
-      pastGap: (position) => pastGap(gaps, position),
-      readPage: (after, done) => readPage(after, (page) => barrier.whenInForce(page, () => done(page))),
-      readReplays(endpointId, question, done) {
-        ports.readReplays(endpointId, question, (replays) => {
-          // As with a page: what may be sent is known from now on, though the reader is not there yet.
-          if (isVerified) for (const { event } of replays ?? []) logCheck.learn(event);
-          done(isVerified ? replays : null);
-        });
-      },
+      pastGap: (position) => pastGap(log.gaps, position),
+      readPage: (after, done) => reads.readPage(after, (page) => barrier.whenInForce(page, () => done(page))),
+      readReplays: reads.readReplays,
       idle: checkDrained,
     },
   });
@@ -74,12 +74,12 @@ export function createInstance({
   const cursorLoader = createCursorLoader(ports, () => dispatcher);
   const remoteChanges = createRemoteChanges(ports, () => dispatcher);
   const cursors = createCursorWriter({
-    ports: { ...ports, writeCursors: (rows, done) => ports.writeCursors(rows, server, done) },
+    ports: { ...ports, writeCursors: (rows, done) => ports.writeCursors(rows, log.server, done) },
     owner: id,
     actors: dispatcher.actors,
     serves: dispatcher.serves,
     dispatched: () => dispatcher.position,
-    mayWrite: () => isVerified,
+    mayWrite: () => log.isVerified,
     onRefused: dispatcher.reloadCursor,
   });
   const shards = createShardOwnership({
@@ -98,7 +98,7 @@ export function createInstance({
     writeLast: cursors.writeNow,
   });
   const heartbeat = createHeartbeat({
-    ports,
+    ports: { ...ports, streamReady: () => stream.isSound && ports.streamReady() },
     everyMs: leaseTtlMs / heartbeatsPerTtl,
     maxClockGapMs: leaseTtlMs * unnoticedPart,
     question: () => ({ ...shards.question(), known: logCheck.question() }),
@@ -109,12 +109,12 @@ export function createInstance({
   });
   const reader = createLogReader({
     ...ports,
-    readPage,
-    streamReady,
+    ...reads,
+    streamReady: () => log.isVerified && streamIsTrusted() && ports.streamReady(),
     offer(entries, done) {
-      const history = epoch;
+      const history = log.epoch;
       barrier.whenInForce(entries, () => {
-        if (epoch === history) {
+        if (log.epoch === history) {
           dispatcher.offer(entries);
           logCheck.learn(entries.at(-1));
         }
@@ -123,24 +123,13 @@ export function createInstance({
     },
   });
 
-  /** The stream answers, and belongs to the log that is known. */
-  function streamReady(): boolean {
-    return isVerified && heartbeat.streamIsChecked && ports.streamReady();
-  }
+  /** The stream belongs to the log that is known, and only the relay has written to it. */
+  const streamIsTrusted = () => heartbeat.streamIsChecked && stream.isSound;
 
-  /** Until the log was compared, a page may come from another database. */
-  function readPage(after: number, done: (page: readonly LogEntry[]) => void): void {
-    ports.readPage(after, (page) => {
-      if (!isVerified) return done([]);
-      // The page begins after a gap that is not known here: another history has begun. The next heartbeat tells of it.
-      if (page.length > 0 && page[0]!.position !== pastGap(gaps, after) + 1) {
-        heartbeat.ask();
-        return done([]);
-      }
-      // An actor may read, and send, beyond the reader's position.
-      logCheck.learn(page.at(-1));
-      done(page);
-    });
+  /** Postgres has this event: what it has of the log can never end before it again. */
+  function numbered(last: Known): void {
+    logCheck.learn(last);
+    reader.headIs(last.position);
   }
 
   /** Trusts nothing before the stream was compared with the database once more. */
@@ -151,7 +140,7 @@ export function createInstance({
   }
 
   function missed(): void {
-    isVerified = false;
+    log.isVerified = false;
     shards.doubt();
     setRelayMode();
   }
@@ -159,19 +148,24 @@ export function createInstance({
   /** While the database may have lost the log's end, the relay rests. */
   function setRelayMode(): void {
     const is = shards.leadsRelay() ? 'leads' : 'stands by';
-    if (!isVerified || server === null) ports.relay.setMode({ is: 'rests' });
-    else ports.relay.setMode({ is, server, appends: heartbeat.streamIsChecked });
+    if (!log.isVerified || log.server === null) ports.relay.setMode({ is: 'rests' });
+    else ports.relay.setMode({ is, server: log.server, appends: streamIsTrusted() });
   }
 
   function onHeartbeat(answer: HeartbeatAnswer, { question, at, streamIsRead }: Asked): void {
     // Another server may be a replica that lagged. The stream's last entry shows whether it did.
-    const isOtherServer = server !== answer.server;
-    if (isOtherServer && !streamIsRead && ports.streamReady()) return compareAgain();
-    const isOther = epoch !== null && epoch !== answer.epoch;
+    const isOtherServer = log.server !== answer.server;
+    if (isOtherServer && !streamIsRead && stream.isSound && ports.streamReady()) return compareAgain();
+    const isOther = log.epoch !== null && log.epoch !== answer.epoch;
+    // Only the stream can have told of it.
+    if (logCheck.disbelieves(question.known, answer)) {
+      stream.giveUp();
+      return compareAgain();
+    }
     if (logCheck.misses(question.known, answer, isOther)) {
       missed();
       // What is known belongs to this history, not to a later one.
-      epoch ??= answer.epoch;
+      log.epoch ??= answer.epoch;
       ports.beginEpoch({ from: answer.epoch, past: logCheck.highest }, () =>
         ports.schedule(retryDelaysMs.epoch, heartbeat.ask),
       );
@@ -185,10 +179,12 @@ export function createInstance({
       cursors.forget();
       for (const { endpoint } of dispatcher.actors()) dispatcher.reloadCursor(endpoint.id);
     }
-    server = answer.server;
-    isVerified = true;
-    gaps = answer.gaps;
-    const isOtherLog = epoch !== answer.epoch;
+    log.server = answer.server;
+    log.isVerified = true;
+    log.gaps = answer.gaps;
+    const isOtherStream = stream.take({ epoch: answer.epoch, ...answer.stream });
+    if (isOtherStream) heartbeat.distrustStream();
+    const isOtherLog = log.epoch !== answer.epoch;
     if (isOtherLog) adopt(answer);
     if (isOtherLog || isOtherServer) barrier.check();
     shards.onHeartbeat(answer, { asked: question.renew, askedAt: at });
@@ -198,17 +194,17 @@ export function createInstance({
       shards.held().map(({ index }) => index),
     );
     reader.headIs(answer.head);
+    // The new stream is compared before it is used.
+    if (isOtherStream) heartbeat.ask();
   }
 
   /** Another history: what is known of the one before does not hold any more. */
   function adopt(answer: HeartbeatAnswer): void {
     const { head, headId } = answer;
-    if (epoch !== null) heartbeat.distrustStream();
     logCheck.restart(headId === null ? null : { position: head, id: headId });
-    epoch = answer.epoch;
+    log.epoch = answer.epoch;
     barrier.clear();
     cursors.forget();
-    ports.useEpoch(epoch);
     shards.dropReleasing();
     dispatcher.restart(head);
     reader.start(head);
@@ -218,23 +214,6 @@ export function createInstance({
     if (!isDraining || !shards.holdsNothing() || dispatcher.running > 0) return;
     onDrained?.();
     onDrained = null;
-  }
-
-  function serve(next: ConfigurationInForce): void {
-    // An endpoint may have been removed and added again in a version between: then its cursor is another one.
-    const skipsVersions = ![configuration.version, configuration.version + 1].includes(next.version);
-    configuration = next;
-    // The new filters apply all the same: the last cursors that are written must not skip events that only they match.
-    if (next.standsAside !== null) shards.releaseAll();
-    const before = new Map([...dispatcher.actors()].map(({ endpoint }) => [endpoint.id, endpoint]));
-    const serving = new Map(next.endpoints.filter(({ enabled }) => enabled).map((endpoint) => [endpoint.id, endpoint]));
-    for (const endpointId of before.keys()) if (!serving.has(endpointId)) dispatcher.remove(endpointId);
-    for (const [endpointId, endpoint] of serving) {
-      const old = before.get(endpointId);
-      if (!old) shards.start(endpoint);
-      else if (JSON.stringify(old) !== JSON.stringify(endpoint)) dispatcher.configure(endpoint);
-      if (old && skipsVersions) dispatcher.reloadCursor(endpointId);
-    }
   }
 
   return {
@@ -251,9 +230,11 @@ export function createInstance({
 
     /** Puts a configuration in force. */
     configure(next: ConfigurationInForce): void {
-      serve(next);
+      const before = configuration;
+      configuration = next;
+      serveEndpoints(before, next, { dispatcher, shards });
       barrier.versionChanged();
-      if (epoch !== null) heartbeat.ask();
+      if (log.epoch !== null) heartbeat.ask();
     },
 
     /** The stored states of these endpoints were changed on this instance. */
@@ -261,8 +242,8 @@ export function createInstance({
       for (const endpointId of endpointIds) dispatcher.reloadCursor(endpointId);
     },
 
-    /** The relay gave positions up to this one. */
-    headIs: reader.headIs,
+    /** The relay gave positions up to that of this event. */
+    numbered,
 
     /** Another instance has changed something: asks now. */
     wake: heartbeat.ask,
@@ -275,6 +256,15 @@ export function createInstance({
       logCheck.contest({ position, id: found });
       compareAgain();
     },
+
+    /** Somebody else has written to the stream that is in force. */
+    streamIsForeign(): void {
+      stream.giveUp();
+      setRelayMode();
+    },
+
+    /** Why the stream is not used although Valkey answers. */
+    streamProblem: () => (stream.isSound ? null : 'somebody else has written to the stream: another one begins'),
 
     held: shards.held,
 

@@ -5,6 +5,9 @@ import type { LogEntry } from '../log/entry.ts';
 /** An event that is known to have had this position. */
 export type Known = Pick<LogEntry, 'position' | 'id'>;
 
+/** No database loses more positions than this at once. */
+const mostLost = 2 ** 36;
+
 /** What the database says of a known position: the log's head, and the id of the event there; null when there is none. */
 export type LogAnswer = { head: number; idAtKnown: string | null };
 
@@ -19,6 +22,8 @@ export type LogCheck = {
   readonly highest: number;
   /** Whether the end of the log is lost. `isOther`: the answer is that of another history than before. */
   misses(asked: Known | null, answer: LogAnswer, isOther: boolean): boolean;
+  /** Whether the event is farther above the log's head than any loss explains: then nobody numbered it, and it is forgotten. */
+  disbelieves(asked: Known | null, answer: LogAnswer): boolean;
   /** Takes an answer that misses nothing. Returns whether it decides about a contested event. */
   accept(asked: Known | null, answer: LogAnswer): boolean;
   /** Another history begins, whose last event is this one. */
@@ -46,6 +51,12 @@ export function createLogCheck(): LogCheck {
       highest = Math.max(highest, asked?.position ?? 0);
       // Whoever began another history above all that is known here has given up what follows in the old one.
       return answer.head < highest || (!isOther && isLost(asked, answer));
+    },
+    disbelieves(asked, { head }) {
+      if (asked === null || asked.position <= head + mostLost) return false;
+      if (known === asked) known = null;
+      if (contested === asked) contested = null;
+      return true;
     },
     accept(asked, { head }) {
       highest = head;

@@ -6,7 +6,7 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { LogTable } from '../log/table.ts';
 import type { LogStream } from '../log/stream.ts';
-import { type LogIdentity, beginEpoch, streamKey } from '../log/identity.ts';
+import { type LogIdentity, beginEpoch, beginStream, streamName } from '../log/identity.ts';
 import type { Wakes } from '../log/wakes.ts';
 import { newId } from '../model/new-id.ts';
 import type { ConfigurationInForce } from '../operations/configurations.ts';
@@ -50,7 +50,7 @@ export type InstanceParts = {
   /** What the log was called when its stream was opened. */
   identity: LogIdentity;
   table: Pick<LogTable, 'readPage' | 'forget'>;
-  stream: Pick<LogStream, 'ready' | 'readStream' | 'readLast' | 'use' | 'onContradiction'>;
+  stream: Pick<LogStream, 'ready' | 'readStream' | 'readLast' | 'use' | 'onContradiction' | 'onForeign'>;
   relay: Pick<RelaySteps, 'setMode' | 'onNumbered'>;
   configurations: {
     /** Loads the configuration in force, unless it is this version. */
@@ -75,7 +75,7 @@ export function runInstance(parts: InstanceParts): RunningInstance {
     schedule,
     log: (takeOver) => logger.info(takeOver, 'endpoints were taken over'),
   });
-  let { epoch } = parts.identity;
+  let { epoch } = parts.identity.stream;
   let closed = false;
 
   const instance = createInstance({
@@ -104,7 +104,8 @@ export function runInstance(parts: InstanceParts): RunningInstance {
       relay,
       streamReady: () => stream.ready,
       readStream: (after, done) => answer(stream.readStream(after), done, null),
-      readLast: (done) => answer(stream.readLast(), (last) => done(stream.ready ? { last } : null), null),
+      readLast: (done) => answer(stream.readLast(), done, null),
+      readHead: (done) => answer(leases.readHead(), done, null),
       beginEpoch(change, done) {
         logger.error(
           { past: change.past },
@@ -112,11 +113,14 @@ export function runInstance(parts: InstanceParts): RunningInstance {
         );
         answer(beginEpoch(orm, change), done, 'the new log could not be begun');
       },
-      useEpoch(next) {
-        if (next === epoch) return;
-        epoch = next;
-        table.forget();
-        stream.use(streamKey({ prefix: parts.identity.prefix, epoch }));
+      beginStream(from, done) {
+        logger.warn('Somebody else has written to the stream in Valkey: another one begins');
+        answer(beginStream(orm, from), done, 'another stream could not be begun');
+      },
+      useStream(next) {
+        if (next.epoch !== epoch) table.forget();
+        ({ epoch } = next);
+        stream.use(streamName({ prefix: parts.identity.prefix, stream: next }));
       },
       configurations: {
         reach: (version) => void configurations.reach(version),
@@ -186,8 +190,9 @@ export function runInstance(parts: InstanceParts): RunningInstance {
     }
   }
 
-  relay.onNumbered(instance.headIs);
+  relay.onNumbered(instance.numbered);
   stream.onContradiction(instance.contradicted);
+  stream.onForeign(instance.streamIsForeign);
   configurations.onChange(instance.configure);
   wakes.onWake('change', instance.wake);
   leases.onLost(instance.doubtServer);

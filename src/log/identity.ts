@@ -3,31 +3,50 @@
 //
 // An epoch is one history of the log. When the log's end is lost, the log continues in a new epoch: under another stream's
 // key, and above every position that was ever seen, so that no lost event is taken for a new one.
+//
+// Within an epoch a stream is given up, and the next one begun, when somebody else has written to it. Each has a secret of
+// its own, which lives in the log head's row and nowhere else.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
+import type { StreamName } from './sealed-batches.ts';
 
 export type LogIdentity = {
   /** Of all keys of this installation, `tidings:<log id>`. */
   prefix: string;
-  epoch: string;
+  stream: StreamIdentity;
 };
+
+/** `number` counts the streams of an epoch; `secret` seals what is in this one. */
+export type StreamIdentity = { epoch: string; number: number; secret: string };
 
 /** Other instances may have seen positions that are higher than those this instance knows, by up to this number. */
 const headroom = 100_000;
 
-/** The key of an epoch's stream, `tidings:<log id>:<epoch>:events`. */
-export function streamKey({ prefix, epoch }: LogIdentity): string {
-  return `${prefix}:${epoch}:events`;
+/** The stream's name in Valkey: its key is `tidings:<log id>:<epoch>:<number>:events`. */
+export function streamName({ prefix, stream: { epoch, number, secret } }: LogIdentity): StreamName {
+  return { key: `${prefix}:${epoch}:${number}:events`, secret };
 }
 
-/** The log's name. The first start on a database gives its log an id. */
+/** The log's name. The first start on a database gives its log an id, and a secret that no copy of the database has. */
 export async function identifyLog(orm: MikroORM): Promise<LogIdentity> {
-  const [head] = await orm.em
-    .fork()
-    .execute<[{ id: string; epoch: string }]>(
-      'update webhook_log_head set log_id = coalesce(log_id, gen_random_uuid()) returning log_id as id, epoch',
-    );
-  return { prefix: `tidings:${head.id}`, epoch: head.epoch };
+  const em = orm.em.fork();
+  await em.execute(
+    'update webhook_log_head set log_id = gen_random_uuid(), stream_secret = default where log_id is null',
+  );
+  const [head] = await em.execute<[{ id: string } & StreamIdentity]>(
+    'select log_id as id, epoch, stream_number::float8 as number, stream_secret as secret from webhook_log_head',
+  );
+  const { id, ...stream } = head;
+  return { prefix: `tidings:${id}`, stream };
+}
+
+/** Gives the stream `from` up, unless that was done already: another one begins, at the same position. */
+export async function beginStream(orm: MikroORM, from: StreamIdentity): Promise<void> {
+  await orm.em.fork().execute(
+    `update webhook_log_head set stream_number = stream_number + 1, stream_secret = default
+      where epoch = ? and stream_number = ?`,
+    [from.epoch, from.number],
+  );
 }
 
 /**
@@ -52,7 +71,7 @@ export async function beginEpoch(orm: MikroORM, { from, past }: { from: string; 
     }
     const [begun] = await em.execute<[{ epoch: string }]>(
       `update webhook_log_head
-          set epoch = gen_random_uuid()::text, position = ?,
+          set epoch = gen_random_uuid()::text, stream_number = 1, stream_secret = default, position = ?,
               positioned_at = greatest(positioned_at, clock_timestamp())
         returning epoch`,
       [head],

@@ -10,5 +10,6 @@ export const noStream: LogStream = {
   use() {},
   check: () => Promise.resolve('there is none; events flow through Postgres alone'),
   onContradiction() {},
+  onForeign() {},
   [Symbol.asyncDispose]: () => Promise.resolve(),
 };

@@ -1,12 +1,18 @@
 // Reads the log as one sequence without gaps: from the stream, and from the table what the stream does not have. Pure.
+//
+// Of a batch it takes what is above its position, if the batch begins no later than there. Every other batch shows a gap,
+// which it reads from the table. It takes nothing above the log's head in Postgres.
 
 import { retryDelaysMs } from '../policy/retry-delays.ts';
+import { type Batch, type BatchEntry, lastOf } from './batch.ts';
 import type { LogEntry } from './entry.ts';
 
 export type LogReaderPorts = {
   schedule(delayMs: number, callback: () => void): () => void;
-  /** The stream's next entries after a position, within about a second. None, or null, when it gives none. */
-  readStream(after: number, done: (entries: readonly LogEntry[] | null) => void): void;
+  /** The stream's next batches after a position, within about a second. None, or null, when it gives none. */
+  readStream(after: number, done: (batches: readonly Batch[] | null) => void): void;
+  /** Asks Postgres whether the log reaches to this event of the stream, which `headIs` hears. */
+  askHead(found: BatchEntry, done: () => void): void;
   /** The table's consecutive entries after a position. None: there are none yet, or Postgres does not answer. */
   readPage(after: number, done: (page: readonly LogEntry[]) => void): void;
   /** Whether the stream can be read now. */
@@ -49,8 +55,8 @@ export function createLogReader(ports: LogReaderPorts): LogReader {
     const knownHead = head;
     ports.readStream(
       position,
-      inRun((entries) => {
-        if (entries && entries.length > 0) takeFromStream(entries);
+      inRun((batches) => {
+        if (batches && batches.length > 0) takeFromStream(batches);
         // It gave nothing, though the log was longer before the read: its end is missing, or Valkey does not answer.
         else if (knownHead > position) readTable(knownHead, step);
         else step();
@@ -58,13 +64,37 @@ export function createLogReader(ports: LogReaderPorts): LogReader {
     );
   }
 
-  function takeFromStream(entries: readonly LogEntry[]): void {
-    const next = entries.filter((entry) => entry.position > position);
-    const [first] = next;
-    if (!first) return step();
-    if (first.position > position + 1) return readTable(first.position - 1, () => takeFromStream(next));
-    const gap = next.findIndex((entry, index) => entry.position !== position + 1 + index);
-    accept(gap === -1 ? next : next.slice(0, gap), () => takeFromStream(next));
+  function takeFromStream(batches: readonly Batch[]): void {
+    const left = batches.filter((one) => lastOf(one).position > position);
+    const [batch] = left;
+    if (!batch) return step();
+    const highest = left.map(lastOf).reduce((one, other) => (other.position > one.position ? other : one));
+    if (highest.position > head) {
+      return ports.askHead(
+        highest,
+        inRun<void>(() => (highest.position > head ? pause() : takeFromStream(left))),
+      );
+    }
+    const first = batch[0]!.position;
+    if (first > position + 1) return readTable(first - 1, () => takeFromStream(left));
+    const next = followingIn(left);
+    if (next.length > 0) return accept(next, () => takeFromStream(left));
+    const whole = batch.find((entry) => entry.position > position && entry.payload !== null);
+    readTable(whole ? whole.position - 1 : lastOf(batch).position, () => takeFromStream(left));
+  }
+
+  /** The entries that follow the position, over batches that follow each other, up to the first that is left out. */
+  function followingIn(batches: readonly Batch[]): LogEntry[] {
+    const entries: LogEntry[] = [];
+    for (const batch of batches) {
+      if (batch[0]!.position > position + entries.length + 1) break;
+      for (const entry of batch) {
+        if (entry.position !== position + entries.length + 1) continue;
+        if (entry.payload === null) return entries;
+        entries.push(entry as LogEntry);
+      }
+    }
+    return entries;
   }
 
   /** Reads the table up to `target`. If it gives nothing, the stream's entries beyond are not believed either. */

@@ -1,18 +1,24 @@
-// The log's newest events in Valkey: a stream whose entry ids are the positions.
+// The log's newest events in Valkey: a stream of sealed batches, whose entry ids are their last positions.
 //
-// It may lag, be wrong, hang or be wiped. Its readers must check that positions follow each other, and read what is missing
-// from the table in Postgres. No call here waits longer than a time-out.
+// It may lag, be wrong, hang, be wiped, or be written to by somebody else. What does not verify is nothing. Its readers must
+// check that positions follow each other, and read what is missing from the table in Postgres. No call here waits longer
+// than a time-out.
 
 import type { Redis } from 'ioredis';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
+import { type Batch, type BatchEntry, lastOf } from './batch.ts';
 import type { LogEntry } from './entry.ts';
+import { type StoredBatch, type StreamName, causeOfRefusal, openBatch, sealBatches } from './sealed-batches.ts';
 import { adviceFor, openValkey, problemOf, tryAll } from './valkey.ts';
 
-const keptEntries = 50_000;
+/** About 64 MiB at most. */
+const keptBatches = 1_000;
+/** About 1 MiB at most. */
+const batchesAtOnce = 16;
 const commandTimeoutMs = 1_000;
 const blockMs = 1_000;
-/** Entries that may be in flight to Valkey at once. More are not appended: readers find them in the table. */
-const maxInFlight = 10_000;
+/** Bytes that may be in flight to Valkey at once. More is not appended: readers find it in the table. */
+const mostInFlight = 8 * 1024 * 1024;
 
 export type LogStream = AsyncDisposable & {
   /** Appends entries without waiting. What cannot be appended leaves a gap, and readers find it in the table. */
@@ -20,38 +26,42 @@ export type LogStream = AsyncDisposable & {
   /** Whether reading here makes sense now. */
   readonly ready: boolean;
   /**
-   * The next entries after a position. Waits up to a second for the first one. Null: Valkey did not answer. Entries of a
-   * stream that is not in use any more are dropped.
+   * The next batches that end after a position, about 1 MiB at most. Waits up to a second for the first one. Null: Valkey
+   * did not answer. Batches of a stream that is not in use any more are dropped.
    */
-  readStream(after: number): Promise<LogEntry[] | null>;
-  /** The stream's last entry. Null: it has none, or Valkey did not answer. */
-  readLast(): Promise<LogEntry | null>;
-  /** Changes to the stream under another key, and removes the old one. */
-  use(key: string): void;
+  readStream(after: number): Promise<Batch[] | null>;
+  /** The last event of the stream; null in it: it has none. Null: Valkey did not answer, or the entry does not verify. */
+  readLast(): Promise<{ last: BatchEntry | null } | null>;
+  /** Changes to another stream, and removes the old one. */
+  use(name: StreamName): void;
   /** Null when Valkey answers, else what is the matter with it. */
   check(): Promise<string | null>;
-  /** Tells the listener of each entry that has the position of another event that was to be appended: stream and log do not belong together. */
-  onContradiction(listener: (found: LogEntry) => void): void;
+  /** Tells the listener of each event that has the position of another one that was to be appended: stream and log do not belong together. */
+  onContradiction(listener: (found: BatchEntry) => void): void;
+  /** Tells the listener that somebody else has written to the stream that is in use. */
+  onForeign(listener: () => void): void;
 };
 
 /**
- * Opens the stream under `key`. Resolves when Valkey has answered, or after a second, and then goes on trying. Calls
+ * Opens a stream. Resolves when Valkey has answered, or after a second, and then goes on trying. Calls
  * `onChange` when the stream becomes ready or stops being ready, with a remark for the operator.
  */
 export async function openStream({
   url,
-  key: firstKey,
+  name: firstName,
   onChange,
 }: {
   url: string;
-  key: string;
+  name: StreamName;
   onChange: (ready: boolean, remark: string | null) => void;
 }): Promise<LogStream> {
-  const producer = openValkey({ url, commandTimeoutMs, onProblem: away });
+  const onTooLong = () => tellForeign();
+  const producer = openValkey({ url, commandTimeoutMs, onProblem: away, onTooLong });
   // Blocking reads have a connection of their own, as other commands would wait behind them.
-  const consumer = openValkey({ url, commandTimeoutMs: blockMs + commandTimeoutMs, onProblem: away });
-  let key = firstKey;
-  let tellContradiction: (found: LogEntry) => void = () => {};
+  const consumer = openValkey({ url, commandTimeoutMs: blockMs + commandTimeoutMs, onProblem: away, onTooLong });
+  let name = firstName;
+  let tellContradiction: (found: BatchEntry) => void = () => {};
+  let tellForeign = () => {};
   /** Streams that are not in use any more, and not removed yet. */
   const unused = new Set<string>();
   let problem: string | null = null;
@@ -86,7 +96,7 @@ export async function openStream({
       ready = true;
       onChange(true, advice);
     } catch (error) {
-      away(problemOf(error));
+      failed(error);
     }
   }
 
@@ -95,6 +105,7 @@ export async function openStream({
    * cluster, or one that does not allow its user all of them, answers and refuses.
    */
   async function tryCommands(): Promise<void> {
+    const { key } = name;
     const none = `${key}:none`;
     const commands = producer.pipeline();
     commands.set(`${key}:probe`, '', 'PX', retryDelaysMs.stream);
@@ -112,12 +123,21 @@ export async function openStream({
     }
   }
 
-  /** An entry is refused when its position is taken, as by a repeat, or when the stream has a higher one already. */
-  async function checkRefused({ position, id }: LogEntry, stream: string): Promise<void> {
-    const [found] = await producer.xrange(stream, `${position}-0`, `${position}-0`);
-    if (!found || stream !== key) return;
-    const entry = toEntry(found[0], found[1]);
-    if (entry.id !== id) tellContradiction(entry);
+  /** A batch is refused when the stream has its id, as of a repeat, or a higher one. */
+  async function checkRefused(entries: readonly LogEntry[], stream: StreamName): Promise<void> {
+    const [found] = await producer.xrangeBuffer(stream.key, `${entries[0]!.position}-0`, '+', 'COUNT', 1);
+    if (stream !== name) return;
+    const cause = causeOfRefusal(entries, found ? toSealed(found) : null, stream);
+    if (cause.is === 'contradiction') tellContradiction(cause.found);
+    else if (cause.is === 'foreign') tellForeign();
+  }
+
+  /** Takes the error of a command on the stream `name`. */
+  function failed(error: unknown): void {
+    const reason = problemOf(error);
+    // It holds something else than a stream.
+    if (reason?.startsWith('WRONGTYPE')) tellForeign();
+    away(reason);
   }
 
   const prober = setInterval(() => {
@@ -128,14 +148,14 @@ export async function openStream({
 
   return {
     append(entries) {
-      if (!ready || inFlight + entries.length > maxInFlight) return;
-      const stream = key;
+      if (!ready) return;
+      const stream = name;
+      const batches = sealBatches(entries, stream);
+      const bytes = batches.reduce((sum, { sealed }) => sum + Buffer.byteLength(sealed), 0);
+      if (batches.length === 0 || inFlight + bytes > mostInFlight) return;
       const pipeline = producer.pipeline();
-      for (const { position, id, type, addressedTo, configuration, payload } of entries) {
-        const head = JSON.stringify([id, type, addressedTo, configuration]);
-        pipeline.xadd(stream, 'MAXLEN', '~', keptEntries, `${position}-0`, 'event', head, 'payload', payload);
-      }
-      inFlight += entries.length;
+      for (const { id, sealed } of batches) pipeline.xadd(stream.key, 'MAXLEN', '~', keptBatches, id, 'batch', sealed);
+      inFlight += bytes;
       void pipeline
         .exec()
         .then(async (results) => {
@@ -143,54 +163,66 @@ export async function openStream({
           if (refused === -1) return;
           const [error] = results![refused]!;
           if (!/equal or smaller/.test(error!.message)) throw error!;
-          await checkRefused(entries[refused]!, stream);
+          await checkRefused(batches[refused]!.entries, stream);
         })
-        .catch((error: unknown) => away(problemOf(error)))
+        .catch(failed)
         .finally(() => {
-          inFlight -= entries.length;
+          inFlight -= bytes;
         });
     },
     get ready() {
       return ready;
     },
     async readStream(after) {
-      const stream = key;
+      const stream = name;
       try {
-        const answer = await consumer.xread('COUNT', 1_000, 'BLOCK', blockMs, 'STREAMS', stream, `${after}-0`);
-        return answer === null || stream !== key ? [] : answer[0]![1].map(([id, fields]) => toEntry(id, fields));
+        const answer = await consumer.xreadBuffer(
+          ...(['COUNT', batchesAtOnce, 'BLOCK', blockMs, 'STREAMS', stream.key, `${after}-0`] as const),
+        );
+        if (answer === null || stream !== name) return [];
+        const batches = answer[0]![1].map((entry) => openBatch(toSealed(entry), stream));
+        if (batches.includes(null)) tellForeign();
+        return batches.filter((batch) => batch !== null);
       } catch (error) {
-        away(problemOf(error));
+        failed(error);
         // On a connection that hangs, the next reads would wait behind this one.
         if (!closed) consumer.disconnect(true);
         return null;
       }
     },
     async readLast() {
-      const stream = key;
+      const stream = name;
       try {
-        const [last] = await producer.xrevrange(stream, '+', '-', 'COUNT', 1);
-        return last && stream === key ? toEntry(last[0], last[1]) : null;
+        const [found] = await producer.xrevrangeBuffer(stream.key, '+', '-', 'COUNT', 1);
+        if (stream !== name) return null;
+        const batch = found && openBatch(toSealed(found), stream);
+        if (batch === null) tellForeign();
+        return batch === null ? null : { last: batch ? lastOf(batch) : null };
       } catch (error) {
-        away(problemOf(error));
+        failed(error);
         return null;
       }
     },
     use(next) {
-      if (next === key) return;
-      unused.add(key);
-      unused.delete(next);
-      key = next;
+      const before = name;
+      name = next;
+      if (next.key === before.key) return;
+      unused.add(before.key);
+      unused.delete(next.key);
       // Every instance removes it: one that still uses it would create it again.
       removeUnused().catch((error: unknown) => away(problemOf(error)));
     },
     async check() {
       // Not on the connection for blocking reads, which answers only after them.
-      if (ready) await tryCommands().catch((error: unknown) => away(problemOf(error)));
+      if (ready) await tryCommands().catch(failed);
       else await probe();
       return problem;
     },
     onContradiction(listener) {
       tellContradiction = listener;
+    },
+    onForeign(listener) {
+      tellForeign = listener;
     },
     [Symbol.asyncDispose]() {
       closed = true;
@@ -219,13 +251,7 @@ async function firstAnswer(clients: readonly Redis[]): Promise<void> {
   });
 }
 
-/**
- * Two fields, because each further one costs time: `event` holds id, type, addressee and configuration as JSON; `payload`
- * is the body as it is.
- */
-function toEntry(streamId: string, [, event = '', , payload = '']: string[]): LogEntry {
-  const [id, type, addressedTo, configuration] = JSON.parse(event) as [string, string, string | null, number?];
-  const position = Number(streamId.slice(0, streamId.indexOf('-')));
-  // An entry of an older version of the service has no configuration.
-  return { position, id, type, addressedTo, configuration: configuration ?? 0, payload };
+/** Other fields than its one have no batch. */
+function toSealed([id, fields]: [id: Buffer, fields: Buffer[]]): StoredBatch {
+  return { id: id.toString('latin1'), sealed: fields.length === 2 ? fields[1]! : Buffer.alloc(0) };
 }

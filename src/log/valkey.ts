@@ -5,6 +5,8 @@ import { backoffMs } from '../policy/retry.ts';
 import { valkeyDelaysMs } from '../policy/retry-delays.ts';
 
 const connectTimeoutMs = 1_000;
+/** Longer answers are none of ours: whoever can write to Valkey would fill this process's memory with one. */
+const mostAnswerBytes = 2 * 1024 * 1024;
 /** A subscriber, which only waits, would never notice that the network dropped its connection. */
 const pingEveryMs = 5_000;
 
@@ -16,10 +18,13 @@ export function openValkey({
   url,
   commandTimeoutMs,
   onProblem,
+  onTooLong = () => {},
 }: {
   url: string;
   commandTimeoutMs: number;
   onProblem: (problem: string) => void;
+  /** An answer was above 2 MiB, so the connection is closed. */
+  onTooLong?: () => void;
 }): Redis {
   const client = new Redis(url, {
     enableOfflineQueue: false,
@@ -40,12 +45,40 @@ export function openValkey({
     // The client would go on in the database 0, where these keys do not belong.
     if (isRefusedDatabase(error)) client.disconnect(true);
   });
+  limitAnswers(client, () => {
+    problem = 'an answer was longer than 2 MiB';
+    onTooLong();
+  });
   client.on('close', () => onProblem(problem ?? 'does not answer'));
   const pinger = setInterval(() => {
     if (client.status === 'ready') client.ping().catch(() => {});
   }, pingEveryMs);
   client.once('end', () => clearInterval(pinger));
   return client;
+}
+
+/** Closes the connection within an answer, or a message, that is too long. Answers on one connection come one after another. */
+function limitAnswers(client: Redis, onTooLong: () => void): void {
+  let bytes = 0;
+  const ended = () => {
+    bytes = 0;
+  };
+  const send = client.sendCommand.bind(client);
+  client.sendCommand = (command, stream) => {
+    command.promise.then(ended, ended);
+    return send(command, stream);
+  };
+  client.on('message', ended);
+  client.on('connect', () => {
+    ended();
+    const { stream } = client;
+    stream.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= mostAnswerBytes || stream.destroyed) return;
+      onTooLong();
+      stream.destroy();
+    });
+  });
 }
 
 /**

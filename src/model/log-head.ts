@@ -12,6 +12,10 @@ export const LogHead = defineEntity({
     position: p.bigint('number'),
     /** Version of the configuration in force. */
     configuration: p.bigint('number').default(0),
+    /** Of the stream's key within its epoch. */
+    streamNumber: p.bigint('number').default(1).fieldName('stream_number'),
+    /** Seals the stream's entries. It never leaves the service and its database. */
+    streamSecret: p.text().fieldName('stream_secret').hidden(),
     positionedAt: p.datetime(3).fieldName('positioned_at'),
   },
 });

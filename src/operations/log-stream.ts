@@ -1,6 +1,6 @@
 // Opens the log's stream, and tells the operator whether Valkey answers.
 
-import { type LogIdentity, streamKey } from '../log/identity.ts';
+import { type LogIdentity, streamName } from '../log/identity.ts';
 import { noStream } from '../log/no-stream.ts';
 import { type LogStream, openStream } from '../log/stream.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -19,7 +19,7 @@ export async function openLogStream({
   let advice: string | null = null;
   const stream = await openStream({
     url,
-    key: streamKey(identity),
+    name: streamName(identity),
     onChange(ready, remark) {
       if (!ready)
         return logger.warn({ reason: remark }, 'Valkey cannot be used: events flow through Postgres until it can');

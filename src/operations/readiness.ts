@@ -29,6 +29,7 @@ export type ReadinessParts = {
   stream: Pick<LogStream, 'check'>;
   /** Asks the delivery threads, and says how many answer in time, and why one cannot write its rows. */
   threads(withinMs: number): Promise<{ threads: number; answering: number; unwritten: string | null }>;
+  relay(): { is: string; problem: string | null };
   /** Why the main thread cannot write its rows. */
   unwritten(): string | null;
   /** The leases that this instance holds now. */
@@ -51,13 +52,14 @@ export function togetherChecked(parts: readonly Checked[]): Checked {
 
 /**
  * Degraded: Valkey is away or refuses, so events flow through Postgres; or this instance stands aside, so only the others
- * serve endpoints; or some of its threads do not answer, or rows cannot be written, so deliveries wait. Unavailable:
- * Postgres is away, a migration is pending, no thread answers, or the service drains.
+ * serve endpoints; or some of its threads do not answer, or rows cannot be written, or events get no positions, so
+ * deliveries wait. Unavailable: Postgres is away, a migration is pending, no thread answers, or the service drains.
  */
 export function createReadiness({
   orm,
   stream,
   threads: askThreads,
+  relay: askRelay,
   unwritten,
   held,
   configuration,
@@ -76,6 +78,7 @@ export function createReadiness({
   return async () => {
     const { postgres, missing, valkey, threads } = await look();
     const silent = threads.threads - threads.answering;
+    const relay = askRelay();
     const rows = threads.unwritten ?? unwritten();
     const { version, standsAside } = configuration();
     const lacksConfiguration = standsAside !== null && version > 0;
@@ -85,13 +88,15 @@ export function createReadiness({
       configuration: { ...checkOf(standsAside), ok: !lacksConfiguration },
       threads: checkOf(silent > 0 ? `${threads.answering} of ${threads.threads} delivery threads answer` : null),
       rows: checkOf(rows),
+      relay: { ok: relay.problem === null, detail: relay.problem ?? relay.is },
       leases: { ok: true, detail: describeLeases(held()) },
     };
     // Unknown without Postgres.
     if (postgres === null) checks.migrations = checkOf(describeMissing(missing));
     if (isDraining()) checks.draining = { ok: false, detail: 'the service is ending' };
     const unavailable = postgres !== null || missing.length > 0 || threads.answering === 0 || isDraining();
-    const degraded = valkey !== null || lacksConfiguration || silent > 0 || rows !== null;
+    const isStuck = rows !== null || relay.problem !== null;
+    const degraded = valkey !== null || lacksConfiguration || silent > 0 || isStuck;
     return { status: unavailable ? 'unavailable' : degraded ? 'degraded' : 'ready', checks };
   };
 }

@@ -61,13 +61,15 @@ export type RelaySteps = {
   wake(): void;
   /** It rests until a mode is set. */
   setMode(mode: RelayMode): void;
-  /** Tells the listener the log's last position after each batch. */
-  onNumbered(listener: (head: number) => void): void;
+  /** Tells the listener the log's last event after each batch. */
+  onNumbered(listener: (last: LogEntry) => void): void;
   /**
    * Numbers everything that is committed now, and gives the log's last position. It ends although events come faster than
    * they are numbered. Null: that failed, or the relay rests.
    */
   catchUp(done: (position: number | null) => void): void;
+  /** Its mode, and for how long it could not number: it rests, or every try has failed. 0: it can. */
+  state(): { is: RelayMode['is']; stuckMs: number };
   /** Begins no more batches, and calls back when none is under way. */
   stop(done: () => void): void;
 };
@@ -78,9 +80,10 @@ type CatchUp = { until: number | null; done: (position: number | null) => void }
 export function createRelaySteps(ports: RelayPorts): RelaySteps {
   let bound = createTrailingBound();
   let mode: RelayMode = { is: 'rests' };
-  let tellHead: (head: number) => void = () => {};
+  let tellLast: (last: LogEntry) => void = () => {};
   let woken = true;
   let busy = false;
+  let stuckSince: number | null = ports.now();
   let notBefore = -Infinity;
   let sweptAt = -Infinity;
   let cancel: (() => void) | null = null;
@@ -115,12 +118,13 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
     ports.number(above, server, (numbered) => {
       busy = false;
       if (numbered) {
+        stuckSince = null;
         if (above === 0) sweptAt = now;
         bound.reached(numbered.seq, now);
         if (numbered.entries.length > 0) {
           woken = true;
           if (mode.is !== 'rests' && mode.appends) ports.append(numbered.entries);
-          tellHead(numbered.position);
+          tellLast(numbered.entries.at(-1)!);
         }
         for (const catchUp of served) {
           catchUp.until ??= numbered.highestSeq;
@@ -129,6 +133,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
         }
       } else {
         woken = true;
+        stuckSince ??= ports.now();
         notBefore = ports.now() + retryDelaysMs.relay;
         for (const { done } of served) done(null);
       }
@@ -155,6 +160,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
       const before = mode.is;
       mode = next;
       if (mode.is === before) return;
+      stuckSince = mode.is === 'rests' ? ports.now() : null;
       if (before === 'rests') {
         // The database may have been restored: its next events may be below what was numbered before.
         bound = createTrailingBound();
@@ -165,7 +171,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
       go();
     },
     onNumbered(listener) {
-      tellHead = listener;
+      tellLast = listener;
     },
     catchUp(done) {
       if (stopped || mode.is === 'rests') {
@@ -175,6 +181,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
       waiting.push({ until: null, done });
       go();
     },
+    state: () => ({ is: mode.is, stuckMs: stuckSince === null ? 0 : ports.now() - stuckSince }),
     stop(done) {
       stopped = done;
       cancel?.();

@@ -8,7 +8,10 @@ import { sql } from 'kysely';
 import type { LogEntry } from '../log/entry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
-import { type Numbered, type RelaySteps, createRelaySteps } from './relay-steps.ts';
+import { type Numbered, type RelayMode, type RelaySteps, createRelaySteps } from './relay-steps.ts';
+
+/** A relay that cannot number for this long is a problem. */
+const stuckAfterMs = 5_000;
 
 const batch = { events: 1_000, bytes: 4 * 1024 * 1024 };
 
@@ -16,6 +19,8 @@ export type Relay = AsyncDisposable &
   Pick<RelaySteps, 'wake' | 'setMode' | 'onNumbered'> & {
     /** Numbers everything that is committed now. Returns the log's last position. Rejects while the relay rests. */
     catchUp(): Promise<number>;
+    /** Its mode; and why events get no position here, once that is so for five seconds. */
+    state(): { is: RelayMode['is']; problem: string | null };
   };
 
 export type RelayParts = {
@@ -68,6 +73,12 @@ export function startRelay({ orm, stream, log }: RelayParts): Relay {
           else resolve(position);
         });
       }),
+    state() {
+      const { is, stuckMs } = steps.state();
+      if (stuckMs < stuckAfterMs) return { is, problem: null };
+      const why = is === 'rests' ? 'the log was not compared with the database' : reasonOf(problem);
+      return { is, problem: `events get no positions here for ${Math.floor(stuckMs / 1_000)} s: ${why}` };
+    },
     async [Symbol.asyncDispose]() {
       await new Promise<void>((resolve) => steps.stop(resolve));
     },

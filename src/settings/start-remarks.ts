@@ -1,6 +1,6 @@
 // What a start says of its settings: where the service's own secrets are, and what may not be as the operator meant it.
 
-import { databaseUrlWarning } from './database-url.ts';
+import { databaseUrlWarning } from './server-urls.ts';
 import type { Settings } from './environment.ts';
 import { doubtsAboutNames, doubtsAboutPort, doubtsAboutPublicUrl } from './environment-doubts.ts';
 import type { Endpoint } from './endpoint.ts';

@@ -1,7 +1,7 @@
 // What a start reads before it opens anything: the environment, and the configuration files with their secrets.
 
 import { join, resolve as absolute } from 'node:path';
-import { withDatabaseUrl } from './database-url.ts';
+import { withServerUrls } from './server-urls.ts';
 import type { EndpointSettings } from './endpoint.ts';
 import { type Settings, readEnvironment } from './environment.ts';
 import { type OAuth, readOAuth } from './oauth.ts';
@@ -14,7 +14,7 @@ import { type Webhooks, readWebhooks } from './webhooks.ts';
 
 /** Throws a StartError that names every bad setting. */
 export async function readSettings(): Promise<Settings & { workDirectory: string; stateDirectory: string }> {
-  const read = readEnvironment(await withDatabaseUrl(process.env));
+  const read = readEnvironment(await withServerUrls(process.env));
   if ('problems' in read) throw new StartError(...read.problems);
   const workDirectory = process.cwd();
   return { ...read.settings, workDirectory, stateDirectory: join(workDirectory, '.tidings') };

@@ -18,8 +18,8 @@ const mostConnections: Record<string, number> = {
 /** Idle, it has some 60 and 220 MiB. */
 const mostFiles = 160;
 const mostMebibytes = 400;
-/** Trimmed to about 50,000, by whole nodes of a hundred. */
-const mostEntries = 50_200;
+/** Trimmed to about 1,000, by whole nodes of a hundred. */
+const mostEntries = 1_200;
 /** What belonged to somebody who is dead is given back within. */
 const givenBackWithinMs = 15_000;
 

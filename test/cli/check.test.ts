@@ -209,6 +209,18 @@ test('DATABASE_URL is read from its secret as a start reads it, and no line show
   await rm(file);
 });
 
+test('VALKEY_URL is read from its secret, too, and no line shows a part of it', async () => {
+  const file = join(scratch.path, 'valkey_url');
+  await writeFile(file, 'http://:hunter2@valkey\n');
+  expect(await check(['endpoints: []'])).toMatchObject({
+    status: 1,
+    stderr: expect.stringMatching(/^environment VALKEY_URL: must (?![^\n]*hunter2)[^\n]*\n$/),
+  });
+  await writeFile(file, 'valkey://:hunter2@valkey:6379\n');
+  expect(await check(['endpoints: []'])).toMatchObject({ status: 0, stderr: '' });
+  await rm(file);
+});
+
 test('what is valid and cannot be meant is a warning, in both forms, and the status stays 0', async () => {
   const lines = [...wrong.slice(0, 4), '    events: [user.create, no]'];
   const environment = {

@@ -5,6 +5,7 @@ import { createInstance } from '../../src/cluster/instance.ts';
 import type { HeartbeatQuestion } from '../../src/cluster/instance-ports.ts';
 import type { StoredReplay } from '../../src/dispatch/replay-window.ts';
 import type { CursorState } from '../../src/dispatch/cursor-state.ts';
+import type { Batch } from '../../src/log/batch.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { Gap } from '../../src/log/gaps.ts';
 import type { Known } from '../../src/cluster/log-check.ts';
@@ -31,6 +32,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
     log: [] as LogEntry[],
     head: 0,
     epoch: 'first',
+    stream: { number: 1, secret: 'one' },
     gaps: [] as readonly Gap[],
     configuration: 1,
     controls: Array<number>(shardCount).fill(0),
@@ -44,10 +46,12 @@ export function driveInstance(...endpoints: Endpoint[]) {
   const stream = {
     ready: false,
     last: null as Known | null,
+    /** The last entry does not verify. */
+    lastIsForeign: false,
     asked: [] as number[],
     appended: [] as number[],
-    /** Ends the read that is under way, with nothing. */
-    answer: () => {},
+    /** Ends the read that is under way, by default with nothing. */
+    answer: (_batches?: readonly Batch[]) => {},
   };
   const out: { turn: Turn; end(report: TurnReport | LostTurn): void }[] = [];
   const interrupted: number[] = [];
@@ -57,6 +61,9 @@ export function driveInstance(...endpoints: Endpoint[]) {
     /** The relay appends to the stream. */
     appends: false,
     epochs: [] as string[],
+    streams: [] as number[],
+    streamsBegun: [] as number[],
+    headsRead: 0,
     begun: [] as { from: string; past: number }[],
     configurations: [] as number[],
     /** What was changed in the database, in order. */
@@ -88,6 +95,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
       head: database.head,
       headId: idAt(database.head),
       epoch: database.epoch,
+      stream: database.stream,
       gaps: database.gaps,
       idAtKnown: known && idAt(known.position),
       configuration: database.configuration,
@@ -124,9 +132,19 @@ export function driveInstance(...endpoints: Endpoint[]) {
       streamReady: () => stream.ready,
       readStream(after, done) {
         stream.asked.push(after);
-        stream.answer = () => done([]);
+        stream.answer = (batches = []) => done(batches);
       },
-      readLast: (done) => answer('last', () => ({ last: stream.last }), done),
+      readLast: (done) =>
+        answer<{ last: Known | null } | null>(
+          'last',
+          () => (stream.lastIsForeign ? null : { last: stream.last }),
+          done,
+        ),
+      readHead(done) {
+        const { head, epoch, server } = database;
+        seen.headsRead += 1;
+        answer('head', () => ({ head, epoch, server }), done);
+      },
       beginEpoch(change, done) {
         seen.begun.push(change);
         answer(
@@ -135,7 +153,18 @@ export function driveInstance(...endpoints: Endpoint[]) {
           () => done(),
         );
       },
-      useEpoch: (epoch) => void seen.epochs.push(epoch),
+      beginStream({ number }, done) {
+        seen.streamsBegun.push(number);
+        answer(
+          'beginStream',
+          () => {},
+          () => done(),
+        );
+      },
+      useStream({ epoch, number }) {
+        if (seen.epochs.at(-1) !== epoch) seen.epochs.push(epoch);
+        seen.streams.push(number);
+      },
       configurations: {
         reach: (version) => void seen.configurations.push(version),
         check: (done) =>
@@ -220,7 +249,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
       const entry = entryAt(position, { type, ...given });
       database.log.push(entry);
       if (seen.appends && stream.ready) stream.appended.push(position);
-      instance.headIs(position);
+      instance.numbered(entry);
       return position;
     },
     deliver(id: string): void {

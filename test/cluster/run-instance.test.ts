@@ -6,6 +6,7 @@ import { createLeaseRows, freeLeases } from '../../src/cluster/heartbeat-sql.ts'
 import { writeCursors } from '../../src/cursors/write-cursors.ts';
 import { runInstance } from '../../src/cluster/run-instance.ts';
 import type { ConfigurationInForce } from '../../src/operations/configurations.ts';
+import type { BatchEntry } from '../../src/log/batch.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { RelayMode } from '../../src/outbox/relay-steps.ts';
 import type { WakeKind } from '../../src/log/wakes.ts';
@@ -49,8 +50,8 @@ function start(...endpoints: Endpoint[]) {
   const leases = createLeaseRows(orm, { id, name: 'reload-test' });
   /** What it listens to. `seen`: what it did to the parts beside it. */
   const listeners = {
-    numbered: (_head: number) => {},
-    contradiction: (_found: LogEntry) => {},
+    numbered: (_last: LogEntry) => {},
+    contradiction: (_found: BatchEntry) => {},
     inForce: (_configuration: ConfigurationInForce) => {},
     wakes: new Map<WakeKind, () => void>(),
     lost: () => {},
@@ -71,7 +72,7 @@ function start(...endpoints: Endpoint[]) {
       onLost: (listener) => void (listeners.lost = listener),
     },
     writeCursors,
-    identity: { prefix: 'tidings:test', epoch: 'first' },
+    identity: { prefix: 'tidings:test', stream: { epoch: 'first', number: 1, secret: 'one' } },
     table: createLogTable(orm),
     stream: { ...noStream, onContradiction: (listener) => void (listeners.contradiction = listener) },
     relay: {
@@ -200,7 +201,7 @@ test('an instance listens to the parts made before it, and wakes the others when
   await eventually(() => dispatcher.actor('crm')?.reading === 'live' && seen.relay.at(-1) === 'leads');
   const { id } = await storeEvent(orm, { position: 1 });
   await orm.em.fork().execute('update webhook_log_head set position = 1');
-  listeners.numbered(1);
+  listeners.numbered(entryAt(1, { id }));
   await eventually(() => dispatcher.position === 1);
   for (const doubt of [listeners.lost, () => listeners.contradiction(entryAt(1, { id }))]) {
     doubt();

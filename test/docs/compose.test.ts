@@ -64,14 +64,16 @@ test('no password is in an environment: each is a secret, declared once, and use
   for (const [, { environment, secrets: used = [] }] of all) {
     expect(used.filter((name) => !(name in secrets))).toEqual([]);
     for (const [name, value] of Object.entries(environment ?? {})) {
-      expect(name).not.toBe('DATABASE_URL');
+      expect(['DATABASE_URL', 'VALKEY_URL']).not.toContain(name);
       expect(value).not.toMatch(/:\/\/[^/]*@/);
       if (/PASSWORD|TOKEN|SECRET/.test(name)) expect(value).toMatch(/^\/run\/secrets\//);
     }
   }
   const used = new Set(all.flatMap(([, service]) => service.secrets ?? []));
   expect(Object.keys(secrets).filter((name) => !used.has(name))).toEqual([]);
-  expect(tidings.secrets).toEqual(expect.arrayContaining(['admin_token', 'session_secret', 'database_url']));
+  expect(tidings.secrets).toEqual(
+    expect.arrayContaining(['admin_token', 'session_secret', 'database_url', 'valkey_url']),
+  );
   expect(migrate.secrets).toEqual(['database_url']);
   expect(services['postgres']?.environment?.['POSTGRES_PASSWORD_FILE']).toBe('/run/secrets/postgres_password');
 });
@@ -84,6 +86,15 @@ test.each(all)('%s has limits, a log that is rotated, and where it stays a healt
   expect(service.logging?.options).toMatchObject({ 'max-size': expect.any(String), 'max-file': expect.any(String) });
   const isChecked = service.healthcheck !== undefined || (service === tidings && /^HEALTHCHECK /m.test(dockerfile));
   expect(isChecked).toBe(service.restart !== 'no');
+});
+
+test('Valkey starts with the password of its secret, and is asked with it', () => {
+  const { command = [], healthcheck, secrets: used } = services['valkey']!;
+  expect(used).toEqual(['valkey_password']);
+  expect(command.at(-1)).toMatch(
+    /valkey-server - .*<<END\nrequirepass \$\$\(cat \/run\/secrets\/valkey_password\)\nEND\n$/,
+  );
+  expect(JSON.stringify(healthcheck)).toContain('/run/secrets/valkey_password');
 });
 
 test('the service waits for migrate, and migrate for Postgres; nobody waits for a healthy Valkey', () => {
@@ -109,7 +120,7 @@ test('a stop waits longer than the grace', () => {
 });
 
 test('Valkey evicts nothing, and has at most half of its memory limit', () => {
-  const command = services['valkey']?.command ?? [];
+  const command = services['valkey']?.command?.at(-1)?.split(/\s+/) ?? [];
   const after = (option: string) => command[command.indexOf(option) + 1];
   expect(after('--maxmemory-policy')).toBe('noeviction');
   const limit = Number.parseInt(String(services['valkey']?.deploy?.resources?.limits?.['memory']), 10);
@@ -134,7 +145,10 @@ test('the commands of the docs make every secret, and a configuration that sends
   expect([url.username, url.password, url.hostname, url.pathname]).toEqual([
     ...[POSTGRES_USER, await valueOf('postgres_password'), 'postgres', `/${POSTGRES_DB}`],
   ]);
-  expect(readEnvironment({ DATABASE_URL: url.href })).toHaveProperty('settings');
+  const valkeyUrl = await valueOf('valkey_url');
+  expect(readEnvironment({ DATABASE_URL: url.href, VALKEY_URL: valkeyUrl })).toHaveProperty('settings');
+  const { password, host } = new URL(valkeyUrl);
+  expect([password, host]).toEqual([await valueOf('valkey_password'), 'valkey:6379']);
 
   const webhooks = await readWebhooks({ directory: scratch.path, allowHttp: false, secrets: found });
   expect(webhooks).toMatchObject({ ok: true, warnings: [], endpoints: [{ id: 'crm', enabled: true, events: ['*'] }] });

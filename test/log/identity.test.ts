@@ -1,6 +1,6 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { beginEpoch, identifyLog, streamKey } from '../../src/log/identity.ts';
+import { beginEpoch, beginStream, identifyLog, streamName } from '../../src/log/identity.ts';
 import { LogHead } from '../../src/model/log-head.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { readGaps } from '../../src/log/read-gaps.ts';
@@ -28,22 +28,38 @@ const headIs = (position: number) => orm.em.fork().execute('update webhook_log_h
 const head = async () => (await orm.em.fork().findOneOrFail(LogHead, 1)).position;
 
 test('a log gets its name once, whoever asks first, and another database another one', async () => {
-  const keys = await Promise.all(Array.from({ length: 4 }, async () => streamKey(await identifyLog(orm))));
+  const keys = await Promise.all(Array.from({ length: 4 }, async () => streamName(await identifyLog(orm)).key));
   expect(new Set(keys).size).toBe(1);
-  expect(keys[0]).toMatch(/^tidings:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:1:events$/);
+  expect(keys[0]).toMatch(/^tidings:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:1:1:events$/);
   await using another = await openDatabase();
   const other = openOrm({ url: another.url, connections: 1, name: 'identity-test' });
-  expect(streamKey(await identifyLog(other))).not.toBe(keys[0]);
+  const name = streamName(await identifyLog(other));
+  expect(name.key).not.toBe(keys[0]);
+  // Both are copies of one template, which knows neither.
+  expect(name.secret).not.toBe(streamName(await identifyLog(orm)).secret);
+  expect(name.secret).toMatch(/^[0-9a-f]{64}$/);
   await other.close(true);
 });
 
 test('a new epoch is another stream of the same log, which goes on above its end and all that was known', async () => {
-  const { prefix } = await identifyLog(orm);
+  const { prefix, stream } = await identifyLog(orm);
   const epoch = await beginEpoch(orm, { from: '1', past: 25 });
   expect(epoch).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-  expect(await identifyLog(orm)).toEqual({ prefix, epoch });
+  const after = await identifyLog(orm);
+  expect(after).toEqual({ prefix, stream: { epoch, number: 1, secret: expect.not.stringMatching(stream.secret) } });
   expect(await head()).toBe(100_025);
   expect(await readGaps(orm)).toEqual([{ first: 11, last: 100_025 }]);
+});
+
+test('of several instances at once one begins the next stream of an epoch: another key, another secret, the same head', async () => {
+  const before = (await identifyLog(orm)).stream;
+  await Promise.all([1, 2, 3, 4].map(() => beginStream(orm, before)));
+  const { stream } = await identifyLog(orm);
+  expect(stream).toMatchObject({ epoch: before.epoch, number: before.number + 1 });
+  expect(stream.secret).not.toBe(before.secret);
+  expect([await head(), await readGaps(orm)]).toEqual([10, []]);
+  await beginStream(orm, { ...stream, epoch: 'another' });
+  expect((await identifyLog(orm)).stream).toEqual(stream);
 });
 
 test('of several instances at once one begins the new epoch, and all get the same one', async () => {

@@ -27,7 +27,7 @@ const prefix = 'tidings:test';
 /** All that uses Valkey, as a service opens it. */
 async function open(url: string) {
   const { logger } = await openLogger({ level: 'silent', format: 'json' });
-  const stream = await openStream({ url, key: `${prefix}:events`, onChange() {} });
+  const stream = await openStream({ url, name: { key: `${prefix}:events`, secret: 'secret' }, onChange() {} });
   const wakes = openWakes({ url, prefix, from: 'here' });
   const limits = await openRateLimits({ url, prefix, log: logger });
   onTestFinished(async () => {
@@ -142,7 +142,7 @@ test('the rights that the documentation names are enough', async () => {
   expect(await opened.check()).toBeNull();
   opened.stream.append(entriesFrom(1, 2));
   expect(await opened.limits.signInStart('192.0.2.1')).toBeNull();
-  await eventually(async () => (await opened.stream.readStream(0))?.length === 2);
+  await eventually(async () => (await opened.stream.readStream(0))?.flat().length === 2);
   expect(await opened.check()).toBeNull();
 });
 
@@ -178,7 +178,7 @@ test('the log of a start says why Valkey is not used', async () => {
   const { logger: real } = await openLogger({ level: 'silent', format: 'json' });
   await using _stream = await openLogStream({
     url: urlWith('', '/99'),
-    identity: { prefix, epoch: '1' },
+    identity: { prefix, stream: { epoch: '1', number: 1, secret: 'secret' } },
     logger: Object.assign(Object.create(real), logger),
   });
   expect(lines).toContainEqual([

@@ -22,6 +22,7 @@ function lookedAt() {
     orm,
     stream: { check: async () => await later('valkey', null) },
     threads: async () => await later('threads', { threads: 1, answering: 1, unwritten: null }),
+    relay: () => ({ is: 'leads', problem: null }),
     unwritten: () => null,
     held: () => [],
     configuration: () => ({ version: 1, standsAside: null }),

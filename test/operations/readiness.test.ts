@@ -16,6 +16,7 @@ const shards = Array.from({ length: 22 }, (_, index) => ({ index }));
 const rest = {
   stream: { check: () => Promise.resolve(null) },
   threads: () => Promise.resolve({ threads: 2, answering: 2, unwritten: null as string | null }),
+  relay: (): ReturnType<ReadinessParts['relay']> => ({ is: 'leads', problem: null }),
   unwritten: (): string | null => null,
   held: () => shards,
   configuration: (): Standing => ({ version: 1, standsAside: null }),
@@ -26,6 +27,7 @@ const always = {
   configuration: { ok: true },
   threads: { ok: true },
   rows: { ok: true },
+  relay: { ok: true, detail: 'leads' },
   leases: { ok: true, detail: '22 of 64 shards' },
 };
 
@@ -69,6 +71,15 @@ test('the answer says which leases the instance has, the relay beside the shards
   expect(await ask([...shards, { index: 64 }])).toEqual(['ready', true, '22 of 64 shards, the relay']);
   expect(await ask([{ index: 64 }])).toEqual(['ready', true, '0 of 64 shards, the relay']);
   expect(await ask([])).toEqual(['ready', true, '0 of 64 shards']);
+});
+
+test('a relay that gives no positions is degraded, with the reason', async () => {
+  const { orm } = await open();
+  const relay = () => ({ is: 'leads', problem: 'events get no positions here for 9 s: 42P01' });
+  expect(await createReadiness({ ...rest, orm, relay })()).toMatchObject({
+    status: 'degraded',
+    checks: { relay: { ok: false, detail: 'events get no positions here for 9 s: 42P01' } },
+  });
 });
 
 test('an instance that stands aside is degraded and says why; without any configuration there is nothing to serve', async () => {

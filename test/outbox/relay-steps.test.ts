@@ -38,7 +38,7 @@ function start(is: RelayMode['is']) {
     },
     append: (entries: readonly LogEntry[]) => void appended.push(...entries.map(({ position }) => position)),
   });
-  relay.onNumbered((head) => reported.push(head));
+  relay.onNumbered(({ position }) => reported.push(position));
   relay.setMode(relayMode(is));
   return {
     relay,
@@ -266,4 +266,22 @@ test('after a rest the relay looks below all that it numbered: the database may 
   relay.setMode(relayMode('rests'));
   relay.setMode(relayMode('leads'));
   expect(batches.map(({ above }) => above)).toEqual([0]);
+});
+
+test('it says for how long it gave no positions: since its tries fail, or since it rests', () => {
+  const { relay, answer, pass } = startLeading();
+  pass(1_000);
+  answer();
+  expect(relay.state()).toEqual({ is: 'leads', stuckMs: 0 });
+  pass(1_000);
+  answer(null);
+  pass(500);
+  answer(null);
+  pass(200);
+  expect(relay.state()).toEqual({ is: 'leads', stuckMs: 700 });
+  relay.setMode(relayMode('rests'));
+  pass(300);
+  expect(relay.state()).toEqual({ is: 'rests', stuckMs: 300 });
+  relay.setMode(relayMode('stands by'));
+  expect(relay.state()).toEqual({ is: 'stands by', stuckMs: 0 });
 });

@@ -1,6 +1,7 @@
 // Does what one record of a schedule says, when its time has come.
 
 import type { Endpoint } from '../../src/settings/endpoint.ts';
+import { forge } from './forger.ts';
 import type { Step } from './schedule.ts';
 import type { Service } from './service.ts';
 import type { World } from './world.ts';
@@ -70,6 +71,8 @@ function act(world: World, { at, do: what, who, ms }: Step): void {
       return valkey.setMode('away', ms);
     case 'valkey is half dead':
       return valkey.setMode('halfDead', ms);
+    case 'valkey is written to':
+      return forge(valkey, who, ms);
     case 'receiver fails':
       return receivers.failFor(endpoint, ms, 0.3 + (who % 3) * 0.3);
     case 'receiver is slow':

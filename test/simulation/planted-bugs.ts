@@ -1,21 +1,10 @@
 // Bugs that the simulation must find: each is a change of the code that somebody could make by mistake.
 
-import type { Kind } from './schedule.ts';
-
-export type PlantedBug = {
-  name: string;
-  /** Each text stands exactly once in its file. */
-  edits: { file: string; find: string; replace: string }[];
-  /** What has to happen besides events, where the mix of all hits the bug too rarely. */
-  kinds?: readonly Kind[];
-};
-
-const one = (name: string, file: string, find: string, replace: string): PlantedBug => ({
-  name,
-  edits: [{ file, find, replace }],
-});
+import { type PlantedBug, one } from './planted-bug.ts';
+import { plantedStreamBugs } from './planted-stream-bugs.ts';
 
 export const plantedBugs: readonly PlantedBug[] = [
+  ...plantedStreamBugs,
   {
     name: 'a thread sends without a look at its lease',
     edits: [{ file: 'src/worker/turn-steps.ts', find: ' && control.trusts(turn.lease)', replace: '' }],
@@ -46,32 +35,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     'src/cluster/shard-ownership.ts',
     'if (inFlight === 0) return end();',
     'if (inFlight >= 0) return end();',
-  ),
-  {
-    name: 'a gap of the stream is ignored',
-    edits: [
-      {
-        file: 'src/log/reader.ts',
-        find: 'if (first.position > position + 1) return',
-        replace: 'if (first.position > position + 100) return',
-      },
-      {
-        file: 'src/log/reader.ts',
-        find: 'next.findIndex((entry, index) => entry.position !== position + 1 + index)',
-        replace: '-1 as number',
-      },
-      {
-        file: 'src/dispatch/dispatcher.ts',
-        find: 'if (entry.position !== position + 1) throw',
-        replace: 'if (entry.position < position) throw',
-      },
-    ],
-  },
-  one(
-    'a gap at the stream’s end is not looked for',
-    'src/log/reader.ts',
-    'else if (knownHead > position) readTable(knownHead, step);',
-    'else if (knownHead > position + 100) readTable(knownHead, step);',
   ),
   one(
     'an event is skipped while an actor changes from lagging to live',
@@ -181,7 +144,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'a new history of the log is ignored',
     'src/cluster/instance.ts',
     'if (isOtherLog) adopt(answer);',
-    'if (epoch === null) adopt(answer);',
+    'if (log.epoch === null) adopt(answer);',
   ),
   one(
     'a database that lost the log’s end is not noticed',

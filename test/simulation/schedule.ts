@@ -22,6 +22,7 @@ const faults = [
   'valkey is wiped',
   'valkey is away',
   'valkey is half dead',
+  'valkey is written to',
   'receiver fails',
   'receiver is slow',
   'receiver is gone',

@@ -4,17 +4,18 @@ import { createInstance } from '../../src/cluster/instance.ts';
 import { createRelaySteps } from '../../src/outbox/relay-steps.ts';
 import { checkWritten } from './backlogs.ts';
 import { checkWindows } from './windows.ts';
+import { beginEpoch, beginStream } from './histories.ts';
 import type { Postgres } from './postgres.ts';
 import { createProcess } from './process.ts';
 import type { Receivers } from './receivers.ts';
 import * as tables from './tables.ts';
+import { createServiceStream } from './service-stream.ts';
 import { createThreads } from './threads.ts';
 import type { Time } from './time.ts';
 import type { Valkey } from './valkey.ts';
 import type { Watch } from './watch.ts';
 
 const configureAgainMs = 500;
-const probeEveryMs = 500;
 
 export type ServiceParts = {
   time: Time;
@@ -38,8 +39,11 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
   const { time, chance, postgres, valkey, watch, leaseTtlMs } = parts;
   const process = createProcess({ time, id, number });
   const threads = createThreads({ ...parts, process });
-  let key = '';
-  let streamReady = false;
+  const stream = createServiceStream({
+    ...{ process, valkey, number, isStopped: () => isStopped },
+    onContradiction: (found) => instance.contradicted(found),
+    onForeign: () => instance.streamIsForeign(),
+  });
   let inForce: tables.StoredConfiguration | null = null;
   const loads: ((isRead: boolean) => void)[] = [];
   let isStopped = false;
@@ -56,10 +60,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
         return numbered;
       }, done);
     },
-    append(entries) {
-      if (!streamReady) return;
-      valkey.append(process, key, entries, (found) => instance.contradicted(found), valkeyFailed);
-    },
+    append: (entries) => stream.append(entries),
   });
 
   const instance = createInstance({
@@ -99,13 +100,18 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       },
       trust: threads.trust,
       relay,
-      streamReady: () => streamReady,
-      readStream: (after, done) => valkey.read(process, key, after, streamAnswer(done)),
-      readLast: (done) => valkey.last(process, key, streamAnswer(done)),
-      beginEpoch: (change, done) => ask((stored) => tables.beginEpoch(stored, change, parts.nextEpoch()), done),
-      useEpoch(epoch) {
-        key = epoch;
+      streamReady: () => stream.ready,
+      readStream: stream.readStream,
+      readLast: stream.readLast,
+      readHead(done) {
+        ask(({ head, epoch }) => ({ head, epoch, server: String(postgres.server) }), done);
       },
+      beginEpoch(change, done) {
+        watch.epochBegins(process, change.past);
+        ask((stored) => beginEpoch(stored, change, parts.nextEpoch()), done);
+      },
+      beginStream: (from, done) => ask((stored) => beginStream(stored, from, parts.nextEpoch()), done),
+      useStream: stream.use,
       configurations: { reach, check },
       loadCursors(questions, head, done) {
         ask((stored) => {
@@ -143,33 +149,10 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
     },
   });
 
-  relay.onNumbered(instance.headIs);
+  relay.onNumbered(instance.numbered);
 
   function ask<Value>(run: (stored: tables.Tables) => Value | null, done: (value: Value | null) => void): void {
     postgres.ask(process, run, done);
-  }
-
-  /** Hears whether Valkey answered. */
-  function streamAnswer<Value>(done: (value: Value | null) => void): (value: Value | null) => void {
-    return (value) => {
-      if (value === null) valkeyFailed();
-      done(value);
-    };
-  }
-
-  function valkeyFailed(): void {
-    if (!streamReady) return;
-    streamReady = false;
-    process.after(probeEveryMs, probe);
-  }
-
-  function probe(): void {
-    if (isStopped) return;
-    if (!valkey.answers) {
-      process.after(probeEveryMs, probe);
-      return;
-    }
-    streamReady = true;
   }
 
   /** Loads the configuration in force unless it is this version. */
@@ -224,22 +207,21 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
   }
 
   process.hear(chance() * 20, () => {
-    streamReady = valkey.answers;
-    if (!streamReady) process.after(probeEveryMs, probe);
+    stream.open();
     begin();
   });
 
   /** The log is identified first, or the stream that was written last would not be looked at. */
   function begin(): void {
     ask(
-      (stored) => stored.epoch,
-      (epoch) => {
+      (stored) => ({ epoch: stored.epoch, ...stored.stream }),
+      (found) => {
         if (isStopped) return;
-        if (epoch === null) {
+        if (found === null) {
           process.after(configureAgainMs, begin);
           return;
         }
-        key = epoch;
+        stream.use(found);
         reach(1);
         isStarted = true;
         instance.start();

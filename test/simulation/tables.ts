@@ -57,6 +57,7 @@ export type StoredConfiguration = { version: number; endpoints: readonly Endpoin
 export type Tables = {
   head: number;
   epoch: string;
+  stream: { number: number; secret: string };
   configurations: StoredConfiguration[];
   /** In force once, and not in this database any more: no table, but what the judges have to know. */
   lostConfigurations: readonly StoredConfiguration[];
@@ -141,6 +142,7 @@ export function heartbeat(
     head: tables.head,
     headId: tables.log[tables.head]?.id ?? null,
     epoch: tables.epoch,
+    stream: tables.stream,
     gaps: tables.gaps,
     idAtKnown: known === null ? null : (tables.log[known.position]?.id ?? null),
     configuration: tables.configurations.at(-1)!.version,
@@ -166,19 +168,6 @@ export function releaseLease(tables: Tables, id: string, { index, epoch }: Lease
   if (row.epoch !== epoch || row.owner !== id) return false;
   Object.assign(row, { owner: null, beat: row.beat + 1 });
   return true;
-}
-
-const headroom = 5;
-
-export function beginEpoch(tables: Tables, { from, past }: { from: string; past: number }, next: string): void {
-  if (tables.epoch !== from && tables.head >= past) return;
-  tables.epoch = next;
-  const { head } = tables;
-  tables.head = Math.max(head, past) + headroom;
-  const grown = tables.gaps.some(({ last }) => last === head);
-  tables.gaps = grown
-    ? tables.gaps.map((gap) => (gap.last === head ? { ...gap, last: tables.head } : gap))
-    : [...tables.gaps, { first: head + 1, last: tables.head }];
 }
 
 /** Whoever reads a cursor is its owner from then on, and the only one who writes it. */

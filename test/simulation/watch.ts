@@ -7,6 +7,7 @@ import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { Turn, TurnEvent, TurnFailure } from '../../src/worker/turn.ts';
+import { createGivenPositions } from './given-positions.ts';
 import type { History } from './history.ts';
 import { type Former, lostLeases } from './lost-leases.ts';
 import { type Knowledge, type Line, Violation, knowNothing } from './violation.ts';
@@ -26,6 +27,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
   /** Leases that were given back, by whom: it sends nothing under them any more. */
   const givenBack = new Set<string>();
   let restores = 0;
+  const given = createGivenPositions();
   /** Of the last attempt before the last restore. */
   let lastRow = 0;
 
@@ -120,6 +122,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     /** A thread has looked at its words, and is about to send. */
     decided(process: Process, turn: Turn, index: number): void {
       const { position, id } = turn.events[index]!;
+      given.checkSent(process, turn.events[index]!);
       const known = know(process);
       history.note(position, turn.generation, turn.lease.epoch);
       if (!holds(process, turn.lease) && isInformed(process) && !known.sleptSinceHeartbeat) {
@@ -215,12 +218,8 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
           if (!isAlwaysFor(postgres().tables, endpoint, entry)) continue;
           const isSettled = attempts.some((attempt) => {
             const isHere = attempt.position === position && attempt.endpoint === endpoint;
-            return (
-              isHere &&
-              attempt.generation === row.generation &&
-              attempt.origin === 'line' &&
-              attempt.status !== 'retrying'
-            );
+            const isOfLine = attempt.generation === row.generation && attempt.origin === 'line';
+            return isHere && isOfLine && attempt.status !== 'retrying';
           });
           if (!isSettled) fail(`${process.id} writes ${row.position} for ${endpoint}, and ${position} is not settled`);
         }
@@ -241,11 +240,13 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
 
     numbered(process: Process, entries: readonly LogEntry[]): void {
       const known = know(process);
+      given.reached(entries.at(-1)?.position ?? 0);
       for (const { position, id } of entries) {
         history.note(position, id.length, 0);
         if (position <= known.position) fail(`${process.id} gives position ${position} again`);
       }
     },
+    epochBegins: given.checkEpoch,
 
     /** Forgets what is long over, so that a world may live for hours. */
     forget(): void {
@@ -265,6 +266,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     /** A heartbeat is made; what is returned is called when its answer arrives. */
     heartbeat(process: Process): () => void {
       const then = restores;
+      given.reached(postgres().tables.head);
       return () => {
         Object.assign(know(process), { restores: then, sleptSinceHeartbeat: false });
       };

@@ -83,6 +83,7 @@ function firstTables(endpoints: readonly Endpoint[]): Tables {
     ...{
       head: 0,
       epoch: 'epoch 1',
+      stream: { number: 1, secret: 'epoch 1' },
       configurations: [{ version: 1, endpoints: [...endpoints], standsAside: [] }],
       lostConfigurations: [],
       restores: 0,

@@ -1,4 +1,4 @@
-// DATABASE_URL: from the environment, or else from the file `database_url` in SECRETS_DIR.
+// DATABASE_URL and VALKEY_URL: from the environment, or else from the files `database_url` and `valkey_url` in SECRETS_DIR.
 
 import { readPostgresUrl } from '../model/postgres-url.ts';
 import { readSecretsDirectory } from './environment.ts';
@@ -7,28 +7,36 @@ import { StartError } from './start-error.ts';
 
 type Environment = Record<string, string | undefined>;
 
-/** The environment with DATABASE_URL in it if there is one, and what is wrong with the file if it cannot be used. */
-export async function findDatabaseUrl(
-  environment: Environment = process.env,
+const names = ['DATABASE_URL', 'VALKEY_URL'] as const;
+
+/** The environment with those URLs in it that there are, and what is wrong with a file that cannot be used. */
+export async function findServerUrls(
+  given: Environment = process.env,
+  wanted: readonly (typeof names)[number][] = names,
 ): Promise<{ environment: Environment; problems: string[] }> {
-  if (environment['DATABASE_URL']) return { environment, problems: [] };
-  const directory = readSecretsDirectory(environment);
-  const found = await createSecrets({ directory, warn() {}, environment: {} }).resolve('database_url');
-  if ('value' in found) return { environment: { ...environment, DATABASE_URL: found.value }, problems: [] };
-  if (found.missing) return { environment, problems: [] };
-  return { environment, problems: [`DATABASE_URL cannot be read from the secret database_url: ${found.problem}`] };
+  const secrets = createSecrets({ directory: readSecretsDirectory(given), warn() {}, environment: {} });
+  const environment = { ...given };
+  const problems: string[] = [];
+  for (const name of wanted) {
+    if (environment[name]) continue;
+    const secret = name.toLowerCase();
+    const found = await secrets.resolve(secret);
+    if ('value' in found) environment[name] = found.value;
+    else if (!found.missing) problems.push(`${name} cannot be read from the secret ${secret}: ${found.problem}`);
+  }
+  return { environment, problems };
 }
 
-/** The environment with DATABASE_URL in it if there is one. Throws a StartError for a file that cannot be used. */
-export async function withDatabaseUrl(given: Environment): Promise<Environment> {
-  const { environment, problems } = await findDatabaseUrl(given);
+/** The environment with those URLs in it that there are. Throws a StartError for a file that cannot be used. */
+export async function withServerUrls(given: Environment, wanted = names.slice()): Promise<Environment> {
+  const { environment, problems } = await findServerUrls(given, wanted);
   if (problems.length > 0) throw new StartError(...problems);
   return environment;
 }
 
 /** The one setting that `tidings migrate` needs. Throws a StartError when it is missing or wrong; its value is not repeated. */
 export async function readDatabaseUrl(environment: Environment = process.env): Promise<string> {
-  const { DATABASE_URL: url } = await withDatabaseUrl(environment);
+  const { DATABASE_URL: url } = await withServerUrls(environment, ['DATABASE_URL']);
   if (!url) {
     throw new StartError(
       'DATABASE_URL must be set to the database that migrate is to change, or be in the file database_url in SECRETS_DIR.',
