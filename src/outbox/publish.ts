@@ -8,6 +8,7 @@ import { Refusal } from '../policy/refusal.ts';
 import { emit } from './emitter.ts';
 import { claimKeys, digestContent } from './idempotency.ts';
 import { makeEvent, type NewWebhookEvent } from './payload.ts';
+import { inPieces } from './pieces.ts';
 import { checkPublications, type Publication } from './publication.ts';
 import type { Transactions } from './transactions.ts';
 
@@ -24,7 +25,11 @@ export async function publishEvents(
   if (publications.length === 0) return [];
   return await transactions.run(async (em) => {
     const now = new Date();
-    const made = publications.map((publication) => makeEvent(publication, now));
+    const made = await inPieces(
+      publications,
+      () => 0,
+      (piece) => piece.map((publication) => makeEvent(publication, now)),
+    );
     const firstIds = await firstEventIds(em, publications, made);
     const recorded = await insertInOrder(
       em,
@@ -80,14 +85,15 @@ async function firstEventIds(
   });
 }
 
-/** One statement for all: the rows are numbered by `seq` in the order in which they stand in it. */
+/** Statement by statement: the rows are numbered by `seq` in the order in which they are inserted. */
 async function insertInOrder(
   em: EntityManager,
   events: readonly NewWebhookEvent[],
 ): Promise<Map<string, WebhookEvent>> {
   const rows = events.map((event) => ({ ...event, position: null, positionedAt: null }));
+  const sizeOf = ({ payload }: NewWebhookEvent) => payload.length;
   // Plain rows, as entities cost half as much again as the whole insert. They lack `seq`, which the database
   // numbers and which is hidden from everyone but the relay.
-  await em.insertMany(WebhookEvent, rows as WebhookEvent[]);
+  await inPieces(rows, sizeOf, async (piece) => await em.insertMany(WebhookEvent, piece as WebhookEvent[]));
   return new Map(rows.map((row) => [row.id, row as WebhookEvent]));
 }
