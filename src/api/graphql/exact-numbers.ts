@@ -13,6 +13,9 @@ const mostLevels = 500;
 /** Of one object. An error about the object would print them all. */
 const mostKeys = 10_000;
 
+/** Of a whole text. The data of one event, at most 256 KiB, has fewer; reading 1 MiB of small ones takes 0.1 s. */
+const mostValues = 150_000;
+
 /** JSON that is too much in its form, with a sentence. */
 export class BadForm extends Error {}
 
@@ -23,13 +26,20 @@ export class BadForm extends Error {}
 export function parseJson(text: string): { value: unknown; inexact: Inexact | null } {
   let inexact: { at: number; source: string } | null = null;
   const keys = [0];
+  let values = 0;
+  const count = () => {
+    values += 1;
+    if (values > mostValues) throw new BadForm(`The JSON has more than ${mostValues} values.`);
+  };
   walk(text, {
+    comma: count,
     number(at, end) {
       if (inexact || isPlain(text, at, end)) return;
       const source = text.slice(at, end);
       if (!isExact(source)) inexact = { at, source };
     },
     open() {
+      count();
       keys.push(0);
       if (keys.length > mostLevels + 1) throw new BadForm(`The JSON is nested more than ${mostLevels} deep.`);
     },

@@ -3,8 +3,8 @@
 import type { EntityManager, FilterQuery } from '@mikro-orm/postgresql';
 import { type DeliveryStatus, WebhookDelivery as StoredDelivery } from '../../model/webhook-delivery.ts';
 import { asUuid } from '../../model/uuid.ts';
-import { isStorable } from '../../outbox/payload.ts';
 import { builder } from './builder.ts';
+import { canMatch } from './can-match.ts';
 import { type Connection, type ConnectionArgs, connect } from './connection.ts';
 import { createdBetween } from './created-between.ts';
 import { WebhookDeliveryRef, WebhookEvent } from './webhook-event.ts';
@@ -117,7 +117,7 @@ function matching({
   const conditions = createdBetween(since, until);
   const texts = Object.entries({ endpointId, eventType }).filter(([, text]) => typeof text === 'string');
   // No row has an id or type of the wrong form.
-  if (texts.some(([, text]) => !isStorable(text as string))) return null;
+  if (texts.some(([, text]) => !canMatch(text as string))) return null;
   conditions.push(...texts.map(([field, text]) => ({ [field]: text })));
   if (typeof eventId === 'string') {
     const id = asUuid(eventId);

@@ -4,11 +4,12 @@ import type { FilterQuery } from '@mikro-orm/postgresql';
 import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
 import { WebhookEvent as StoredEvent } from '../../model/webhook-event.ts';
 import { asUuid } from '../../model/uuid.ts';
-import { fromPayload, isStorable } from '../../outbox/payload.ts';
+import { fromPayload } from '../../outbox/payload.ts';
 import type { Publication } from '../../outbox/publication.ts';
 import { publishEvents } from '../../outbox/publish.ts';
 import { Refusal } from '../../policy/refusal.ts';
 import { builder } from './builder.ts';
+import { canMatch } from './can-match.ts';
 import { connect, idAfter, largestSize, sizeOf } from './connection.ts';
 import { createdBetween } from './created-between.ts';
 
@@ -102,10 +103,10 @@ function matching(filter: typeof WebhookEventFilter.$inferInput | null | undefin
         'filter.types',
       );
     }
-    conditions.push({ type: { $in: types.filter((type) => isStorable(type)) } });
+    conditions.push({ type: { $in: types.filter(canMatch) } });
   }
   if (typeof subject === 'string') {
-    if (!isStorable(subject)) return null;
+    if (!canMatch(subject)) return null;
     conditions.push({ subject });
   }
   return { $and: conditions };
