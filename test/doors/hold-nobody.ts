@@ -34,7 +34,7 @@ const publish = 'mutation { publishWebhookEvents(events: [{ type: "door.measured
 const restMs = 1_000;
 const publishEveryMs = 25;
 /** Others work on the machine, too: what an attack does, it does each time. */
-const mostRounds = 4;
+const mostRounds = 10;
 
 /** `say` hears of each attack as it is over. */
 export async function measureAttacks(say: (measured: Measured) => void): Promise<Measured[]> {

@@ -7,7 +7,8 @@ import { isMainThread } from 'node:worker_threads';
 
 const path = process.env['WATCHED_LOOP'];
 
-if (isMainThread && path !== undefined) {
+// Not in the processes and threads of the service.
+if (isMainThread && path !== undefined && process.argv.includes('start')) {
   const delays = monitorEventLoopDelay({ resolution: 2 });
   delays.enable();
   rmSync(path, { force: true });
