@@ -3,10 +3,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
+import type { Loop } from './watched-loop.ts';
 
-export type Held = {
-  /** The longest delay of the main thread's event loop. */
-  loopMs: number;
+export type Held = Loop & {
   /** The most that it held in memory. */
   peakMib: number;
 };
@@ -26,16 +25,16 @@ export function watchService({ pid, path }: { pid: number; path: string }): Watc
     return Number(kibibytes) / 1024;
   }
 
-  const longestDelayMs = async () => Number(await text(connect(path))) / 1e6;
+  const longest = async () => JSON.parse(await text(connect(path))) as Loop;
 
   return {
     restMib: () => mebibytes('VmRSS'),
     async during(work) {
       // Linux, proc(5): 5 makes the present memory the highest.
       await writeFile(`/proc/${pid}/clear_refs`, '5');
-      await longestDelayMs();
+      await longest();
       await work();
-      return { loopMs: await longestDelayMs(), peakMib: await mebibytes('VmHWM') };
+      return { ...(await longest()), peakMib: await mebibytes('VmHWM') };
     },
   };
 }

@@ -21,7 +21,9 @@ export const mostMore = { loopMs: 50, memoryMib: 64, lateMs: 250 };
 
 export type Figures = {
   /** Longest delay of the event loop above that at rest. */
-  loopMs: number;
+  delayMs: number;
+  /** The same of what its thread worked at a stretch: other programs delay the loop as well, and have no part in this. */
+  busyMs: number;
   /** Most memory above that at rest. */
   memoryMib: number;
   /** The latest delivery, from the event's time to its arrival, above that at rest. */
@@ -34,7 +36,7 @@ const publish = 'mutation { publishWebhookEvents(events: [{ type: "door.measured
 const restMs = 1_000;
 const publishEveryMs = 25;
 /** Others work on the machine, too: what an attack does, it does each time. */
-const mostRounds = 10;
+const mostRounds = 6;
 
 /** `say` hears of each attack as it is over. */
 export async function measureAttacks(say: (measured: Measured) => void): Promise<Measured[]> {
@@ -72,16 +74,18 @@ export async function measureAttacks(say: (measured: Measured) => void): Promise
   return found;
 }
 
-export const isHeld = ({ loopMs, memoryMib, lateMs }: Figures) =>
-  loopMs > mostMore.loopMs || memoryMib > mostMore.memoryMib || lateMs > mostMore.lateMs;
+/** A loop that is delayed by its own work is held. */
+export const isHeld = ({ delayMs, busyMs, memoryMib, lateMs }: Figures) =>
+  Math.min(delayMs, busyMs) > mostMore.loopMs || memoryMib > mostMore.memoryMib || lateMs > mostMore.lateMs;
 
 /** Measures again while something is beyond its bounds, and gives the least of each. */
 async function leastOf(rounds: number, once: () => Promise<Figures>): Promise<Figures> {
   let least = await once();
   for (let round = 1; round < rounds && isHeld(least); round += 1) {
-    const { loopMs, memoryMib, lateMs } = await once();
+    const { delayMs, busyMs, memoryMib, lateMs } = await once();
     least = {
-      loopMs: Math.min(least.loopMs, loopMs),
+      delayMs: Math.min(least.delayMs, delayMs),
+      busyMs: Math.min(least.busyMs, busyMs),
       memoryMib: Math.min(least.memoryMib, memoryMib),
       lateMs: Math.min(least.lateMs, lateMs),
     };
@@ -94,7 +98,8 @@ async function measure(stage: Stage, watch: Watch, strike: () => Promise<void>):
   const rest = await delivering(stage, watch, () => sleep(restMs));
   const struck = await delivering(stage, watch, strike);
   return {
-    loopMs: struck.loopMs - rest.loopMs,
+    delayMs: struck.delayMs - rest.delayMs,
+    busyMs: struck.busyMs - rest.busyMs,
     memoryMib: struck.peakMib - restMib,
     lateMs: struck.latestMs - rest.latestMs,
   };
