@@ -79,10 +79,10 @@ export const isHeld = ({ delayMs, busyMs, memoryMib, lateMs }: Figures) =>
   Math.min(delayMs, busyMs) > mostMore.loopMs || memoryMib > mostMore.memoryMib || lateMs > mostMore.lateMs;
 
 /** Measures again while something is beyond its bounds, and gives the least of each. */
-async function leastOf(rounds: number, once: () => Promise<Figures>): Promise<Figures> {
-  let least = await once();
+async function leastOf(rounds: number, measureOnce: () => Promise<Figures>): Promise<Figures> {
+  let least = await measureOnce();
   for (let round = 1; round < rounds && isHeld(least); round += 1) {
-    const { delayMs, busyMs, memoryMib, lateMs } = await once();
+    const { delayMs, busyMs, memoryMib, lateMs } = await measureOnce();
     least = {
       delayMs: Math.min(least.delayMs, delayMs),
       busyMs: Math.min(least.busyMs, busyMs),
