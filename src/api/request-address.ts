@@ -26,15 +26,20 @@ export function addressProblem({
   if (host === undefined && httpVersionMinor > 0) return 'The request has no Host header.';
   // No http URL has an empty host (RFC 9110, section 4.2.1).
   if (host === '' && httpVersionMinor > 0) return 'The Host header is empty.';
-  if (host && !hostForm.test(host)) return 'The Host header names no host.';
+  if (host && !namesHost(host)) return 'The Host header names no host.';
   const [, authority, path = ''] = /^(?:https?:\/\/([^/?#]*))?([^?]*)/i.exec(url) ?? [];
   // RFC 9110, section 4.2.4.
   if (authority?.includes('@')) return 'The request names a user in its target.';
-  if (authority !== undefined && !hostForm.test(authority)) return 'The target names no host.';
+  if (authority !== undefined && !namesHost(authority)) return 'The target names no host.';
   if (url.includes('#')) return 'The target has a fragment.';
   return hasOneSpelling(path)
     ? null
     : 'The path can be read as another: send it without dot segments, backslashes, and encoded dots, slashes and letters.';
+}
+
+/** Of what has the form, some is no host of a URL: `999.1.1.1`, `[::::]`, `x:99999`. */
+function namesHost(host: string): boolean {
+  return hostForm.test(host) && URL.canParse(`http://${host}/`);
 }
 
 /**

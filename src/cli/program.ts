@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import { printableLines } from '../telemetry/printable.ts';
 
 export type ProgramOptions = {
   /** Begins to catch SIGTERM and SIGINT; aborted by the first. */
@@ -14,6 +15,8 @@ export function makeProgram({ catchStop }: ProgramOptions): Command {
     .description(packageJson.description)
     .version(packageJson.version)
     .exitOverride()
+    // It repeats what it was given.
+    .configureOutput({ writeErr: (text) => void process.stderr.write(printableLines(text)) })
     .configureHelp({ showGlobalOptions: false })
     .showHelpAfterError('(see --help)');
 

@@ -1,4 +1,4 @@
-// Finds the IPv4 address that an IPv6 address leads to.
+// Finds the IPv4 addresses that an IPv6 address may lead to.
 
 import { Address4, Address6 } from 'ip-address';
 
@@ -22,15 +22,16 @@ export function isTranslated(address: Address6): boolean {
   return isIn(address, translated);
 }
 
-/** Null for an address that carries none. */
-export function carriedAddress(address: Address6): Address4 | null {
-  if (isIn(address, own)) return null;
+/** None for most. Several where a tunnel's address has the identifier of another tunnel: a packet may go to either. */
+export function carriedAddresses(address: Address6): Address4[] {
+  if (isIn(address, own)) return [];
   const bits = address.bigInt();
-  if (isTranslated(address) || isIn(address, endingWithV4) || isIsatap(bits)) return fromBits(bits);
-  if (isIn(address, sixToFour)) return fromBits(bits >> 80n);
+  const carried: Address4[] = [];
+  if (isTranslated(address) || isIn(address, endingWithV4) || isIsatap(bits)) carried.push(fromBits(bits));
+  if (isIn(address, sixToFour)) carried.push(fromBits(bits >> 80n));
   // RFC 4380, section 4: the client's address, inverted.
-  if (isIn(address, teredo)) return fromBits(~bits);
-  return null;
+  if (isIn(address, teredo)) carried.push(fromBits(~bits));
+  return carried;
 }
 
 /** RFC 5214, section 6.1: an interface identifier that tunnels to the IPv4 address in its last 32 bits. */

@@ -2,13 +2,13 @@
 
 import { BlockList, isIP } from 'node:net';
 import { Address6 } from 'ip-address';
-import { carriedAddress } from './carried-address.ts';
+import { carriedAddresses } from './carried-address.ts';
 import { isPublicAddress } from './public-address.ts';
 
 /**
  * `allowedNetworks`: canonical CIDRs. False for what is no IP address.
  *
- * An address that carries an IPv4 address is permitted only if that one is: `::/0` opens no IPv4 loopback.
+ * An address that carries an IPv4 address is permitted only if that one is, and all of several: `::/0` opens no IPv4 loopback.
  */
 export function permittedBy(allowedNetworks: readonly string[]): (address: string) => boolean {
   const allowed = membership(allowedNetworks);
@@ -16,9 +16,9 @@ export function permittedBy(allowedNetworks: readonly string[]): (address: strin
   return (address) => {
     if (isIP(address) !== 6) return isIP(address) === 4 && permitted(address);
     const parsed = new Address6(address);
-    const carried = carriedAddress(parsed)?.correctForm();
-    if (carried === undefined) return permitted(address);
-    return isPublicAddress(address) || (permitted(carried) && (parsed.isMapped4() || allowed(address)));
+    const carried = carriedAddresses(parsed).map((one) => one.correctForm());
+    if (carried.length === 0) return permitted(address);
+    return isPublicAddress(address) || (carried.every(permitted) && (parsed.isMapped4() || allowed(address)));
   };
 }
 

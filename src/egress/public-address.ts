@@ -2,7 +2,7 @@
 
 import { BlockList, isIP } from 'node:net';
 import { Address4, Address6 } from 'ip-address';
-import { carriedAddress, isTranslated } from './carried-address.ts';
+import { carriedAddresses, isTranslated } from './carried-address.ts';
 
 function v6Networks(...networks: [address: string, prefix: number][]): BlockList {
   const list = new BlockList();
@@ -82,8 +82,8 @@ function isPublicV4(address: Address4): boolean {
 }
 
 function isPublicV6(address: Address6): boolean {
-  const carried = carriedAddress(address);
-  if (carried) return isTranslated(address) && isPublicV4(carried);
+  const carried = carriedAddresses(address);
+  if (carried.length > 0) return isTranslated(address) && carried.every(isPublicV4);
   const plain = address.correctForm();
   return address.isGlobal() && assigned.check(plain, 'ipv6') && !notForWebhooks.check(plain, 'ipv6');
 }

@@ -109,7 +109,7 @@ async function readNotes(directory: string): Promise<FoundNote[]> {
     const path = join(directory, name);
     // It may be gone by now. A link would show another user's file as this one's.
     const seen = await lstat(path).catch(() => null);
-    const read = seen?.isFile() ? await readSmallFile(path, mostNoteBytes) : null;
+    const read = seen?.isFile() ? await readSmallFile(path, mostNoteBytes, { owner: seen.uid }) : null;
     if (seen === null || read === null || !('bytes' in read)) continue;
     found.push({ path, owner: seen.uid, note: parse(read.bytes.toString()) });
   }

@@ -89,6 +89,10 @@ test.each([
   'Host: x:y',
   'Host: x:99999',
   'Host: [::1',
+  'Host: [::::]',
+  'Host: 999.1.1.1',
+  'Host: 1.2.3.08',
+  'Host: 1.2.3.4.5',
   'Host: %78',
   'Host: x\\y',
 ])('a request with %j is refused', async (headers) => {

@@ -33,6 +33,17 @@ test.for([
   expect(stderr).not.toBe('');
 });
 
+test.for([['\u001b]0;x\u0007'], ['endpoints', '--\u009b31m'], ['check', '\u001b[31m']])(
+  'a usage error shows the control characters of %j, and sends none to the terminal',
+  async (args) => {
+    const { status, stderr } = await runTidings(args);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/\\u00[19]b/);
+    // oxlint-disable-next-line no-control-regex
+    expect(stderr).not.toMatch(/[\0-\x09\x0b-\x1f\x7f-\x9f]/);
+  },
+);
+
 test('it runs on its own Node through a link, from any directory, whatever node the caller has', async () => {
   const node = join(directory, 'node');
   await writeFile(node, '#!/bin/sh\necho a wrong node >&2\nexit 9\n');

@@ -2,6 +2,7 @@
 
 import { type Socket, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { getIntrospectionQuery } from 'graphql';
 import { Client } from 'undici';
 import { corpusDocuments, worstThatFit } from '../api/hostile-documents.ts';
 
@@ -75,6 +76,28 @@ async function pipeline(target: Target, text: string, unreadMs: number): Promise
   socket.resume();
   await Promise.race([sleep(2_000), closed]);
   socket.destroy();
+}
+
+/** None of them is in a cache. */
+const schemaQuery = (at: number) => ({
+  query: getIntrospectionQuery().replace('IntrospectionQuery', `Q${at}_${performance.now().toFixed()}`),
+});
+
+/** Each lacks its last byte, until all of these come at once. */
+async function endTogether(target: Target, count: number, body: (at: number) => object): Promise<void> {
+  const sockets = times(count, () => open(target));
+  sockets.forEach((socket, at) => {
+    const text = JSON.stringify(body(at));
+    const head = 'POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
+    socket.write(`${head}Content-Length: ${text.length}\r\n\r\n${text.slice(0, -1)}`);
+  });
+  await sleep(1_000);
+  const answered = sockets.map(
+    async (socket) => await new Promise((resolve) => socket.once('data', resolve).once('close', resolve)),
+  );
+  for (const socket of sockets) socket.write('}');
+  await Promise.all(answered);
+  for (const socket of sockets) socket.destroy();
 }
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
@@ -167,6 +190,22 @@ export const attacks: Record<string, Attack> = {
     }
     for (const socket of sockets) socket.destroy();
   },
+  '200 queries about the schema whose ends come together': (target) => endTogether(target, 200, schemaQuery),
+  '100 variables of 20,000 values whose ends come together': (target) =>
+    endTogether(target, 100, (at) => ({
+      query: `query Q${at} { __typename }`,
+      variables: { a: times(20_000, () => 0) },
+    })),
+  'forms of 1 MiB and of 8 KiB': (target) =>
+    send(
+      target,
+      times(60, (at) => ({
+        method: 'POST',
+        path: at % 2 === 0 ? '/account' : '/oauth/google?link=1',
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: 'a=&'.repeat((at % 3 === 0 ? 1_048_576 : 8_192) / 3),
+      })),
+    ),
   '100 bodies that stop halfway': async (target) => {
     const sockets = times(100, () => open(target));
     for (const socket of sockets) {

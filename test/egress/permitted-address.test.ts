@@ -32,6 +32,10 @@ test.each([
   '64:ff9b::a9fe:a9fe',
   '2001::80ff:fffe',
   'fd00::5efe:a00:1',
+  // Of two tunnels, where the other one leads to a public address.
+  '2002:7f00:1::5efe:808:808',
+  '2002:808:808::5efe:7f00:1',
+  '2001::200:5efe:80ff:fffe',
 ])('::/0 does not open %s, which leads to a private IPv4 address', (address) => {
   expect(permittedBy(['::/0'])(address)).toBe(false);
   // Nor do its own network and itself.

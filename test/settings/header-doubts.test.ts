@@ -11,6 +11,8 @@ test.each([
   'authorization',
   'X-Authorization',
   'X-Auth',
+  'X-Authentication',
+  'X-Session-Id',
   'X-API-Key',
   'Api_Key',
   'apikey',

@@ -5,6 +5,7 @@ import { createYoga } from 'graphql-yoga';
 import type { Transactions } from '../../outbox/transactions.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { SignIn } from '../../users/sign-in.ts';
+import { inTurns } from '../begin-in-turns.ts';
 import { orderAccepted } from '../preferences.ts';
 import { tooManyStarts } from '../refused.ts';
 import type { Cookies } from '../session-cookie.ts';
@@ -49,6 +50,7 @@ type Reply = { setCookie: string | null; retryAfterSeconds: number | null; isExe
 export function createEngine(options: EngineOptions): (request: Request, client: string) => Promise<Response> {
   const { orm, reads, transactions, endpoints, signIn, publicUrl, refusedQueries, log } = options;
   const { asking, askAgain } = options.viewers;
+  const turn = inTurns();
 
   const yoga = createYoga<{ client: string; reply: Reply; budget: Budget; unknownToken: boolean; begin: number }>({
     schema,
@@ -105,6 +107,8 @@ export function createEngine(options: EngineOptions): (request: Request, client:
     const wait = limited === null ? null : refusedQueries.waitOf(limited);
     if (wait !== null) return tooManyRefused(wait);
     orderAccepted(request.headers);
+    // The database may have said of many at once who asks.
+    await turn();
     const response = await yoga.fetch(request, { client, reply, budget: budgetOf(asked), unknownToken, begin });
     if (limited !== null && !reply.isExecuted) refusedQueries.count(limited);
     if (reply.setCookie !== null) response.headers.append('Set-Cookie', reply.setCookie);
