@@ -15,12 +15,11 @@ import { writeCursors } from './cursors/write-cursors.ts';
 import { identifyLog } from './log/identity.ts';
 import { createLogTable } from './log/table.ts';
 import { openWakes } from './log/wakes.ts';
-import { openOrm } from './model/orm.ts';
 import { createConfigurations } from './operations/configurations.ts';
 import { createEndpointControl } from './operations/endpoint-control.ts';
 import { openLogStream } from './operations/log-stream.ts';
 import { openDatabases } from './operations/open-databases.ts';
-import { createReadiness, openReadinessOrm, togetherChecked } from './operations/readiness.ts';
+import { createReadiness, togetherChecked } from './operations/readiness.ts';
 import { startRelay } from './outbox/relay.ts';
 import { createTransactions } from './outbox/transactions.ts';
 import { noteService } from './settings/running-services.ts';
@@ -62,7 +61,8 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   remarkOnSettings(logger, settings, configuration);
 
   // The databases, given or of our own.
-  const { databaseUrl, valkeyUrl, orm, reads, isOurs } = open(await openDatabases(settings, logger));
+  const databases = open(await openDatabases(settings, logger));
+  const { databaseUrl, valkeyUrl, orm, isOurs } = databases;
 
   // The port, before anything that other instances see.
   const listener = open(await openListener(settings));
@@ -74,11 +74,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const wakes = open(openWakes({ url: valkeyUrl, prefix: identity.prefix, from: id }));
 
   // The outbox: changes with their events, and the relay that gives these their positions.
-  const relayOrm = arrange(
-    'relayOrm',
-    openOrm({ url: databaseUrl, connections: 1, name: 'tidings-relay', statementMs: 10_000 }),
-  );
-  opening.defer(() => relayOrm.close(true));
+  const relayOrm = arrange('relayOrm', databases.relayOrm);
   const relay = open(startRelay({ orm: relayOrm, stream, log: logger }));
   wakes.onWake('relay', relay.wake);
   const onCommit = () => {
@@ -144,17 +140,14 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       wakes.wakeOthers('change');
     },
   });
-  const { held } = instance;
   const limits = open(await openRateLimits({ url: valkeyUrl, prefix: identity.prefix, log: logger }));
-  const readinessOrm = openReadinessOrm(databaseUrl);
-  opening.defer(() => readinessOrm.close(true));
   const readiness = createReadiness({
-    orm: readinessOrm,
+    orm: databases.readinessOrm,
     stream: togetherChecked([stream, wakes, limits, { check: () => Promise.resolve(instance.streamProblem()) }]),
     relay: relay.state,
     threads: pool.check,
     unwritten: recorder.problem,
-    held,
+    held: instance.held,
     configuration: configurations.current,
     isDraining,
   });
@@ -163,7 +156,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       settings,
       listener,
       orm,
-      reads,
+      reads: databases.reads,
       transactions,
       endpoints,
       readiness,
@@ -175,8 +168,8 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       version,
     }),
   );
-  const { tokenDirectory } = configuration;
-  open(await noteService(settings.stateDirectory, { listeningAt: listener.url, tokenDirectory }, logger));
+  const note = { listeningAt: listener.url, tokenDirectory: configuration.tokenDirectory };
+  open(await noteService(settings.stateDirectory, note, logger));
   always({ url: door.url }, 'ready');
 
   const parts = opening.move();
