@@ -84,16 +84,10 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const transactions = arrange('transactions', createTransactions({ orm, onCommit }));
 
   // The configuration in force.
+  const { catchUp } = relay;
+  const announce = () => wakes.wakeOthers('change');
   const configurations = open(
-    createConfigurations({
-      orm,
-      transactions,
-      read,
-      resolve,
-      catchUp: relay.catchUp,
-      announce: () => wakes.wakeOthers('change'),
-      log: logger,
-    }),
+    createConfigurations({ orm, transactions, read, resolve, catchUp, announce, log: logger }),
   );
 
   // Deliveries: the threads, and the instance that says what they send.
@@ -105,22 +99,21 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   if (isOurs) await freeLeases(orm);
   const name = `${hostname()}:${process.pid}`;
   const leases = open(arrange('leases', openLeaseRows({ url: databaseUrl, ttlMs, instance: { id, name } })));
+  const slots = { fast: slotsPerThread.fast * threads, slow: slotsPerThread.slow * threads };
+  const cursors = arrange('cursors', { writeCursors });
+  const logParts = { identity, stream, table, relay, wakes };
   const running = open(
     runInstance({
       id,
       leaseTtlMs: ttlMs,
       orm,
       leases,
-      ...arrange('cursors', { writeCursors }),
-      identity,
-      table,
-      stream,
-      relay,
+      ...cursors,
+      ...logParts,
       configurations,
-      wakes,
       pool,
       recorder,
-      slots: { fast: slotsPerThread.fast * threads, slow: slotsPerThread.slow * threads },
+      slots,
       logger,
     }),
   );
@@ -132,14 +125,11 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   // Control, health, and the door.
   let draining = false;
   const isDraining = () => draining;
-  const endpoints = createEndpointControl({
-    read,
-    configurations,
-    announce(endpointIds) {
-      instance.reloadCursors(endpointIds);
-      wakes.wakeOthers('change');
-    },
-  });
+  const reloadCursors = (endpointIds: readonly string[]) => {
+    instance.reloadCursors(endpointIds);
+    announce();
+  };
+  const endpoints = createEndpointControl({ read, configurations, announce: reloadCursors });
   const limits = open(await openRateLimits({ url: valkeyUrl, prefix: identity.prefix, log: logger }));
   const readiness = createReadiness({
     orm: databases.readinessOrm,
@@ -151,23 +141,10 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
     configuration: configurations.current,
     isDraining,
   });
-  const door = open(
-    await openDoor({
-      settings,
-      listener,
-      orm,
-      reads: databases.reads,
-      transactions,
-      endpoints,
-      readiness,
-      isDraining,
-      secrets: configuration.serviceSecrets,
-      providers: configuration.oauth.providers,
-      limits,
-      log: logger,
-      version,
-    }),
-  );
+  const { serviceSecrets: secrets, oauth } = configuration;
+  const api = { orm, reads: databases.reads, transactions, endpoints, readiness, isDraining };
+  const { providers } = oauth;
+  const door = open(await openDoor({ settings, listener, ...api, secrets, providers, limits, log: logger, version }));
   const note = { listeningAt: listener.url, tokenDirectory: configuration.tokenDirectory };
   open(await noteService(settings.stateDirectory, note, logger));
   always({ url: door.url }, 'ready');
