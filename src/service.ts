@@ -15,12 +15,11 @@ import { writeCursors } from './cursors/write-cursors.ts';
 import { identifyLog } from './log/identity.ts';
 import { createLogTable } from './log/table.ts';
 import { openWakes } from './log/wakes.ts';
-import { openOrm } from './model/orm.ts';
 import { createConfigurations } from './operations/configurations.ts';
 import { createEndpointControl } from './operations/endpoint-control.ts';
 import { openLogStream } from './operations/log-stream.ts';
 import { openDatabases } from './operations/open-databases.ts';
-import { createReadiness, openReadinessOrm, togetherChecked } from './operations/readiness.ts';
+import { createReadiness, togetherChecked } from './operations/readiness.ts';
 import { startRelay } from './outbox/relay.ts';
 import { createTransactions } from './outbox/transactions.ts';
 import { noteService } from './settings/running-services.ts';
@@ -62,7 +61,8 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   remarkOnSettings(logger, settings, configuration);
 
   // The databases, given or of our own.
-  const { databaseUrl, valkeyUrl, orm, reads, isOurs } = open(await openDatabases(settings, logger));
+  const databases = open(await openDatabases(settings, logger));
+  const { databaseUrl, valkeyUrl, orm, isOurs } = databases;
 
   // The port, before anything that other instances see.
   const listener = open(await openListener(settings));
@@ -74,11 +74,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const wakes = open(openWakes({ url: valkeyUrl, prefix: identity.prefix, from: id }));
 
   // The outbox: changes with their events, and the relay that gives these their positions.
-  const relayOrm = arrange(
-    'relayOrm',
-    openOrm({ url: databaseUrl, connections: 1, name: 'tidings-relay', statementMs: 10_000 }),
-  );
-  opening.defer(() => relayOrm.close(true));
+  const relayOrm = arrange('relayOrm', databases.relayOrm);
   const relay = open(startRelay({ orm: relayOrm, stream, log: logger }));
   wakes.onWake('relay', relay.wake);
   const onCommit = () => {
@@ -88,16 +84,10 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const transactions = arrange('transactions', createTransactions({ orm, onCommit }));
 
   // The configuration in force.
+  const { catchUp } = relay;
+  const announce = () => wakes.wakeOthers('change');
   const configurations = open(
-    createConfigurations({
-      orm,
-      transactions,
-      read,
-      resolve,
-      catchUp: relay.catchUp,
-      announce: () => wakes.wakeOthers('change'),
-      log: logger,
-    }),
+    createConfigurations({ orm, transactions, read, resolve, catchUp, announce, log: logger }),
   );
 
   // Deliveries: the threads, and the instance that says what they send.
@@ -109,22 +99,21 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   if (isOurs) await freeLeases(orm);
   const name = `${hostname()}:${process.pid}`;
   const leases = open(arrange('leases', openLeaseRows({ url: databaseUrl, ttlMs, instance: { id, name } })));
+  const slots = { fast: slotsPerThread.fast * threads, slow: slotsPerThread.slow * threads };
+  const cursors = arrange('cursors', { writeCursors });
+  const logParts = { identity, stream, table, relay, wakes };
   const running = open(
     runInstance({
       id,
       leaseTtlMs: ttlMs,
       orm,
       leases,
-      ...arrange('cursors', { writeCursors }),
-      identity,
-      table,
-      stream,
-      relay,
+      ...cursors,
+      ...logParts,
       configurations,
-      wakes,
       pool,
       recorder,
-      slots: { fast: slotsPerThread.fast * threads, slow: slotsPerThread.slow * threads },
+      slots,
       logger,
     }),
   );
@@ -136,47 +125,28 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   // Control, health, and the door.
   let draining = false;
   const isDraining = () => draining;
-  const endpoints = createEndpointControl({
-    read,
-    configurations,
-    announce(endpointIds) {
-      instance.reloadCursors(endpointIds);
-      wakes.wakeOthers('change');
-    },
-  });
-  const { held } = instance;
+  const reloadCursors = (endpointIds: readonly string[]) => {
+    instance.reloadCursors(endpointIds);
+    announce();
+  };
+  const endpoints = createEndpointControl({ read, configurations, announce: reloadCursors });
   const limits = open(await openRateLimits({ url: valkeyUrl, prefix: identity.prefix, log: logger }));
-  const readinessOrm = openReadinessOrm(databaseUrl);
-  opening.defer(() => readinessOrm.close(true));
   const readiness = createReadiness({
-    orm: readinessOrm,
+    orm: databases.readinessOrm,
     stream: togetherChecked([stream, wakes, limits, { check: () => Promise.resolve(instance.streamProblem()) }]),
     relay: relay.state,
     threads: pool.check,
     unwritten: recorder.problem,
-    held,
+    held: instance.held,
     configuration: configurations.current,
     isDraining,
   });
-  const door = open(
-    await openDoor({
-      settings,
-      listener,
-      orm,
-      reads,
-      transactions,
-      endpoints,
-      readiness,
-      isDraining,
-      secrets: configuration.serviceSecrets,
-      providers: configuration.oauth.providers,
-      limits,
-      log: logger,
-      version,
-    }),
-  );
-  const { tokenDirectory } = configuration;
-  open(await noteService(settings.stateDirectory, { listeningAt: listener.url, tokenDirectory }, logger));
+  const { serviceSecrets: secrets, oauth } = configuration;
+  const api = { orm, reads: databases.reads, transactions, endpoints, readiness, isDraining };
+  const { providers } = oauth;
+  const door = open(await openDoor({ settings, listener, ...api, secrets, providers, limits, log: logger, version }));
+  const note = { listeningAt: listener.url, tokenDirectory: configuration.tokenDirectory };
+  open(await noteService(settings.stateDirectory, note, logger));
   always({ url: door.url }, 'ready');
 
   const parts = opening.move();

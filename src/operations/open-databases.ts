@@ -10,6 +10,7 @@ import type { Settings } from '../settings/environment.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { prepareDatabase } from './database.ts';
 import { durabilityWarnings } from './durability.ts';
+import { openReadinessOrm } from './readiness.ts';
 import { startPartitions } from './partitions.ts';
 import { startRetention } from './retention.ts';
 
@@ -20,6 +21,10 @@ export type Databases = AsyncDisposable & {
   orm: MikroORM;
   /** For what the API reads: on connections of its own, and each statement for 2 s. */
   reads: MikroORM;
+  /** For the relay alone, which waits for nobody. */
+  relayOrm: MikroORM;
+  /** For looks at the database's health. */
+  readinessOrm: MikroORM;
   /** Nobody else uses the database, as its directory is locked: what a killed run held is free. */
   isOurs: boolean;
 };
@@ -38,10 +43,14 @@ export async function openDatabases(
   const databaseUrl =
     settings.databaseUrl ?? opening.use(await openEmbeddedPostgres({ directory, log: serverLog })).url;
   await prepareDatabase({ url: databaseUrl, isOurs, log });
-  const orm = openOrm({ url: databaseUrl, connections: 10, name: 'tidings' });
-  opening.defer(() => orm.close(true));
-  const reads = openReads(databaseUrl);
-  opening.defer(() => reads.close(true));
+  const orms = {
+    orm: openOrm({ url: databaseUrl, connections: 10, name: 'tidings' }),
+    reads: openReads(databaseUrl),
+    relayOrm: openOrm({ url: databaseUrl, connections: 1, name: 'tidings-relay', statementMs: 10_000 }),
+    readinessOrm: openReadinessOrm(databaseUrl),
+  };
+  for (const each of Object.values(orms)) opening.defer(() => each.close(true));
+  const { orm } = orms;
   for (const warning of await durabilityWarnings(orm)) log.warn(warning);
   opening.use(await startPartitions({ orm, log }));
   opening.use(startRetention({ orm, retentionMs, log }));
@@ -53,5 +62,5 @@ export async function openDatabases(
   }
 
   const parts = opening.move();
-  return { databaseUrl, valkeyUrl, orm, reads, isOurs, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+  return { databaseUrl, valkeyUrl, ...orms, isOurs, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }

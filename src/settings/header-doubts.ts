@@ -2,7 +2,7 @@
 
 /** A part of a name, between blanks of any kind, that names what a receiver believes. */
 const credentials =
-  /(^|[-_.])(authori[sz]ation|auth(entication)?|sessions?|cookies?|bearer|jwt|(api|access|auth|shared|secret|private)?-?(key|token|secret)s?|passw(or)?d|passphrase|credentials?)($|[-_.])/i;
+  /(^|[-_.])(authori[sz]ation|auth(entication)?|sessions?|cookies?|bearer|jwt|(api|access|auth|shared|secret|private)[-_.]?keys?|[a-z]*(token|secret)s?|passw(or)?d|passphrase|credentials?)($|[-_.])/i;
 
 /** Null for a header that everybody may read. */
 export function doubtAboutHeader(name: string): string | null {
