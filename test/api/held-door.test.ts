@@ -155,7 +155,8 @@ test('whoever reads drop by drop is cut off too, and whoever reads slowly is not
   expect(closed).toEqual([{ afterMs: expect.any(Number), whole: false }]);
   drips.socket.destroy();
 
-  const slow = await connectRaw(port, { reads: false });
+  const patient = await open({ limits: { unreadMs: 30_000, lookMs: 50 } });
+  const slow = await connectRaw(patient.port, { reads: false });
   slow.send(get('/large', 'Connection: close\r\n'));
   let size = 0;
   const sip = setInterval(() => (size += (slow.socket.read() as Buffer | null)?.length ?? 0), 5);
