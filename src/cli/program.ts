@@ -2,7 +2,7 @@
 
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
-import { printableLines } from '../telemetry/printable.ts';
+import { sayLines } from './terminal.ts';
 
 export type ProgramOptions = {
   /** Begins to catch SIGTERM and SIGINT; aborted by the first. */
@@ -16,7 +16,7 @@ export function makeProgram({ catchStop }: ProgramOptions): Command {
     .version(packageJson.version)
     .exitOverride()
     // It repeats what it was given.
-    .configureOutput({ writeErr: (text) => void process.stderr.write(printableLines(text)) })
+    .configureOutput({ writeErr: sayLines })
     .configureHelp({ showGlobalOptions: false })
     .showHelpAfterError('(see --help)');
 

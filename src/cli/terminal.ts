@@ -1,6 +1,6 @@
 // What a command writes: data to stdout, talk to stderr. What comes from files, tables and servers is shown, never obeyed.
 
-import { printable, printableJson } from '../telemetry/printable.ts';
+import { printable, printableJson, printableLines } from '../telemetry/printable.ts';
 
 /** One line of data. */
 export function print(line: string): void {
@@ -10,6 +10,11 @@ export function print(line: string): void {
 /** One JSON value and nothing else; `indent` is for people. */
 export function printJson(value: unknown, indent?: number): void {
   process.stdout.write(`${printableJson(JSON.stringify(value, null, indent))}\n`);
+}
+
+/** Talk of several lines, with their ends. */
+export function sayLines(text: string): void {
+  process.stderr.write(printableLines(text));
 }
 
 /** One line of talk. */
