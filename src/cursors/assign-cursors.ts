@@ -36,7 +36,7 @@ export async function assignCursors(em: EntityManager, endpoints: readonly Endpo
     [given],
   );
   await em.execute(
-    `delete from webhook_side_items s
+    `delete from webhook_replays s
       where not exists (select 1 from webhook_cursors c where c.endpoint_id = s.endpoint_id and c.position is not null)`,
   );
   await em.execute(

@@ -20,13 +20,13 @@ export async function readReplays(
             coalesce(d.attempt_count, 0) as attempts, coalesce(d."waitMs", 0) as "waitMs"
        from (select i.id, i.origin, i.event_id, e.position, e.type, e.payload,
                     sum(octet_length(e.payload)) over (order by i.id) - octet_length(e.payload) as bytes_before
-               from (select * from webhook_side_items
+               from (select * from webhook_replays
                       where endpoint_id = ? and id not in (select json_array_elements_text(?::json)::uuid)
                       order by id limit ?) i
                join webhook_events e on e.id = i.event_id and e.position is not null) s
        join webhook_cursors c on c.endpoint_id = ?
        left join lateral (select d.attempt_count, ${waitLeft} from webhook_deliveries d
-                           where d.event_id = s.event_id and d.side_item_id = s.id and d.resumes = c.resumes
+                           where d.event_id = s.event_id and d.replay_id = s.id and d.resumes = c.resumes
                            order by d.attempt_count desc limit 1) d on true
       where s.bytes_before < ? order by s.id`,
     [endpointId, JSON.stringify(known), most.replays, endpointId, most.bytes],

@@ -3,21 +3,13 @@
 import { Migrator } from '@mikro-orm/migrations';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { FirstTables } from '../../migrations/0001-first-tables.ts';
-import { SignInTables } from '../../migrations/0002-sign-in.ts';
-import { RewindAndReplay } from '../../migrations/0003-rewind-and-replay.ts';
-import { ManyInstances } from '../../migrations/0004-many-instances.ts';
 import { existingDatabase } from './existing-database.ts';
 import { openOrm } from './orm.ts';
 import { cannotHonour } from './postgres-tls.ts';
 import { schema } from './transaction-settings.ts';
 import { whyUnfit } from './unfit-database.ts';
 
-const migrations = [
-  { name: '0001-first-tables', class: FirstTables },
-  { name: '0002-sign-in', class: SignInTables },
-  { name: '0003-rewind-and-replay', class: RewindAndReplay },
-  { name: '0004-many-instances', class: ManyInstances },
-];
+const migrations = [{ name: '0001-first-tables', class: FirstTables }];
 
 const tableName = 'tidings_migrations';
 

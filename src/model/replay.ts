@@ -4,7 +4,7 @@ import { type InferEntity, defineEntity, p } from '@mikro-orm/core';
 
 export const Replay = defineEntity({
   name: 'Replay',
-  tableName: 'webhook_side_items',
+  tableName: 'webhook_replays',
   properties: {
     /** Those of one endpoint are sent in the order of their ids. */
     id: p.uuid().primary(),

@@ -24,7 +24,7 @@ const tables = [
     'webhook_events',
     'webhook_idempotency_keys',
   ],
-  ...['webhook_instances', 'webhook_leases', 'webhook_log_gaps', 'webhook_log_head', 'webhook_side_items'],
+  ...['webhook_instances', 'webhook_leases', 'webhook_log_gaps', 'webhook_log_head', 'webhook_replays'],
 ];
 
 export type LackingRight = { user: string; table: string; right: string };

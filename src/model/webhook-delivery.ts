@@ -33,7 +33,7 @@ export const WebhookDelivery = defineEntity({
     resumes: p.integer(),
     origin: p.enum(deliveryOrigins),
     /** Which test or replay it was an attempt of; null in the line. */
-    replayId: p.uuid().nullable().fieldName('side_item_id'),
+    replayId: p.uuid().nullable().fieldName('replay_id'),
     /** The wait that follows a `retrying` attempt; it ends `wait_ms` after `recorded_at`. */
     waitMs: p.bigint('number').nullable().fieldName('wait_ms'),
     recordedAt: p.datetime(3).fieldName('recorded_at').defaultRaw('clock_timestamp()'),

@@ -101,8 +101,8 @@ export const neededDeliveries = (table: string) => `
     join ${table} d on ${isOfLine} and d.position > c.position
    where ${isSettled} or (c.pause_reason is null and d.resumes = c.resumes)
   union all
-  select d.id, d.endpoint_id from webhook_side_items s
-    join ${table} d on d.event_id = s.event_id and d.side_item_id = s.id`;
+  select d.id, d.endpoint_id from webhook_replays s
+    join ${table} d on d.event_id = s.event_id and d.replay_id = s.id`;
 
 async function daysBefore(em: EntityManager, table: PartitionedTable, cutoff: number): Promise<Day[]> {
   const names = await partitionsOf(em, table);
@@ -133,7 +133,7 @@ async function whyKept(em: EntityManager, { partition, from, to }: Day): Promise
     `select exists (select 1 from ${partition} where position is null) as unnumbered,
             array(select endpoint_id from webhook_cursors
                    where position < (select max(position) from ${partition}) order by position limit 10) as behind,
-            array(select distinct endpoint_id from webhook_side_items
+            array(select distinct endpoint_id from webhook_replays
                    where event_id >= ?::uuid and event_id < ?::uuid order by 1 limit 10) as beside,
             exists (select 1 from webhook_deliveries where event_id >= ?::uuid and event_id < ?::uuid) as attempted,
             exists (select 1 from webhook_events_default where id < ?::uuid) as older`,

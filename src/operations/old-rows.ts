@@ -80,7 +80,7 @@ async function deleteEvents(em: EntityManager, cutoff: number): Promise<number> 
   const old = `
     select e.id from webhook_events_default e
      where e.id < ?::uuid and e.position <= coalesce((select min(position) from webhook_cursors), e.position)
-       and not exists (select 1 from webhook_side_items s where s.event_id = e.id)
+       and not exists (select 1 from webhook_replays s where s.event_id = e.id)
        and not exists (select 1 from webhook_deliveries d where d.event_id = e.id)
      order by e.id limit ${limits.rows}`;
   if ((await em.execute<unknown[]>(old, [before])).length === 0) return 0;

@@ -118,7 +118,7 @@ async function inLogOrder(em: EntityManager, failed: readonly Failed[]): Promise
 async function insert(em: EntityManager, failed: readonly Failed[]): Promise<number> {
   const items = failed.map((row) => ({ ...row, id: newId() }));
   const { rows } = await sql`
-    insert into webhook_side_items (id, endpoint_id, event_id, origin)
+    insert into webhook_replays (id, endpoint_id, event_id, origin)
       select f.id, f."endpointId", f."eventId", 'replay' from ${unnested(items)} order by f.id
     on conflict (endpoint_id, event_id) do nothing returning 1`.execute(em.getKysely());
   return rows.length;

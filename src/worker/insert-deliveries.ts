@@ -23,7 +23,7 @@ const columns: readonly [name: string, type: string, key: keyof DeliveryRow][] =
   ['generation', 'bigint', 'generation'],
   ['resumes', 'integer', 'resumes'],
   ['origin', 'text', 'origin'],
-  ['side_item_id', 'uuid', 'replayId'],
+  ['replay_id', 'uuid', 'replayId'],
   ['wait_ms', 'bigint', 'waitMs'],
 ];
 

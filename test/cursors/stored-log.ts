@@ -74,7 +74,7 @@ export async function storeGap(orm: MikroORM, first: number, last: number): Prom
 
 export async function clearTables(orm: MikroORM): Promise<void> {
   await orm.em.fork().execute(
-    `truncate webhook_events, webhook_deliveries, webhook_cursors, webhook_side_items, webhook_configurations,
+    `truncate webhook_events, webhook_deliveries, webhook_cursors, webhook_replays, webhook_configurations,
        webhook_log_gaps;
      update webhook_log_head set position = 0, configuration = 0;
      update webhook_controls set version = 0;

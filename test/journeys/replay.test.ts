@@ -42,7 +42,7 @@ async function fail(endpoint: string, count: number): Promise<string[]> {
 }
 
 const waiting = async (endpoint: string) =>
-  (await stage.query(`select 1 from webhook_side_items where endpoint_id = '${endpoint}'`)).length;
+  (await stage.query(`select 1 from webhook_replays where endpoint_id = '${endpoint}'`)).length;
 const worked = (endpoint: string) => eventually(async () => (await waiting(endpoint)) === 0);
 
 /** Rows of replays: event, attempt, status. */

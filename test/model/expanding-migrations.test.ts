@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 const directory = join(import.meta.dirname, '..', '..', 'migrations');
 
 /** The tables of the first version: nobody runs an earlier one. */
-const first = ['0001', '0002', '0003', '0004'];
+const first = '0001';
 
 /** What an instance of the version before may stumble over. A column that must be given needs a default. */
 const contracting = [
@@ -23,7 +23,7 @@ function contractsUnnamed(name: string, text: string): boolean {
 }
 
 test('no migration after the first version takes away, unless its name says that it contracts', () => {
-  const later = readdirSync(directory).filter((name) => !first.some((number) => name.startsWith(number)));
+  const later = readdirSync(directory).filter((name) => !name.startsWith(first));
   const texts = later.map((name) => [name, readFileSync(join(directory, name), 'utf8')] as const);
   expect(texts.filter(([name, text]) => contractsUnnamed(name, text)).map(([name]) => name)).toEqual([]);
 });

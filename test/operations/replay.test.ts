@@ -156,7 +156,7 @@ test('100,000 are queued at once, in order, and one more is refused', async () =
   const [order] = await orm.em.fork().execute<{ ascending: boolean }[]>(
     `select bool_and(position > before) as ascending from (
        select e.position, lag(e.position, 1, 0) over (order by s.id) as before
-         from webhook_side_items s join webhook_events e on e.id = s.event_id) items`,
+         from webhook_replays s join webhook_events e on e.id = s.event_id) items`,
   );
   expect(order).toEqual({ ascending: true });
 });

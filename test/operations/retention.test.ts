@@ -156,7 +156,7 @@ test('a replay that is requested while its day is being dropped keeps the day', 
     const waits = `select 1 from pg_locks where not granted and relation = 'webhook_events'::regclass`;
     await eventually(async () => (await stored.sql(waits)).length > 0);
     await replay.execute(
-      `insert into webhook_side_items (id, endpoint_id, event_id, origin) values (gen_random_uuid(), 'crm', ?, 'replay')`,
+      `insert into webhook_replays (id, endpoint_id, event_id, origin) values (gen_random_uuid(), 'crm', ?, 'replay')`,
       [first],
     );
   });

@@ -25,7 +25,7 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]();
 });
 afterEach(async () => {
-  await orm.em.fork().execute('truncate webhook_events, webhook_idempotency_keys, webhook_side_items');
+  await orm.em.fork().execute('truncate webhook_events, webhook_idempotency_keys, webhook_replays');
 });
 
 const publish = (...publications: Publication[]) => publishEvents(transactions, publications);

@@ -12,7 +12,7 @@ export async function dropDays(orm: MikroORM): Promise<void> {
   );
   if (days.length > 0) await em.execute(`drop table ${days.map(({ name }) => name).join()}`);
   await em.execute(
-    `truncate webhook_events, webhook_deliveries, webhook_cursors, webhook_side_items restart identity;
+    `truncate webhook_events, webhook_deliveries, webhook_cursors, webhook_replays restart identity;
      update webhook_log_head set position = 0`,
   );
 }

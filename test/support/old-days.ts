@@ -55,7 +55,7 @@ export function oldDays(orm: ReturnType<typeof openOrm>) {
     },
     async sideItem(endpoint: string, eventId: string) {
       await sql(
-        `insert into webhook_side_items (id, endpoint_id, event_id, origin) values (gen_random_uuid(), ?, ?, 'replay')`,
+        `insert into webhook_replays (id, endpoint_id, event_id, origin) values (gen_random_uuid(), ?, ?, 'replay')`,
         [endpoint, eventId],
       );
     },

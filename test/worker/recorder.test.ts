@@ -26,7 +26,7 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]();
 });
 beforeEach(async () => {
-  await orm.em.fork().execute('truncate webhook_deliveries, webhook_cursors, webhook_side_items');
+  await orm.em.fork().execute('truncate webhook_deliveries, webhook_cursors, webhook_replays');
 });
 
 /** A recorder on one connection of its own, as a thread has it, and what it logged. */

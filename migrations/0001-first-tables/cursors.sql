@@ -1,0 +1,31 @@
+-- Each endpoint's place in the log.
+
+create sequence webhook_generations;
+
+create table webhook_cursors (
+  endpoint_id text primary key,
+  -- The random digits tell it from the same number given again by a restored database.
+  generation bigint not null default nextval('webhook_generations') * 1000000 + floor(random() * 1000000)::bigint,
+  position bigint,
+  since bigint not null default 0,
+  examined bigint not null default 0,
+  filter text not null default '',
+  backlog integer not null default 0,
+  previous bigint not null default 0,
+  resumes integer not null default 0,
+  pause_reason text check (pause_reason in ('admin', 'gone', 'exhausted')),
+  paused_at timestamptz(3),
+  owner uuid,
+  owner_epoch bigint,
+  updated_at timestamptz(3) not null default clock_timestamp()
+);
+
+-- Replays and tests: delivered beside the line, and gone when their last attempt is recorded.
+create table webhook_replays (
+  id uuid primary key,
+  endpoint_id text not null,
+  event_id uuid not null,
+  origin text not null check (origin in ('replay', 'test')),
+  unique (endpoint_id, event_id)
+);
+create index on webhook_replays (endpoint_id, id);

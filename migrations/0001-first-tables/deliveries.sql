@@ -1,0 +1,66 @@
+-- The delivery log: a row for each attempt. Written by COPY, many at once, so every index here is paid for by each delivery.
+
+create table webhook_deliveries (
+  id uuid primary key,
+  event_id uuid not null,
+  event_type text not null,
+  endpoint_id text not null,
+  endpoint_url text not null,
+  status text not null check (status in ('delivered', 'retrying', 'failed')),
+  http_status integer,
+  error_message text,
+  attempt_count integer not null,
+  latency_ms double precision,
+  created_at timestamptz(3) not null,
+  completed_at timestamptz(3),
+  response_body text,
+  -- A JSON array of [name, value]; null after a 2xx.
+  response_headers text,
+  -- Opening the connection, where one was opened.
+  dns_ms real,
+  connect_ms real,
+  tls_ms real,
+  remote_address text,
+  origin text not null check (origin in ('line', 'replay', 'test')),
+  position bigint not null,
+  -- With `position` and `attempt_count`, what the request's headers are made of again.
+  previous bigint,
+  first_position bigint,
+  batch_count integer,
+  configuration bigint not null,
+  -- Which attempts count with it: those of the same generation, resumes and budget.
+  generation bigint not null,
+  resumes integer not null,
+  budget integer not null default 0,
+  replay_id uuid,
+  -- The wait that follows a retrying attempt; it ends so long after recorded_at.
+  wait_ms bigint,
+  recorded_at timestamptz(3) not null default clock_timestamp(),
+  -- Who wrote it, and in which of its batches.
+  writer uuid not null,
+  batch bigint not null
+) partition by range (id);
+create table webhook_deliveries_default partition of webhook_deliveries default;
+create index on webhook_deliveries (endpoint_id, position);
+create index on webhook_deliveries (event_id);
+-- Costs nothing where all goes well.
+create index on webhook_deliveries (id) where status <> 'delivered';
+
+create table webhook_endpoint_stats (
+  endpoint_id text not null,
+  minute timestamptz(0) not null,
+  writer uuid not null,
+  delivered integer not null,
+  failed integer not null,
+  gave_up integer not null,
+  latency_buckets integer[] not null,
+  primary key (endpoint_id, minute, writer)
+);
+
+-- How the newest attempts ended. Written about once a second, so pages keep room for new versions of rows.
+create table webhook_endpoint_outcomes (
+  endpoint_id text primary key,
+  delivered_at timestamptz(3),
+  failed_at timestamptz(3),
+  error text
+) with (fillfactor = 50);
