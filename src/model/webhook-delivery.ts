@@ -28,6 +28,10 @@ export const WebhookDelivery = defineEntity({
     completedAt: p.datetime(3).nullable().fieldName('completed_at'),
     responseBody: p.text().nullable().fieldName('response_body'),
     position: p.bigint('number'),
+    /** The request's `x-webhook-previous`; null where it had none. */
+    previous: p.bigint('number').nullable(),
+    /** Version of the configuration under which it was sent. */
+    configuration: p.bigint('number'),
     generation: p.bigint('number'),
     /** How many resumes of its endpoint came before it. */
     resumes: p.integer(),
@@ -37,6 +41,9 @@ export const WebhookDelivery = defineEntity({
     /** The wait that follows a `retrying` attempt; it ends `wait_ms` after `recorded_at`. */
     waitMs: p.bigint('number').nullable().fieldName('wait_ms'),
     recordedAt: p.datetime(3).fieldName('recorded_at').defaultRaw('clock_timestamp()'),
+    /** Which recorder wrote it, and in which of its transactions: they commit in the order of their numbers. */
+    writer: p.uuid(),
+    batch: p.bigint('number'),
   },
 });
 

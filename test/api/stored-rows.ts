@@ -9,6 +9,9 @@ import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 
+/** A recorder. */
+const aWriter = randomUUID();
+
 let made = 0;
 
 /** A UUIDv7 of that moment (RFC 9562, section 5.7); of two of one millisecond the later made sorts later. */
@@ -56,12 +59,16 @@ export async function storeDelivery(orm: MikroORM, given: Partial<WebhookDeliver
     completedAt: createdAt,
     responseBody: 'ok',
     position: 1,
+    previous: 0,
+    configuration: 1,
     generation: 1,
     resumes: 0,
     origin: 'line' as const,
     replayId: null,
     waitMs: null,
     recordedAt: createdAt,
+    writer: aWriter,
+    batch: 1,
   };
   return await insert(orm, WebhookDelivery, { ...delivery, ...given });
 }

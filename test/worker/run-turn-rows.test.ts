@@ -96,6 +96,8 @@ function expectedRow(turn: Turn, index: number, answer: AttemptResult) {
     completedAt: answer.completedAt,
     responseBody: answer.responseBody,
     position: events[index]!.position,
+    previous: events[index]!.previous,
+    configuration: turn.configuration,
     generation: turn.generation,
     resumes: turn.resumes,
     origin: turn.origin,
@@ -135,7 +137,9 @@ test('property 9: exactly one row per attempt, with every column right for its o
           .fork()
           .find(WebhookDelivery, { endpointId: turn.endpoint.id }, { orderBy: { position: 'asc' } });
         const expected = outcomes.slice(0, attempts).map((answer, event) => expectedRow(turn, event, answer));
-        expect(rows.map(({ id: _id, recordedAt: _recordedAt, ...row }) => row)).toEqual(expected);
+        expect(rows.map(({ id: _id, recordedAt: _at, writer: _writer, batch: _batch, ...row }) => row)).toEqual(
+          expected,
+        );
         for (const { id, recordedAt } of rows) {
           expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
           expect(recorded.delete(id)).toBe(true);
