@@ -16,13 +16,15 @@ export type EventDraft = {
 
 export type NewWebhookEvent = ReturnType<typeof makeEvent>;
 
-/** An event's row, all but what the database and the relay number. */
+/** An event's row. */
 export function makeEvent(draft: EventDraft, now: Date, id: string = newId()) {
   return {
     id,
     type: draft.type,
     subject: draft.subject ?? null,
     addressedTo: draft.addressedTo ?? null,
+    notFor: null,
+    traceparent: null,
     payload: toPayload({ eventId: id, type: draft.type, timestamp: now, data: draft.data }),
     createdAt: now,
   };
@@ -37,6 +39,11 @@ export type Payload = { eventId: string; type: string; timestamp: Date; data: Js
 export function toPayload({ eventId, type, timestamp, data }: Payload): string {
   const head = `{"event_id":${JSON.stringify(eventId)},"event_type":${JSON.stringify(type)}`;
   return `${head},"timestamp":"${timestamp.toISOString()}","data":${dataText(data)}}`;
+}
+
+/** `data` as it stands in a body, byte for byte. */
+export function dataIn(payload: string): string {
+  return payload.slice(payload.indexOf(',"data":'));
 }
 
 const lonelySurrogate = /\\\\|\\ud[89a-f][0-9a-f]{2}/g;
