@@ -98,7 +98,7 @@ test('text comes back as it was, whatever COPY takes its characters for', async 
       const textsOf = new Map(stored.map((row) => [row.id, textsIn(row)]));
       expect(attempts.map(({ row }) => textsOf.get(row.id))).toEqual(attempts.map(({ row }) => textsIn(row)));
     }),
-    { numRuns: 20, examples: [[hostile]] },
+    { numRuns: 10, examples: [[hostile]] },
   );
   expect(recorder.warned).toEqual([]);
 });
@@ -184,8 +184,7 @@ test('a batch that is written again keeps its number', async () => {
 
 test('the parts of a refused batch are transactions with numbers of their own', async () => {
   await using recorder = open();
-  const bad = attempt('\0', { isOnlyBody: true });
-  await recorder.recordAll([attempt(), attempt(), bad, attempt()]);
+  await recorder.recordAll([attempt(), attempt(), attempt('\0', { isOnlyBody: true }), attempt()]);
   await recorder.record(attempt());
   const batches = (await rows()).map(({ batch }) => batch);
   // By hand: 1 is refused. 2 is its first half; 3 the second one, refused; 4 the bad row alone, refused; 5 the same without text.
