@@ -73,6 +73,11 @@ const turns = fc.array(
   { minLength: 1, maxLength: 5 },
 );
 
+const notFilledYet = {
+  ...{ responseHeaders: null, dnsMs: null, connectMs: null, tlsMs: null, remoteAddress: null },
+  ...{ firstPosition: null, batchCount: null, budget: 0 },
+};
+
 /** What the contract asks of the row of the attempt on event `index`. */
 function expectedRow(turn: Turn, index: number, answer: AttemptResult) {
   const { endpoint, events } = turn;
@@ -98,6 +103,7 @@ function expectedRow(turn: Turn, index: number, answer: AttemptResult) {
     position: events[index]!.position,
     previous: events[index]!.previous,
     configuration: turn.configuration,
+    ...notFilledYet,
     generation: turn.generation,
     resumes: turn.resumes,
     origin: turn.origin,
