@@ -53,7 +53,7 @@ create index on webhook_deliveries using brin (event_type text_bloom_ops (n_dist
 create table webhook_endpoint_stats (
   endpoint_id text not null,
   minute timestamptz(0) not null,
-  writer uuid not null default gen_random_uuid(),
+  writer uuid not null,
   delivered integer not null,
   failed integer not null,
   gave_up integer not null,
