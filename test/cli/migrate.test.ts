@@ -7,7 +7,7 @@ import { runTidings } from '../support/run-tidings.ts';
 
 test('it runs what is pending, prints it, and exits 0 also when there is nothing', async () => {
   await using database = await openEmptyDatabase();
-  const pending = await pendingMigrations(database.url);
+  const pending = await pendingMigrations(database);
   expect(pending).toContain('0001-first-tables');
   const environment = { DATABASE_URL: database.url, PORT: 'not for migrate' };
   expect(await runTidings(['migrate'], { environment })).toEqual({
@@ -15,7 +15,7 @@ test('it runs what is pending, prints it, and exits 0 also when there is nothing
     stdout: pending.map((name) => `migrated: ${name}\n`).join(''),
     stderr: '',
   });
-  expect(await pendingMigrations(database.url)).toEqual([]);
+  expect(await pendingMigrations(database)).toEqual([]);
   expect(await runTidings(['migrate'], { environment })).toEqual({
     status: 0,
     stdout: 'nothing to migrate\n',

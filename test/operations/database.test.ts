@@ -18,7 +18,7 @@ afterEach(() => {
 test('a database of our own gets its tables, two starts at once or not', async () => {
   await using database = await openDatabase({ empty: true });
   await Promise.all([1, 2].map(() => prepareDatabase({ url: database.url, isOurs: true, log })));
-  expect(await pendingMigrations(database.url)).toEqual([]);
+  expect(await pendingMigrations(database)).toEqual([]);
 });
 
 test('a database that was given is not changed: what it lacks is reported, with the command', async () => {
@@ -117,9 +117,13 @@ test('rights that are missing later are missing at the start: all at once, by ta
   await admin.em.getConnection().execute(`grant select on tidings_migrations to ${user.role}`);
   const all = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
   await expect(prepareDatabase({ url, isOurs: false, log })).rejects.toThrow(
-    `lacks the rights ${made.flatMap(({ name }) => all.map((right) => `${right} on ${name}`)).join(', ')}: grant them`,
+    `lacks the rights ${made.flatMap(({ name }) => all.map((right) => `${right} on ${name}`)).join(', ')}, USAGE on webhook_generations: grant them`,
   );
   await admin.em.getConnection().execute(`grant all on all tables in schema tidings to ${user.role}`);
+  await expect(prepareDatabase({ url, isOurs: false, log })).rejects.toThrow(
+    `lacks the rights USAGE on webhook_generations: grant them`,
+  );
+  await admin.em.getConnection().execute(`grant usage on sequence webhook_generations to ${user.role}`);
   await prepareDatabase({ url, isOurs: false, log });
   await admin.em.getConnection().execute(`revoke delete on users from ${user.role}`);
   await admin.em.getConnection().execute(`revoke select, insert on webhook_events from ${user.role}`);
