@@ -22,12 +22,15 @@ export async function insertEvents(orm: MikroORM, endpoints: readonly BenchEndpo
     for (let first = 0; first < count; first += rowsOfStatement) {
       const rows = events.slice(first, first + rowsOfStatement);
       await em.execute(
-        `insert into webhook_events (id, type, subject, addressed_to, payload, created_at)
-           select id, type, subject, addressed_to, payload, created_at
-             from rows from (json_to_recordset(?::json)
-                    as (id uuid, type text, subject text, "addressedTo" text, payload text, "createdAt" timestamptz))
-                    with ordinality as v (id, type, subject, addressed_to, payload, created_at, place)
-            order by place`,
+        `with events as (
+           select * from rows from (json_to_recordset(?::json)
+                    as (id uuid, type text, subject text, payload text, "createdAt" timestamptz))
+                    with ordinality as v (id, type, subject, payload, created_at, place)
+         ), recorded as (
+           insert into webhook_events (id, type, subject, payload, created_at)
+             select id, type, subject, payload, created_at from events
+         )
+         insert into webhook_outbox (event_id) select id from events order by place`,
         [JSON.stringify(rows)],
       );
     }
@@ -41,9 +44,9 @@ export type Expected = { type: string; id: string; position: number; previous: n
 export async function readExpected(orm: MikroORM, after: number): Promise<Expected[]> {
   return await orm.em.fork().execute<Expected[]>(
     `select * from (
-       select type, id, position::float8 as position, payload,
-              coalesce(lag(position) over (partition by type order by position), 0)::float8 as previous
-         from webhook_events) numbered
+       select l.type, e.id, position::float8 as position, payload,
+              coalesce(lag(position) over (partition by l.type order by position), 0)::float8 as previous
+         from webhook_log l join webhook_events e on e.id = l.event_id) numbered
       where position > ? order by position`,
     [after],
   );

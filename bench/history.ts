@@ -1,6 +1,7 @@
 // A past made by SQL: as many events and delivery rows as an installation has after some time.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { makeLogPartitions } from '../src/log/log-partitions.ts';
 import { ensurePartitions } from '../src/operations/partitions.ts';
 import { dayMs } from '../src/operations/day-partitions.ts';
 
@@ -21,27 +22,33 @@ export async function makeHistory(
   const secondsOfRow = (days * dayMs) / 1_000 / count;
   for (let first = 1; first <= count; first += rowsOfStatement) {
     const last = Math.min(count, first + rowsOfStatement - 1);
+    await em.transactional((inner) => makeLogPartitions(inner, head + last));
     await em.execute(
-      `insert into webhook_events (id, position, type, subject, payload, created_at, positioned_at)
-       select uuidv7(past), ?::bigint + i, 'history.type_' || i % 20, 'subject-' || i % 100000,
-              '{"event_type":"history.type","data":{"filler":"' || repeat('x', 250) || '"}}', now() + past, now() + past
-         from generate_series(?::int, ?::int) i, lateral (select make_interval(secs => (i - ?::int) * ?::float8)) p (past)`,
-      [head, first, last, count, secondsOfRow],
+      `with events as (
+         insert into webhook_events (id, type, subject, payload, created_at)
+         select uuidv7(past), 'history.type_' || i % 20, 'subject-' || i % 100000,
+                '{"event_type":"history.type","data":{"filler":"' || repeat('x', 250) || '"}}', now() + past
+           from generate_series(?::int, ?::int) i, lateral (select make_interval(secs => (i - ?::int) * ?::float8)) p (past)
+         returning *
+       )
+       insert into webhook_log (position, event_id, type, line, configuration, positioned_at)
+       select ?::bigint + row_number() over (order by id), id, type, hashtextextended(subject, 0), 0, created_at from events`,
+      [first, last, count, secondsOfRow, head + first - 1],
     );
     if (!deliveries) continue;
     await em.execute(
       `insert into webhook_deliveries (id, event_id, event_type, endpoint_id, endpoint_url, status, http_status,
                                        error_message, attempt_count, latency_ms, created_at, completed_at, position,
                                        generation, resumes, origin)
-       select uuidv7(created_at - now()), id, type, (?::text[])[1 + position % ?::int], 'https://example.com/hook',
+       select uuidv7(created_at - now()), id, webhook_events.type, (?::text[])[1 + position % ?::int], 'https://example.com/hook',
               case when position % 100 = 0 then 'failed' else 'delivered' end,
               case when position % 100 = 0 then 503 else 204 end,
               case when position % 100 = 0 then 'HTTP 503' end, 1, 12.5, created_at, created_at, position, 0, 0, 'line'
-         from webhook_events where position between ?::bigint + ?::int and ?::bigint + ?::int`,
+         from webhook_log join webhook_events on id = event_id where position between ?::bigint + ?::int and ?::bigint + ?::int`,
       [deliveries, deliveries.length, head, first, head, last],
     );
   }
   await em.execute('update webhook_log_head set position = position + ?', [count]);
   await em.execute('update webhook_cursors set position = (select position from webhook_log_head)');
-  for (const table of ['webhook_events', 'webhook_deliveries']) await em.execute(`vacuum analyze ${table}`);
+  for (const table of ['webhook_events', 'webhook_log', 'webhook_deliveries']) await em.execute(`vacuum analyze ${table}`);
 }

@@ -25,6 +25,8 @@ create table webhook_replays (
   id uuid primary key,
   endpoint_id text not null,
   event_id uuid not null,
+  -- Of the event; null for a test, which is stored before it has one.
+  position bigint,
   origin text not null check (origin in ('replay', 'test')),
   unique (endpoint_id, event_id)
 );

@@ -27,7 +27,7 @@ create table webhook_deliveries (
   previous bigint,
   first_position bigint,
   batch_count integer,
-  configuration bigint not null,
+  configuration bigint not null default 0,
   -- Which attempts count with it: those of the same generation, resumes and budget.
   generation bigint not null,
   resumes integer not null,
@@ -37,8 +37,8 @@ create table webhook_deliveries (
   wait_ms bigint,
   recorded_at timestamptz(3) not null default clock_timestamp(),
   -- Who wrote it, and in which of its batches.
-  writer uuid not null,
-  batch bigint not null
+  writer uuid not null default gen_random_uuid(),
+  batch bigint not null default 0
 ) partition by range (id);
 create table webhook_deliveries_default partition of webhook_deliveries default;
 create index on webhook_deliveries (endpoint_id, position);
@@ -49,7 +49,7 @@ create index on webhook_deliveries (id) where status <> 'delivered';
 create table webhook_endpoint_stats (
   endpoint_id text not null,
   minute timestamptz(0) not null,
-  writer uuid not null,
+  writer uuid not null default gen_random_uuid(),
   delivered integer not null,
   failed integer not null,
   gave_up integer not null,

@@ -40,7 +40,11 @@ create table webhook_log (
   configuration bigint not null,
   positioned_at timestamptz(3) not null
 ) partition by range (position);
+-- src/log/log-partitions.ts makes the next ones.
+create table webhook_log_1 partition of webhook_log for values from (1) to (4000001);
 create index on webhook_log (line, position);
+-- Tests are few, and looked up.
+create index on webhook_log (addressed_to, position) where addressed_to is not null;
 -- Ids are nearly in the order of positions, as near as the clocks of those who make them.
 create index on webhook_log using brin (event_id uuid_minmax_multi_ops) with (pages_per_range = 32);
 
@@ -52,7 +56,7 @@ create table webhook_log_head (
   position bigint not null default 0,
   positioned_at timestamptz(3) not null default '-infinity',
   -- There are partitions for the positions up to this one.
-  partitioned_to bigint not null default 0,
+  partitioned_to bigint not null default 4000000,
   -- Version of the configuration in force.
   configuration bigint not null default 0,
   -- The stream in Valkey: its number within the epoch, and the secret that its entries are sealed with. "= default"

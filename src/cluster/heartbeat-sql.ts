@@ -106,8 +106,8 @@ async function heartbeat(
      select h.position::float8 as head, h.epoch, h.configuration::float8 as configuration,
             pg_postmaster_start_time()::text as server,
             json_build_object('number', h.stream_number, 'secret', h.stream_secret) as stream,
-            (select id from webhook_events where position = h.position) as "headId",
-            (select id from webhook_events where position = ?) as "idAtKnown",
+            (select event_id from webhook_log where position = h.position) as "headId",
+            (select event_id from webhook_log where position = ?) as "idAtKnown",
             (select coalesce(json_agg(lease), '[]') from renewed) as renewed,
             (select json_agg(json_build_object('lease', lease, 'epoch', epoch, 'beat', beat, 'owner', owner))
                from webhook_leases) as leases,

@@ -1,7 +1,7 @@
 // Counts the events that wait for endpoints: for actors that have no count, and for whoever asks from outside.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { boundPatterns, isFor, isInGap, isOfLine, isSettled, isUnaddressed, matchesAny } from './predicates.ts';
+import { boundPatterns, isFor, isInGap, isOfLine, isSettled, isUnaddressed, matchesAny, unnumbered } from './predicates.ts';
 import { compilePatterns, filterText, likePattern } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import { type Count, exactTo } from '../dispatch/cursor-state.ts';
@@ -23,7 +23,7 @@ export async function countNear(orm: MikroORM, asked: readonly Asked[], head: nu
   const recent =
     first < head
       ? await orm.em.fork().execute<{ position: number; type: string }[]>(
-          `select e.position::float8 as position, e.type from webhook_events e
+          `select e.position::float8 as position, e.type from webhook_log e
             where e.position > ? and e.position <= ? and ${isUnaddressed}`,
           [first, head],
         )
@@ -99,12 +99,12 @@ const storedAndComing = `
     select count(*) as events from (
       ${eventsFor('e.position > known.up_to', 'asked.patterns')}
       union all
-      ${eventsFor('e.position is null', 'asked.patterns')}
+      select 1 from ${unnumbered} where ${isFor('asked.patterns')}
       limit ${exactTo + 1} + settled.events
     ) unexamined
   ) coming
   where c.position is not null`;
 
 function eventsFor(where: string, patterns: string): string {
-  return `select 1 from webhook_events e where ${where} and ${isFor(patterns)}`;
+  return `select 1 from webhook_log e where ${where} and ${isFor(patterns)}`;
 }

@@ -83,7 +83,7 @@ async function readStored(em: EntityManager, owner: string, asked: string) {
          from ${askedEndpoints} join webhook_cursors c on c.endpoint_id = a.id
          join webhook_deliveries d
            on ${isOfLine} and d.position > c.position
-         join webhook_events e on ${isOfEvent} order by d.id`,
+         join webhook_log e on ${isOfEvent} order by d.id`,
       [asked],
     ),
   );

@@ -1,7 +1,7 @@
 // Finds when the oldest event that waits for an endpoint was recorded.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { isFor, isOfEvent, isOfLine, isSettled } from './predicates.ts';
+import { isFor, isOfEvent, isOfLine, isSettled, unnumbered } from './predicates.ts';
 import { likePattern } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 
@@ -9,12 +9,11 @@ const isForIt = isFor('asked.patterns');
 
 const findOldest = `
   select c.endpoint_id, extract(epoch from coalesce(
-    (select e.created_at from webhook_events e
+    (select n.created_at from webhook_log e join webhook_events n on n.id = e.event_id
      where e.position > c.position and ${isForIt}
        and not exists (select 1 from webhook_deliveries d where ${isOfLine} and ${isSettled} and ${isOfEvent})
      order by e.position limit 1),
-    (select e.created_at from webhook_events e
-     where e.position is null and ${isForIt} order by e.seq limit 1)
+    (select e.created_at from ${unnumbered} where ${isForIt} order by e.seq limit 1)
   ))::float8 * 1000 as oldest_ms
   from jsonb_to_recordset(?::jsonb) as asked (endpoint_id text, patterns text[])
   join webhook_cursors c using (endpoint_id)

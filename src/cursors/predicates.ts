@@ -1,6 +1,6 @@
 // What SQL asks of cursors, deliveries and the log, each question in one place.
 //
-// In all of them `c` is a row of webhook_cursors, `d` of webhook_deliveries and `e` of webhook_events.
+// In all of them `c` is a row of webhook_cursors, `d` of webhook_deliveries and `e` of webhook_log.
 
 /** Delivery `d` belongs to the present generation of the line of cursor `c`. */
 export const isOfLine = `d.endpoint_id = c.endpoint_id and d.generation = c.generation and d.origin = 'line'`;
@@ -12,7 +12,11 @@ export const isSettled = `d.status in ('delivered', 'failed')`;
  * Delivery `d` is of event `e` as it is in the log now. After the database lost the log's end, a row can be of an event
  * that is gone, and another event can have its position.
  */
-export const isOfEvent = 'd.event_id = e.id and d.position = e.position';
+export const isOfEvent = 'd.event_id = e.event_id and d.position = e.position';
+
+/** The committed events without a position, as `e`, with `seq` and `created_at`. */
+export const unnumbered = `(select o.seq, n.type, n.addressed_to, n.created_at from webhook_outbox o
+  cross join lateral (select * from webhook_events where id = o.event_id offset 0) n) e`;
 
 /** Event `e` is for every endpoint that asks for its type. */
 export const isUnaddressed = 'e.addressed_to is null';

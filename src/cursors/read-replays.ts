@@ -18,12 +18,14 @@ export async function readReplays(
   const rows = await orm.em.fork().execute<Row[]>(
     `select s.id, s.origin, s.event_id as "eventId", s.position::float8 as position, s.type, s.payload,
             coalesce(d.attempt_count, 0) as attempts, coalesce(d."waitMs", 0) as "waitMs"
-       from (select i.id, i.origin, i.event_id, e.position, e.type, e.payload,
+       from (select i.id, i.origin, i.event_id, at.position, e.type, e.payload,
                     sum(octet_length(e.payload)) over (order by i.id) - octet_length(e.payload) as bytes_before
                from (select * from webhook_replays
                       where endpoint_id = ? and id not in (select json_array_elements_text(?::json)::uuid)
                       order by id limit ?) i
-               join webhook_events e on e.id = i.event_id and e.position is not null) s
+              cross join lateral (select coalesce(i.position, (select position from webhook_log
+                                    where addressed_to = i.endpoint_id and event_id = i.event_id)) as position) at
+               join webhook_events e on e.id = i.event_id and at.position is not null) s
        join webhook_cursors c on c.endpoint_id = ?
        left join lateral (select d.attempt_count, ${waitLeft} from webhook_deliveries d
                            where d.event_id = s.event_id and d.replay_id = s.id and d.resumes = c.resumes

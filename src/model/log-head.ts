@@ -10,6 +10,8 @@ export const LogHead = defineEntity({
     logId: p.uuid().nullable().fieldName('log_id'),
     epoch: p.text(),
     position: p.bigint('number'),
+    /** There are partitions for the positions up to this one. */
+    partitionedTo: p.bigint('number').default(4_000_000).fieldName('partitioned_to'),
     /** Version of the configuration in force. */
     configuration: p.bigint('number').default(0),
     /** Of the stream's key within its epoch. */

@@ -10,6 +10,8 @@ export const Replay = defineEntity({
     id: p.uuid().primary(),
     endpointId: p.text().fieldName('endpoint_id'),
     eventId: p.uuid().fieldName('event_id'),
+    /** Of the event; null for a test, which is stored before it has one. */
+    position: p.bigint('number').nullable(),
     origin: p.enum(['replay', 'test']),
   },
 });

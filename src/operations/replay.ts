@@ -15,7 +15,7 @@ const mostAtOnce = 100_000;
 /** Rows of one insert. */
 const batch = 5_000;
 
-type Failed = { id: string; endpointId: string; eventId: string };
+type Failed = { id: string; endpointId: string; eventId: string; position: number };
 
 /**
  * Queues what the wish names, once for each endpoint and event, in log order; returns the ids of the endpoints and how
@@ -50,7 +50,7 @@ async function byIds(
   mayReplay: (endpointId: string) => boolean,
 ): Promise<Failed[]> {
   const rows = await em.execute<(Failed & { status: string })[]>(
-    `select id, endpoint_id as "endpointId", event_id as "eventId", status from webhook_deliveries
+    `select id, endpoint_id as "endpointId", event_id as "eventId", position::float8 as position, status from webhook_deliveries
       where id in (select json_array_elements_text(?::json)::uuid)`,
     [JSON.stringify(deliveryIds)],
   );
@@ -84,7 +84,8 @@ async function byWindow(
     ...(until ? [until.toISOString(), idBeyond(until)] : []),
   ];
   return await em.execute<Failed[]>(
-    `select distinct on (event_id) id, endpoint_id as "endpointId", event_id as "eventId" from webhook_deliveries
+    `select distinct on (event_id) id, endpoint_id as "endpointId", event_id as "eventId", position::float8 as position
+       from webhook_deliveries
       where endpoint_id = ? and status = 'failed' ${conditions.map((condition) => `and ${condition}`).join(' ')}
       order by event_id, id desc limit ${mostAtOnce + 1}`,
     [endpointId, ...values],
@@ -106,27 +107,28 @@ function newestOfEach(rows: readonly Failed[]): Failed[] {
  */
 async function inLogOrder(em: EntityManager, failed: readonly Failed[]): Promise<Failed[]> {
   const { rows } = await sql<Failed>`
-    select f.id, f."endpointId", f."eventId" from ${unnested(failed)}
+    select f.* from ${unnested(failed)}
       join webhook_events e on e.id = f."eventId"
      where not exists (
        select 1 from webhook_deliveries d
         where d.event_id = f."eventId" and d.endpoint_id = f."endpointId" and d.status = 'delivered' and d.id > f.id)
-     order by e.position, f."endpointId"`.execute(em.getKysely());
+     order by f.position, f."endpointId"`.execute(em.getKysely());
   return rows;
 }
 
 async function insert(em: EntityManager, failed: readonly Failed[]): Promise<number> {
   const items = failed.map((row) => ({ ...row, id: newId() }));
   const { rows } = await sql`
-    insert into webhook_replays (id, endpoint_id, event_id, origin)
-      select f.id, f."endpointId", f."eventId", 'replay' from ${unnested(items)} order by f.id
+    insert into webhook_replays (id, endpoint_id, event_id, position, origin)
+      select f.id, f."endpointId", f."eventId", f.position, 'replay' from ${unnested(items)} order by f.id
     on conflict (endpoint_id, event_id) do nothing returning 1`.execute(em.getKysely());
   return rows.length;
 }
 
 function unnested(rows: readonly Failed[]) {
   return sql`unnest(${rows.map(({ id }) => id)}::uuid[], ${rows.map(({ endpointId }) => endpointId)}::text[],
-    ${rows.map(({ eventId }) => eventId)}::uuid[]) as f (id, "endpointId", "eventId")`;
+    ${rows.map(({ eventId }) => eventId)}::uuid[], ${rows.map(({ position }) => position)}::float8[])
+    as f (id, "endpointId", "eventId", position)`;
 }
 
 function inBatches<Row>(rows: readonly Row[]): Row[][] {

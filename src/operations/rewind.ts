@@ -92,11 +92,11 @@ async function readLog(em: EntityManager): Promise<Log> {
     `select head::float8 as head, coalesce(
               (select max(position) from (
                  select position, lag(position) over (order by position) as before
-                   from (select position from webhook_events where position is not null
+                   from (select position from webhook_log
                           order by position limit ${raggedEdge}) edge) steps
                 where position > before + 1 and position > ${pastGapSql('before')} + 1),
               first, head + 1)::float8 as oldest
-       from (select position as head, (select min(position) from webhook_events) as first from webhook_log_head) log`,
+       from (select position as head, (select min(position) from webhook_log) as first from webhook_log_head) log`,
   );
   return log;
 }
@@ -119,7 +119,7 @@ async function firstSince(em: EntityManager, { head, oldest }: Log, at: Date): P
          from (select low, high, (low + high) / 2 as middle from search where low < high) halves
          -- No event is in a gap: there the next event after it is compared.
          cross join lateral (
-           select coalesce((select positioned_at from webhook_events where position >= middle order by position limit 1)
+           select coalesce((select positioned_at from webhook_log where position >= middle order by position limit 1)
                              < ?::timestamptz, true)
          ) compared (is_before)
      )
@@ -135,7 +135,7 @@ async function firstSince(em: EntityManager, { head, oldest }: Log, at: Date): P
 async function settledUpTo(em: EntityManager, endpoint: Endpoint, cursor: number, head: number): Promise<number> {
   const [first] = await em.execute<{ position: number }[]>(
     `select e.position::float8 as position
-       from webhook_events e join webhook_cursors c on c.endpoint_id = ?
+       from webhook_log e join webhook_cursors c on c.endpoint_id = ?
       where e.position > ? and ${isForIt}
         and not exists (select 1 from webhook_deliveries d where ${isOfLine} and ${isSettled} and ${isOfEvent})
       order by e.position limit 1`,
@@ -147,7 +147,7 @@ async function settledUpTo(em: EntityManager, endpoint: Endpoint, cursor: number
 /** Position of the endpoint's last event after `since` and up to `position`, by its present filter; 0 for none. */
 async function previousMatch(em: EntityManager, endpoint: Endpoint, since: number, position: number): Promise<number> {
   const [last] = await em.execute<{ position: number }[]>(
-    `select e.position::float8 as position from webhook_events e
+    `select e.position::float8 as position from webhook_log e
       where e.position > ? and e.position <= ? and ${isForIt} order by e.position desc limit 1`,
     [since, position, patternsOf(endpoint)],
   );

@@ -1,6 +1,7 @@
 // Records an event in the caller's transaction, so that neither the change nor its event exists without the other.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { QueuedEvent } from '../model/queued-event.ts';
 import { WebhookEvent } from '../model/webhook-event.ts';
 import { type EventDraft, type JsonObject, makeEvent } from './payload.ts';
 
@@ -20,13 +21,9 @@ export function emit(em: EntityManager, draft: EventDraft, now: Date = new Date(
   if (!em.isInTransaction()) {
     throw new Error(`${draft.type} was emitted outside a transaction: emit with the em that the change was made with.`);
   }
-  // Partial: the database numbers `seq`.
-  const event = em.create(
-    WebhookEvent,
-    { ...makeEvent(draft, now), position: null, positionedAt: null },
-    { partial: true },
-  );
-  em.persist(event);
+  const event = em.create(WebhookEvent, makeEvent(draft, now));
+  // Partial: the database numbers it.
+  em.persist([event, em.create(QueuedEvent, { eventId: event.id }, { partial: true })]);
   return event;
 }
 

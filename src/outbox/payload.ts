@@ -16,13 +16,15 @@ export type EventDraft = {
 
 export type NewWebhookEvent = ReturnType<typeof makeEvent>;
 
-/** An event's row, all but what the database and the relay number. */
+/** An event's row. */
 export function makeEvent(draft: EventDraft, now: Date, id: string = newId()) {
   return {
     id,
     type: draft.type,
     subject: draft.subject ?? null,
     addressedTo: draft.addressedTo ?? null,
+    notFor: null,
+    traceparent: null,
     payload: toPayload({ eventId: id, type: draft.type, timestamp: now, data: draft.data }),
     createdAt: now,
   };

@@ -1,11 +1,11 @@
 // Decides when the relay numbers events: at once where it leads, late where another instance should have done it.
 //
-//   leads       numbers when it is woken, looks by itself once a second, and goes on as long as it finds events
+//   leads       numbers when it is woken, looks by itself ten times a second, and goes on as long as it finds events
 //   stands by   another instance leads: numbers only what was committed here, half a second later
 //   rests       numbers nothing, because it is not known yet whether the log is still the same
 //
-// One batch is under way at a time. A batch does not begin where the last one ended: a transaction that began early may
-// commit late, and its events still come before those of later transactions. Entries are appended to the stream only when
+// One batch is under way at a time. A batch does not begin where the last one ended, but above a bound: see relay-bound.ts.
+// Entries are appended to the stream only when
 // their commit is confirmed. When the answer to a commit is lost, nothing is appended, and readers find them in the table.
 // The mode comes from the instance, and says for which database server it holds, and whether the stream may be appended to.
 //
@@ -13,13 +13,12 @@
 
 import type { LogEntry } from '../log/entry.ts';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
+import { createRelayBound } from './relay-bound.ts';
 
-/** How often to look for committed events without being woken. */
-const pollMs = 1_000;
-/** How often to look without the lower bound that makes the poll cheap. */
+/** How often to look without being woken, as for events that programs record by SQL. */
+const pollMs = 100;
+/** How often to look without the bound that makes the look cheap. */
 const sweepMs = 10_000;
-/** Every transaction ends within this time. So none inserts events below a bound that trails by as much. */
-const boundTrailsMs = 60_000;
 /** A relay that stands by numbers what was committed here after this time. */
 const lateMs = 500;
 
@@ -43,6 +42,8 @@ export type Numbered = {
   cut: boolean;
   /** When the batch began, no event had a higher seq, committed or not. */
   highestSeq: number;
+  /** The transactions that have recorded events and had not ended then; each has one name as long as it lives. */
+  publishers: readonly string[];
 };
 
 export type RelayPorts = {
@@ -78,7 +79,7 @@ export type RelaySteps = {
 type CatchUp = { until: number | null; done: (position: number | null) => void };
 
 export function createRelaySteps(ports: RelayPorts): RelaySteps {
-  let bound = createTrailingBound();
+  let bound = createRelayBound();
   let mode: RelayMode = { is: 'rests' };
   let tellLast: (last: LogEntry) => void = () => {};
   let woken = true;
@@ -109,7 +110,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
 
   function relayOnce(now: number, server: string): void {
     const served = waiting;
-    const above = served.length > 0 || now - sweptAt > sweepMs ? 0 : bound.at(now);
+    const above = served.length > 0 || now - sweptAt > sweepMs ? 0 : bound.value();
     cancel?.();
     cancel = null;
     waiting = [];
@@ -120,7 +121,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
       if (numbered) {
         stuckSince = null;
         if (above === 0) sweptAt = now;
-        bound.reached(numbered.seq, now);
+        bound.learn(numbered);
         if (numbered.entries.length > 0) {
           woken = true;
           if (mode.is !== 'rests' && mode.appends) ports.append(numbered.entries);
@@ -163,7 +164,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
       stuckSince = mode.is === 'rests' ? ports.now() : null;
       if (before === 'rests') {
         // The database may have been restored: its next events may be below what was numbered before.
-        bound = createTrailingBound();
+        bound = createRelayBound();
         sweptAt = -Infinity;
       }
       if (mode.is === 'leads') woken = true;
@@ -187,23 +188,6 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
       cancel?.();
       cancel = null;
       if (!busy) end();
-    },
-  };
-}
-
-/** The highest seq that was numbered a minute ago. */
-function createTrailingBound() {
-  let marks: { seq: number; at: number }[] = [];
-  let bound = 0;
-  return {
-    at(now: number): number {
-      while (marks[0] && now - marks[0].at > boundTrailsMs) bound = Math.max(bound, marks.shift()!.seq);
-      return bound;
-    },
-    reached(seq: number, now: number): void {
-      const last = marks.at(-1);
-      // One mark a second is fine enough.
-      if (seq > 0 && (!last || now - last.at > 1_000)) marks = [...marks, { seq, at: now }];
     },
   };
 }

@@ -1,11 +1,9 @@
 // The relay: gives committed events their positions, in the order of the log, and appends them to the stream.
-//
-// The lock on the head's row lets one relay number at a time. The select is a statement of its own, after the lock, so that
-// its snapshot shows what the last holder numbered. In one statement, two relays would number an event twice.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { LogEntry } from '../log/entry.ts';
+import { makeLogPartitions, wantsPartition } from '../log/log-partitions.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import { type Numbered, type RelayMode, type RelaySteps, createRelaySteps } from './relay-steps.ts';
@@ -37,7 +35,7 @@ export function startRelay({ orm, stream, log }: RelayParts): Relay {
       const timer = setTimeout(callback, delayMs);
       return () => clearTimeout(timer);
     },
-    number: (above, server, done) => void numberAbove(above, server).then(done),
+    number: (above, server, done) => void tryToNumber(above, server).then(done),
     append(entries) {
       try {
         stream.append(entries);
@@ -52,9 +50,9 @@ export function startRelay({ orm, stream, log }: RelayParts): Relay {
     log.warn({ reason: reasonOf(error) }, message);
   }
 
-  async function numberAbove(seq: number, server: string): Promise<Numbered | null> {
+  async function tryToNumber(seq: number, server: string): Promise<Numbered | null> {
     try {
-      return await orm.em.fork().transactional((em) => number(em, seq, server));
+      return await numberAbove(orm, seq, server);
     } catch (error) {
       problem = error as Error;
       warn(error, 'events could not be numbered; trying again');
@@ -88,47 +86,101 @@ export function startRelay({ orm, stream, log }: RelayParts): Relay {
 /** Numbers everything that is committed now, before any relay runs. Returns the log's last position. */
 export async function numberAll(orm: MikroORM): Promise<number> {
   for (let until = Infinity; ;) {
-    const { position, cut, seq, highestSeq } = await orm.em.fork().transactional((em) => number(em, 0, null));
+    const { position, cut, seq, highestSeq } = await numberAbove(orm, 0, null);
     until = Math.min(until, highestSeq);
     if (!cut || seq >= until) return position;
   }
 }
 
-async function number(em: EntityManager, aboveSeq: number, knownServer: string | null): Promise<Numbered> {
-  const [head] = await em.execute<[{ position: number; configuration: number; server: string; highestSeq: number }]>(
-    `select position::float8 as position, configuration::float8 as configuration,
-            pg_postmaster_start_time()::text as server,
-            (select last_value::float8 from webhook_events_seq_seq) as "highestSeq"
-       from webhook_log_head for update`,
-  );
-  const { configuration, server, highestSeq } = head;
+/**
+ * Looks into the queue, and numbers a batch when it holds something. A look alone takes no lock and writes nothing, since it
+ * is repeated ten times a second. Throws when another server answers than the known one.
+ */
+async function numberAbove(orm: MikroORM, aboveSeq: number, knownServer: string | null): Promise<Numbered> {
+  const { server, isEmpty, ...seen } = await look(orm, aboveSeq);
   if (knownServer !== null && server !== knownServer) {
     throw new Error('another database server answers, whose log has to be compared first');
   }
-  const rows = await em.execute<(Omit<LogEntry, 'position' | 'configuration'> & { seq: number })[]>(
-    `select id, seq::float8 as seq, type, addressed_to as "addressedTo", payload
-       from (select e.*, sum(octet_length(payload)) over (order by seq) - octet_length(payload) as bytes_before
-               from (select id, seq, type, addressed_to, payload from webhook_events
-                      where position is null and seq > ? order by seq limit ?) e) counted
-      where bytes_before < ? order by seq`,
-    [aboveSeq, batch.events, batch.bytes],
+  if (isEmpty) return { ...seen, entries: [], seq: 0, cut: false };
+  if (wantsPartition(seen)) {
+    const making = orm.em.fork().transactional((em) => makeLogPartitions(em, seen.position));
+    // It is made ahead: whatever is in the way now can go away in time.
+    await making.catch((error: unknown) => {
+      if (seen.position + batch.events > seen.partitionedTo) throw error;
+    });
+  }
+  return { ...seen, ...(await orm.em.fork().transactional((em) => number(em, aboveSeq, server))) };
+}
+
+type Look = {
+  server: string;
+  isEmpty: boolean;
+  position: number;
+  partitionedTo: number;
+  highestSeq: number;
+  publishers: string[];
+};
+
+/** What is seen at one moment, but `publishers`, who are read after it. */
+async function look(orm: MikroORM, aboveSeq: number): Promise<Look> {
+  const [seen] = await orm.em.fork().execute<[Look]>(
+    `select pg_postmaster_start_time()::text as server, not exists (select 1 from webhook_outbox where seq > ?) as "isEmpty",
+            position::float8 as position, partitioned_to::float8 as "partitionedTo",
+            (select case when is_called then last_value else 0 end::float8 from webhook_outbox_seq_seq) as "highestSeq",
+            array(select virtualtransaction from pg_locks
+                   where relation = 'webhook_outbox'::regclass and mode = 'RowExclusiveLock') as publishers
+       from webhook_log_head`,
+    [aboveSeq],
   );
-  if (rows.length === 0) return { entries: [], position: head.position, seq: 0, cut: false, highestSeq };
-  const entries = rows.map(({ id, type, addressedTo, payload }, index) => {
-    return { position: head.position + index + 1, id, type, addressedTo, configuration, payload };
+  return seen;
+}
+
+type Row = Omit<LogEntry, 'configuration'> & { seq: number };
+
+/**
+ * The lock on the head's row lets one relay number at a time. The batch is a statement of its own, after the lock, so that
+ * its snapshot shows what the last holder numbered. In one statement, two relays would number an event twice.
+ */
+async function number(
+  em: EntityManager,
+  aboveSeq: number,
+  knownServer: string,
+): Promise<Pick<Numbered, 'entries' | 'position' | 'seq' | 'cut'>> {
+  type Head = { position: number; configuration: number; server: string; at: string };
+  const [head] = await em.execute<[Head]>(
+    `select position::float8 as position, configuration::float8 as configuration,
+            pg_postmaster_start_time()::text as server, greatest(positioned_at, clock_timestamp())::text as at
+       from webhook_log_head for update`,
+  );
+  const { configuration, server, at } = head;
+  if (server !== knownServer) throw new Error('the database server was replaced between a look and its batch');
+  const { rows } = await sql<Row>`
+    with queued as (
+      select o.place, o.seq, e.*, sum(octet_length(e.payload)) over (order by o.seq) - octet_length(e.payload) as bytes_before
+        from (select ctid as place, seq, event_id from webhook_outbox
+               where seq > ${aboveSeq} order by seq limit ${batch.events}) o
+       cross join lateral (select * from webhook_events where id = o.event_id offset 0) e
+    ), batch as materialized (
+      select *, ${head.position}::bigint + row_number() over (order by seq) as position
+        from queued where bytes_before < ${batch.bytes}
+    ), logged as (
+      insert into webhook_log (position, event_id, type, addressed_to, not_for, line, configuration, positioned_at)
+      select position, id, type, addressed_to, not_for, coalesce(hashtextextended(subject, 0), 0), ${configuration},
+             ${at}::timestamptz
+        from batch order by position
+    ), gone as (
+      delete from webhook_outbox where ctid = any (array(select place from batch))
+    ), moved as (
+      update webhook_log_head set positioned_at = ${at}::timestamptz, position = (select max(position) from batch)
+       where exists (select 1 from batch)
+    )
+    select seq::float8 as seq, position::float8 as position, id, type, addressed_to as "addressedTo", payload
+      from batch order by position`.execute(em.getKysely());
+  if (rows.length === 0) return { entries: [], position: head.position, seq: 0, cut: false };
+  const entries = rows.map(({ position, id, type, addressedTo, payload }) => {
+    return { position, id, type, addressedTo, configuration, payload };
   });
-  const position = head.position + entries.length;
-  const [{ at }] = await em.execute<[{ at: Date }]>(
-    `update webhook_log_head set position = ?, positioned_at = greatest(positioned_at, clock_timestamp())
-      returning positioned_at as at`,
-    [position],
-  );
-  const ids = entries.map((entry) => entry.id);
-  const positions = entries.map((entry) => entry.position);
-  await sql`update webhook_events e set position = v.position, positioned_at = ${at}, configuration = ${configuration}
-    from unnest(${ids}::uuid[], ${positions}::bigint[]) as v (id, position)
-    where e.id = v.id`.execute(em.getKysely());
   const bytes = rows.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0);
   const cut = rows.length === batch.events || bytes >= batch.bytes;
-  return { entries, position, seq: rows.at(-1)!.seq, cut, highestSeq };
+  return { entries, position: entries.at(-1)!.position, seq: rows.at(-1)!.seq, cut };
 }

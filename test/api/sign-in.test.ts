@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { OAuthAccount } from '../../src/model/oauth-account.ts';
 import { Session } from '../../src/model/session.ts';
-import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { type SimulatedProvider, simulatedProvider } from '../users/simulated-provider.ts';
 import { type Answer, type Door, adminToken, openDoor, post, signInAs } from './door.ts';
 import { sessionCookie } from './shim.ts';
+import { recordedEvents } from '../support/recorded-events.ts';
 
 let door: Door;
 let providers: Record<'google' | 'github', SimulatedProvider>;
@@ -44,7 +44,7 @@ async function comeIn(subject: string): Promise<{ id: string; token: string }> {
 }
 
 async function typesOf(subject: string): Promise<string[]> {
-  const events = await door.orm.em.fork().find(WebhookEvent, { subject }, { orderBy: { seq: 'asc' } });
+  const events = await recordedEvents(door.orm, { subject });
   return events.map(({ type }) => type);
 }
 

@@ -4,10 +4,12 @@ import { randomUUID } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { EndpointStats } from '../../src/model/endpoint-stats.ts';
 import { newId } from '../../src/model/new-id.ts';
+import { QueuedEvent } from '../../src/model/queued-event.ts';
 import { User } from '../../src/model/user.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
+import { storePositions } from '../support/recorded-events.ts';
 
 let made = 0;
 
@@ -30,13 +32,20 @@ export async function storeUser(
   return user;
 }
 
-export async function storeEvent(orm: MikroORM, given: Partial<WebhookEvent> = {}): Promise<WebhookEvent> {
+/** Without a position it is in the queue. */
+export async function storeEvent(
+  orm: MikroORM,
+  { position = null, ...given }: Partial<WebhookEvent> & { position?: number | null } = {},
+): Promise<WebhookEvent> {
   const createdAt = given.createdAt ?? new Date();
   const id = given.id ?? uuidAt(createdAt);
   const type = given.type ?? 'order.paid';
   const payload = `{"event_id":"${id}","event_type":"${type}","timestamp":"${createdAt.toISOString()}","data":{"order_id":7}}`;
-  const event = { id, type, subject: null, addressedTo: null, payload, position: null, positionedAt: null };
-  return await insert(orm, WebhookEvent, { ...event, createdAt, ...given } as WebhookEvent);
+  const empty = { subject: null, addressedTo: null, notFor: null, traceparent: null };
+  const event = await insert(orm, WebhookEvent, { id, type, payload, ...empty, createdAt, ...given });
+  if (position === null) await insert(orm, QueuedEvent, { eventId: id });
+  else await storePositions(orm, [{ ...event, position }]);
+  return event;
 }
 
 export async function storeDelivery(orm: MikroORM, given: Partial<WebhookDelivery> = {}): Promise<WebhookDelivery> {

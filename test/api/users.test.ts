@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { type Door, openDoor } from './door.ts';
+import { recordedEvents } from '../support/recorded-events.ts';
 
 let door: Door;
 beforeAll(async () => {
@@ -22,7 +22,7 @@ async function create(input: object) {
 }
 
 async function eventsOf(subject: string): Promise<string[]> {
-  const events = await door.orm.em.fork().find(WebhookEvent, { subject }, { orderBy: { seq: 'asc' } });
+  const events = await recordedEvents(door.orm, { subject });
   return events.map(({ type }) => type);
 }
 

@@ -4,6 +4,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
+import { storePositions } from '../support/recorded-events.ts';
 
 export type StoredEvent = { id: string; position: number; type: string; addressedTo: string | null };
 
@@ -17,8 +18,9 @@ export async function storeLog(orm: MikroORM, types: readonly string[], after = 
   if (events.length > 0) {
     await orm.em.fork().insertMany(
       WebhookEvent,
-      events.map((event) => ({ ...event, subject: null, payload: '{}', createdAt: at, positionedAt: at }) as never),
+      events.map(({ position: _, ...event }) => ({ ...event, subject: null, payload: '{}', createdAt: at }) as never),
     );
+    await storePositions(orm, events);
   }
   await orm.em.fork().execute('update webhook_log_head set position = ?', [after + types.length]);
   return events;

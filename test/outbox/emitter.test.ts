@@ -7,6 +7,7 @@ import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { emit, emitUserEvent } from '../../src/outbox/emitter.ts';
 import { fromPayload } from '../../src/outbox/payload.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
+import { recordedEvents } from '../support/recorded-events.ts';
 
 let database: TestDatabase;
 let orm: ReturnType<typeof openOrm>;
@@ -20,7 +21,7 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]();
 });
 
-const recorded = () => orm.em.fork().find(WebhookEvent, {}, { orderBy: { seq: 'asc' } });
+const recorded = () => recordedEvents(orm);
 
 test('an event cannot be emitted outside a transaction', () => {
   expect(() => emit(orm.em.fork(), { type: 'a.b', data: {} })).toThrow(/a\.b was emitted outside a transaction/);

@@ -4,12 +4,12 @@ import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
 import { Replay } from '../../src/model/replay.ts';
-import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { fromPayload } from '../../src/outbox/payload.ts';
 import type { Publication } from '../../src/outbox/publication.ts';
 import { publishEvents, recordTestEvent } from '../../src/outbox/publish.ts';
 import { createTransactions, type Transactions } from '../../src/outbox/transactions.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
+import { recordedEvents } from '../support/recorded-events.ts';
 
 let database: TestDatabase;
 let orm: ReturnType<typeof openOrm>;
@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 const publish = (...publications: Publication[]) => publishEvents(transactions, publications);
-const recorded = () => orm.em.fork().find(WebhookEvent, {}, { orderBy: { seq: 'asc' } });
+const recorded = () => recordedEvents(orm);
 const paid = (n: number, idempotencyKey?: string): Publication => ({ type: 'order.paid', data: { n }, idempotencyKey });
 
 test('a thousand events are recorded in the order given, and given back as they are stored', async () => {

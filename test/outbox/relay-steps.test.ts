@@ -5,13 +5,14 @@ import { entriesFrom } from '../log/made-up-entries.ts';
 import { createSimulatedTime } from '../support/simulated-time.ts';
 import { relayMode } from './relay-modes.ts';
 
-const nothing: Numbered = { entries: [], position: 0, seq: 0, cut: false, highestSeq: 0 };
+const nothing: Numbered = { entries: [], position: 0, seq: 0, cut: false, highestSeq: 0, publishers: [] };
 const batch = (first: number, count: number, given: Partial<Numbered> = {}): Numbered => ({
   entries: entriesFrom(first, count),
   position: first + count - 1,
   seq: first + count - 1,
   cut: false,
   highestSeq: first + count - 1,
+  publishers: [],
   ...given,
 });
 

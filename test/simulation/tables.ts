@@ -112,6 +112,7 @@ export function number(tables: Tables, aboveSeq: number): Numbered {
     seq: batch.at(-1)?.seq ?? 0,
     cut: batch.length === batchEvents,
     highestSeq: tables.seq,
+    publishers: [],
   };
 }
 

@@ -3,6 +3,7 @@
 import type { openOrm } from '../../src/model/orm.ts';
 import { firstIdOf } from '../../src/model/uuid.ts';
 import { ensurePartitions } from '../../src/operations/partitions.ts';
+import { storePositions } from './recorded-events.ts';
 
 export type OldDays = ReturnType<typeof oldDays>;
 
@@ -23,11 +24,9 @@ export function oldDays(orm: ReturnType<typeof openOrm>) {
     },
     async event(time: string, position: number | null): Promise<string> {
       const id = idAt(time);
-      await sql(
-        `insert into webhook_events (id, position, type, payload, created_at, positioned_at)
-           values (?, ?, 'a.b', '{}', ?, ?)`,
-        [id, position, time, position === null ? null : time],
-      );
+      await sql(`insert into webhook_events (id, type, payload, created_at) values (?, 'a.b', '{}', ?)`, [id, time]);
+      if (position === null) await sql('insert into webhook_outbox (event_id) values (?)', [id]);
+      else await storePositions(orm, [{ id, type: 'a.b', addressedTo: null, position, at: new Date(time) }]);
       return id;
     },
     async delivery(

@@ -18,7 +18,8 @@ export type StoredRow = RecordedAttempt & {
 export async function readLog(orm: MikroORM): Promise<StoredEvent[]> {
   return await orm.em
     .fork()
-    .execute('select id, position::float8 as position, type, payload from webhook_events order by position');
+    .execute(`select id, position::float8 as position, e.type, payload
+       from webhook_events e left join webhook_log on event_id = id order by position`);
 }
 
 /** The events as the judge knows them. */

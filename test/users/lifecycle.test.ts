@@ -9,6 +9,7 @@ import { createTransactions, type Transactions } from '../../src/outbox/transact
 import type { CreateUserInput, UpdateUserInput } from '../../src/users/input.ts';
 import { createUser, deleteUser, findUser, updateUser } from '../../src/users/lifecycle.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
+import { recordedEvents } from '../support/recorded-events.ts';
 
 let database: TestDatabase;
 let orm: ReturnType<typeof openOrm>;
@@ -28,7 +29,7 @@ const ada = { email: 'ada@example.com', displayName: 'Ada', role: 'USER' as cons
 
 /** Types and data of what was recorded about a user, in the order of recording. */
 async function told(subject: string) {
-  const events = await orm.em.fork().find(WebhookEvent, { subject }, { orderBy: { seq: 'asc' } });
+  const events = await recordedEvents(orm, { subject });
   return events.map(({ type, payload }) => [type, fromPayload(payload).data]);
 }
 

@@ -4,12 +4,12 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
 import { User } from '../../src/model/user.ts';
-import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { fromPayload } from '../../src/outbox/payload.ts';
 import type { Transactions } from '../../src/outbox/transactions.ts';
 import { createUser, deleteUser, updateUser } from '../../src/users/lifecycle.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { codeSteps, failAt, failingTransactions, installFailures, type Step } from './failing-steps.ts';
+import { recordedEvents } from '../support/recorded-events.ts';
 
 let database: TestDatabase;
 let orm: ReturnType<typeof openOrm>;
@@ -154,6 +154,6 @@ async function storedUsers() {
 }
 
 async function storedEvents() {
-  const events = await orm.em.fork().find(WebhookEvent, {}, { orderBy: { seq: 'asc' } });
+  const events = await recordedEvents(orm);
   return events.map(({ type, subject, payload }) => ({ type, subject, data: fromPayload(payload).data }));
 }

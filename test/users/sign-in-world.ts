@@ -5,13 +5,13 @@ import { OAuthAccount } from '../../src/model/oauth-account.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { Session } from '../../src/model/session.ts';
 import { User } from '../../src/model/user.ts';
-import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { fromPayload } from '../../src/outbox/payload.ts';
 import { createTransactions, type Transactions } from '../../src/outbox/transactions.ts';
 import { createSessions, type Sessions } from '../../src/users/sessions.ts';
 import { type Completion, createSignIn, type SignedIn, type SignIn, type Start } from '../../src/users/sign-in.ts';
 import { openDatabase } from '../support/database.ts';
 import { type Person, simulatedProvider, type SimulatedProvider } from './simulated-provider.ts';
+import { recordedEvents } from '../support/recorded-events.ts';
 
 export const secret = 'the session secret of these tests';
 export const sessionTtlMs = 3_600_000;
@@ -107,7 +107,7 @@ export async function openSignInWorld(options: SignInWorldOptions = {}): Promise
 
     async told(subject) {
       const where = subject === undefined ? {} : { subject };
-      const events = await reader.em.fork().find(WebhookEvent, where, { orderBy: { seq: 'asc' } });
+      const events = await recordedEvents(reader, where);
       return events.map(({ type, payload }) => [type, fromPayload(payload).data]);
     },
 

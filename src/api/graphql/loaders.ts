@@ -4,6 +4,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import DataLoader from 'dataloader';
 import { readBacklogs } from '../../cursors/count-backlog.ts';
 import { oldestUnsettled } from '../../cursors/oldest-unsettled.ts';
+import { positionsOf } from '../../log/positions.ts';
 import type { OAuthAccount } from '../../model/oauth-account.ts';
 import type { Session } from '../../model/session.ts';
 import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
@@ -18,6 +19,7 @@ import { type EventPage, eventsById, pagesOfDeliveries } from './event-deliverie
 
 export type Loaders = {
   eventById: DataLoader<string, WebhookEvent | undefined>;
+  positionOfEvent: DataLoader<string, number | undefined>;
   deliveriesOfEvent: DataLoader<EventPage, WebhookDelivery[]>;
   accountsOfUser: DataLoader<string, OAuthAccount[]>;
   sessionsOfUser: DataLoader<string, Session[]>;
@@ -43,6 +45,7 @@ export function createLoaders(em: EntityManager): Loaders {
   const ofWindow = (window: Window) => ofEndpoints((fork, endpoints) => statistics(fork, endpoints, window));
   return {
     eventById: ofIds(eventsById),
+    positionOfEvent: ofIds(positionsOf),
     deliveriesOfEvent: new DataLoader((pages: readonly EventPage[]) => pagesOfDeliveries(em, pages), { cache: false }),
     accountsOfUser: new DataLoader((userIds: readonly string[]) => accountsOf(em, userIds), { cache: false }),
     sessionsOfUser: new DataLoader((userIds: readonly string[]) => sessionsOf(em, userIds, new Date()), {

@@ -24,7 +24,7 @@ export const WebhookEvent = builder.objectRef<StoredEvent>('WebhookEvent').imple
     position: t.string({
       nullable: true,
       description: 'Where it is in the log, from 1 without gaps; null until it has a position.',
-      resolve: ({ position }) => position?.toString() ?? null,
+      resolve: async ({ id }, _args, { loaders }) => (await loaders.positionOfEvent.load(id))?.toString() ?? null,
     }),
     timestamp: t.expose('createdAt', { type: 'DateTime', description: 'When it was recorded.' }),
     subject: t.exposeString('subject', {

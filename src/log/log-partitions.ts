@@ -1,0 +1,39 @@
+// Partitions of the log: ranges of positions, made ahead, so that every position has a place.
+
+import type { EntityManager } from '@mikro-orm/postgresql';
+
+/** Large enough that a month of a busy log has some hundred of them, and small enough to be dropped one by one. */
+const size = 4_000_000;
+
+/** The next one is made when the head is so near to its beginning. */
+const aheadBy = 1_000_000;
+
+/** A change of a table that waits makes everybody wait behind it, so it gives up soon. The next look tries again. */
+const lockTimeoutMs = 50;
+
+/** Whether a log that ends at `position` wants another partition. */
+export function wantsPartition({ position, partitionedTo }: { position: number; partitionedTo: number }): boolean {
+  return position + aheadBy > partitionedTo;
+}
+
+/** Makes the partitions that a log wants that ends at `position` or at its head. Locks the head. */
+export async function makeLogPartitions(em: EntityManager, position: number): Promise<void> {
+  const [head] = await em.execute<[{ position: number; partitionedTo: number }]>(
+    `select position::float8 as position, partitioned_to::float8 as "partitionedTo" from webhook_log_head for update`,
+  );
+  const wanted = Math.max(position, head.position);
+  let { partitionedTo } = head;
+  if (!wantsPartition({ position: wanted, partitionedTo })) return;
+  await em.execute(`select set_config('lock_timeout', '${lockTimeoutMs}ms', true)`);
+  while (wantsPartition({ position: wanted, partitionedTo })) {
+    const first = partitionedTo + 1;
+    const partition = `webhook_log_${first}`;
+    // Made first and then attached, which locks neither readers nor writers out.
+    await em.execute(`create table ${partition} (like webhook_log including all)`);
+    await em.execute(
+      `alter table webhook_log attach partition ${partition} for values from (${first}) to (${first + size})`,
+    );
+    partitionedTo += size;
+  }
+  await em.execute('update webhook_log_head set partitioned_to = ?', [partitionedTo]);
+}

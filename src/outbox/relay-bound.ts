@@ -1,0 +1,45 @@
+// Below which seq the relay need not look: nothing that is still to be committed lies there, however long its transaction takes.
+//
+// A publisher's transaction takes its lock on the queue before it takes a seq from the sequence. So whoever holds a seq up to
+// a value that the sequence had is among the publishers who are seen later, until its transaction has ended. When all of them
+// have ended, what they committed is visible to every look that begins then, and nothing else will come below that value.
+//
+// Pure.
+
+import type { Numbered } from './relay-steps.ts';
+
+type Seen = Pick<Numbered, 'seq' | 'cut' | 'highestSeq' | 'publishers'>;
+
+export type RelayBound = {
+  value(): number;
+  /** Takes what a look saw, and up to where the batch went that followed it. */
+  learn(seen: Seen): void;
+};
+
+export function createRelayBound(): RelayBound {
+  let bound = 0;
+  /** The sequence's value at the last look. */
+  let sampled: number | null = null;
+  /** A value, and who must end before it can be the bound. */
+  let awaited: { seq: number; publishers: Set<string> } | null = null;
+  /** All of them have ended; the next look sees what they committed. */
+  let ended: number | null = null;
+
+  return {
+    value: () => bound,
+    learn({ seq, cut, highestSeq, publishers }) {
+      if (ended !== null) {
+        // A batch that was cut has left something above its last one.
+        bound = Math.max(bound, cut ? Math.min(ended, seq) : ended);
+        ended = null;
+      }
+      if (awaited === null && sampled !== null) awaited = { seq: sampled, publishers: new Set(publishers) };
+      else if (awaited !== null) awaited.publishers = awaited.publishers.intersection(new Set(publishers));
+      if (awaited?.publishers.size === 0) {
+        ended = awaited.seq;
+        awaited = null;
+      }
+      sampled = highestSeq;
+    },
+  };
+}
