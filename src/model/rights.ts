@@ -14,34 +14,43 @@ export const tables: readonly string[] = [
   ...['webhook_outbox', 'webhook_replays'],
 ];
 
-/** Every sequence but those of identity columns, which go with their table's rights. */
-const sequences = ['webhook_generations'];
-
-/** `on`: the name of a table or a sequence. */
-export type LackingRight = { user: string; on: string; right: string };
+/** `right` as `DELETE on users`. */
+export type LackingRight = { user: string; right: string };
 
 /** The rights that this user has not; the service needs each some day. */
 export async function lackingRights(database: DatabaseAddress): Promise<LackingRight[]> {
   const orm = openOrm({ ...database, connections: 1, name: 'tidings-start' });
-  const needed = [
-    ...tables.flatMap((on) => rights.map((right) => ({ on, right }))),
-    ...sequences.map((on) => ({ on, right: 'USAGE' })),
-  ];
+  const needed = neededIn(quotedSchema(database.schema));
   try {
     return await orm.em.fork().execute<LackingRight[]>(
-      `select current_user::text as "user", "on", "right"
-         from unnest(${listed(needed.map(({ on }) => on))}, ${listed(needed.map(({ right }) => right))})
-                with ordinality as needed ("on", "right", place),
-              to_regclass('${quotedSchema(database.schema)}.' || "on") as found
-        where not case "right" when 'USAGE' then has_sequence_privilege(found, "right")
-                               else has_table_privilege(found, "right") end
-        order by place`,
+      `select current_user::text as "user", "right"
+         from unnest(array[${needed.map(([right]) => `'${right}'`).join()}], array[${needed.map(([, has]) => has).join()}])
+                with ordinality as needed ("right", has, place)
+        where not has order by place`,
     );
   } finally {
     await orm.close(true);
   }
 }
 
-function listed(names: readonly string[]): string {
-  return `array[${names.map((name) => `'${name}'`).join()}]`;
+/** Each right with the SQL that tells whether the user has it; null where the table itself is missing. */
+function neededIn(schema: string): [right: string, has: string][] {
+  const found = (name: string) => `to_regclass('${schema}.${name}')`;
+  return [
+    ...tables.flatMap((name) =>
+      rights.map((right): [string, string] => [
+        `${right} on ${name}`,
+        `has_table_privilege(${found(name)}, '${right}')`,
+      ]),
+    ),
+    // How far recording is; the next generation.
+    ['SELECT on webhook_outbox_seq_seq', `has_sequence_privilege(${found('webhook_outbox_seq_seq')}, 'SELECT')`],
+    ['USAGE on webhook_generations', `has_sequence_privilege(${found('webhook_generations')}, 'USAGE')`],
+    // The log's next partition, without which no event gets a position.
+    [`CREATE on schema ${schema}`, `has_schema_privilege(to_regnamespace('${schema}'), 'CREATE')`],
+    [
+      'ownership of webhook_log',
+      `(select pg_has_role(relowner, 'USAGE') from pg_class where oid = ${found('webhook_log')})`,
+    ],
+  ];
 }

@@ -32,7 +32,7 @@ export async function prepareDatabase({ isOurs, log, ...database }: DatabaseToPr
   if (isOurs) return;
   const lacking = await untilReachable(url, log, () => lackingRights(database));
   if (lacking.length > 0) {
-    const rights = lacking.map(({ on, right }) => `${right} on ${on}`).join(', ');
+    const rights = lacking.map(({ right }) => right).join(', ');
     throw new StartError(
       `DATABASE_URL: user "${lacking[0]!.user}" lacks the rights ${rights}: grant them, then start again.`,
     );

@@ -11,11 +11,13 @@ type Named = { name: string }[];
 async function relationsIn(url: string, schema: string): Promise<string[]> {
   const rows = await administer(
     url,
-    `select relname as name from pg_class where relnamespace = to_regnamespace('"${schema}"') and relkind in ('r', 'p', 'S', 'i', 'I') order by 1`,
+    `select relname as name from pg_class where relnamespace = to_regnamespace('"${schema}"')
+      and relkind in ('r', 'p', 'S', 'i', 'I') order by relname`,
   );
   return (rows as Named).map(({ name }) => name);
 }
 
+/** Each grant ends where the role's name belongs. */
 async function openRole(url: string, ...grants: string[]) {
   const role = `role_${randomUUID().replaceAll('-', '')}`;
   await administer(url, `create role ${role} login password 'hush-hush'`, ...grants.map((grant) => `${grant} ${role}`));
@@ -36,43 +38,61 @@ test('installations are migrated at once, and the end of one takes nothing from 
   const expected = await pendingMigrations({ url });
   const ran = await Promise.all(schemas.map((schema) => migrate({ url, schema })));
   expect(ran).toEqual(schemas.map(() => expected));
-  const made = await Promise.all(schemas.map((schema) => relationsIn(url, schema)));
-  expect(made[0]).toContain('users_search_text');
-  expect(made[0]).toContain('tidings_migrations');
-  for (const relations of made) expect(relations).toEqual(made[0]);
+  const [first, ...others] = await Promise.all(schemas.map((schema) => relationsIn(url, schema)));
+  expect(first).toEqual(expect.arrayContaining(['tidings_migrations', 'users', 'users_search_text', 'webhook_outbox']));
+  for (const relations of others) expect(relations).toEqual(first);
   expect(await relationsIn(url, 'public')).toEqual([]);
+
   await administer(url, `drop schema "user" cascade`);
   expect(await pendingMigrations({ url, schema: 'user' })).toEqual(expected);
   expect(await pendingMigrations({ url, schema: '_2' })).toEqual([]);
-  expect(await relationsIn(url, '_2')).toEqual(made[0]);
+  expect(await relationsIn(url, '_2')).toEqual(first);
   expect(await migrate({ url, schema: 'user' })).toEqual(expected);
+  expect(await relationsIn(url, 'user')).toEqual(first);
 });
 
-test('probe', async () => {
+test('a schema that somebody made for a role is enough for it: it need not be allowed to make any', async () => {
   await using database = await openDatabase({ empty: true });
   const { url } = database;
-  const name = new URL(url).pathname.slice(1);
-  await using none = await openRole(url);
-  console.log('none', await migrate(none).catch((e) => [e.code, e.message, e.severity]));
-  await using creator = await openRole(url, `grant create on database ${name} to`);
-  console.log('creator', await migrate({ ...creator, schema: 'creator' }).catch((e) => [e.code, e.message]));
-  console.log(
-    await relationsIn(url, 'creator'),
-    await administer(url, `select extname, extnamespace::regnamespace::text from pg_extension`),
-  );
+  await administer(url, 'create schema shared', 'create extension pg_trgm');
   await using owner = await openRole(url, 'create schema owned authorization');
-  console.log('owner', await migrate({ ...owner, schema: 'owned' }).catch((e) => [e.code, e.message]));
-  console.log((await relationsIn(url, 'owned')).length);
-  await administer(url, 'create schema guarded');
-  await using guest = await openRole(url, 'grant usage on schema guarded to');
-  console.log('guest', await migrate({ ...guest, schema: 'guarded' }).catch((e) => [e.code, e.message]));
-  await using writer = await openRole(url, 'grant usage, create on schema guarded to');
-  console.log('writer', await migrate({ ...writer, schema: 'guarded' }).catch((e) => [e.code, e.message]));
-  await administer(url, 'create schema taken', 'create table taken.users ()');
-  console.log(
-    'taken',
-    await migrate({ url, schema: 'taken' }).catch((e) => [e.code, e.message.slice(0, 2000), e.severity]),
+  await using guest = await openRole(url, 'grant usage, create on schema shared to');
+  expect(await migrate({ url: owner.url, schema: 'owned' })).toContain('0001-first-tables');
+  expect(await migrate({ url: guest.url, schema: 'shared' })).toContain('0001-first-tables');
+  expect(await relationsIn(url, 'owned')).toContain('users_search_text');
+  expect(await relationsIn(url, 'shared')).toContain('users_search_text');
+});
+
+test('a role that may not make a schema, or nothing in it, is refused in Postgres’s words', async () => {
+  await using database = await openDatabase({ empty: true });
+  const { url } = database;
+  await administer(url, 'create schema shared');
+  await using guest = await openRole(url, 'grant usage on schema shared to');
+  await expect(migrate({ url: guest.url })).rejects.toMatchObject({
+    code: '42501',
+    message: expect.stringMatching(/^permission denied for database/),
+  });
+  await expect(migrate({ url: guest.url, schema: 'shared' })).rejects.toMatchObject({
+    code: '42501',
+    message: 'permission denied for schema shared',
+  });
+});
+
+test('a schema in which somebody else has a table of such a name is refused, and stays as it is', async () => {
+  await using database = await openDatabase({ empty: true });
+  const { url } = database;
+  await administer(url, 'create schema app', 'create table app.orders ()', 'create table app.users ()');
+  await expect(migrate({ url, schema: 'app' })).rejects.toThrow(
+    'the schema app holds a table users that is not of Tidings: let DATABASE_SCHEMA name another schema',
   );
-  console.log(await relationsIn(url, 'taken'));
-  console.log('public', await migrate({ url, schema: 'public' }).catch((e) => [e.code, e.message]));
+  expect(await relationsIn(url, 'app')).toEqual(['orders', 'users']);
+});
+
+test('tables of other names beside them stay as they are, in public too', async () => {
+  await using database = await openDatabase({ empty: true });
+  const { url } = database;
+  await administer(url, 'create table public.orders ()');
+  expect(await migrate({ url, schema: 'public' })).toContain('0001-first-tables');
+  expect(await migrate({ url, schema: 'public' })).toEqual([]);
+  expect(await relationsIn(url, 'public')).toEqual(expect.arrayContaining(['orders', 'users']));
 });
