@@ -8,8 +8,6 @@ export const IdempotencyKey = defineEntity({
   properties: {
     key: p.text().primary(),
     eventId: p.uuid().fieldName('event_id'),
-    type: p.text(),
-    digest: p.blob(),
     createdAt: p.datetime(3).fieldName('created_at').defaultRaw('clock_timestamp()'),
   },
 });

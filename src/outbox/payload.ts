@@ -41,6 +41,11 @@ export function toPayload({ eventId, type, timestamp, data }: Payload): string {
   return `${head},"timestamp":"${timestamp.toISOString()}","data":${dataText(data)}}`;
 }
 
+/** `data` as it stands in a body, byte for byte. */
+export function dataIn(payload: string): string {
+  return payload.slice(payload.indexOf(',"data":'));
+}
+
 const lonelySurrogate = /\\\\|\\ud[89a-f][0-9a-f]{2}/g;
 
 /**

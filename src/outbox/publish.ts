@@ -7,8 +7,8 @@ import { Replay } from '../model/replay.ts';
 import { WebhookEvent } from '../model/webhook-event.ts';
 import { Refusal } from '../policy/refusal.ts';
 import { emit } from './emitter.ts';
-import { claimKeys, digestContent } from './idempotency.ts';
-import { makeEvent, type NewWebhookEvent } from './payload.ts';
+import { claimKeys } from './idempotency.ts';
+import { dataIn, makeEvent, type NewWebhookEvent } from './payload.ts';
 import { inPieces } from './pieces.ts';
 import { checkPublications, type Publication } from './publication.ts';
 import type { Transactions } from './transactions.ts';
@@ -39,6 +39,7 @@ export async function publishEvents(
     const earlierIds = firstIds.filter((id) => !recorded.has(id));
     const earlier = earlierIds.length === 0 ? [] : await em.find(WebhookEvent, { id: { $in: earlierIds } });
     for (const event of earlier) recorded.set(event.id, event);
+    firstIds.forEach((id, index) => demandSame(recorded.get(id), made[index]!, index));
     return firstIds.map((id) => {
       const event = recorded.get(id);
       if (!event) throw new Error(`the event ${id} of an idempotency key is gone before the key is`);
@@ -63,27 +64,24 @@ async function firstEventIds(
   publications: readonly Publication[],
   made: readonly NewWebhookEvent[],
 ): Promise<string[]> {
-  const claims = made.map(({ id, type, subject }, index) => {
-    const { idempotencyKey, data } = publications[index]!;
-    return idempotencyKey ? { key: idempotencyKey, eventId: id, type, digest: digestContent(subject, data) } : null;
-  });
+  const keys = publications.map(({ idempotencyKey }) => idempotencyKey ?? null);
   const holders = await claimKeys(
     em,
-    claims.filter((claim) => claim !== null),
+    keys.flatMap((key, index) => (key === null ? [] : [{ key, eventId: made[index]!.id }])),
   );
-  return made.map(({ id }, index) => {
-    const claim = claims[index];
-    if (!claim) return id;
-    const holder = holders.get(claim.key);
-    if (holder?.type !== claim.type || holder.digest !== claim.digest) {
-      throw new Refusal(
-        'CONFLICT',
-        `events.${index}.idempotencyKey: was used within a day for another type, subject or data. Use a new key.`,
-        `events.${index}.idempotencyKey`,
-      );
-    }
-    return holder.eventId;
-  });
+  return keys.map((key, index) => (key === null ? made[index]!.id : holders.get(key)!));
+}
+
+/** Throws when the first event of a key is another one than was to be recorded under it. */
+function demandSame(first: WebhookEvent | undefined, made: NewWebhookEvent, index: number): void {
+  const isSame =
+    first?.type === made.type && first.subject === made.subject && dataIn(first.payload) === dataIn(made.payload);
+  if (!first || isSame) return;
+  throw new Refusal(
+    'CONFLICT',
+    `events.${index}.idempotencyKey: was used within a day for another type, subject or data. Use a new key.`,
+    `events.${index}.idempotencyKey`,
+  );
 }
 
 /** Statement by statement, so that the queue has them in their order. */
