@@ -50,6 +50,19 @@ test.for([
   expect(stderr).not.toContain('hush');
 });
 
+test('DATABASE_SCHEMA says where, and a name that no schema may have is one line, beside one for a wrong URL', async () => {
+  await using database = await openEmptyDatabase();
+  const environment = { DATABASE_URL: database.url, DATABASE_SCHEMA: 'order' };
+  expect(await runTidings(['migrate'], { environment })).toMatchObject({ status: 0, stderr: '' });
+  expect(await pendingMigrations({ ...database, schema: 'order' })).toEqual([]);
+  expect(await pendingMigrations(database)).not.toEqual([]);
+  expect(await runTidings(['migrate'], { environment: { DATABASE_URL: 'x', DATABASE_SCHEMA: 'pg_x' } })).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^DATABASE_URL must be [^\n]*\nDATABASE_SCHEMA must be [^\n]*, not "pg_x"\n$/),
+  });
+});
+
 /** The URL of the shared database with other parts. */
 function withChanges(parts: Partial<URL>): string {
   const url = new URL(inject('postgresUrl'));
