@@ -3,8 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { migrate, pendingMigrations } from '../../src/model/migrations.ts';
+import { openOrm } from '../../src/model/orm.ts';
 import { administer } from '../support/administer.ts';
 import { openDatabase } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
 
 type Named = { name: string }[];
 
@@ -49,6 +51,28 @@ test('installations are migrated at once, and the end of one takes nothing from 
   expect(await relationsIn(url, '_2')).toEqual(first);
   expect(await migrate({ url, schema: 'user' })).toEqual(expected);
   expect(await relationsIn(url, 'user')).toEqual(first);
+});
+
+test('a migration that waits holds up a second one of its own schema, and of no other', async () => {
+  await using database = await openDatabase({ empty: true });
+  const { url } = database;
+  const slow = { url, schema: 'slow' };
+  await using opened = new AsyncDisposableStack();
+  // Its transaction may wait, however busy the machine is.
+  const orm = openOrm({ url, connections: 1, name: 'schemas-test', statementMs: null });
+  opened.defer(() => orm.close(true));
+  const em = orm.em.fork();
+  await em.begin();
+  await em.execute('create schema slow');
+  const started = [migrate(slow), migrate(slow)];
+  const waiting = `select locktype as name from pg_locks join pg_stat_activity using (pid)
+    where not granted and datname = current_database() order by 1`;
+  await eventually(
+    async () => (await em.execute<Named>(waiting)).map(({ name }) => name).join() === 'advisory,transactionid',
+  );
+  expect(await migrate({ url, schema: 'quick' })).toContain('0001-first-tables');
+  await em.rollback();
+  expect((await Promise.all(started)).map((names) => names.length).toSorted()).toEqual([0, 1]);
 });
 
 test('a schema that somebody made for a role is enough for it: it need not be allowed to make any', async () => {
