@@ -72,7 +72,7 @@ test('a migration that waits holds up a second one of its own schema, and of no 
   );
   expect(await migrate({ url, schema: 'quick' })).toContain('0001-first-tables');
   await em.rollback();
-  expect((await Promise.all(started)).map((names) => names.length).toSorted()).toEqual([0, 1]);
+  expect((await Promise.all(started)).flat()).toEqual(await pendingMigrations({ url, schema: 'none' }));
 });
 
 test('a schema that somebody made for a role is enough for it: it need not be allowed to make any', async () => {
