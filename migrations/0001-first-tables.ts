@@ -4,12 +4,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Migration } from '@mikro-orm/migrations';
 
-const parts = ['users', 'log', 'deliveries', 'cursors', 'instances'];
+const parts = ['users', 'log', 'publish', 'deliveries', 'cursors', 'instances'];
 
 export class FirstTables extends Migration {
   override up(): void {
     for (const part of parts) {
-      this.addSql(readFileSync(join(import.meta.dirname, '0001-first-tables', `${part}.sql`), 'utf8'));
+      const sql = readFileSync(join(import.meta.dirname, '0001-first-tables', `${part}.sql`), 'utf8');
+      this.addSql(sql.replaceAll('@schema@', '"tidings"'));
     }
   }
 }
