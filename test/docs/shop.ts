@@ -31,7 +31,13 @@ export async function openShop(): Promise<Shop> {
   return {
     url: url.href,
     async expectEvents(told) {
-      const { rows } = await client.query<{ order: string; total: string; event: string; subject: string; data: object }>(
+      const { rows } = await client.query<{
+        order: string;
+        total: string;
+        event: string;
+        subject: string;
+        data: object;
+      }>(
         `select o.id::text as order, o.total::text as total, e.id as event, subject, payload::json -> 'data' as data
            from public.orders o full join tidings.webhook_events e on payload::json #>> '{data,order_id}' = o.id::text
           order by o.id`,
@@ -39,7 +45,10 @@ export async function openShop(): Promise<Shop> {
       expect(Object.fromEntries(rows.map(({ order, event }) => [order, event]))).toEqual(told);
       for (const { order, total, data, subject } of rows) {
         expect(subject).toBe('c-7');
-        expect(data).toEqual({ order_id: Number(order), total: expect.toSatisfy((one) => Number(one) === Number(total)) });
+        expect(data).toEqual({
+          order_id: Number(order),
+          total: expect.toSatisfy((one) => Number(one) === Number(total)),
+        });
       }
     },
     async [Symbol.asyncDispose]() {

@@ -10,7 +10,7 @@ import { openStage } from '../support/stage.ts';
 const bySql = 60;
 const byGraphql = 40;
 const orders = 20;
-const changesOfEach = 25;
+const changesOfEach = 10;
 const endpoints = ['crm', 'billing'];
 
 /**
@@ -52,8 +52,8 @@ test('nothing is lost, nothing that was rolled back is sent, and each order’s 
 
   let crashes = 0;
   async function killThrice(): Promise<void> {
-    for (const requests of [200, 150, 100]) {
-      await stage.receiver.more(requests);
+    for (const requests of [100, 60, 40]) {
+      await stage.receiver.more(requests, { withinMs: 60_000 });
       crashes += 1;
       await stage.service().kill();
       await stage.start();
@@ -61,7 +61,10 @@ test('nothing is lost, nothing that was rolled back is sent, and each order’s 
   }
 
   const until = killThrice();
-  const loads = Array.from({ length: byGraphql }, () => startLoad(stage.service, { batches: 4, size: 3, until }));
+  // One of them goes on until the last kill.
+  const loads = Array.from({ length: byGraphql }, (_, index) =>
+    startLoad(stage.service, { batches: 4, size: 3, ...(index === 0 && { until }) }),
+  );
   const committed = (
     await Promise.all(Array.from({ length: bySql }, (_, publisher) => changeOrders(database.url, publisher)))
   ).flat();

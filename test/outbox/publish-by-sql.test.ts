@@ -83,7 +83,8 @@ test('the body, the id and the time are what the API makes', async () => {
 });
 
 test('data is kept byte for byte: numbers that no double holds, blanks, the order of keys, the same key twice, any escape', async () => {
-  const data = ' {"z": 7615917337495251231, "e":1e400,\n\t"a":0.10, "z":"\\u0000\\u00e9\\ud83d\\ude00\\\\ud800é\u2028"} ';
+  const data =
+    ' {"z": 7615917337495251231, "e":1e400,\n\t"a":0.10, "z":"\\u0000\\u00e9\\ud83d\\ude00\\\\ud800é\u2028"} ';
   await publish({ type: 'a.b', data });
   const [stored] = await recordedEvents(orm);
   expect(stored!.payload.endsWith(`,"data":${data}}`)).toBe(true);
@@ -119,7 +120,14 @@ const frame = 8;
 const text = (value: string): string => `{"t":"${value}"}`;
 const hostile: Call[] = [
   ...['', 'order', 'Order.paid', 'order..paid', 'order.paid\n', 'ördér.paid', 'a.b ', '.a', 'a.', 'user.created'],
-  ...['webhook.test', 'users.created', `a.${'b'.repeat(126)}`, `a.${'b'.repeat(127)}`, 'ä'.repeat(128), 'ä'.repeat(129)],
+  ...[
+    'webhook.test',
+    'users.created',
+    `a.${'b'.repeat(126)}`,
+    `a.${'b'.repeat(127)}`,
+    'ä'.repeat(128),
+    'ä'.repeat(129),
+  ],
   ...['😀'.repeat(64), '😀'.repeat(65), '0._.a_1', "a.b'; drop table users; --"],
 ]
   .map((type): Call => ({ type, data: '{}' }))
@@ -127,16 +135,28 @@ const hostile: Call[] = [
     [
       ...['[]', 'null', '"text"', '1', 'true', ' {} ', '[{}]'],
       ...[nested(100), nested(101), `{"a":[${nested(98)},${nested(98)}]}`, `{"a":[${nested(99)},${nested(99)}]}`],
-      ...[`{"a":[${'[],'.repeat(500)}{}]}`, text('[{'.repeat(500)), text('\\"[{'.repeat(200)), text('\\\\'.repeat(101))],
+      ...[
+        `{"a":[${'[],'.repeat(500)}{}]}`,
+        text('[{'.repeat(500)),
+        text('\\"[{'.repeat(200)),
+        text('\\\\'.repeat(101)),
+      ],
       ...[text(`\\\\\\"${'['.repeat(120)}`), `{"a\\\\":[${nested(99)}],"b":"]"}`, `{"a":"\\"", "b":${nested(100)}}`],
       ...[text('x'.repeat(262_144 - frame)), text('x'.repeat(262_144 - frame + 1))],
       ...[text('ä'.repeat(131_072 - frame / 2)), text('ä'.repeat(131_072 - frame / 2 + 1))],
     ].map((data): Call => ({ type: 'a.b', data })),
   )
   .concat(
-    ['', 'x', 'x'.repeat(512), 'x'.repeat(513), '字'.repeat(512), '😀'.repeat(256), '😀'.repeat(257), 'ä'.repeat(513)].map(
-      (subject): Call => ({ type: 'a.b', data: '{}', subject }),
-    ),
+    [
+      '',
+      'x',
+      'x'.repeat(512),
+      'x'.repeat(513),
+      '字'.repeat(512),
+      '😀'.repeat(256),
+      '😀'.repeat(257),
+      'ä'.repeat(513),
+    ].map((subject): Call => ({ type: 'a.b', data: '{}', subject })),
   )
   .concat(
     ['', 'x', 'x'.repeat(255), 'x'.repeat(256), '字'.repeat(255), '😀'.repeat(128), `${'😀'.repeat(127)}x`].map(
@@ -163,7 +183,9 @@ const anyText = fc.oneof(storable, repeated);
 const anyData = fc.oneof(
   fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.stringify(value)),
   fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.stringify({ value }, null, 2)),
-  fc.array(fc.constantFrom('[', '{', '"', '\\', ']', '}'), { maxLength: 300 }).map((parts) => JSON.stringify({ parts })),
+  fc
+    .array(fc.constantFrom('[', '{', '"', '\\', ']', '}'), { maxLength: 300 })
+    .map((parts) => JSON.stringify({ parts })),
   fc
     .array(fc.tuple(fc.integer({ min: 90, max: 105 }), fc.string({ unit: 'binary' })), { minLength: 1, maxLength: 3 })
     .map((parts) => `[${parts.map(([levels, value]) => `${nested(levels)},${JSON.stringify(value)}`).join()}]`)
@@ -174,7 +196,10 @@ test('both sides agree about any type, data, subject and key', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.record({
-        type: fc.oneof({ weight: 2, arbitrary: fc.constantFrom('a.b', 'order.paid') }, { weight: 1, arbitrary: anyText }),
+        type: fc.oneof(
+          { weight: 2, arbitrary: fc.constantFrom('a.b', 'order.paid') },
+          { weight: 1, arbitrary: anyText },
+        ),
         data: anyData,
         subject: fc.option(anyText),
         key: fc.option(anyText),

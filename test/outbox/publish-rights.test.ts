@@ -135,7 +135,13 @@ test('what a caller has set, and what lies in its way, neither runs as the owner
   const ran = `begin insert into public.traces values (current_user); `;
   const functions = [
     ...['octet_length(text)', 'to_char(timestamp, text)', 'lpad(text, integer, text)', 'json_typeof(json)'],
-    ...['right(text, integer)', 'gen_random_uuid()', 'clock_timestamp()', 'utf16_length(text)', 'date_part(text, timestamptz)'],
+    ...[
+      'right(text, integer)',
+      'gen_random_uuid()',
+      'clock_timestamp()',
+      'utf16_length(text)',
+      'date_part(text, timestamptz)',
+    ],
     ...['"position"(text, text)', 'substr(text, integer)', 'replace(text, text, text)', 'to_hex(bigint)'],
   ];
   const result = (name: string) => (/^(octet_length|utf16_length|"position")/.test(name) ? 'integer' : 'text');
