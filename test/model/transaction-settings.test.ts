@@ -7,9 +7,9 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
 import { migrate } from '../../src/model/migrations.ts';
 import { setInEachTransaction, type SettingPool } from '../../src/model/transaction-settings.ts';
-import { IdempotencyKey } from '../../src/model/idempotency-key.ts';
+import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { openSomebodyElsesDatabase, otherwise } from '../support/somebody-elses-database.ts';
-import { storeEvent } from '../api/stored-rows.ts';
+import { storeCursor, storeEvent } from '../api/stored-rows.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 
@@ -114,26 +114,22 @@ test('a temporary table of our name, left in the session, is not taken for ours'
 test('times, large numbers, bytes, intervals, nulls in arrays and any text come back as they were', async () => {
   const at = new Date('2026-02-03T04:05:06.789Z');
   const payload = `{"a":"\\\\ ' \\" \u2028é😀 \\n"}`;
-  const { id } = await storeEvent(orm, { position: 2 ** 52 + 1, createdAt: at, payload });
-  expect(await orm.em.fork().findOne(WebhookEvent, id)).toMatchObject({
-    position: 2 ** 52 + 1,
-    createdAt: at,
-    payload,
+  const { id } = await storeEvent(orm, { createdAt: at, payload });
+  expect(await orm.em.fork().findOne(WebhookEvent, id)).toMatchObject({ createdAt: at, payload });
+  await storeCursor(orm, { endpointId: `\\'; drop table users; --`, position: 2 ** 52 + 1 });
+  const [cursor] = await orm.em.fork().findAll(WebhookCursor);
+  expect(cursor).toMatchObject({ endpointId: `\\'; drop table users; --`, position: 2 ** 52 + 1 });
+  const [row] = await orm.em.fork().execute(
+    `select (2^53 - 1)::float8 as large, 0.1::float8 + 0.2::float8 as exact, interval '1 day 2 hours'::text as wait, '{NULL,a}'::text[] as list,
+              decode('005c27ff', 'hex') as bytes`,
+  );
+  expect(row).toEqual({
+    bytes: Buffer.from([0, 0x5c, 0x27, 0xff]),
+    large: 2 ** 53 - 1,
+    exact: 0.1 + 0.2,
+    wait: '1 day 02:00:00',
+    list: [null, 'a'],
   });
-  const digest = Buffer.from([0, 0x5c, 0x27, 0xff]);
-  const em = orm.em.fork();
-  await em
-    .persist(em.create(IdempotencyKey, { key: `\\'; drop table users; --`, eventId: id, type: 'a.b', digest }))
-    .flush();
-  const [key] = await orm.em.fork().findAll(IdempotencyKey);
-  expect(Buffer.from(key!.digest)).toEqual(digest);
-  expect(key!.key).toBe(`\\'; drop table users; --`);
-  const [row] = await orm.em
-    .fork()
-    .execute(
-      `select (2^53 - 1)::float8 as large, 0.1::float8 + 0.2::float8 as exact, interval '1 day 2 hours'::text as wait, '{NULL,a}'::text[] as list`,
-    );
-  expect(row).toEqual({ large: 2 ** 53 - 1, exact: 0.1 + 0.2, wait: '1 day 02:00:00', list: [null, 'a'] });
 });
 
 test('a statement with values, which cannot bring its settings along, is refused outside of a transaction', async () => {
