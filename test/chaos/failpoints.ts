@@ -97,9 +97,12 @@ export function openFailpoints() {
     return new Proxy(part, {
       get(target, key) {
         const value: unknown = Reflect.get(target, key);
+        if (typeof value !== 'function') return value;
         const method = `${name}.${String(key)}`;
         const isWatched = ['before', 'within', 'after'].some((when) => places.has(`${when} ${method}`));
-        return typeof value === 'function' && isWatched ? watched(method, value.bind(target) as Method) : value;
+        // A part may have private fields, which a stand-in has not.
+        const call = value.bind(target) as Method;
+        return isWatched ? watched(method, call) : call;
       },
     });
   }

@@ -208,14 +208,6 @@ test('a rewind to what retention dropped is refused, and names the oldest positi
   expect(await cursor()).toMatchObject({ position: 4, previous: 0 });
 });
 
-test('the oldest position is the one from which on nothing is missing', async () => {
-  await march();
-  await orm.em.fork().execute('delete from webhook_log where position in (1, 2, 4, 6)');
-  expect((await refusal({ position: '5' }))[1]).toMatch('position 7 is the oldest');
-  await rewind({ position: '7' });
-  expect(await cursor()).toMatchObject({ position: 6, previous: 5 });
-});
-
 test('an endpoint that has no position cannot be rewound', async () => {
   await storeLog(orm, ['a.a']);
   await storeCursor(orm, { endpointId: 'crm', position: null });
@@ -262,7 +254,7 @@ test.each<[string, RewindTo, number, number]>([
 
 test('beside a gap of the log, too, a rewind to what retention dropped is refused', async () => {
   await marchOverGap();
-  await orm.em.fork().execute('delete from webhook_log where position in (1, 2, 3)');
+  await orm.em.fork().execute('delete from webhook_log where position <= 3');
   expect((await refusal({ position: '3' }))[1]).toMatch('position 4 is the oldest');
   await rewind({ position: '4' });
   await orm.em.fork().execute('delete from webhook_log where position < 2001');
