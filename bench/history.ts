@@ -50,5 +50,6 @@ export async function makeHistory(
   }
   await em.execute('update webhook_log_head set position = position + ?', [count]);
   await em.execute('update webhook_cursors set position = (select position from webhook_log_head)');
-  for (const table of ['webhook_events', 'webhook_log', 'webhook_deliveries']) await em.execute(`vacuum analyze ${table}`);
+  for (const table of ['webhook_events', 'webhook_log', 'webhook_deliveries'])
+    await em.execute(`vacuum analyze ${table}`);
 }

@@ -25,8 +25,7 @@ async function measure(ground: Ground, { pairs, profileDirectory, say }: RowOpti
   const { orm, tidings, databaseUrl } = stage;
   const pool = new pg.Pool({ connectionString: databaseUrl, max: atOnce });
   await ground.open({ [Symbol.asyncDispose]: async () => await pool.end() });
-  await pool.query('create table bench_events (like webhook_events including defaults including indexes)');
-  await pool.query("create sequence bench_seq; alter table bench_events alter seq set default nextval('bench_seq')");
+  await pool.query('create table bench_events (like tidings.webhook_events including defaults including indexes)');
 
   async function repeat(call: () => Promise<void>): Promise<number> {
     let left = calls;
@@ -52,7 +51,7 @@ async function measure(ground: Ground, { pairs, profileDirectory, say }: RowOpti
   };
   const theirs = async () => {
     const { rows } = await pool.query<StoredRow>(
-      `select id, type, subject, payload, created_at from webhook_events order by id desc limit ${eventsOfCall}`,
+      `select id, type, subject, payload, created_at from tidings.webhook_events order by id desc limit ${eventsOfCall}`,
     );
     return await repeat(async () => await insertRows(pool, rows));
   };

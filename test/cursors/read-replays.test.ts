@@ -86,9 +86,9 @@ test('a replay comes with its attempts since the last resume, and with what is l
 test('a test whose event has no position yet is not read: the log wakes it later, and it has its position then', async () => {
   const event = await storeEvent(orm, { type: 'webhook.test', addressedTo: 'crm' });
   await storeCursor(orm, { endpointId: 'crm', position: 0 });
-  const test = { id: newId(), endpointId: 'crm', eventId: event.id, position: null, origin: 'test' as const };
-  await orm.em.fork().insert(Replay, test);
+  const stored = { id: newId(), endpointId: 'crm', eventId: event.id, position: null, origin: 'test' as const };
+  await orm.em.fork().insert(Replay, stored);
   expect(await readReplays(orm, 'crm', all)).toEqual([]);
   await numberAll(orm);
-  expect(await readReplays(orm, 'crm', all)).toMatchObject([{ id: test.id, event: { id: event.id, position: 1 } }]);
+  expect(await readReplays(orm, 'crm', all)).toMatchObject([{ id: stored.id, event: { id: event.id, position: 1 } }]);
 });

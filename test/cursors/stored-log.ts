@@ -15,10 +15,11 @@ export async function storeLog(orm: MikroORM, types: readonly string[], after = 
     return { id: randomUUIDv7(), position: after + index + 1, type, addressedTo };
   });
   const at = new Date();
+  const empty = { subject: null, notFor: null, traceparent: null, payload: '{}' };
   if (events.length > 0) {
     await orm.em.fork().insertMany(
       WebhookEvent,
-      events.map(({ position: _, ...event }) => ({ ...event, subject: null, payload: '{}', createdAt: at }) as never),
+      events.map(({ id, type, addressedTo }) => ({ ...empty, id, type, addressedTo, createdAt: at })),
     );
     await storePositions(orm, events);
   }
