@@ -4,6 +4,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { makeLogPartitions } from '../src/log/log-partitions.ts';
 import { ensurePartitions } from '../src/operations/partitions.ts';
 import { dayMs } from '../src/operations/day-partitions.ts';
+import { summarise } from '../src/operations/summaries.ts';
 
 const rowsOfStatement = 500_000;
 
@@ -40,7 +41,7 @@ export async function makeHistory(
       `insert into webhook_deliveries (id, event_id, event_type, endpoint_id, endpoint_url, status, http_status,
                                        error_message, attempt_count, latency_ms, created_at, completed_at, position,
                                        generation, resumes, origin, configuration, writer, batch)
-       select uuidv7(created_at - now()), id, webhook_events.type, (?::text[])[1 + position % ?::int], 'https://example.com/hook',
+       select uuidv7(created_at - now()), id, webhook_events.type, (array[?])[1 + position % ?::int], 'https://example.com/hook',
               case when position % 100 = 0 then 'failed' else 'delivered' end,
               case when position % 100 = 0 then 503 else 204 end,
               case when position % 100 = 0 then 'HTTP 503' end, 1, 12.5, created_at, created_at, position, 0, 0, 'line', 1,
@@ -51,5 +52,7 @@ export async function makeHistory(
   }
   await em.execute('update webhook_log_head set position = position + ?', [count]);
   await em.execute('update webhook_cursors set position = (select position from webhook_log_head)');
-  for (const table of ['webhook_events', 'webhook_log', 'webhook_deliveries']) await em.execute(`vacuum analyze ${table}`);
+  // As an installation is after some time. Each statement of this ORM is a transaction, in which a vacuum cannot be.
+  await summarise(orm);
+  for (const table of ['webhook_events', 'webhook_log', 'webhook_deliveries']) await em.execute(`analyze ${table}`);
 }

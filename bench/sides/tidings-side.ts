@@ -78,8 +78,8 @@ async function demandRows(
                where d.status = 'delivered' and d.http_status = 204 and d.attempt_count = 1))::int as good,
             count(distinct d.xmin::text)::int as inserts,
             (extract(epoch from min(d.created_at)) * 1000)::float8 as "startedAtMs"
-       from webhook_deliveries d join webhook_events e on e.id = d.event_id
-      where e.position > ?`,
+       from webhook_deliveries d join webhook_log l on l.event_id = d.event_id and l.position = d.position
+      where l.position > ?`,
     [after],
   );
   const { rows, good } = found;

@@ -9,7 +9,7 @@ const isForIt = isFor('asked.patterns');
 
 const findOldest = `
   select c.endpoint_id, extract(epoch from coalesce(
-    (select n.created_at from webhook_log e join webhook_events n on n.id = e.event_id
+    (select (select created_at from webhook_events where id = e.event_id) from webhook_log e
      where e.position > c.position and ${isForIt}
        and not exists (select 1 from webhook_deliveries d where ${isOfLine} and ${isSettled} and ${isOfEvent})
      order by e.position limit 1),

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type Door, endpoint, openDoor } from './door.ts';
 import { EndpointOutcomes } from '../../src/model/endpoint-outcomes.ts';
+import { emptyLog, storeSeries } from '../support/recorded-events.ts';
 import { storeCursor, storeDelivery, storeEvent } from './stored-rows.ts';
 
 let door: Door;
@@ -9,7 +10,8 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   door.endpoints = [];
-  for (const table of ['webhook_events', 'webhook_deliveries', 'webhook_cursors', 'webhook_endpoint_outcomes']) {
+  await emptyLog(door.orm);
+  for (const table of ['webhook_deliveries', 'webhook_cursors', 'webhook_endpoint_outcomes']) {
     await door.orm.em.fork().execute(`delete from ${table}`);
   }
 });
@@ -218,10 +220,7 @@ test('a backlog that nobody counted yet is exact, however far ahead its events a
 test('a backlog of more than 10,000 that nobody counted yet is 10,000, whatever was settled above the cursor', async () => {
   door.endpoints = [endpoint({ id: 'crm' })];
   await storeCursor(door.orm, { endpointId: 'crm', position: 0, examined: 0 });
-  await door.orm.em.fork().execute(
-    `insert into webhook_events (id, position, type, payload, created_at)
-     select gen_random_uuid(), n, 'order.paid', '{}', now() from generate_series(1, 10600) n`,
-  );
+  await storeSeries(door.orm, 1, 10_600);
   for (let position = 1; position <= 5; position += 1) await storeDelivery(door.orm, { position });
   expect((await stateOf()).backlog).toBe(10_000);
 });

@@ -104,6 +104,12 @@ export function openFailpoints() {
     });
   }
 
+  /** A fork is no part that can have a stand-in: it hides its own fields from it. */
+  function watchTransactions(fork: Fork): Fork {
+    fork.transactional = watched('relayOrm.transactional', fork.transactional.bind(fork));
+    return fork;
+  }
+
   function watched(method: string, call: Method): Method {
     return (...args) => {
       const [first, ...rest] = args;
@@ -139,7 +145,7 @@ export function openFailpoints() {
     },
     around,
     arrange: ((name, part) => {
-      if (name === 'relayOrm') return withForks(part as Forking, (fork) => around(name, fork)) as typeof part;
+      if (name === 'relayOrm') return withForks(part as Forking, watchTransactions) as typeof part;
       return typeof part === 'object' && part !== null ? around(name, part) : part;
     }) satisfies Arrange,
   };
@@ -157,10 +163,11 @@ function isNothing(value: unknown): boolean {
   return value === null || (Array.isArray(value) && value.length === 0);
 }
 
-type Forking = { em: { fork(...args: unknown[]): object } };
+type Fork = { transactional: Method };
+type Forking = { em: { fork(...args: unknown[]): Fork } };
 
-/** An ORM hides its own fields from a stand-in, so its `fork` is replaced in place. */
-function withForks<Orm extends Forking>(orm: Orm, change: (fork: object) => object): Orm {
+/** Nor can the ORM: its `fork` is replaced in place. */
+function withForks<Orm extends Forking>(orm: Orm, change: (fork: Fork) => Fork): Orm {
   const { em } = orm;
   const fork = em.fork.bind(em);
   em.fork = (...args) => change(fork(...args));

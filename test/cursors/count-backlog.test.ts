@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { countMatches, countNear } from '../../src/cursors/count-backlog.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
+import { storeSeries } from '../support/recorded-events.ts';
 import { clearTables, storeLog } from './stored-log.ts';
 
 let database: TestDatabase;
@@ -74,12 +75,10 @@ test('near the log’s end, each endpoint’s matches are counted exactly', asyn
 
 test('far from the end Postgres counts, to 20,000 at most, and says when it stopped there', async () => {
   const head = 50_000;
-  await orm.em.fork().execute(
-    `insert into webhook_events (id, position, type, addressed_to, payload, created_at)
-       select gen_random_uuid(), n, case when n % 10 = 0 then 'order_x.paid' else 'user.login' end,
-              case when n % 1000 = 0 then 'crm' end, '{}', now() from generate_series(1, ?::int) n`,
-    [head],
-  );
+  await storeSeries(orm, 1, head, {
+    type: `case when n % 10 = 0 then 'order_x.paid' else 'user.login' end`,
+    addressedTo: `case when n % 1000 = 0 then 'crm' end`,
+  });
   const ask = async (events: string[], after: number) => await countMatches(orm, { endpoint: { events }, after }, head);
   // 49,000 to go: every tenth is an order, and of those every hundredth is addressed.
   expect(await ask(['order_*'], 1_000)).toEqual({ count: 4_900 - 49, isLowerBound: false });

@@ -4,7 +4,8 @@ import { readReplays } from '../../src/cursors/read-replays.ts';
 import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { Replay } from '../../src/model/replay.ts';
-import { storeCursor } from '../api/stored-rows.ts';
+import { numberAll } from '../../src/outbox/relay.ts';
+import { storeCursor, storeEvent } from '../api/stored-rows.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { type StoredEvent, clearTables, storeAttempts, storeLog } from './stored-log.ts';
 
@@ -23,9 +24,11 @@ beforeEach(() => clearTables(orm));
 
 const all = { known: [], most: { replays: 100, bytes: 1_000_000 } };
 
-/** Stores one item for each event, in this order; their ids. */
+/** Stores one replay for each event, in this order; their ids. */
 async function storeItems(events: readonly StoredEvent[], endpointId = 'crm'): Promise<string[]> {
-  const items = events.map(({ id }) => ({ id: newId(), endpointId, eventId: id, origin: 'replay' as const }));
+  const items = events.map(({ id, position }) => {
+    return { id: newId(), endpointId, eventId: id, position, origin: 'replay' as const };
+  });
   await orm.em.fork().insertMany(Replay, items);
   return items.map(({ id }) => id);
 }
@@ -80,10 +83,12 @@ test('a replay comes with its attempts since the last resume, and with what is l
   expect(read.get(tried!)!.waitMs).toBeLessThanOrEqual(40_000);
 });
 
-test('a test or replay whose event has no position yet is not read: the log wakes it later', async () => {
-  const [event] = await storeLog(orm, ['a.a']);
+test('a test whose event has no position yet is not read: the log wakes it later, and it has its position then', async () => {
+  const event = await storeEvent(orm, { type: 'webhook.test', addressedTo: 'crm' });
   await storeCursor(orm, { endpointId: 'crm', position: 0 });
-  await storeItems([event!]);
-  await orm.em.fork().execute('update webhook_events set position = null');
+  const stored = { id: newId(), endpointId: 'crm', eventId: event.id, position: null, origin: 'test' as const };
+  await orm.em.fork().insert(Replay, stored);
   expect(await readReplays(orm, 'crm', all)).toEqual([]);
+  await numberAll(orm);
+  expect(await readReplays(orm, 'crm', all)).toMatchObject([{ id: stored.id, event: { id: event.id, position: 1 } }]);
 });

@@ -4,7 +4,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
-import { storePositions } from '../support/recorded-events.ts';
+import { emptyLog, storePositions } from '../support/recorded-events.ts';
 
 export type StoredEvent = { id: string; position: number; type: string; addressedTo: string | null };
 
@@ -15,10 +15,11 @@ export async function storeLog(orm: MikroORM, types: readonly string[], after = 
     return { id: randomUUIDv7(), position: after + index + 1, type, addressedTo };
   });
   const at = new Date();
+  const empty = { subject: null, notFor: null, traceparent: null, payload: '{}' };
   if (events.length > 0) {
     await orm.em.fork().insertMany(
       WebhookEvent,
-      events.map(({ position: _, ...event }) => ({ ...event, subject: null, payload: '{}', createdAt: at }) as never),
+      events.map(({ id, type, addressedTo }) => ({ ...empty, id, type, addressedTo, createdAt: at })),
     );
     await storePositions(orm, events);
   }
@@ -79,10 +80,10 @@ export async function storeGap(orm: MikroORM, first: number, last: number): Prom
 }
 
 export async function clearTables(orm: MikroORM): Promise<void> {
+  await emptyLog(orm);
   await orm.em.fork().execute(
-    `truncate webhook_events, webhook_deliveries, webhook_cursors, webhook_replays, webhook_configurations,
-       webhook_log_gaps;
-     update webhook_log_head set position = 0, configuration = 0;
+    `truncate webhook_deliveries, webhook_cursors, webhook_replays, webhook_configurations;
+     update webhook_log_head set configuration = 0;
      update webhook_controls set version = 0;
      update webhook_leases set owner = null`,
   );

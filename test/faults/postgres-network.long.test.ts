@@ -100,8 +100,9 @@ test('a transaction of somebody else that stays open delays no event but its own
   await em.begin();
   const id = crypto.randomUUID();
   await em.execute(
-    `insert into webhook_events (id, type, payload, created_at) values (?, 'late.one', '{"event_type":"late.one"}', now())`,
-    [id],
+    `insert into webhook_events (id, type, payload, created_at) values (?, 'late.one', '{"event_type":"late.one"}', now());
+     insert into webhook_outbox (event_id) values (?)`,
+    [id, id],
   );
   await world.underLoad(async () => {}, { batches: 5, size: 20 });
   expect(await world.judge(losses)).toEqual([]);

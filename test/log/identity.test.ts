@@ -19,8 +19,8 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await orm.em.fork().execute(
-    `truncate webhook_events, webhook_log_gaps;
-       update webhook_log_head set position = 10, epoch = '1', positioned_at = '-infinity'`,
+    `truncate webhook_log_gaps;
+     update webhook_log_head set position = 10, epoch = '1', positioned_at = '-infinity'`,
   );
 });
 

@@ -2,6 +2,7 @@
 
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { LogEntry } from '../../src/log/entry.ts';
+import { storeSeries } from '../support/recorded-events.ts';
 
 /** The entry that stands at a position of the made-up log. */
 export function entryAt(position: number, given: Partial<LogEntry> = {}): LogEntry {
@@ -23,10 +24,6 @@ export function entriesFrom(first: number, count: number): LogEntry[] {
 
 /** Stores events that have the positions from `first` to `last` already, of the given payload size in bytes. */
 export async function storePositioned(orm: MikroORM, first: number, last: number, bytes = 10): Promise<void> {
-  await orm.em.fork().execute(
-    `insert into webhook_events (id, position, type, payload, created_at, positioned_at)
-       select gen_random_uuid(), n, 'order.paid', repeat('x', ?::int), now(), now() from generate_series(?::int, ?::int) n`,
-    [bytes, first, last],
-  );
+  await storeSeries(orm, first, last, { payload: `repeat('x', ${bytes})` });
   await orm.em.fork().execute('update webhook_log_head set position = greatest(position, ?)', [last]);
 }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type LogTable, createLogTable, pageSize } from '../../src/log/table.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
+import { emptyLog } from '../support/recorded-events.ts';
 import { storePositioned } from './made-up-entries.ts';
 
 let database: TestDatabase;
@@ -17,9 +18,7 @@ afterAll(async () => {
   await orm.close(true);
   await database[Symbol.asyncDispose]();
 });
-beforeEach(async () => {
-  await orm.em.fork().execute('truncate webhook_events, webhook_log_gaps; update webhook_log_head set position = 0');
-});
+beforeEach(() => emptyLog(orm));
 
 /** A table log whose queries are counted, and may be made to fail. */
 function open() {
@@ -65,8 +64,10 @@ test('from any position, pages lead to the end of the log without a gap', async 
 
 test('an entry has all that its event has', async () => {
   await orm.em.fork().execute(
-    `insert into webhook_events (id, position, type, addressed_to, configuration, payload, created_at)
-       values ('0195f0a0-0000-7000-8000-000000000001', 1, 'webhook.test', 'crm', 7, '{"a":"é\u2028"}', now())`,
+    `insert into webhook_events (id, type, addressed_to, payload, created_at)
+       values ('0195f0a0-0000-7000-8000-000000000001', 'webhook.test', 'crm', '{"a":"é\u2028"}', now());
+     insert into webhook_log (position, event_id, type, addressed_to, line, configuration, positioned_at)
+       values (1, '0195f0a0-0000-7000-8000-000000000001', 'webhook.test', 'crm', 0, 7, now())`,
   );
   const { table } = open();
   expect(await table.readPage(0)).toEqual([
@@ -178,7 +179,7 @@ test('what was read before another database came is given to nobody', async () =
   const asked = table.readPage(2 * pageSize - 1);
   table.forget();
   expect(await asked).toEqual([]);
-  await orm.em.fork().execute('truncate webhook_events, webhook_log_gaps');
+  await emptyLog(orm);
   await storePositioned(orm, 1, 10);
   await storeGap(11, 1_300);
   await storePositioned(orm, 1_301, 1_302);

@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { positionsOf } from '../../src/log/positions.ts';
 import { migrate, pendingMigrations } from '../../src/model/migrations.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
@@ -50,12 +51,11 @@ test('every entity has the columns of its table, all of them, and is null only w
 test('positions, generations and waits are numbers beyond 32 bits, and times are whole milliseconds', async () => {
   const large = 2 ** 45 + 1;
   const at = new Date('2026-11-23T10:00:00.123Z');
+  const em = orm.em.fork();
+  await em.execute(`create table log_far partition of webhook_log for values from (${large}) to (${large + 1})`);
   const { id } = await storeEvent(orm, { position: large, createdAt: at, payload: '{"a":"\u2028é😀"}' });
-  expect(await orm.em.fork().findOne(WebhookEvent, id)).toMatchObject({
-    position: large,
-    createdAt: at,
-    payload: '{"a":"\u2028é😀"}',
-  });
+  expect(await orm.em.fork().findOne(WebhookEvent, id)).toMatchObject({ createdAt: at, payload: '{"a":"\u2028é😀"}' });
+  expect(await positionsOf(orm.em.fork(), [id])).toEqual(new Map([[id, large]]));
   await storeCursor(orm, { endpointId: 'crm', position: large, generation: large });
   expect(await orm.em.fork().findOne(WebhookCursor, 'crm')).toMatchObject({ position: large, generation: large });
 });

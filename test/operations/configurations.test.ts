@@ -264,7 +264,7 @@ test('events are numbered under the version in force, and those before a reload 
   const rows = await orm.em
     .fork()
     .execute<{ position: number; version: number }[]>(
-      'select position::int as position, configuration::int as version from webhook_events order by position',
+      'select position::int as position, configuration::int as version from webhook_log order by position',
     );
   expect(rows).toEqual([
     { position: 1, version: 1 },

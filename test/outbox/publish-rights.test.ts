@@ -24,7 +24,7 @@ beforeAll(async () => {
     `grant create on database ${new URL(database.url).pathname.slice(1)} to ${owner}`,
     `grant create on schema public to ${shop}`,
   );
-  await migrate(urlOf(owner));
+  await migrate({ url: urlOf(owner) });
   asOwner = await connect(owner);
   await asOwner.query(`grant usage on schema tidings to ${shop};
     grant execute on function tidings.publish(text, json, text, text) to ${shop}`);

@@ -1,8 +1,9 @@
-// The recorded events in the order in which the relay takes them: those of the log, and after them those of the queue.
+// Recorded events as tests read and make them: in the log, or still in the queue.
 
 import type { FilterQuery, MikroORM } from '@mikro-orm/postgresql';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 
+/** In the order in which the relay takes them: those of the log, and after them those of the queue. */
 export async function recordedEvents(orm: MikroORM, where: FilterQuery<WebhookEvent> = {}): Promise<WebhookEvent[]> {
   const em = orm.em.fork();
   const order = await em.execute<{ id: string }[]>(
@@ -25,5 +26,37 @@ export async function storePositions(
        from json_to_recordset(?::json) as v (id uuid, type text, "addressedTo" text, position bigint, at timestamptz)
        left join webhook_events e on e.id = v.id`,
     [JSON.stringify(events)],
+  );
+}
+
+/** SQL of a value of the event at position `n`. */
+type Series = { type?: string; addressedTo?: string; payload?: string };
+
+/** Stores events that have the positions from `first` to `last` already. */
+export async function storeSeries(
+  orm: MikroORM,
+  first: number,
+  last: number,
+  { type = `'order.paid'`, addressedTo = 'null', payload = `'{}'` }: Series = {},
+): Promise<void> {
+  await orm.em.fork().execute(
+    `with made as materialized (
+       select gen_random_uuid() as id, n, ${type} as type, ${addressedTo}::text as addressed_to
+         from generate_series(?::int, ?::int) n
+     ), recorded as (
+       insert into webhook_events (id, type, addressed_to, payload, created_at)
+         select id, type, addressed_to, ${payload}, now() from made
+     )
+     insert into webhook_log (position, event_id, type, addressed_to, line, configuration, positioned_at)
+       select n, id, type, addressed_to, 0, 0, now() from made`,
+    [first, last],
+  );
+}
+
+/** Takes all events away, and goes back to the first position. */
+export async function emptyLog(orm: MikroORM): Promise<void> {
+  await orm.em.fork().execute(
+    `truncate webhook_events, webhook_outbox, webhook_log, webhook_log_gaps;
+     update webhook_log_head set position = 0`,
   );
 }

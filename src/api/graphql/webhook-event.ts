@@ -1,6 +1,6 @@
 // Events of the log: read and list them, and publish new ones.
 
-import type { FilterQuery } from '@mikro-orm/postgresql';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
 import { WebhookEvent as StoredEvent } from '../../model/webhook-event.ts';
 import { asUuid } from '../../model/uuid.ts';
@@ -10,8 +10,9 @@ import { publishEvents } from '../../outbox/publish.ts';
 import { Refusal } from '../../policy/refusal.ts';
 import { builder } from './builder.ts';
 import { canMatch } from './can-match.ts';
-import { connect, idAfter, largestSize, sizeOf } from './connection.ts';
+import { type Connection, type ConnectionArgs, connect, idAfter, largestSize, pageOf, sizeOf } from './connection.ts';
 import { createdBetween } from './created-between.ts';
+import { eventsOfSubject } from './subject-events.ts';
 
 /** Its fields are in webhook-delivery.ts. */
 export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDelivery');
@@ -82,8 +83,7 @@ builder.queryFields((t) => ({
       nullable: true,
       description: 'Admin. Newest first.',
       args: { filter: t.arg({ type: WebhookEventFilter, description: 'Which events; all when absent.' }) },
-      resolve: async (_root, args, { em }) =>
-        await connect<StoredEvent>(args, { em, entity: StoredEvent, kind: 'event', where: matching(args.filter) }),
+      resolve: async (_root, args, { em }) => await pageOfEvents(em, args),
     },
     WebhookEventConnection,
   ),
@@ -92,24 +92,29 @@ builder.queryFields((t) => ({
 /** Each is a value of the statement. */
 const mostTypes = 1_000;
 
-function matching(filter: typeof WebhookEventFilter.$inferInput | null | undefined): FilterQuery<StoredEvent> | null {
-  const { types, subject, since, until } = filter ?? {};
-  const conditions = createdBetween(since, until);
-  if (types) {
-    if (types.length > mostTypes) {
-      throw new Refusal(
-        'BAD_USER_INPUT',
-        `types has ${types.length} entries; it may have ${mostTypes}.`,
-        'filter.types',
-      );
-    }
-    conditions.push({ type: { $in: types.filter(canMatch) } });
+type EventsArgs = ConnectionArgs & { filter?: typeof WebhookEventFilter.$inferInput | null | undefined };
+
+/** By id, but those of one subject by position: no index of the events serves it. */
+async function pageOfEvents(em: EntityManager, { filter, ...args }: EventsArgs): Promise<Connection<StoredEvent>> {
+  const { subject, since = null, until = null } = filter ?? {};
+  const types = filter?.types ? typesOf(filter.types) : null;
+  const isOfSubject = typeof subject === 'string';
+  if (isOfSubject && canMatch(subject))
+    return await pageOf(args, eventsOfSubject(em, { subject, types, since, until }));
+  const where = { $and: [...createdBetween(since, until), ...(types ? [{ type: { $in: types } }] : [])] };
+  return await connect<StoredEvent>(args, {
+    em,
+    entity: StoredEvent,
+    kind: 'event',
+    where: isOfSubject ? null : where,
+  });
+}
+
+function typesOf(types: readonly string[]): string[] {
+  if (types.length > mostTypes) {
+    throw new Refusal('BAD_USER_INPUT', `types has ${types.length} entries; it may have ${mostTypes}.`, 'filter.types');
   }
-  if (typeof subject === 'string') {
-    if (!canMatch(subject)) return null;
-    conditions.push({ subject });
-  }
-  return { $and: conditions };
+  return types.filter(canMatch);
 }
 
 const PublishWebhookEventInput = builder.inputType('PublishWebhookEventInput', {
