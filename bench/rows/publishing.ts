@@ -11,7 +11,7 @@ import { openStage } from '../stage.ts';
 import { until } from '../until.ts';
 
 const eventsOfCall = 500;
-const calls = 30;
+const calls = 20;
 const atOnce = 2;
 const reach = 0.4;
 
@@ -25,8 +25,11 @@ async function measure(ground: Ground, { pairs, profileDirectory, say }: RowOpti
   const { orm, tidings, databaseUrl } = stage;
   const pool = new pg.Pool({ connectionString: databaseUrl, max: atOnce });
   await ground.open({ [Symbol.asyncDispose]: async () => await pool.end() });
-  await pool.query('create table bench_events (like webhook_events including defaults including indexes)');
-  await pool.query("create sequence bench_seq; alter table bench_events alter seq set default nextval('bench_seq')");
+  await pool.query(
+    'create table tidings.bench_events (like tidings.webhook_events including defaults including indexes)',
+  );
+  await pool.query(`create sequence tidings.bench_seq;
+    alter table tidings.bench_events alter seq set default nextval('tidings.bench_seq')`);
 
   async function repeat(call: () => Promise<void>): Promise<number> {
     let left = calls;
@@ -52,7 +55,7 @@ async function measure(ground: Ground, { pairs, profileDirectory, say }: RowOpti
   };
   const theirs = async () => {
     const { rows } = await pool.query<StoredRow>(
-      `select id, type, subject, payload, created_at from webhook_events order by id desc limit ${eventsOfCall}`,
+      `select id, type, subject, payload, created_at from tidings.webhook_events order by id desc limit ${eventsOfCall}`,
     );
     return await repeat(async () => await insertRows(pool, rows));
   };
@@ -90,5 +93,5 @@ async function insertRows(pool: pg.Pool, rows: readonly StoredRow[]): Promise<vo
   const tuples = rows.map(
     (_, row) => `(${Array.from({ length: width }, (__, at) => `$${row * width + at + 1}`).join()})`,
   );
-  await pool.query(`insert into bench_events (id, ${columns.join()}) values ${tuples.join()}`, values);
+  await pool.query(`insert into tidings.bench_events (id, ${columns.join()}) values ${tuples.join()}`, values);
 }
