@@ -45,10 +45,12 @@ process.exit(outcomes.some((outcome) => 'noFigure' in outcome) ? 1 : 0);
 /** The row on a ground of its own, which is gone when this resolves, however it went. */
 async function measure(row: Row): Promise<Outcome> {
   await using ground = createGround();
+  const startedAt = performance.now();
   const measuring = row.measure(ground, options).then(
     (figure) => ({ row: row.name, figure }),
     (error: unknown) => ({ row: row.name, noFigure: error instanceof Error ? error.message : String(error) }),
   );
+  void measuring.then(() => options.say(`${row.name} took ${Math.round((performance.now() - startedAt) / 1_000)} s`));
   const stopped = new Promise<Outcome>((end) => {
     interrupted.addEventListener('abort', () => end({ row: row.name, noFigure: 'interrupted' }), { once: true });
   });

@@ -20,7 +20,7 @@ const waitingEach = 20;
 const timeout = '1s';
 const reach = 1.5;
 
-export const isolationRow: Row = { name: 'isolation', measure };
+export const isolationRow: Row = { name: 'isolation', isLarge: true, measure };
 
 async function measure(ground: Ground, { pairs, profileDirectory, say }: RowOptions): Promise<Figure> {
   const healthy = makeEndpoints(healthyCount);

@@ -11,7 +11,7 @@ import { type Figure, NoFigure, type Row, type RowOptions } from '../row.ts';
 import { openDirectory, openServers } from '../servers.ts';
 
 const users = 100;
-const updates = 2_000;
+const updates = 1_000;
 /** As many as the service runs at once. */
 const callers = 6;
 const reach = 0.9;

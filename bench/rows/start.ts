@@ -15,7 +15,7 @@ const endpointCount = 100;
 const waiting = 100_000;
 const reachSeconds = 1.5;
 
-export const startRow: Row = { name: 'start', measure };
+export const startRow: Row = { name: 'start', isLarge: true, measure };
 
 async function measure(ground: Ground, { pairs, say }: RowOptions): Promise<Figure> {
   const endpoints = makeEndpoints(endpointCount);

@@ -21,7 +21,7 @@ const publishers = 2;
 const drained = 20_000;
 const reach = 0.5;
 
-export const sustainedRow: Row = { name: 'sustained', measure };
+export const sustainedRow: Row = { name: 'sustained', isLarge: true, measure };
 
 async function measure(ground: Ground, { profileDirectory, say }: RowOptions): Promise<Figure> {
   const endpoints = makeEndpoints(endpointCount);
