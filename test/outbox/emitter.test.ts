@@ -44,7 +44,6 @@ test('the events of one transaction are numbered in the order in which they were
   const events = await recorded();
   expect(events.map(({ id }) => id)).toEqual(ids);
   expect(events.map(({ type }) => type)).toEqual(types);
-  expect(events.every(({ position, positionedAt }) => position === null && positionedAt === null)).toBe(true);
 });
 
 test('a user’s event is about the user, and is stored as it was made', async () => {

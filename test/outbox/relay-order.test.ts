@@ -1,4 +1,3 @@
-import { randomUUIDv7 } from 'node:crypto';
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
@@ -7,6 +6,7 @@ import { storeEvent } from '../api/stored-rows.ts';
 import { serverOf } from '../cursors/stored-log.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
+import { queueEvents } from './queue-events.ts';
 import { relayMode } from './relay-modes.ts';
 
 let database: TestDatabase;
@@ -23,15 +23,7 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]();
 });
 
-async function insert(em: EntityManager, type: string, count = 1): Promise<string[]> {
-  const ids = Array.from({ length: count }, () => randomUUIDv7());
-  await em.execute(
-    `insert into webhook_events (id, type, payload, created_at)
-       select id::uuid, ?, '{}', now() from json_array_elements_text(?::json) with ordinality as v (id, n) order by n`,
-    [type, JSON.stringify(ids)],
-  );
-  return ids;
-}
+const insert = (em: EntityManager, type: string, count = 1) => queueEvents(em, count, { type });
 
 function open(onAppended: (types: string[]) => void) {
   const relayOrm = openOrm({ url: database.url, connections: 1, name: 'relay-in-order' });
@@ -57,7 +49,7 @@ test('an event committed while a full batch is numbered comes before every event
   const [locked] = await insert(orm.em.fork(), 'bulk.event', 1_000);
   const lock = orm.em.fork();
   await lock.begin();
-  await lock.execute('select id from webhook_events where id = ? for update', [locked]);
+  await lock.execute('select 1 from webhook_outbox where event_id = ? for update', [locked]);
   const types: string[] = [];
   await using relay = open((appended) => types.push(...appended));
   // It has selected its batch, and waits for the row that is locked.

@@ -20,8 +20,11 @@ import type { Endpoint } from '../../src/settings/endpoint.ts';
 
 import { isFor } from './wanted.ts';
 
+/** Written once, and never changed. */
+export type StoredEvent = { type: string; addressedTo: string | null };
+
 /** Committed, and without a position. */
-export type Pending = { seq: number; id: string; type: string; addressedTo: string | null };
+export type Queued = { seq: number; id: string };
 
 export type Cursor = Omit<StoredCursor, 'endpointId' | 'hasReplays'> & {
   since: number;
@@ -64,9 +67,12 @@ export type Tables = {
   /** How often it was put back. */
   restores: number;
   gaps: Gap[];
+  /** The queue's sequence. */
   seq: number;
   generations: number;
-  pending: Pending[];
+  events: Map<string, StoredEvent>;
+  /** In the order of `seq`. */
+  queue: Queued[];
   /** By position; a gap's positions are empty. */
   log: (LogEntry | undefined)[];
   leases: LeaseRow[];
@@ -83,7 +89,8 @@ export function copyTables(tables: Tables): Tables {
     ...tables,
     configurations: [...tables.configurations],
     gaps: [...tables.gaps],
-    pending: [...tables.pending],
+    events: new Map(tables.events),
+    queue: [...tables.queue],
     log: [...tables.log],
     leases: tables.leases.map((row) => ({ ...row })),
     instances: tables.instances.map((row) => ({ ...row })),
@@ -96,24 +103,27 @@ export function copyTables(tables: Tables): Tables {
 
 const batchEvents = 4;
 
-export function number(tables: Tables, aboveSeq: number): Numbered {
+/** Whether there is a batch to number, and what the relay's bound is made of. */
+export function look(
+  { queue, head, seq }: Tables,
+  aboveSeq: number,
+  publishers: readonly string[],
+): Omit<Numbered, 'entries' | 'seq' | 'cut'> & { isEmpty: boolean } {
+  const isEmpty = !queue.some((row) => row.seq > aboveSeq);
+  return { isEmpty, position: head, highestSeq: seq, publishers: seq > aboveSeq ? publishers : [] };
+}
+
+/** Moves the next events from the queue to the log. */
+export function number(tables: Tables, aboveSeq: number): Pick<Numbered, 'entries' | 'position' | 'seq' | 'cut'> {
   const configuration = tables.configurations.at(-1)!.version;
-  const batch = tables.pending.filter(({ seq }) => seq > aboveSeq).slice(0, batchEvents);
-  const entries = batch.map(({ id, type, addressedTo }): LogEntry => {
+  const batch = tables.queue.filter(({ seq }) => seq > aboveSeq).slice(0, batchEvents);
+  const entries = batch.map(({ id }): LogEntry => {
     tables.head += 1;
-    const entry = { position: tables.head, id, type, addressedTo, configuration, payload: '{}' };
-    tables.log[entry.position] = entry;
-    return entry;
+    return { position: tables.head, id, ...tables.events.get(id)!, configuration, payload: '{}' };
   });
-  if (batch.length > 0) tables.pending = tables.pending.filter((row) => !batch.includes(row));
-  return {
-    entries,
-    position: tables.head,
-    seq: batch.at(-1)?.seq ?? 0,
-    cut: batch.length === batchEvents,
-    highestSeq: tables.seq,
-    publishers: [],
-  };
+  for (const entry of entries) tables.log[entry.position] = entry;
+  tables.queue = tables.queue.filter((row) => !batch.includes(row));
+  return { entries, position: tables.head, seq: batch.at(-1)?.seq ?? 0, cut: batch.length === batchEvents };
 }
 
 export function heartbeat(
