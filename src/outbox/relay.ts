@@ -151,11 +151,12 @@ type Look = {
 /**
  * All of one moment, but for the sequence and the publishers, which have no past: those are read as they are, after it. Who
  * publishes matters only while there may be something above the bound; to ask for all locks is most of what a look costs.
+ * For \`exists\`, which asks for no order, the queue's table would be read from its beginning.
  */
 async function look(orm: MikroORM, aboveSeq: number): Promise<Look> {
   const [seen] = await orm.em.fork().execute<[Look]>(
     `select pg_postmaster_start_time()::text as server,
-            not exists (select 1 from webhook_outbox where seq > ?) as "isEmpty",
+            (select seq from webhook_outbox where seq > ? order by seq limit 1) is null as "isEmpty",
             position::float8 as position, partitioned_to::float8 as "partitionedTo", "highestSeq",
             case when "highestSeq" > ? then array(
               select virtualtransaction from pg_locks
