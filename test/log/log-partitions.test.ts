@@ -51,7 +51,7 @@ async function logged(): Promise<{ partition: string; position: number }[]> {
 
 async function startLeading() {
   const warned: string[] = [];
-  const log = { warn: (_: unknown, message: string) => void warned.push(message) };
+  const log = { warn: (_: unknown, message?: string) => void warned.push(message ?? '') };
   const relay = startRelay({ orm, stream: { append: () => {} }, log });
   relay.setMode(relayMode('leads', await serverOf(orm)));
   return { ...relay, warned };
