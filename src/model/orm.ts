@@ -2,6 +2,7 @@
 
 import { MikroORM, type Options } from '@mikro-orm/postgresql';
 import { type Pool, releaseBrokenConnections } from './broken-connections.ts';
+import { type CopyingPool, copyFromStatements } from './copy-from.ts';
 import { EndpointOutcomes } from './endpoint-outcomes.ts';
 import { EndpointStats } from './endpoint-stats.ts';
 import { IdempotencyKey } from './idempotency-key.ts';
@@ -92,8 +93,9 @@ export function openOrm(
       // pg would take these from the environment; connectAs sets what the URL says.
       ssl: false,
       sslnegotiation: 'postgres',
-      onPoolCreated(pool: Pool & ClientPool & SettingPool) {
+      onPoolCreated(pool: Pool & ClientPool & CopyingPool & SettingPool) {
         connectAs(address, pool);
+        copyFromStatements(pool);
         setInEachTransaction(pool, limits);
         releaseBrokenConnections(pool);
         if (onLost) pool.on('connect', (client) => client.on('end', onLost));

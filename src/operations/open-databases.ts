@@ -13,6 +13,7 @@ import { durabilityWarnings } from './durability.ts';
 import { openReadinessOrm } from './readiness.ts';
 import { startPartitions } from './partitions.ts';
 import { startRetention } from './retention.ts';
+import { startSummaries } from './summaries.ts';
 
 export type Databases = AsyncDisposable & {
   databaseUrl: string;
@@ -54,6 +55,7 @@ export async function openDatabases(
   for (const warning of await durabilityWarnings(orm)) log.warn(warning);
   opening.use(await startPartitions({ orm, log }));
   opening.use(startRetention({ orm, retentionMs, log }));
+  opening.use(startSummaries({ orm, log }));
 
   let { valkeyUrl } = settings;
   if (valkeyUrl === null) {
