@@ -11,13 +11,23 @@
 //
 // Pure.
 
-import type { Numbered } from './relay-steps.ts';
-
-type Seen = Pick<Numbered, 'seq' | 'cut' | 'highestSeq' | 'publishers'>;
+/** What a look saw, and up to where the batch went that followed it. */
+export type Seen = {
+  /** The highest one that was numbered; 0 for none. */
+  seq: number;
+  /** There may be more. */
+  cut: boolean;
+  /** When the batch began, no event had a higher seq, committed or not. */
+  highestSeq: number;
+  /**
+   * The transactions that had begun to record events and had not ended then. Each has one name, and no later one has it.
+   * None are told when `highestSeq` is the seq above which the batch began.
+   */
+  publishers: readonly string[];
+};
 
 export type RelayBound = {
   value(): number;
-  /** Takes what a look saw, and up to where the batch went that followed it. */
   learn(seen: Seen): void;
 };
 

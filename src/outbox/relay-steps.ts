@@ -13,7 +13,7 @@
 
 import type { LogEntry } from '../log/entry.ts';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
-import { createRelayBound } from './relay-bound.ts';
+import { type Seen, createRelayBound } from './relay-bound.ts';
 
 /** How often to look without being woken, as for events that programs record by SQL. */
 const pollMs = 100;
@@ -32,21 +32,10 @@ export type RelayMode =
       appends: boolean;
     };
 
-export type Numbered = {
+export type Numbered = Seen & {
   entries: readonly LogEntry[];
   /** The log's last one. */
   position: number;
-  /** The highest one that was numbered; 0 for none. */
-  seq: number;
-  /** There may be more. */
-  cut: boolean;
-  /** When the batch began, no event had a higher seq, committed or not. */
-  highestSeq: number;
-  /**
-   * The transactions that had begun to record events and had not ended then. Each has one name, and no later one has it.
-   * None are told when `highestSeq` is the seq above which the batch began.
-   */
-  publishers: readonly string[];
 };
 
 export type RelayPorts = {

@@ -24,7 +24,9 @@ afterAll(async () => {
 const recorded = () => recordedEvents(orm);
 
 test('an event cannot be emitted outside a transaction', async () => {
-  await expect(emit(orm.em.fork(), { type: 'a.b', data: {} })).rejects.toThrow(/a\.b was emitted outside a transaction/);
+  await expect(emit(orm.em.fork(), { type: 'a.b', data: {} })).rejects.toThrow(
+    /a\.b was emitted outside a transaction/,
+  );
 });
 
 test('the events of one transaction are numbered in the order in which they were emitted, more than a batch of them', async () => {

@@ -1,75 +1,6 @@
 import { expect, test } from 'vitest';
-import type { LogEntry } from '../../src/log/entry.ts';
-import { type Numbered, type RelayMode, createRelaySteps } from '../../src/outbox/relay-steps.ts';
-import { entriesFrom } from '../log/made-up-entries.ts';
-import { createSimulatedTime } from '../support/simulated-time.ts';
+import { batch, nothing, start, startLeading } from './hand-driven-relay.ts';
 import { relayMode } from './relay-modes.ts';
-
-const nothing: Numbered = { entries: [], position: 0, seq: 0, cut: false, highestSeq: 0, publishers: [] };
-const batch = (first: number, count: number, given: Partial<Numbered> = {}): Numbered => ({
-  entries: entriesFrom(first, count),
-  position: first + count - 1,
-  seq: first + count - 1,
-  cut: false,
-  highestSeq: first + count - 1,
-  publishers: [],
-  ...given,
-});
-
-/** A relay whose batches wait until the test answers them. */
-function start(is: RelayMode['is']) {
-  const time = createSimulatedTime();
-  const batches: { at: number; above: number; server: string; answer(numbered: Numbered | null): void }[] = [];
-  const appended: number[] = [];
-  const reported: number[] = [];
-  const relay = createRelaySteps({
-    now: time.now,
-    schedule: (delayMs, callback) => time.at(delayMs, callback),
-    number(above, server, done) {
-      const entry = {
-        at: time.now(),
-        above,
-        server,
-        answer(numbered: Numbered | null) {
-          batches.splice(batches.indexOf(entry), 1);
-          done(numbered);
-        },
-      };
-      batches.push(entry);
-    },
-    append: (entries: readonly LogEntry[]) => void appended.push(...entries.map(({ position }) => position)),
-  });
-  relay.onNumbered(({ position }) => reported.push(position));
-  relay.setMode(relayMode(is));
-  return {
-    relay,
-    batches,
-    appended,
-    reported,
-    pass: time.pass,
-    now: time.now,
-    answer: (numbered: Numbered | null = nothing) => batches[0]!.answer(numbered),
-  };
-}
-
-/** One that leads, after its first look. */
-function startLeading() {
-  const world = start('leads');
-  world.answer();
-  return world;
-}
-
-/** One that looks only above seq 900. */
-function startBounded() {
-  const world = startLeading();
-  const all = { ...nothing, highestSeq: 900 };
-  while (world.batches.length === 0 || world.batches[0]!.above < 900) {
-    if (world.batches.length > 0) world.answer(all);
-    world.pass(100);
-  }
-  world.answer(all);
-  return world;
-}
 
 test('a leading relay numbers at once when it is woken, and goes on as long as it finds something', () => {
   const { relay, batches, appended, answer } = startLeading();
@@ -229,26 +160,6 @@ test('catching up fails when a batch does, and at once while the relay rests or 
   expect(found).toEqual([null, null, null]);
 });
 
-test('a look reads only above the bound, which nobody may still commit below, but everything about every ten seconds', () => {
-  const { batches, pass, answer } = startLeading();
-  const looks: number[] = [];
-  for (let tenths = 0; tenths < 250; tenths += 1) {
-    pass(100);
-    looks.push(batches[0]!.above);
-    // From the hundredth on one of them stays open.
-    const publishers = tenths < 100 ? [`of ${tenths}`] : ['of 100'];
-    answer(batch(tenths + 1, 1, { publishers }));
-    answer({ ...nothing, highestSeq: tenths + 1, publishers });
-  }
-  // The first looks have no bound yet.
-  expect(looks.slice(9).filter((above) => above === 0)).toHaveLength(2);
-  const bounds = looks.filter((above) => above > 0);
-  expect(bounds).toEqual(bounds.toSorted((one, other) => one - other));
-  expect(looks[99]).toBeGreaterThan(95);
-  // When it was seen first, 101 events had a seq: it may hold any of them.
-  expect(looks.at(-1)).toBeLessThan(101);
-});
-
 test('a stopped relay begins no batch, and ends with the one under way', () => {
   const { relay, batches, appended, pass, answer } = startLeading();
   relay.wake();
@@ -269,32 +180,6 @@ test('a relay that is stopped while nothing is under way ends at once', () => {
   let over = false;
   relay.stop(() => (over = true));
   expect(over).toBe(true);
-});
-
-test('after a rest the relay looks below all that it numbered: the database may be one of an earlier day', () => {
-  const { relay, batches, answer } = startBounded();
-  relay.setMode(relayMode('rests'));
-  relay.setMode(relayMode('leads'));
-  expect(batches.map(({ above }) => above)).toEqual([0]);
-  answer();
-  relay.setMode(relayMode('leads', 'another server'));
-  relay.wake();
-  expect(batches.map(({ above }) => above)).toEqual([0]);
-});
-
-test('what a batch tells that began before a rest is not believed of the database after it, nor appended to its stream', () => {
-  const { relay, batches, appended, reported, answer, pass } = startBounded();
-  relay.wake();
-  relay.setMode(relayMode('rests'));
-  relay.setMode(relayMode('leads'));
-  answer(batch(901, 1));
-  expect([appended, reported]).toEqual([[], [901]]);
-  for (let looks = 0; looks < 5; looks += 1) {
-    expect(batches.map(({ above }) => above)).toEqual([0]);
-    // The database that was put back.
-    answer({ ...nothing, highestSeq: 0 });
-    pass(100);
-  }
 });
 
 test('it says for how long it gave no positions: since its tries fail, or since it rests', () => {

@@ -4,7 +4,7 @@ import { type PlantedBug, one } from './planted-bug.ts';
 
 const bound = 'src/outbox/relay-bound.ts';
 const service = 'test/simulation/service.ts';
-const stored = 'test/simulation/tables.ts';
+const stored = 'test/simulation/queue.ts';
 
 const moveAll = 'else move(above, server, (moved) => done(moved && { ...seen, ...moved }));';
 const unqueue = 'tables.queue = tables.queue.filter((row) => !batch.includes(row));';
@@ -24,13 +24,13 @@ export const plantedQueueBugs: readonly PlantedBug[] = [
       },
       {
         file: service,
-        find: 'ReturnType<typeof tables.number> | null) => void): void {',
+        find: 'ReturnType<typeof queue.number> | null) => void): void {',
         replace: 'any) => void, taken: any): void {',
       },
       {
         file: service,
-        find: 'const moved = tables.number(stored, above);',
-        replace: 'stored.queue.unshift(...taken); const moved = tables.number(stored, above);',
+        find: 'const moved = queue.number(stored, above);',
+        replace: 'stored.queue.unshift(...taken); const moved = queue.number(stored, above);',
       },
     ],
     kinds: ['postgres fails', 'crash'],

@@ -8,6 +8,7 @@ import { beginEpoch, beginStream } from './histories.ts';
 import type { Postgres } from './postgres.ts';
 import { createProcess } from './process.ts';
 import type { Receivers } from './receivers.ts';
+import * as queue from './queue.ts';
 import * as tables from './tables.ts';
 import { createServiceStream } from './service-stream.ts';
 import { createThreads } from './threads.ts';
@@ -54,7 +55,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
     schedule: process.after,
     number(above, server, done) {
       ask(
-        (stored) => (String(postgres.server) === server ? tables.look(stored, above, postgres.publishers) : null),
+        (stored) => (String(postgres.server) === server ? queue.look(stored, above, postgres.publishers) : null),
         (seen) => {
           if (seen === null) done(null);
           else if (seen.isEmpty) done({ ...seen, entries: [], seq: 0, cut: false });
@@ -157,10 +158,10 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
     postgres.ask(process, run, done);
   }
 
-  function move(above: number, server: string, done: (moved: ReturnType<typeof tables.number> | null) => void): void {
+  function move(above: number, server: string, done: (moved: ReturnType<typeof queue.number> | null) => void): void {
     ask((stored) => {
       if (String(postgres.server) !== server) return null;
-      const moved = tables.number(stored, above);
+      const moved = queue.number(stored, above);
       watch.numbered(process, moved.entries);
       return moved;
     }, done);
