@@ -105,7 +105,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         replace: '',
       },
     ],
-    kinds: ['reload', 'thread hangs'],
+    kinds: ['reload', 'thread hangs', 'receiver is slow'],
   },
   one(
     'replays that were read in part are taken for all',
