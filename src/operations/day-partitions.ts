@@ -8,8 +8,8 @@ export type PartitionedTable = (typeof partitionedTables)[number];
 
 export const dayMs = 24 * 60 * 60 * 1000;
 
-/** The lock for adding or dropping a partition: "tidp" in ASCII, a number that nothing else locks. */
-export const advisoryLock = 0x74696470;
+/** The lock for adding or dropping a partition of this schema: "tidp" in ASCII, a number that nothing else locks. */
+export const advisoryLock = '1953064048, hashtext(current_schema)';
 
 /** A change of a table that waits for a long query makes later queries wait behind it, so it gives up after this long. */
 export const lockTimeoutMs = 1_000;

@@ -151,7 +151,7 @@ type Look = {
 /**
  * All of one moment, but for the sequence and the publishers, which have no past: those are read as they are, after it. Who
  * publishes matters only while there may be something above the bound; to ask for all locks is most of what a look costs.
- * For \`exists\`, which asks for no order, the queue's table would be read from its beginning.
+ * For `exists`, which asks for no order, the queue's table would be read from its beginning.
  */
 async function look(orm: MikroORM, aboveSeq: number): Promise<Look> {
   const [seen] = await orm.em.fork().execute<[Look]>(

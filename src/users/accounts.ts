@@ -99,7 +99,9 @@ function hasAnotherWay(accounts: readonly OAuthAccount[], provider: string, conf
  * Always taken before the lock on a user, never after it.
  */
 async function lockIdentity(em: EntityManager, { provider, subject }: Identity): Promise<void> {
-  await em.execute('select pg_advisory_xact_lock(hashtextextended(?, 0))', [JSON.stringify([provider, subject])]);
+  await em.execute('select pg_advisory_xact_lock(hashtextextended(?, hashtext(current_schema)))', [
+    JSON.stringify([provider, subject]),
+  ]);
 }
 
 /** Not from the identity map, because it is asked again after a lock. */
