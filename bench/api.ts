@@ -22,14 +22,16 @@ const mutation = `mutation ($events: [PublishWebhookEventInput!]!) { publishWebh
 
 /** Publishes one event of each type given, all in one call, with bodies like a user's change; resolves with their ids. */
 export async function publish(serviceUrl: string, types: readonly string[]): Promise<string[]> {
-  const events = types.map((type, index) => {
-    const data = { changed: ['display_name'], display_name: `Ada Lovelace the ${index}th`, note: filler };
-    return { type, data, subject: `subject-${index}` };
-  });
+  const events = types.map((type, index) => ({ type, data: makeData(index), subject: `subject-${index}` }));
   const { publishWebhookEvents } = await ask<{ publishWebhookEvents: { id: string }[] }>(serviceUrl, mutation, {
     events,
   });
   return publishWebhookEvents.map(({ id }) => id);
+}
+
+/** Like a user's change. */
+export function makeData(index: number) {
+  return { changed: ['display_name'], display_name: `Ada Lovelace the ${index}th`, note: filler };
 }
 
 /** So that a body has 0.3 KiB. */

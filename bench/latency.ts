@@ -1,15 +1,33 @@
 // How long it takes from asking for an event to its request at the receiver.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { publish } from './api.ts';
+import type pg from 'pg';
+import { makeData, publish } from './api.ts';
 import type { BenchEndpoint } from './endpoints.ts';
 import type { Received } from './received.ts';
 
 export type Asked = ReadonlyMap<string, number>;
 
+/** Publishes one event of this type; resolves with its id. */
+export type PublishOne = (type: string) => Promise<string>;
+
+export const byGraphql =
+  (serviceUrl: string): PublishOne =>
+  async (type) =>
+    (await publish(serviceUrl, [type]))[0]!;
+
+/** The function's call is a transaction of its own, as a program's with its own tables would be. */
+export const bySql =
+  (pool: pg.Pool): PublishOne =>
+  async (type) => {
+    const values = [type, JSON.stringify(makeData(0)), 'subject-0'];
+    const { rows } = await pool.query<{ id: string }>('select tidings.publish($1, $2, $3) as id', values);
+    return rows[0]!.id;
+  };
+
 /** Publishes single events for the endpoints in turn, `perSecond` of them; resolves with when each was asked for, by id. */
 export async function publishSteadily(
-  serviceUrl: string,
+  publishOne: PublishOne,
   endpoints: readonly BenchEndpoint[],
   { perSecond, forMs }: { perSecond: number; forMs: number },
 ): Promise<Asked> {
@@ -23,8 +41,7 @@ export async function publishSteadily(
     if (wait > 1) await sleep(wait);
     const call = async () => {
       const askedAtMs = performance.timeOrigin + performance.now();
-      const [id] = await publish(serviceUrl, [endpoints[index % endpoints.length]!.type]);
-      asked.set(id!, askedAtMs);
+      asked.set(await publishOne(endpoints[index % endpoints.length]!.type), askedAtMs);
     };
     calls.push(call());
   }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Constructor } from '@mikro-orm/core';
 import { Migration } from '@mikro-orm/migrations';
 
-const parts = ['users', 'log', 'deliveries', 'cursors', 'instances'];
+const parts = ['users', 'log', 'publish', 'deliveries', 'cursors', 'instances'];
 
 /** What is made is in the schema that the search path names. Where SQL must name it, it says `@schema@`. */
 export function firstTables(quotedSchema: string): Constructor<Migration> {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { insertEvents } from '../backlog.ts';
 import { type BenchEndpoint, makeEndpoints } from '../endpoints.ts';
 import type { Ground } from '../ground.ts';
-import { latencies, publishSteadily } from '../latency.ts';
+import { byGraphql, latencies, publishSteadily } from '../latency.ts';
 import { median } from '../median.ts';
 import { percentile } from '../percentile.ts';
 import { type Figure, NoFigure, type Row, type RowOptions } from '../row.ts';
@@ -33,7 +33,7 @@ async function measure(ground: Ground, { pairs, profileDirectory, say }: RowOpti
   const { orm, tidings, receiver } = stage;
 
   async function p99(): Promise<number> {
-    const asked = await publishSteadily(tidings.url, healthy, { perSecond, forMs });
+    const asked = await publishSteadily(byGraphql(tidings.url), healthy, { perSecond, forMs });
     await sleep(1_000);
     const all = latencies(asked, await takeUntil(asked.size, healthy));
     if (all.length !== asked.size) throw new NoFigure(`${asked.size} events for healthy endpoints, ${all.length} came`);

@@ -25,8 +25,12 @@ async function measure(ground: Ground, { pairs, profileDirectory, say }: RowOpti
   const { orm, tidings, databaseUrl } = stage;
   const pool = new pg.Pool({ connectionString: databaseUrl, max: atOnce });
   await ground.open({ [Symbol.asyncDispose]: async () => await pool.end() });
-  await pool.query('create table bench_events (like webhook_events including defaults including indexes)');
-  await pool.query("create sequence bench_seq; alter table bench_events alter seq set default nextval('bench_seq')");
+  await pool.query(
+    'create table public.bench_events (like tidings.webhook_events including defaults including indexes)',
+  );
+  await pool.query(
+    'create table public.bench_outbox (like tidings.webhook_outbox including identity including indexes)',
+  );
 
   async function repeat(call: () => Promise<void>): Promise<number> {
     let left = calls;
@@ -52,7 +56,7 @@ async function measure(ground: Ground, { pairs, profileDirectory, say }: RowOpti
   };
   const theirs = async () => {
     const { rows } = await pool.query<StoredRow>(
-      `select id, type, subject, payload, created_at from webhook_events order by id desc limit ${eventsOfCall}`,
+      `select id, type, subject, payload, created_at from tidings.webhook_events order by id desc limit ${eventsOfCall}`,
     );
     return await repeat(async () => await insertRows(pool, rows));
   };
@@ -82,7 +86,7 @@ async function measure(ground: Ground, { pairs, profileDirectory, say }: RowOpti
   };
 }
 
-/** With new ids, into a table with the same columns and indexes. */
+/** With new ids, into tables with the same columns and indexes. */
 async function insertRows(pool: pg.Pool, rows: readonly StoredRow[]): Promise<void> {
   const columns = ['type', 'subject', 'payload', 'created_at'];
   const values = rows.flatMap((row) => [crypto.randomUUID(), ...columns.map((name) => row[name])]);
@@ -90,5 +94,10 @@ async function insertRows(pool: pg.Pool, rows: readonly StoredRow[]): Promise<vo
   const tuples = rows.map(
     (_, row) => `(${Array.from({ length: width }, (__, at) => `$${row * width + at + 1}`).join()})`,
   );
-  await pool.query(`insert into bench_events (id, ${columns.join()}) values ${tuples.join()}`, values);
+  await pool.query(
+    `with events as (
+       insert into public.bench_events (id, ${columns.join()}) values ${tuples.join()} returning id
+     ) insert into public.bench_outbox (event_id) select id from events`,
+    values,
+  );
 }

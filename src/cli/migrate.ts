@@ -1,6 +1,6 @@
 // `tidings migrate`: runs the pending migrations and says which.
 
-import { migrate } from '../model/migrations.ts';
+import { migrate, superuserWhoOwns } from '../model/migrations.ts';
 import { databaseProblem } from '../settings/database-problem.ts';
 import { databaseUrlWarning, readDatabaseAddress } from '../settings/server-urls.ts';
 import { StartError } from '../settings/start-error.ts';
@@ -17,4 +17,11 @@ export async function migrateDatabase(): Promise<void> {
   });
   for (const name of names) print(`migrated: ${name}`);
   if (names.length === 0) print('nothing to migrate');
+  const owner = await superuserWhoOwns(database);
+  if (owner !== null) {
+    say(
+      `warning: the role ${owner} owns the schema's function publish, which runs with its owner's rights, and is a superuser: ` +
+        'let a role without that right migrate an empty database, or alter the owner of the schema and of all in it',
+    );
+  }
 }

@@ -87,3 +87,17 @@ export async function missingMigrations(orm: MikroORM, schema?: string): Promise
   const names = new Set(applied.map(({ name }) => name));
   return migrations.map(({ name }) => name).filter((name) => !names.has(name));
 }
+
+/** The owner of what publishes by SQL, when it is a superuser: it runs with its owner's rights. */
+export async function superuserWhoOwns(database: DatabaseAddress): Promise<string | null> {
+  const orm = openOrm({ ...database, connections: 1, name: 'tidings-migrate' });
+  try {
+    const [found] = await orm.em.fork().execute<{ name: string }[]>(
+      `select rolname as name from pg_proc join pg_roles r on r.oid = proowner
+        where pronamespace = '${quotedSchema(database.schema)}'::regnamespace and proname = 'publish' and rolsuper`,
+    );
+    return found?.name ?? null;
+  } finally {
+    await orm.close(true);
+  }
+}

@@ -31,18 +31,17 @@ export async function publishEvents(
       () => 0,
       (piece) => piece.map((publication) => makeEvent(publication, now)),
     );
-    const firstIds = await firstEventIds(em, publications, made);
-    const recorded = await insertInOrder(
-      em,
-      made.filter(({ id }, index) => firstIds[index] === id),
-    );
-    const earlierIds = firstIds.filter((id) => !recorded.has(id));
+    const ids = await recordedIds(em, publications, made);
+    const fresh = made.filter(({ id }, index) => ids[index] === id);
+    await insertInOrder(em, fresh);
+    const recorded = new Map<string, WebhookEvent>(fresh.map((event) => [event.id, event]));
+    const earlierIds = ids.filter((id) => !recorded.has(id));
     const earlier = earlierIds.length === 0 ? [] : await em.find(WebhookEvent, { id: { $in: earlierIds } });
     for (const event of earlier) recorded.set(event.id, event);
-    firstIds.forEach((id, index) => demandSame(recorded.get(id), made[index]!, index));
-    return firstIds.map((id) => {
+    return ids.map((id, index) => {
       const event = recorded.get(id);
-      if (!event) throw new Error(`the event ${id} of an idempotency key is gone before the key is`);
+      if (!event) throw new Error(`the event ${id} is gone while its idempotency key was read`);
+      demandSame(event, made[index]!, index);
       return event;
     });
   });
@@ -59,7 +58,7 @@ export async function recordTestEvent(em: EntityManager, endpointId: string): Pr
 }
 
 /** For each publication the id of its own event, or that of the first event of its key. */
-async function firstEventIds(
+async function recordedIds(
   em: EntityManager,
   publications: readonly Publication[],
   made: readonly NewWebhookEvent[],
@@ -73,10 +72,10 @@ async function firstEventIds(
 }
 
 /** Throws when the first event of a key is another one than was to be recorded under it. */
-function demandSame(first: WebhookEvent | undefined, made: NewWebhookEvent, index: number): void {
+function demandSame(first: WebhookEvent, made: NewWebhookEvent, index: number): void {
   const isSame =
-    first?.type === made.type && first.subject === made.subject && dataIn(first.payload) === dataIn(made.payload);
-  if (!first || isSame) return;
+    first.type === made.type && first.subject === made.subject && dataIn(first.payload) === dataIn(made.payload);
+  if (isSame) return;
   throw new Refusal(
     'CONFLICT',
     `events.${index}.idempotencyKey: was used within a day for another type, subject or data. Use a new key.`,
@@ -85,14 +84,10 @@ function demandSame(first: WebhookEvent | undefined, made: NewWebhookEvent, inde
 }
 
 /** Statement by statement, so that the queue has them in their order. */
-async function insertInOrder(
-  em: EntityManager,
-  events: readonly NewWebhookEvent[],
-): Promise<Map<string, WebhookEvent>> {
+async function insertInOrder(em: EntityManager, events: readonly NewWebhookEvent[]): Promise<void> {
   const sizeOf = ({ payload }: NewWebhookEvent) => payload.length;
   await inPieces(events, sizeOf, async (piece) => {
     await recordEvents(em, piece);
     return [];
   });
-  return new Map(events.map((event) => [event.id, event as WebhookEvent]));
 }

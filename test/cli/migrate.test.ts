@@ -1,9 +1,12 @@
 // `tidings migrate`: needs its URL alone, says what it ran, and does nothing twice.
 
+import { randomBytes } from 'node:crypto';
 import { expect, inject, test } from 'vitest';
 import { pendingMigrations } from '../../src/model/migrations.ts';
 import { administer } from '../support/administer.ts';
 import { runTidings } from '../support/run-tidings.ts';
+
+const superuser = expect.stringMatching(/^warning: the role postgres [^\n]*superuser[^\n]*\n$/);
 
 test('it runs what is pending, prints it, and exits 0 also when there is nothing', async () => {
   await using database = await openEmptyDatabase();
@@ -13,14 +16,31 @@ test('it runs what is pending, prints it, and exits 0 also when there is nothing
   expect(await runTidings(['migrate'], { environment })).toEqual({
     status: 0,
     stdout: pending.map((name) => `migrated: ${name}\n`).join(''),
-    stderr: '',
+    stderr: superuser,
   });
   expect(await pendingMigrations(database)).toEqual([]);
   expect(await runTidings(['migrate'], { environment })).toEqual({
     status: 0,
     stdout: 'nothing to migrate\n',
-    stderr: '',
+    stderr: superuser,
   });
+});
+
+test('a role of its own, which is no superuser, is warned of nothing', async () => {
+  await using database = await openEmptyDatabase();
+  const role = `migrates_${randomBytes(6).toString('hex')}`;
+  await administer(
+    database.url,
+    `create role ${role} login password 'any'`,
+    `grant create on database migrate_from_nothing to ${role}`,
+  );
+  try {
+    const url = withChanges({ username: role, password: 'any', pathname: '/migrate_from_nothing' });
+    const { stderr } = await runTidings(['migrate'], { environment: { DATABASE_URL: url } });
+    expect(stderr).toBe('');
+  } finally {
+    await administer(database.url, `drop owned by ${role} cascade`, `drop role ${role}`);
+  }
 });
 
 test.for([

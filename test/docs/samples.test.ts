@@ -33,9 +33,10 @@ const runHere = [
 ];
 const runWithServers = [
   ...['docs/commands.md sh 1', 'docs/operations.md sh 1', 'docs/operations.md sh 2', 'docs/benchmarks.md sh 1'],
-  'docs/operations.md sql 1',
+  ...['docs/operations.md sql 1', 'docs/publishing.md sql 1', 'docs/publishing.md sql 2', 'docs/publishing.md js 1'],
+  ...['docs/publishing.md graphql 1', 'docs/publishing.md python 1'],
 ];
-const runAtLength = ['docs/receiving.md go 1'];
+const runAtLength = ['docs/receiving.md go 1', 'docs/publishing.md go 1'];
 
 test('every sample is run by a test', () => {
   const run = [...runHere, ...runWithServers, ...runAtLength];

@@ -57,6 +57,13 @@ test.each(cases)('the core passes on Postgres $version, $way', async ({ version,
   await configure(stage, ['orderly', 'flaky', 'failing', 'added']);
   expect(await actAsAdmin(stage).reload()).toMatchObject({ applied: true, added: ['added'], errors: [] });
 
+  const bySql = `select tidings.publish('orderly.by_sql', '{"n": 1e400}', 'order-1', 'key') as id`;
+  const published = [await administer(database.url, bySql), await administer(database.url, bySql)] as [
+    { id: string },
+  ][];
+  expect(published[1]).toEqual(published[0]);
+  await eventually(() => stage.receiver.of('orderly').some(({ eventId }) => eventId === published[0]![0].id));
+
   await useRetention(url);
   await using second = await stage.start();
   await first.kill();

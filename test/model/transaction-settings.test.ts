@@ -114,26 +114,19 @@ test('a temporary table of our name, left in the session, is not taken for ours'
 test('times, large numbers, bytes, intervals, nulls in arrays and any text come back as they were', async () => {
   const at = new Date('2026-02-03T04:05:06.789Z');
   const payload = `{"a":"\\\\ ' \\" \u2028é😀 \\n"}`;
-  const { id } = await storeEvent(orm, { position: 2 ** 52 + 1, createdAt: at, payload });
-  expect(await orm.em.fork().findOne(WebhookEvent, id)).toMatchObject({
-    position: 2 ** 52 + 1,
-    createdAt: at,
-    payload,
-  });
-  const digest = Buffer.from([0, 0x5c, 0x27, 0xff]);
+  const { id } = await storeEvent(orm, { createdAt: at, payload });
+  expect(await orm.em.fork().findOne(WebhookEvent, id)).toMatchObject({ createdAt: at, payload });
   const em = orm.em.fork();
-  await em
-    .persist(em.create(IdempotencyKey, { key: `\\'; drop table users; --`, eventId: id, type: 'a.b', digest }))
-    .flush();
+  await em.persist(em.create(IdempotencyKey, { key: `\\'; drop table users; --`, eventId: id })).flush();
   const [key] = await orm.em.fork().findAll(IdempotencyKey);
-  expect(Buffer.from(key!.digest)).toEqual(digest);
   expect(key!.key).toBe(`\\'; drop table users; --`);
   const [row] = await orm.em
     .fork()
     .execute(
-      `select (2^53 - 1)::float8 as large, 0.1::float8 + 0.2::float8 as exact, interval '1 day 2 hours'::text as wait, '{NULL,a}'::text[] as list`,
+      `select (2^53 - 1)::float8 as large, decode('005c27ff', 'hex') as bytes, 0.1::float8 + 0.2::float8 as exact, interval '1 day 2 hours'::text as wait, '{NULL,a}'::text[] as list`,
     );
-  expect(row).toEqual({ large: 2 ** 53 - 1, exact: 0.1 + 0.2, wait: '1 day 02:00:00', list: [null, 'a'] });
+  const bytes = Buffer.from([0, 0x5c, 0x27, 0xff]);
+  expect(row).toEqual({ large: 2 ** 53 - 1, bytes, exact: 0.1 + 0.2, wait: '1 day 02:00:00', list: [null, 'a'] });
 });
 
 test('a statement with values, which cannot bring its settings along, is refused outside of a transaction', async () => {

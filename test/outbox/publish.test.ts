@@ -38,6 +38,7 @@ test('a thousand events are recorded in the order given, and given back as they 
   const stored = await recorded();
   expect(stored.map(({ payload }) => fromPayload(payload).data)).toEqual(publications.map(({ data }) => data));
   expect(stored).toMatchObject(published);
+  expect(Object.keys(published[0]!)).toEqual(expect.arrayContaining(['subject', 'payload', 'createdAt']));
   expect(stored[1]).toMatchObject({ type: 'order.paid', subject: 'order 1', addressedTo: null });
 });
 

@@ -125,8 +125,8 @@ test.each([
 test('a refused statement is reported by its SQLSTATE alone', async () => {
   await using door = open(database.url);
   await reader.em.fork().execute(`select setval('failures', 1, false)`);
-  const failing = door.transactions.run(async (em) =>
-    await emit(em, { type: 'fail.22023', data: { times: 1, name: 'ada' } }),
+  const failing = door.transactions.run(
+    async (em) => await emit(em, { type: 'fail.22023', data: { times: 1, name: 'ada' } }),
   );
   const error: unknown = await failing.catch((caught: unknown) => caught);
   expect(error).toMatchObject({ message: 'The database refused a statement (SQLSTATE 22023).', code: '22023' });
