@@ -32,7 +32,7 @@ const mayImport: Record<string, readonly string[]> = {
 
   // The way of an event, from the change to the row.
   users: ['egress', 'policy', 'model', 'settings', 'outbox'],
-  outbox: ['policy', 'model', 'telemetry', 'log/entry'],
+  outbox: ['policy', 'model', 'telemetry', 'log/entry', 'log/log-partitions'],
   log: ['policy', 'model', 'telemetry'],
   dispatch: ['policy', 'model', 'settings', 'log/entry', 'worker/turn'],
   cursors: ['policy', 'model', 'settings', 'dispatch', 'worker/turn'],
@@ -86,6 +86,7 @@ const thread = {
 /** Decisions: they are given the time, the log and the transport, and take none of their own. */
 const pure = [
   'policy',
+  'outbox/relay-bound',
   'outbox/relay-steps',
   'log/gaps',
   'log/reader',

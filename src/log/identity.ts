@@ -8,6 +8,7 @@
 // its own, which lives in the log head's row and nowhere else.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { makeLogPartitions } from './log-partitions.ts';
 import type { StreamName } from './sealed-batches.ts';
 
 export type LogIdentity = {
@@ -61,6 +62,7 @@ export async function beginEpoch(orm: MikroORM, { from, past }: { from: string; 
     );
     if (log.epoch !== from && log.head >= past) return log.epoch;
     const head = Math.max(log.head, past) + headroom;
+    await makeLogPartitions(em, head);
     // A gap that would begin where another ends extends it.
     const grown = await em.execute<object[]>('update webhook_log_gaps set last = ? where last = ? returning 1', [
       head,

@@ -4,16 +4,16 @@
 //   stands by   another instance leads: numbers only what was committed here, half a second later
 //   rests       numbers nothing, because it is not known yet whether the log is still the same
 //
-// One batch is under way at a time. A batch does not begin where the last one ended, but above a bound: see relay-bound.ts.
-// Entries are appended to the stream only when
-// their commit is confirmed. When the answer to a commit is lost, nothing is appended, and readers find them in the table.
-// The mode comes from the instance, and says for which database server it holds, and whether the stream may be appended to.
+// One batch is under way at a time. It does not begin where the last one ended, but above a bound: see relay-bound.ts.
+// Entries are appended to the stream only when their commit is confirmed. When the answer to a commit is lost, nothing is
+// appended, and readers find them in the table. The mode comes from the instance, and says for which database server it
+// holds, and whether the stream may be appended to.
 //
 // Pure: the clock, the timers and the database are given to it as ports.
 
 import type { LogEntry } from '../log/entry.ts';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
-import { createRelayBound } from './relay-bound.ts';
+import { type Seen, createRelayBound } from './relay-bound.ts';
 
 /** How often to look without being woken, as for events that programs record by SQL. */
 const pollMs = 100;
@@ -32,18 +32,10 @@ export type RelayMode =
       appends: boolean;
     };
 
-export type Numbered = {
+export type Numbered = Seen & {
   entries: readonly LogEntry[];
   /** The log's last one. */
   position: number;
-  /** The highest one that was numbered; 0 for none. */
-  seq: number;
-  /** There may be more. */
-  cut: boolean;
-  /** When the batch began, no event had a higher seq, committed or not. */
-  highestSeq: number;
-  /** The transactions that have recorded events and had not ended then; each has one name as long as it lives. */
-  publishers: readonly string[];
 };
 
 export type RelayPorts = {
@@ -110,6 +102,7 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
 
   function relayOnce(now: number, server: string): void {
     const served = waiting;
+    const begun = bound;
     const above = served.length > 0 || now - sweptAt > sweepMs ? 0 : bound.value();
     cancel?.();
     cancel = null;
@@ -121,10 +114,11 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
       if (numbered) {
         stuckSince = null;
         if (above === 0) sweptAt = now;
-        bound.learn(numbered);
+        begun.learn(numbered);
         if (numbered.entries.length > 0) {
           woken = true;
-          if (mode.is !== 'rests' && mode.appends) ports.append(numbered.entries);
+          // After a rest or on another server the database may have lost what this batch has numbered.
+          if (begun === bound && mode.is !== 'rests' && mode.appends) ports.append(numbered.entries);
           tellLast(numbered.entries.at(-1)!);
         }
         for (const catchUp of served) {
@@ -158,15 +152,14 @@ export function createRelaySteps(ports: RelayPorts): RelaySteps {
       }
     },
     setMode(next) {
-      const before = mode.is;
+      const before = mode;
       mode = next;
-      if (mode.is === before) return;
-      stuckSince = mode.is === 'rests' ? ports.now() : null;
-      if (before === 'rests') {
+      if (mode.is !== 'rests' && (before.is === 'rests' || before.server !== mode.server)) {
         // The database may have been restored: its next events may be below what was numbered before.
         bound = createRelayBound();
-        sweptAt = -Infinity;
       }
+      if (mode.is === before.is) return;
+      stuckSince = mode.is === 'rests' ? ports.now() : null;
       if (mode.is === 'leads') woken = true;
       if (mode.is === 'rests') for (const { done } of waiting.splice(0)) done(null);
       go();

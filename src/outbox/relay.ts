@@ -50,9 +50,13 @@ export function startRelay({ orm, stream, log }: RelayParts): Relay {
     log.warn({ reason: reasonOf(error) }, message);
   }
 
+  function onNoPartition(error: unknown): void {
+    warn(error, 'the next partition of the log could not be made; trying again');
+  }
+
   async function tryToNumber(seq: number, server: string): Promise<Numbered | null> {
     try {
-      return await numberAbove(orm, seq, server);
+      return await numberAbove(orm, { seq, server, onNoPartition });
     } catch (error) {
       problem = error as Error;
       warn(error, 'events could not be numbered; trying again');
@@ -86,30 +90,53 @@ export function startRelay({ orm, stream, log }: RelayParts): Relay {
 /** Numbers everything that is committed now, before any relay runs. Returns the log's last position. */
 export async function numberAll(orm: MikroORM): Promise<number> {
   for (let until = Infinity; ;) {
-    const { position, cut, seq, highestSeq } = await numberAbove(orm, 0, null);
+    const { position, cut, seq, highestSeq } = await numberAbove(orm, {
+      seq: 0,
+      server: null,
+      onNoPartition: () => {},
+    });
     until = Math.min(until, highestSeq);
     if (!cut || seq >= until) return position;
   }
 }
 
+type Above = {
+  /** 0 for a sweep of the whole queue. */
+  seq: number;
+  /** The only database server that may answer. Null: any. */
+  server: string | null;
+  /** Hears why the log's next partition could not be made, while there is room in the last one. */
+  onNoPartition(error: unknown): void;
+};
+
 /**
  * Looks into the queue, and numbers a batch when it holds something. A look alone takes no lock and writes nothing, since it
  * is repeated ten times a second. Throws when another server answers than the known one.
  */
-async function numberAbove(orm: MikroORM, aboveSeq: number, knownServer: string | null): Promise<Numbered> {
-  const { server, isEmpty, ...seen } = await look(orm, aboveSeq);
-  if (knownServer !== null && server !== knownServer) {
+async function numberAbove(orm: MikroORM, above: Above): Promise<Numbered> {
+  const { server, isEmpty, ...seen } = await look(orm, above.seq);
+  if (above.server !== null && server !== above.server) {
     throw new Error('another database server answers, whose log has to be compared first');
   }
+  await makeRoom(orm, above, seen);
   if (isEmpty) return { ...seen, entries: [], seq: 0, cut: false };
-  if (wantsPartition(seen)) {
-    const making = orm.em.fork().transactional((em) => makeLogPartitions(em, seen.position));
-    // It is made ahead: whatever is in the way now can go away in time.
-    await making.catch((error: unknown) => {
-      if (seen.position + batch.events > seen.partitionedTo) throw error;
-    });
+  return { ...seen, ...(await orm.em.fork().transactional((em) => number(em, above.seq, server))) };
+}
+
+/** Makes the log's next partition: long before it is needed, when it costs nothing to fail and to try again with the next sweep. */
+async function makeRoom(
+  orm: MikroORM,
+  { seq, onNoPartition }: Above,
+  log: Pick<Look, 'position' | 'partitionedTo'>,
+): Promise<void> {
+  const isFull = log.position + batch.events > log.partitionedTo;
+  if (!isFull && !(seq === 0 && wantsPartition(log))) return;
+  try {
+    await orm.em.fork().transactional((em) => makeLogPartitions(em, log.position));
+  } catch (error) {
+    if (isFull) throw error;
+    onNoPartition(error);
   }
-  return { ...seen, ...(await orm.em.fork().transactional((em) => number(em, aboveSeq, server))) };
 }
 
 type Look = {
@@ -121,17 +148,25 @@ type Look = {
   publishers: string[];
 };
 
-/** What is seen at one moment, but `publishers`, who are read after it. */
+/**
+ * All of one moment, but for the sequence and the publishers, which have no past: those are read as they are, after it. Who
+ * publishes matters only while there may be something above the bound; to ask for all locks is most of what a look costs.
+ * For `exists`, which asks for no order, the queue's table would be read from its beginning.
+ */
 async function look(orm: MikroORM, aboveSeq: number): Promise<Look> {
   const [seen] = await orm.em.fork().execute<[Look]>(
-    `select pg_postmaster_start_time()::text as server, not exists (select 1 from webhook_outbox where seq > ?) as "isEmpty",
-            position::float8 as position, partitioned_to::float8 as "partitionedTo",
-            (select case when is_called then last_value else 0 end::float8 from webhook_outbox_seq_seq) as "highestSeq",
-            array(select virtualtransaction from pg_locks
-                   where relation = 'webhook_outbox'::regclass and mode = 'RowExclusiveLock'
-                     and database = (select oid from pg_database where datname = current_database())) as publishers
-       from webhook_log_head`,
-    [aboveSeq],
+    `select pg_postmaster_start_time()::text as server,
+            (select seq from webhook_outbox where seq > ? order by seq limit 1) is null as "isEmpty",
+            position::float8 as position, partitioned_to::float8 as "partitionedTo", "highestSeq",
+            case when "highestSeq" > ? then array(
+              select virtualtransaction from pg_locks
+               where relation = 'webhook_outbox'::regclass and mode = 'RowExclusiveLock'
+                 and database = (select oid from pg_database where datname = current_database())
+            ) else '{}' end as publishers
+       from webhook_log_head
+      cross join (select case when is_called then last_value else 0 end::float8 as "highestSeq"
+                    from webhook_outbox_seq_seq) recorded`,
+    [aboveSeq, aboveSeq],
   );
   return seen;
 }
@@ -153,30 +188,9 @@ async function number(
             pg_postmaster_start_time()::text as server, greatest(positioned_at, clock_timestamp())::text as at
        from webhook_log_head for update`,
   );
-  const { configuration, server, at } = head;
+  const { configuration, server } = head;
   if (server !== knownServer) throw new Error('the database server was replaced between a look and its batch');
-  const { rows } = await sql<Row>`
-    with queued as (
-      select o.place, o.seq, e.*, sum(octet_length(e.payload)) over (order by o.seq) - octet_length(e.payload) as bytes_before
-        from (select ctid as place, seq, event_id from webhook_outbox
-               where seq > ${aboveSeq} order by seq limit ${batch.events}) o
-       cross join lateral (select * from webhook_events where id = o.event_id offset 0) e
-    ), batch as materialized (
-      select *, ${head.position}::bigint + row_number() over (order by seq) as position
-        from queued where bytes_before < ${batch.bytes}
-    ), logged as (
-      insert into webhook_log (position, event_id, type, addressed_to, not_for, line, configuration, positioned_at)
-      select position, id, type, addressed_to, not_for, coalesce(hashtextextended(subject, 0), 0), ${configuration},
-             ${at}::timestamptz
-        from batch order by position
-    ), gone as (
-      delete from webhook_outbox where ctid = any (array(select place from batch))
-    ), moved as (
-      update webhook_log_head set positioned_at = ${at}::timestamptz, position = (select max(position) from batch)
-       where exists (select 1 from batch)
-    )
-    select seq::float8 as seq, position::float8 as position, id, type, addressed_to as "addressedTo", payload
-      from batch order by position`.execute(em.getKysely());
+  const rows = await moveBatch(em, aboveSeq, head);
   if (rows.length === 0) return { entries: [], position: head.position, seq: 0, cut: false };
   const entries = rows.map(({ position, id, type, addressedTo, payload }) => {
     return { position, id, type, addressedTo, configuration, payload };
@@ -184,4 +198,37 @@ async function number(
   const bytes = rows.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0);
   const cut = rows.length === batch.events || bytes >= batch.bytes;
   return { entries, position: entries.at(-1)!.position, seq: rows.at(-1)!.seq, cut };
+}
+
+/** Moves the next events from the queue to the log, behind its end. As a plain join, the events' whole table would be read. */
+async function moveBatch(
+  em: EntityManager,
+  aboveSeq: number,
+  { position, configuration, at }: { position: number; configuration: number; at: string },
+): Promise<Row[]> {
+  const { rows } = await sql<Row>`
+    with batch as materialized (
+      select *
+        from (select o.place, o.seq, e.id, e.type, e.addressed_to, e.not_for, e.subject, e.payload,
+                     ${position}::bigint + row_number() over queued as position,
+                     sum(octet_length(e.payload)) over queued - octet_length(e.payload) as bytes_before
+                from (select ctid as place, seq, event_id from webhook_outbox
+                       where seq > ${aboveSeq} order by seq limit ${batch.events}) o
+               cross join lateral (select * from webhook_events where id = o.event_id offset 0) e
+              window queued as (order by o.seq rows unbounded preceding)) numbered
+       where bytes_before < ${batch.bytes}
+    ), logged as (
+      insert into webhook_log (position, event_id, type, addressed_to, not_for, line, configuration, positioned_at)
+      select position, id, type, addressed_to, not_for, coalesce(hashtextextended(subject, 0), 0),
+             ${configuration}::bigint, ${at}::timestamptz
+        from batch order by position
+    ), gone as (
+      delete from webhook_outbox where ctid = any (array(select place from batch))
+    ), moved as (
+      update webhook_log_head set position = ends.position, positioned_at = ${at}::timestamptz
+        from (select max(position) as position from batch) ends where ends.position is not null
+    )
+    select seq::float8 as seq, position::float8 as position, id, type, addressed_to as "addressedTo", payload
+      from batch order by position`.execute(em.getKysely());
+  return rows;
 }

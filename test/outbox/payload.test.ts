@@ -38,9 +38,11 @@ test('the body is the one the contract shows, byte for byte', () => {
     type: 'user.updated',
     subject: '0195',
     addressedTo: null,
+    notFor: null,
     payload:
       '{"event_id":"01937b2a-0000-7000-8000-000000000001","event_type":"user.updated","timestamp":"2026-11-23T10:00:00.000Z",' +
       '"data":{"user_id":"0195","changed":["display_name"],"display_name":"Ada"}}',
+    traceparent: null,
     createdAt: new Date('2026-11-23T10:00:00Z'),
   });
 });

@@ -8,7 +8,7 @@ import type { History } from './history.ts';
 import type { Postgres } from './postgres.ts';
 import type { Service } from './service.ts';
 import { assignCursors, newGeneration } from './assign-cursors.ts';
-import type { Tables } from './tables.ts';
+import type { Queued, StoredEvent, Tables } from './tables.ts';
 import { isFor } from './wanted.ts';
 import type { Time } from './time.ts';
 
@@ -74,40 +74,44 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
     return { after, previous };
   }
 
+  function commitEvent(by: Service, { seq, id, ...event }: Queued & StoredEvent): void {
+    by.ask(
+      (tables) => {
+        if (!postgres.endPublishing(id)) return false;
+        tables.events.set(id, event);
+        tables.queue.push({ seq, id });
+        tables.queue.sort((one, other) => one.seq - other.seq);
+        const { addressedTo } = event;
+        if (addressedTo !== null && tables.cursors.has(addressedTo)) {
+          tables.items.push({ id: `replay-${id}`, endpoint: addressedTo, eventId: id, origin: 'test' });
+          tables.controls[shardOf(addressedTo)]! += 1;
+        }
+        return true;
+      },
+      (isCommitted) => {
+        if (isCommitted === null) postgres.abandonPublishing(id);
+        if (!isCommitted) return;
+        history.acknowledged.set(id, time.now());
+        by.relay.wake();
+        const leader = services().find((other) => other !== by);
+        if (leader && chance() < 0.7) leader.process.hear(1 + chance() * 5, () => leader.relay.wake());
+      },
+    );
+  }
+
   return {
     /** Inserts an event, and commits `openMs` later. */
     publish(by: Service, type: string, openMs: number, addressedTo: string | null = null): void {
       const id = `event-${(made += 1)}`;
       history.askedAt.set(id, time.now());
-      let insertedBy = 0;
       by.ask(
         (tables) => {
-          insertedBy = postgres.server;
+          postgres.beginPublishing(id, by.process);
           return (tables.seq += 1);
         },
         (seq) => {
-          if (seq === null) return;
-          by.process.after(openMs, () => {
-            by.ask(
-              (tables) => {
-                if (postgres.server !== insertedBy) return false;
-                tables.pending.push({ seq, id, type, addressedTo });
-                tables.pending.sort((one, other) => one.seq - other.seq);
-                if (addressedTo !== null && tables.cursors.has(addressedTo)) {
-                  tables.items.push({ id: `replay-${id}`, endpoint: addressedTo, eventId: id, origin: 'test' });
-                  tables.controls[shardOf(addressedTo)]! += 1;
-                }
-                return true;
-              },
-              (isCommitted) => {
-                if (!isCommitted) return;
-                history.acknowledged.set(id, time.now());
-                by.relay.wake();
-                const leader = services().find((other) => other !== by);
-                if (leader && chance() < 0.7) leader.process.hear(1 + chance() * 5, () => leader.relay.wake());
-              },
-            );
-          });
+          if (seq === null) postgres.abandonPublishing(id);
+          else by.process.after(openMs, () => commitEvent(by, { seq, id, type, addressedTo }));
         },
       );
     },

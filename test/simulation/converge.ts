@@ -55,7 +55,7 @@ function isConverged(world: World): boolean {
       return service!.process.alive && isPresent && known.cursor(position).position === tables.head;
     });
   return (
-    tables.pending.length === 0 &&
+    tables.queue.length === 0 &&
     tables.items.length === 0 &&
     endpoints.every(({ id }) => isThrough(id)) &&
     services.every((service) => service !== null && service.process.alive && service.threads.isIdle) &&
@@ -92,6 +92,6 @@ function whatIsLeft({ postgres: { tables }, services, endpoints }: World): strin
       return `${service!.process.id} has ${endpoint.id}, ${reading} and ${sending}, at ${examined}`;
     }),
   );
-  const left = [`head ${tables.head}`, `${tables.pending.length} unnumbered`, `${tables.items.length} items`];
+  const left = [`head ${tables.head}`, `${tables.queue.length} unnumbered`, `${tables.items.length} items`];
   return [...left, ...cursors, ...actors].join('; ');
 }

@@ -69,6 +69,7 @@ function drop({ postgres: { tables }, history, admin, watch, valkey }: World): v
   for (let position = 1; position < tables.head; position += 1) tables.log[position] = undefined;
   tables.gaps = tables.head > 1 ? [{ first: 1, last: tables.head - 1 }] : [];
   tables.rows = [];
+  tables.events.clear();
   tables.configurations.splice(0, tables.configurations.length - 1);
   history.requests.length = 0;
   history.halts.length = 0;
@@ -89,7 +90,7 @@ function sizesOf({ time, valkey, postgres: { tables }, services }: World): Sizes
     due: time.size,
     waiting: valkey.waiting,
     items: tables.items.length,
-    unnumbered: tables.pending.length,
+    unnumbered: tables.queue.length,
     actors,
   };
 }

@@ -1,10 +1,12 @@
 // Bugs that the simulation must find: each is a change of the code that somebody could make by mistake.
 
 import { type PlantedBug, one } from './planted-bug.ts';
+import { plantedQueueBugs } from './planted-queue-bugs.ts';
 import { plantedStreamBugs } from './planted-stream-bugs.ts';
 
 export const plantedBugs: readonly PlantedBug[] = [
   ...plantedStreamBugs,
+  ...plantedQueueBugs,
   {
     name: 'a thread sends without a look at its lease',
     edits: [{ file: 'src/worker/turn-steps.ts', find: ' && control.trusts(turn.lease)', replace: '' }],
@@ -103,7 +105,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         replace: '',
       },
     ],
-    kinds: ['reload', 'thread hangs'],
+    kinds: ['reload', 'thread hangs', 'receiver is slow'],
   },
   one(
     'replays that were read in part are taken for all',

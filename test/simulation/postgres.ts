@@ -4,7 +4,7 @@ import { type Tables, copyTables } from './tables.ts';
 import type { Time } from './time.ts';
 
 /** A process as its answers find it: one that is dead hears nothing, one that is paused hears later. */
-export type Listener = { hear(delayMs: number, callback: () => void): void };
+export type Listener = { hear(delayMs: number, callback: () => void): void; readonly alive: boolean };
 
 /** Null: it failed, or nobody knows what became of it. */
 export type Answer<Value> = (value: Value | null) => void;
@@ -13,6 +13,8 @@ export type Postgres = ReturnType<typeof createPostgres>;
 
 /** A statement that failed for its caller may be applied this much later. */
 const latestMs = 2_500;
+/** So late the server knows that a client is gone, when nothing that it has asked for can still be applied. */
+const abandonedMs = 6_000;
 
 export function createPostgres({ time, chance, tables: first }: { time: Time; chance(): number; tables: Tables }) {
   let tables = first;
@@ -21,6 +23,8 @@ export function createPostgres({ time, chance, tables: first }: { time: Time; ch
   let downUntil = 0;
   const failing = { until: 0, share: 0 };
   const slow = { until: 0, ms: 0 };
+  /** Open transactions that hold a seq of the queue, and when one ends whose client is gone. */
+  const publishing = new Map<string, { by: Listener; endsAt: number }>();
 
   function becomesOf(): 'ok' | 'refused' | 'lost' | 'late' {
     if (time.now() >= failing.until || chance() >= failing.share) return 'ok';
@@ -36,6 +40,19 @@ export function createPostgres({ time, chance, tables: first }: { time: Time; ch
     get server() {
       return server;
     },
+    /** The transactions that record events and have not ended. */
+    get publishers(): string[] {
+      for (const [name, publisher] of publishing) {
+        if (!publisher.by.alive) publisher.endsAt = Math.min(publisher.endsAt, time.now() + abandonedMs);
+        if (publisher.endsAt <= time.now()) publishing.delete(name);
+      }
+      return [...publishing.keys()];
+    },
+    beginPublishing: (name: string, by: Listener) => void publishing.set(name, { by, endsAt: Infinity }),
+    /** Whether it was open until now. */
+    endPublishing: (name: string): boolean => publishing.delete(name),
+    /** Its client has lost it. What the client has asked for last may still be applied. */
+    abandonPublishing: (name: string) => void time.after(abandonedMs, () => publishing.delete(name)),
     /** The database's own clock. */
     clock: () => time.now() + clockAhead,
 
@@ -69,6 +86,7 @@ export function createPostgres({ time, chance, tables: first }: { time: Time; ch
     /** Ends, and starts again after `ms`. */
     restart(ms: number): void {
       server += 1;
+      publishing.clear();
       downUntil = time.now() + ms;
     },
     setClock(ms: number): void {
@@ -81,6 +99,7 @@ export function createPostgres({ time, chance, tables: first }: { time: Time; ch
       const lostConfigurations = [...tables.lostConfigurations, ...lost];
       tables = { ...copyTables(backup), lostConfigurations, restores: tables.restores + 1 };
       server += 1;
+      publishing.clear();
       downUntil = time.now() + ms;
     },
     heal(): void {

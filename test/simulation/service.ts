@@ -8,6 +8,7 @@ import { beginEpoch, beginStream } from './histories.ts';
 import type { Postgres } from './postgres.ts';
 import { createProcess } from './process.ts';
 import type { Receivers } from './receivers.ts';
+import * as queue from './queue.ts';
 import * as tables from './tables.ts';
 import { createServiceStream } from './service-stream.ts';
 import { createThreads } from './threads.ts';
@@ -53,12 +54,14 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
     now: process.now,
     schedule: process.after,
     number(above, server, done) {
-      ask((stored) => {
-        if (String(postgres.server) !== server) return null;
-        const numbered = tables.number(stored, above);
-        watch.numbered(process, numbered.entries);
-        return numbered;
-      }, done);
+      ask(
+        (stored) => (String(postgres.server) === server ? queue.look(stored, above, postgres.publishers) : null),
+        (seen) => {
+          if (seen === null) done(null);
+          else if (seen.isEmpty) done({ ...seen, entries: [], seq: 0, cut: false });
+          else move(above, server, (moved) => done(moved && { ...seen, ...moved }));
+        },
+      );
     },
     append: (entries) => stream.append(entries),
   });
@@ -153,6 +156,15 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
 
   function ask<Value>(run: (stored: tables.Tables) => Value | null, done: (value: Value | null) => void): void {
     postgres.ask(process, run, done);
+  }
+
+  function move(above: number, server: string, done: (moved: ReturnType<typeof queue.number> | null) => void): void {
+    ask((stored) => {
+      if (String(postgres.server) !== server) return null;
+      const moved = queue.number(stored, above);
+      watch.numbered(process, moved.entries);
+      return moved;
+    }, done);
   }
 
   /** Loads the configuration in force unless it is this version. */

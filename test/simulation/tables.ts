@@ -15,13 +15,15 @@ import {
 } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import { type Gap, pastGap } from '../../src/log/gaps.ts';
-import type { Numbered } from '../../src/outbox/relay-steps.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 
 import { isFor } from './wanted.ts';
 
+/** Written once, and never changed. */
+export type StoredEvent = { type: string; addressedTo: string | null };
+
 /** Committed, and without a position. */
-export type Pending = { seq: number; id: string; type: string; addressedTo: string | null };
+export type Queued = { seq: number; id: string };
 
 export type Cursor = Omit<StoredCursor, 'endpointId' | 'hasReplays'> & {
   since: number;
@@ -64,9 +66,12 @@ export type Tables = {
   /** How often it was put back. */
   restores: number;
   gaps: Gap[];
+  /** The queue's sequence. */
   seq: number;
   generations: number;
-  pending: Pending[];
+  events: Map<string, StoredEvent>;
+  /** In the order of `seq`. */
+  queue: Queued[];
   /** By position; a gap's positions are empty. */
   log: (LogEntry | undefined)[];
   leases: LeaseRow[];
@@ -83,7 +88,8 @@ export function copyTables(tables: Tables): Tables {
     ...tables,
     configurations: [...tables.configurations],
     gaps: [...tables.gaps],
-    pending: [...tables.pending],
+    events: new Map(tables.events),
+    queue: [...tables.queue],
     log: [...tables.log],
     leases: tables.leases.map((row) => ({ ...row })),
     instances: tables.instances.map((row) => ({ ...row })),
@@ -91,28 +97,6 @@ export function copyTables(tables: Tables): Tables {
     cursors: new Map([...tables.cursors].map(([id, cursor]) => [id, { ...cursor }])),
     rows: [...tables.rows],
     items: [...tables.items],
-  };
-}
-
-const batchEvents = 4;
-
-export function number(tables: Tables, aboveSeq: number): Numbered {
-  const configuration = tables.configurations.at(-1)!.version;
-  const batch = tables.pending.filter(({ seq }) => seq > aboveSeq).slice(0, batchEvents);
-  const entries = batch.map(({ id, type, addressedTo }): LogEntry => {
-    tables.head += 1;
-    const entry = { position: tables.head, id, type, addressedTo, configuration, payload: '{}' };
-    tables.log[entry.position] = entry;
-    return entry;
-  });
-  if (batch.length > 0) tables.pending = tables.pending.filter((row) => !batch.includes(row));
-  return {
-    entries,
-    position: tables.head,
-    seq: batch.at(-1)?.seq ?? 0,
-    cut: batch.length === batchEvents,
-    highestSeq: tables.seq,
-    publishers: [],
   };
 }
 

@@ -89,7 +89,15 @@ function firstTables(endpoints: readonly Endpoint[]): Tables {
       restores: 0,
       gaps: [],
     },
-    ...{ seq: 0, generations: 0, pending: [], log: [], instances: [], controls: Array.from({ length: 64 }, () => 0) },
+    ...{
+      seq: 0,
+      generations: 0,
+      events: new Map(),
+      queue: [],
+      log: [],
+      instances: [],
+      controls: Array.from({ length: 64 }, () => 0),
+    },
     leases: shards.map((lease) => ({ lease, epoch: 0, beat: 0, owner: null })),
     ...{ cursors: new Map(), rows: [], items: [] },
   };
