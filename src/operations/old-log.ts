@@ -69,7 +69,11 @@ export async function keptOfLog(em: EntityManager, cutoff: number): Promise<Kept
     [cutoff - dayMs],
   );
   if (!kept || kept.endpoints.length === 0) return null;
-  return { ...kept, reason: 'endpoints that are paused or behind, or their replays, still need its events' , isUsual: false };
+  return {
+    ...kept,
+    reason: 'endpoints that are paused or behind, or their replays, still need its events',
+    isUsual: false,
+  };
 }
 
 const timeOf = 'to_timestamp(?::float8 / 1000)';

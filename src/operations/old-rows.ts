@@ -91,7 +91,10 @@ async function deleteEvents(em: EntityManager, cutoff: number): Promise<number> 
     [before],
   );
   // What has left the queue until then is in the log.
-  const positions = await positionsOf(em, rows.map(({ id }) => id));
+  const positions = await positionsOf(
+    em,
+    rows.map(({ id }) => id),
+  );
   const old = rows.filter(({ id }) => !positions.has(id)).map(({ id }) => id);
   if (old.length === 0) return 0;
   // As for a partition: no replay of an event can be stored between the check and the delete.

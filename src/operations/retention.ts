@@ -61,7 +61,7 @@ export async function runRetention(
   if (now === null) return;
   const ages = { now, cutoff: now - Math.max(retentionMs, leastRetentionMs) };
   await step('webhook_log', async () => {
-    for (let dropped; !signal.aborted && (dropped = await dropOldLog(orm, ages.cutoff)) !== null; ) tellDropped(dropped);
+    for (let dropped; !signal.aborted && (dropped = await dropOldLog(orm, ages.cutoff)) !== null;) tellDropped(dropped);
   });
   await remove(logPurge(ages.cutoff));
   await step('webhook_log', async () => {
