@@ -21,7 +21,7 @@ export const endpointsBefore = (position: string) =>
   `array(select distinct endpoint_id from ${keptPlaces} where place < ${position} order by 1 limit 10)`;
 
 /** "tidk" in ASCII. Who moves a place back shares it; who removes the log up to the kept place has it alone. */
-const lock = `${0x7469646b}, hashtext(current_schema)`;
+const lock = '1953064043, hashtext(current_schema)';
 
 /** From here to the transaction's end, nothing of the log is removed. Waits for a removal under way. */
 export async function keepLog(em: EntityManager): Promise<void> {

@@ -9,7 +9,7 @@ export type PartitionedTable = (typeof partitionedTables)[number];
 export const dayMs = 24 * 60 * 60 * 1000;
 
 /** The lock for adding or dropping a partition of this schema: "tidp" in ASCII, a number that nothing else locks. */
-export const advisoryLock = `${0x74696470}, hashtext(current_schema)`;
+export const advisoryLock = '1953064048, hashtext(current_schema)';
 
 /** The names of a table's partitions, the default one among them. */
 export async function partitionsOf(em: EntityManager, table: PartitionedTable): Promise<Set<string>> {

@@ -116,7 +116,7 @@ test('a rewind ends a wait for a retry: the attempts are counted from 1, and tho
   await eventually(async () => (await admin.standing('retrying')).state === 'RETRYING');
   stage.receiver.behave('retrying', () => ({}));
   const [time] = await stage.query<{ at: string }>(
-    `select positioned_at as at from webhook_events where id = '${good}'`,
+    `select positioned_at as at from webhook_log where event_id = '${good}'`,
   );
   expect(await admin.rewind('retrying', { at: new Date(time!.at).toISOString() })).toMatchObject({ state: 'ACTIVE' });
   await admin.received('retrying', [good!, bad!, good!, bad!]);
