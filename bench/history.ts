@@ -39,11 +39,12 @@ export async function makeHistory(
     await em.execute(
       `insert into webhook_deliveries (id, event_id, event_type, endpoint_id, endpoint_url, status, http_status,
                                        error_message, attempt_count, latency_ms, created_at, completed_at, position,
-                                       generation, resumes, origin)
+                                       generation, resumes, origin, configuration, writer, batch)
        select uuidv7(created_at - now()), id, webhook_events.type, (?::text[])[1 + position % ?::int], 'https://example.com/hook',
               case when position % 100 = 0 then 'failed' else 'delivered' end,
               case when position % 100 = 0 then 503 else 204 end,
-              case when position % 100 = 0 then 'HTTP 503' end, 1, 12.5, created_at, created_at, position, 0, 0, 'line'
+              case when position % 100 = 0 then 'HTTP 503' end, 1, 12.5, created_at, created_at, position, 0, 0, 'line', 1,
+              '00000000-0000-7000-8000-000000000000', position / 200
          from webhook_log join webhook_events on id = event_id where position between ?::bigint + ?::int and ?::bigint + ?::int`,
       [deliveries, deliveries.length, head, first, head, last],
     );

@@ -38,7 +38,7 @@ export async function openServers(
   const log = { info: () => {}, warn: (message: string) => console.error(message) };
   const { url: databaseUrl } = await ground.open(openEmbeddedPostgres({ directory, log }));
   const valkey = (await findValkey()) === null ? null : await ground.open(openValkeyServer());
-  await migrate(databaseUrl);
+  await migrate({ url: databaseUrl });
   const orm = openOrm({ url: databaseUrl, connections, name: 'bench' });
   await ground.open({ [Symbol.asyncDispose]: () => orm.close(true) });
   const [{ postgres }] = await orm.em

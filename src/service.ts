@@ -62,7 +62,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
 
   // The databases, given or of our own.
   const databases = open(await openDatabases(settings, logger));
-  const { databaseUrl, valkeyUrl, orm, isOurs } = databases;
+  const { database, valkeyUrl, orm, isOurs } = databases;
 
   // The port, before anything that other instances see.
   const listener = open(await openListener(settings));
@@ -93,12 +93,12 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   // Deliveries: the threads, and the instance that says what they send.
   const { deliveryThreads: threads, allowedNetworks } = settings;
   const poolLog = { logger, takeLines, options: logOptions };
-  const poolOptions = arrange('poolOptions', { threads, databaseUrl, allowedNetworks, log: poolLog, version });
+  const poolOptions = arrange('poolOptions', { threads, database, allowedNetworks, log: poolLog, version });
   const pool = open(arrange('pool', await openThreadPool(poolOptions)));
   const recorder = open(arrange('recorder', createRecorder({ orm, log: logger })));
   if (isOurs) await freeLeases(orm);
   const name = `${hostname()}:${process.pid}`;
-  const leases = open(arrange('leases', openLeaseRows({ url: databaseUrl, ttlMs, instance: { id, name } })));
+  const leases = open(arrange('leases', openLeaseRows({ database, ttlMs, instance: { id, name } })));
   const slots = { fast: slotsPerThread.fast * threads, slow: slotsPerThread.slow * threads };
   const cursors = arrange('cursors', { writeCursors });
   const logParts = { identity, stream, table, relay, wakes };
@@ -133,6 +133,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const limits = open(await openRateLimits({ url: valkeyUrl, prefix: identity.prefix, log: logger }));
   const readiness = createReadiness({
     orm: databases.readinessOrm,
+    schema: database.schema,
     stream: togetherChecked([stream, wakes, limits, { check: () => Promise.resolve(instance.streamProblem()) }]),
     relay: relay.state,
     threads: pool.check,

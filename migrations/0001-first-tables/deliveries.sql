@@ -41,15 +41,19 @@ create table webhook_deliveries (
   batch bigint not null default 0
 ) partition by range (id);
 create table webhook_deliveries_default partition of webhook_deliveries default;
-create index on webhook_deliveries (endpoint_id, position);
+-- After a rewind many rows of older generations lie above the cursor.
+create index on webhook_deliveries (endpoint_id, generation, position);
 create index on webhook_deliveries (event_id);
 -- Costs nothing where all goes well.
-create index on webhook_deliveries (id) where status <> 'delivered';
+create index on webhook_deliveries (status, id) where status <> 'delivered';
+-- For types that are rare: it tells which few pages may have them. Summarised once a minute.
+create index on webhook_deliveries using brin (event_type text_bloom_ops (n_distinct_per_range = 32))
+  with (pages_per_range = 16);
 
 create table webhook_endpoint_stats (
   endpoint_id text not null,
   minute timestamptz(0) not null,
-  writer uuid not null default gen_random_uuid(),
+  writer uuid not null,
   delivered integer not null,
   failed integer not null,
   gave_up integer not null,

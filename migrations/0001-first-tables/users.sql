@@ -18,7 +18,12 @@ declare
   home text;
   knows_letters boolean;
 begin
-  create extension if not exists pg_trgm;
+  -- Not in this schema: whoever drops it would drop the extension, and with it the indexes of all others that use it.
+  begin
+    create extension if not exists pg_trgm schema public;
+  exception when unique_violation or duplicate_object then
+    null; -- Somebody else has just made it.
+  end;
   select n.nspname into home from pg_catalog.pg_extension e
     join pg_catalog.pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_trgm';
   execute format('select cardinality(%I.show_trgm(''é'')) > 0', home) into knows_letters;

@@ -2,17 +2,17 @@
 
 import { migrate } from '../model/migrations.ts';
 import { databaseProblem } from '../settings/database-problem.ts';
-import { databaseUrlWarning, readDatabaseUrl } from '../settings/server-urls.ts';
+import { databaseUrlWarning, readDatabaseAddress } from '../settings/server-urls.ts';
 import { StartError } from '../settings/start-error.ts';
 import { print, say } from './terminal.ts';
 
 /** Prints each migration that it ran, in order. Throws a StartError when the database refuses it, or is not there. */
 export async function migrateDatabase(): Promise<void> {
-  const url = await readDatabaseUrl();
-  const warning = databaseUrlWarning(url);
+  const database = await readDatabaseAddress();
+  const warning = databaseUrlWarning(database.url);
   if (warning !== null) say(`warning: ${warning}`);
-  const names = await migrate(url).catch((error: unknown) => {
-    const problem = databaseProblem(url, error);
+  const names = await migrate(database).catch((error: unknown) => {
+    const problem = databaseProblem(database.url, error);
     throw problem === null ? error : new StartError(`DATABASE_URL: ${problem.sentence}`);
   });
   for (const name of names) print(`migrated: ${name}`);

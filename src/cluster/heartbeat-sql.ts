@@ -2,6 +2,7 @@
 
 import type { Lease } from '../policy/shards.ts';
 import type { MikroORM } from '@mikro-orm/postgresql';
+import type { DatabaseAddress } from '../model/database-address.ts';
 import { openOrm } from '../model/orm.ts';
 import type { HeartbeatAnswer, HeartbeatQuestion } from './instance-ports.ts';
 import type { LeaseRow } from './leases.ts';
@@ -48,17 +49,17 @@ export type OpenLeaseRows = LeaseRows &
 
 /** On a connection of their own, so that a heartbeat waits for nothing else, and not long for Postgres. */
 export function openLeaseRows({
-  url,
+  database,
   ttlMs,
   instance,
 }: {
-  url: string;
+  database: DatabaseAddress;
   ttlMs: number;
   instance: InstanceName;
 }): OpenLeaseRows {
   let tellLost = () => {};
   const orm = openOrm({
-    url,
+    ...database,
     connections: 1,
     name: 'tidings-heartbeat',
     statementMs: ttlMs / 2,

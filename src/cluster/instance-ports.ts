@@ -75,7 +75,7 @@ export type InstancePorts = HeartbeatPorts &
   CursorLoaderPorts &
   RemoteChangePorts &
   Omit<CursorPorts, 'writeCursors'> &
-  Omit<DispatcherPorts, 'trusts' | 'loadCursor' | 'pastGap' | 'idle'> &
+  Omit<DispatcherPorts, 'trusts' | 'configuration' | 'loadCursor' | 'pastGap' | 'idle'> &
   Omit<LogReaderPorts, 'offer' | 'askHead'> &
   StreamInForcePorts & {
     /** Writes cursors as the writer's port does, on this database server only: another one may have lost what is settled. */

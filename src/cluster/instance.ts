@@ -63,6 +63,7 @@ export function createInstance({
     ports: {
       ...ports,
       trusts: (lease) => shards.trusts(lease),
+      configuration: () => configuration.version,
       loadCursor: (endpointId) => cursorLoader.loadCursor(endpointId),
       pastGap: (position) => pastGap(log.gaps, position),
       readPage: (after, done) => reads.readPage(after, (page) => barrier.whenInForce(page, () => done(page))),

@@ -1,7 +1,16 @@
 // Counts the events that wait for endpoints: for actors that have no count, and for whoever asks from outside.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
-import { boundPatterns, isFor, isInGap, isOfLine, isSettled, isUnaddressed, matchesAny, unnumbered } from './predicates.ts';
+import {
+  boundPatterns,
+  isFor,
+  isInGap,
+  isOfLine,
+  isSettled,
+  isUnaddressed,
+  matchesAny,
+  unnumbered,
+} from './predicates.ts';
 import { compilePatterns, filterText, likePattern } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 import { type Count, exactTo } from '../dispatch/cursor-state.ts';

@@ -191,12 +191,12 @@ export class Actor {
     this.#sending = { is: 'idle' };
   }
 
-  begin(what: Work, slot: number): Turn {
+  begin(what: Work, slot: number, configuration: number): Turn {
     this.#sending = { is: 'running', slot, what };
     this.#isSlow = false;
     this.#replayNext = what.kind === 'line';
     const { generation, resumes } = this.#stored;
-    const common = { slot, lease: this.lease, endpoint: this.#delivery, generation, resumes };
+    const common = { slot, lease: this.lease, endpoint: this.#delivery, configuration, generation, resumes };
     if (what.kind === 'line') return { ...common, origin: 'line', replayId: null, ...this.#reading.turn() };
     const { id, event, origin, attempts } = what.replay;
     return { ...common, origin, replayId: id, attemptsBefore: attempts, events: [event] };

@@ -30,6 +30,8 @@ export type DispatcherPorts = RefillPorts & {
   interrupt(slot: number): void;
   /** Whether a turn may begin under the lease now. */
   trusts(lease: Lease): boolean;
+  /** Version of the configuration that the endpoints are as. */
+  configuration(): number;
   /** Reads an endpoint's cursor from the database, and hands it to `load`. */
   loadCursor(endpointId: string): void;
   /** No turn is in flight any more. */
@@ -103,7 +105,7 @@ export function createDispatcher({
       if (choice?.kind === 'wait') wakeups.set(actor, choice.at);
       return;
     }
-    const turn = actor.begin(choice, slot);
+    const turn = actor.begin(choice, slot, ports.configuration());
     let isRunning = true;
     const cancel = ports.schedule(slowAfterMs, () => {
       actor.takesLong();

@@ -2,6 +2,8 @@
 
 import { MikroORM, type Options } from '@mikro-orm/postgresql';
 import { type Pool, releaseBrokenConnections } from './broken-connections.ts';
+import { type CopyingPool, copyFromStatements } from './copy-from.ts';
+import type { DatabaseAddress } from './database-address.ts';
 import { EndpointOutcomes } from './endpoint-outcomes.ts';
 import { EndpointStats } from './endpoint-stats.ts';
 import { IdempotencyKey } from './idempotency-key.ts';
@@ -20,8 +22,7 @@ import { WebhookCursor } from './webhook-cursor.ts';
 import { WebhookDelivery } from './webhook-delivery.ts';
 import { WebhookEvent } from './webhook-event.ts';
 
-export type OrmOptions = {
-  url: string;
+export type OrmOptions = DatabaseAddress & {
   /** Most connections this ORM opens. */
   connections: number;
   /** Shown in pg_stat_activity unless the URL has a name for it. */
@@ -46,7 +47,7 @@ const connectMs = 2_000;
 
 /** Opens an ORM lazily: the first query connects. Fork its `em` for each unit of work. Throws for a URL that a start refuses. */
 export function openOrm(
-  { url, connections, name, statementMs = 30_000, onLost }: OrmOptions,
+  { url, schema, connections, name, statementMs = 30_000, onLost }: OrmOptions,
   more: Partial<Options> = {},
 ): MikroORM {
   const read = readPostgresUrl(url);
@@ -92,9 +93,10 @@ export function openOrm(
       // pg would take these from the environment; connectAs sets what the URL says.
       ssl: false,
       sslnegotiation: 'postgres',
-      onPoolCreated(pool: Pool & ClientPool & SettingPool) {
+      onPoolCreated(pool: Pool & ClientPool & CopyingPool & SettingPool) {
         connectAs(address, pool);
-        setInEachTransaction(pool, limits);
+        copyFromStatements(pool);
+        setInEachTransaction(pool, { ...limits, schema });
         releaseBrokenConnections(pool);
         if (onLost) pool.on('connect', (client) => client.on('end', onLost));
       },

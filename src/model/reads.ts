@@ -1,6 +1,7 @@
 // The connections for what is only read: lists, searches and counts, which can take long and may not hold up a change.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
+import type { DatabaseAddress } from './database-address.ts';
 import { openOrm } from './orm.ts';
 
 /** As long as a person waits. What takes longer is asked for too widely. */
@@ -12,8 +13,8 @@ const connections = 4;
 /** SQLSTATE query_canceled, of a statement that took longer. */
 const queryCanceled = '57014';
 
-export function openReads(url: string): MikroORM {
-  return openOrm({ url, connections, name: 'tidings-reads', statementMs: readWithinMs });
+export function openReads(database: DatabaseAddress): MikroORM {
+  return openOrm({ ...database, connections, name: 'tidings-reads', statementMs: readWithinMs });
 }
 
 /** Whether Postgres ended a statement for the time it took. */

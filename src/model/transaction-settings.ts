@@ -4,11 +4,10 @@
 // parameters of a connection. So nothing is set for longer than a transaction: the settings travel in the same message
 // as its `begin`, or as the only statement of a transaction that nobody began. See decision 14.
 
-/** The schema that holds every table: the one place that knows its name. */
-export const schema = 'tidings';
+import { quotedSchema } from './database-address.ts';
 
-/** Of one transaction; 0 is no limit. */
-export type TransactionLimits = { statementMs: number; idleMs: number };
+/** Limits of one transaction, 0 is none; and where its statements find their tables. */
+export type TransactionScope = { statementMs: number; idleMs: number; schema?: string };
 
 type Client = {
   query(...args: unknown[]): unknown;
@@ -19,10 +18,10 @@ export type SettingPool = { on(event: 'connect', listener: (client: Client) => v
 
 const readCommitted = 'isolation level read committed';
 
-function settingsOf({ statementMs, idleMs }: TransactionLimits): Record<string, string> {
+function settingsOf({ statementMs, idleMs, schema }: TransactionScope): Record<string, string> {
   return {
-    // Last, because a temporary table would else be found before ours.
-    search_path: `"${schema}", pg_temp`,
+    // pg_temp last, because a temporary table would else be found before ours.
+    search_path: `${quotedSchema(schema)}, pg_temp`,
     datestyle: 'ISO',
     intervalstyle: 'postgres',
     timezone: 'UTC',
@@ -42,8 +41,8 @@ function settingsOf({ statementMs, idleMs }: TransactionLimits): Record<string, 
  * for its settings. `standard_conforming_strings` is no setting of this list, as a message is read before any of it runs:
  * the ORM writes texts so that they mean the same under both values.
  */
-export function setInEachTransaction(pool: SettingPool, limits: TransactionLimits): void {
-  const calls = Object.entries(settingsOf(limits)).map(
+export function setInEachTransaction(pool: SettingPool, scope: TransactionScope): void {
+  const calls = Object.entries(settingsOf(scope)).map(
     ([name, value]) => `pg_catalog.set_config('${name}', '${value}', true)`,
   );
   // One short column costs the client less than one for each.

@@ -1,10 +1,11 @@
 // Says why a database cannot be used, whatever is in it.
 
+import type { DatabaseAddress } from './database-address.ts';
 import { openOrm } from './orm.ts';
 
 /** One sentence for the operator, or null. */
-export async function whyUnfit(url: string): Promise<string | null> {
-  const orm = openOrm({ url, connections: 1, name: 'tidings-start' });
+export async function whyUnfit(database: DatabaseAddress): Promise<string | null> {
+  const orm = openOrm({ ...database, connections: 1, name: 'tidings-start' });
   try {
     const [{ name, encoding, isReadOnly }] = await orm.em
       .fork()

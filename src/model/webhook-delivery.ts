@@ -27,16 +27,35 @@ export const WebhookDelivery = defineEntity({
     createdAt: p.datetime(3).fieldName('created_at'),
     completedAt: p.datetime(3).nullable().fieldName('completed_at'),
     responseBody: p.text().nullable().fieldName('response_body'),
+    /** A JSON array of [name, value]; null after a 2xx. */
+    responseHeaders: p.text().nullable().fieldName('response_headers'),
+    /** Opening the connection took so long, where one was opened. */
+    dnsMs: p.float().nullable().fieldName('dns_ms'),
+    connectMs: p.float().nullable().fieldName('connect_ms'),
+    tlsMs: p.float().nullable().fieldName('tls_ms'),
+    remoteAddress: p.text().nullable().fieldName('remote_address'),
     position: p.bigint('number'),
+    /** The request's `x-webhook-previous`; null where it had none. */
+    previous: p.bigint('number').nullable(),
+    /** Of a request with several events: the first one's position, and how many there were. */
+    firstPosition: p.bigint('number').nullable().fieldName('first_position'),
+    batchCount: p.integer().nullable().fieldName('batch_count'),
+    /** Version of the configuration under which it was sent. */
+    configuration: p.bigint('number'),
     generation: p.bigint('number'),
     /** How many resumes of its endpoint came before it. */
     resumes: p.integer(),
+    /** How many budgets of retries its event had had before. */
+    budget: p.integer().default(0),
     origin: p.enum(deliveryOrigins),
     /** Which test or replay it was an attempt of; null in the line. */
     replayId: p.uuid().nullable().fieldName('replay_id'),
     /** The wait that follows a `retrying` attempt; it ends `wait_ms` after `recorded_at`. */
     waitMs: p.bigint('number').nullable().fieldName('wait_ms'),
     recordedAt: p.datetime(3).fieldName('recorded_at').defaultRaw('clock_timestamp()'),
+    /** Which recorder wrote it, and in which of its transactions: they commit in the order of their numbers. */
+    writer: p.uuid(),
+    batch: p.bigint('number'),
   },
 });
 

@@ -1,5 +1,6 @@
 // Waits for the database at a start, and checks that it has the tables of this version and lets us use them.
 
+import { type DatabaseAddress, defaultSchema } from '../model/database-address.ts';
 import { migrate, pendingMigrations } from '../model/migrations.ts';
 import { lackingRights } from '../model/rights.ts';
 import { whyUnfit } from '../model/unfit-database.ts';
@@ -11,24 +12,27 @@ import { tryAgain } from '../try-again.ts';
 
 const tryForMs = 30_000;
 
-export type DatabaseToPrepare = { url: string; isOurs: boolean; log: Pick<Logger, 'warn'> };
+export type DatabaseToPrepare = DatabaseAddress & { isOurs: boolean; log: Pick<Logger, 'warn'> };
 
 /**
  * Resolves when the tables are up to date. A database of our own is migrated; one that was given must be migrated
  * already. Throws a StartError when it cannot be reached for 30 s, refuses us, cannot be used, or lacks a migration.
  */
-export async function prepareDatabase({ url, isOurs, log }: DatabaseToPrepare): Promise<void> {
-  const problem = await untilReachable(url, log, () => whyUnfit(url));
+export async function prepareDatabase({ isOurs, log, ...database }: DatabaseToPrepare): Promise<void> {
+  const { url } = database;
+  const problem = await untilReachable(url, log, () => whyUnfit(database));
   if (problem !== null) throw new StartError(`DATABASE_URL: ${problem}`);
-  const pending = await untilReachable(url, log, () => pendingMigrations(url));
+  const pending = await untilReachable(url, log, () => pendingMigrations(database));
   if (pending.length > 0 && !isOurs) {
-    throw new StartError(`The database lacks ${pending.join(', ')}: run "npx tidings migrate", then start again.`);
+    throw new StartError(
+      `The schema ${database.schema ?? defaultSchema} of the database lacks ${pending.join(', ')}: run "npx tidings migrate", then start again.`,
+    );
   }
-  if (pending.length > 0) await migrate(url);
+  if (pending.length > 0) await migrate(database);
   if (isOurs) return;
-  const lacking = await untilReachable(url, log, () => lackingRights(url));
+  const lacking = await untilReachable(url, log, () => lackingRights(database));
   if (lacking.length > 0) {
-    const rights = lacking.map(({ table, right }) => `${right} on ${table}`).join(', ');
+    const rights = lacking.map(({ right }) => right).join(', ');
     throw new StartError(
       `DATABASE_URL: user "${lacking[0]!.user}" lacks the rights ${rights}: grant them, then start again.`,
     );

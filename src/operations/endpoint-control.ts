@@ -157,7 +157,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
           [id],
         );
         if (paused) throw new Refusal('CONFLICT', `${id} is paused: resume it first.`);
-        return { result: recordTestEvent(em, id), touched: [id] };
+        return { result: await recordTestEvent(em, id), touched: [id] };
       }),
   };
 }

@@ -4,6 +4,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { lockDirectory } from '../embedded/lock.ts';
 import { openEmbeddedPostgres } from '../embedded/postgres.ts';
 import { openEmbeddedValkey } from '../embedded/valkey.ts';
+import type { DatabaseAddress } from '../model/database-address.ts';
 import { openOrm } from '../model/orm.ts';
 import { openReads } from '../model/reads.ts';
 import type { Settings } from '../settings/environment.ts';
@@ -13,9 +14,10 @@ import { durabilityWarnings } from './durability.ts';
 import { openReadinessOrm } from './readiness.ts';
 import { startPartitions } from './partitions.ts';
 import { startRetention } from './retention.ts';
+import { startSummaries } from './summaries.ts';
 
 export type Databases = AsyncDisposable & {
-  databaseUrl: string;
+  database: DatabaseAddress;
   /** Null: there is none, as no Valkey is installed. */
   valkeyUrl: string | null;
   orm: MikroORM;
@@ -31,7 +33,9 @@ export type Databases = AsyncDisposable & {
 
 /** Throws a StartError for what the operator can mend. */
 export async function openDatabases(
-  settings: Pick<Settings, 'databaseUrl' | 'valkeyUrl' | 'deliveryRetentionMs'> & { stateDirectory: string },
+  settings: Pick<Settings, 'databaseUrl' | 'databaseSchema' | 'valkeyUrl' | 'deliveryRetentionMs'> & {
+    stateDirectory: string;
+  },
   log: Logger,
 ): Promise<Databases> {
   await using opening = new AsyncDisposableStack();
@@ -40,20 +44,21 @@ export async function openDatabases(
   const isOurs = settings.databaseUrl === null;
   if (isOurs || settings.valkeyUrl === null) opening.use(await lockDirectory(directory));
 
-  const databaseUrl =
-    settings.databaseUrl ?? opening.use(await openEmbeddedPostgres({ directory, log: serverLog })).url;
-  await prepareDatabase({ url: databaseUrl, isOurs, log });
+  const url = settings.databaseUrl ?? opening.use(await openEmbeddedPostgres({ directory, log: serverLog })).url;
+  const database = { url, schema: settings.databaseSchema };
+  await prepareDatabase({ ...database, isOurs, log });
   const orms = {
-    orm: openOrm({ url: databaseUrl, connections: 10, name: 'tidings' }),
-    reads: openReads(databaseUrl),
-    relayOrm: openOrm({ url: databaseUrl, connections: 1, name: 'tidings-relay', statementMs: 10_000 }),
-    readinessOrm: openReadinessOrm(databaseUrl),
+    orm: openOrm({ ...database, connections: 10, name: 'tidings' }),
+    reads: openReads(database),
+    relayOrm: openOrm({ ...database, connections: 1, name: 'tidings-relay', statementMs: 10_000 }),
+    readinessOrm: openReadinessOrm(database),
   };
   for (const each of Object.values(orms)) opening.defer(() => each.close(true));
   const { orm } = orms;
   for (const warning of await durabilityWarnings(orm)) log.warn(warning);
   opening.use(await startPartitions({ orm, log }));
   opening.use(startRetention({ orm, retentionMs, log }));
+  opening.use(startSummaries({ orm, log }));
 
   let { valkeyUrl } = settings;
   if (valkeyUrl === null) {
@@ -62,5 +67,5 @@ export async function openDatabases(
   }
 
   const parts = opening.move();
-  return { databaseUrl, valkeyUrl, ...orms, isOurs, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+  return { database, valkeyUrl, ...orms, isOurs, [Symbol.asyncDispose]: () => parts.disposeAsync() };
 }

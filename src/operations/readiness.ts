@@ -3,6 +3,7 @@
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { LogStream } from '../log/stream.ts';
 import type { ConfigurationInForce } from './configurations.ts';
+import type { DatabaseAddress } from '../model/database-address.ts';
 import { missingMigrations } from '../model/migrations.ts';
 import { openOrm } from '../model/orm.ts';
 import { relayLease, shardCount } from '../policy/shards.ts';
@@ -13,8 +14,8 @@ const answerWithinMs = 2_000;
 const keptMs = 250;
 
 /** What asks Postgres here. One connection of its own: questions of strangers take none from those who work. */
-export function openReadinessOrm(url: string): MikroORM {
-  return openOrm({ url, connections: 1, name: 'tidings-readiness', statementMs: answerWithinMs });
+export function openReadinessOrm(database: DatabaseAddress): MikroORM {
+  return openOrm({ ...database, connections: 1, name: 'tidings-readiness', statementMs: answerWithinMs });
 }
 
 export type Readiness = {
@@ -23,7 +24,7 @@ export type Readiness = {
   checks: Record<string, { ok: boolean; detail?: string }>;
 };
 
-export type ReadinessParts = {
+export type ReadinessParts = Pick<DatabaseAddress, 'schema'> & {
   /** Of `openReadinessOrm`. */
   orm: MikroORM;
   stream: Pick<LogStream, 'check'>;
@@ -57,6 +58,7 @@ export function togetherChecked(parts: readonly Checked[]): Checked {
  */
 export function createReadiness({
   orm,
+  schema,
   stream,
   threads: askThreads,
   relay: askRelay,
@@ -68,7 +70,7 @@ export function createReadiness({
   const look = oneAtATime(async () => {
     let missing: string[] = [];
     const [postgres, valkey, threads] = await Promise.all([
-      problemWith(async () => void (missing = await missingMigrations(orm))),
+      problemWith(async () => void (missing = await missingMigrations(orm, schema))),
       problemWith(async () => await stream.check()),
       askThreads(answerWithinMs),
     ]);

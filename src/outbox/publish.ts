@@ -2,7 +2,6 @@
 
 import { newId } from '../model/new-id.ts';
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { sql } from 'kysely';
 import { Replay } from '../model/replay.ts';
 import { WebhookEvent } from '../model/webhook-event.ts';
 import { Refusal } from '../policy/refusal.ts';
@@ -11,6 +10,7 @@ import { claimKeys } from './idempotency.ts';
 import { dataIn, makeEvent, type NewWebhookEvent } from './payload.ts';
 import { inPieces } from './pieces.ts';
 import { checkPublications, type Publication } from './publication.ts';
+import { recordEvents } from './record-events.ts';
 import type { Transactions } from './transactions.ts';
 
 /**
@@ -49,11 +49,11 @@ export async function publishEvents(
 }
 
 /**
- * Adds a webhook.test for this endpoint alone, which is sent beside its line, to the transaction of `em`. The next flush
- * inserts the event and its replay. The caller has checked that it may be sent.
+ * Adds a webhook.test for this endpoint alone, which is sent beside its line, to the transaction of `em`. The caller has
+ * checked that it may be sent.
  */
-export function recordTestEvent(em: EntityManager, endpointId: string): WebhookEvent {
-  const event = emit(em, { type: 'webhook.test', data: { endpoint_id: endpointId }, addressedTo: endpointId });
+export async function recordTestEvent(em: EntityManager, endpointId: string): Promise<WebhookEvent> {
+  const event = await emit(em, { type: 'webhook.test', data: { endpoint_id: endpointId }, addressedTo: endpointId });
   em.persist(em.create(Replay, { id: newId(), endpointId, eventId: event.id, position: null, origin: 'test' }));
   return event;
 }
@@ -91,24 +91,8 @@ async function insertInOrder(
 ): Promise<Map<string, WebhookEvent>> {
   const sizeOf = ({ payload }: NewWebhookEvent) => payload.length;
   await inPieces(events, sizeOf, async (piece) => {
-    await insertQueued(em, piece);
+    await recordEvents(em, piece);
     return [];
   });
   return new Map(events.map((event) => [event.id, event as WebhookEvent]));
-}
-
-/** Both rows of each event. Bound arrays cost Postgres and us less than values in the statement's text. */
-async function insertQueued(em: EntityManager, events: readonly NewWebhookEvent[]): Promise<void> {
-  const column = <Key extends keyof NewWebhookEvent>(key: Key) => events.map((event) => event[key]);
-  const times = events.map(({ createdAt }) => createdAt.toISOString());
-  await sql`
-    with events as (
-      select * from unnest(${column('id')}::uuid[], ${column('type')}::text[], ${column('subject')}::text[],
-        ${column('payload')}::text[], ${times}::timestamptz[])
-        with ordinality as e (id, type, subject, payload, created_at, place)
-    ), recorded as (
-      insert into webhook_events (id, type, subject, payload, created_at)
-        select id, type, subject, payload, created_at from events
-    )
-    insert into webhook_outbox (event_id) select id from events order by place`.execute(em.getKysely());
 }

@@ -128,7 +128,8 @@ async function look(orm: MikroORM, aboveSeq: number): Promise<Look> {
             position::float8 as position, partitioned_to::float8 as "partitionedTo",
             (select case when is_called then last_value else 0 end::float8 from webhook_outbox_seq_seq) as "highestSeq",
             array(select virtualtransaction from pg_locks
-                   where relation = 'webhook_outbox'::regclass and mode = 'RowExclusiveLock') as publishers
+                   where relation = 'webhook_outbox'::regclass and mode = 'RowExclusiveLock'
+                     and database = (select oid from pg_database where datname = current_database())) as publishers
        from webhook_log_head`,
     [aboveSeq],
   );

@@ -2,6 +2,8 @@
 
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { defaultSchema } from '../model/database-address.ts';
+import { expectedOfSchema } from './database-schema.ts';
 import { type DurationRule, durations } from './duration.ts';
 import { parseNetworks } from './networks.ts';
 import { readPostgresUrl } from '../model/postgres-url.ts';
@@ -27,6 +29,8 @@ const fileVariables = {
   WEBHOOK_ALLOW_HTTP: flag().default(false),
 };
 
+const schemaVariable = { DATABASE_SCHEMA: schemaName().default(defaultSchema) };
+
 function variables({ cores, terminal }: Surroundings) {
   return z.object({
     ...fileVariables,
@@ -34,6 +38,7 @@ function variables({ cores, terminal }: Surroundings) {
       const read = readPostgresUrl(url);
       return 'problem' in read ? read : { url };
     }),
+    ...schemaVariable,
     VALKEY_URL: serverUrl(readValkeyUrl),
     HOST: setting('a host name or an IP address without brackets', parseHost).default('127.0.0.1'),
     PORT: wholeNumber(0, 65_535).default(4000),
@@ -72,6 +77,12 @@ export function readFileSettings(environment: Environment = process.env): Enviro
   return { settings: { allowHttp: read.data.WEBHOOK_ALLOW_HTTP, secretsDirectory: read.data.SECRETS_DIR } };
 }
 
+/** Reads the setting that decides, beside DATABASE_URL, where the tables are. */
+export function readSchemaSetting(environment: Environment = process.env): EnvironmentReading<{ schema: string }> {
+  const read = z.object(schemaVariable).safeParse(withoutEmpty(environment));
+  return read.success ? { settings: { schema: read.data.DATABASE_SCHEMA } } : { problems: lines(read.error) };
+}
+
 /** Where secrets are, whatever the other settings say. */
 export function readSecretsDirectory(environment: Environment): string {
   return fileVariables.SECRETS_DIR.parse(withoutEmpty(environment)['SECRETS_DIR']);
@@ -81,6 +92,7 @@ function named(read: z.output<ReturnType<typeof variables>>) {
   return {
     /** Null: an embedded Postgres. */
     databaseUrl: read.DATABASE_URL ?? null,
+    databaseSchema: read.DATABASE_SCHEMA,
     /** With a scheme that ioredis knows; null: a Valkey of our own. */
     valkeyUrl: read.VALKEY_URL ?? null,
     host: read.HOST,
@@ -137,6 +149,13 @@ function serverUrl(read: (value: string) => { url: string } | { problem: string 
       return 'url' in found ? found.url : refuse(context, found.problem);
     })
     .optional();
+}
+
+function schemaName() {
+  return z.string().transform((value, context): string => {
+    const expected = expectedOfSchema(value);
+    return expected === null ? value : refuse(context, `must be ${expected}, not ${quoted(value)}`);
+  });
 }
 
 function networks() {

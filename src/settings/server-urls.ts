@@ -1,7 +1,8 @@
 // DATABASE_URL and VALKEY_URL: from the environment, or else from the files `database_url` and `valkey_url` in SECRETS_DIR.
 
+import type { DatabaseAddress } from '../model/database-address.ts';
 import { readPostgresUrl } from '../model/postgres-url.ts';
-import { readSecretsDirectory } from './environment.ts';
+import { readSchemaSetting, readSecretsDirectory } from './environment.ts';
 import { createSecrets } from './secrets.ts';
 import { StartError } from './start-error.ts';
 
@@ -34,8 +35,13 @@ export async function withServerUrls(given: Environment, wanted = names.slice())
   return environment;
 }
 
-/** The one setting that `tidings migrate` needs. Throws a StartError when it is missing or wrong; its value is not repeated. */
-export async function readDatabaseUrl(environment: Environment = process.env): Promise<string> {
+/**
+ * What `tidings migrate` needs: DATABASE_URL, and DATABASE_SCHEMA where it is set. Throws a StartError when the URL is
+ * missing, or one is wrong; the URL is not repeated.
+ */
+export async function readDatabaseAddress(
+  environment: Environment = process.env,
+): Promise<DatabaseAddress & { schema: string }> {
   const { DATABASE_URL: url } = await withServerUrls(environment, ['DATABASE_URL']);
   if (!url) {
     throw new StartError(
@@ -43,8 +49,13 @@ export async function readDatabaseUrl(environment: Environment = process.env): P
     );
   }
   const read = readPostgresUrl(url);
-  if ('problem' in read) throw new StartError(`DATABASE_URL ${read.problem}`);
-  return url;
+  const schema = readSchemaSetting(environment);
+  const problems = [
+    ...('problem' in read ? [`DATABASE_URL ${read.problem}`] : []),
+    ...('problems' in schema ? schema.problems : []),
+  ];
+  if ('problems' in schema || problems.length > 0) throw new StartError(...problems);
+  return { url, ...schema.settings };
 }
 
 /** What may not be as the operator meant it. The URL must be a right one. */

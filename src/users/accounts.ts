@@ -30,7 +30,7 @@ export async function ownerOrNewUser(em: EntityManager, identity: Identity, now:
   // Deleted or unlinked while we waited for the lock: it has no owner now, and nobody else can take it.
   if (owner && (await ownerIdOf(em, identity)) === ownerId) return owner;
   const { email, displayName, avatarUrl, provider } = identity;
-  const user = addUser(em, { email, displayName, avatarUrl, role: 'USER' }, provider, now);
+  const user = await addUser(em, { email, displayName, avatarUrl, role: 'USER' }, provider, now);
   // The account's row refers to the user's, which the ORM does not know.
   await em.flush();
   addAccount(em, user, identity, now);
@@ -64,7 +64,7 @@ export async function linkAccount(
     throw new Refusal('CONFLICT', `The user has another account at ${provider} already. Unlink that one first.`);
   }
   addAccount(em, user, identity, now);
-  emitUserEvent(em, 'user.oauth_linked', user.id, { provider }, now);
+  await emitUserEvent(em, 'user.oauth_linked', user.id, { provider }, now);
   return user;
 }
 
@@ -86,7 +86,7 @@ export async function unlinkAccount(
     throw new Refusal('CONFLICT', 'This is your last way to sign in. Link another account first.');
   }
   em.remove(account);
-  emitUserEvent(em, 'user.oauth_unlinked', user.id, { provider });
+  await emitUserEvent(em, 'user.oauth_unlinked', user.id, { provider });
   return user;
 }
 
@@ -99,7 +99,9 @@ function hasAnotherWay(accounts: readonly OAuthAccount[], provider: string, conf
  * Always taken before the lock on a user, never after it.
  */
 async function lockIdentity(em: EntityManager, { provider, subject }: Identity): Promise<void> {
-  await em.execute('select pg_advisory_xact_lock(hashtextextended(?, 0))', [JSON.stringify([provider, subject])]);
+  await em.execute('select pg_advisory_xact_lock(hashtextextended(?, hashtext(current_schema)))', [
+    JSON.stringify([provider, subject]),
+  ]);
 }
 
 /** Not from the identity map, because it is asked again after a lock. */

@@ -14,7 +14,7 @@ import { type CreateUserInput, parseNewUser, parseUserChange, type UpdateUserInp
 export async function createUser(transactions: Transactions, input: CreateUserInput): Promise<User> {
   const { email, displayName = null, role } = parseNewUser(input);
   return await transactions.run(async (em) => {
-    return addUser(em, { email, displayName, avatarUrl: null, role }, null, new Date());
+    return await addUser(em, { email, displayName, avatarUrl: null, role }, null, new Date());
   });
 }
 
@@ -22,15 +22,15 @@ export async function createUser(transactions: Transactions, input: CreateUserIn
  * Adds a user and user.created to the transaction of `em`; `provider` is where the user signed in, null for a user that an
  * admin makes.
  */
-export function addUser(
+export async function addUser(
   em: EntityManager,
   fields: Pick<User, 'email' | 'displayName' | 'avatarUrl' | 'role'>,
   provider: string | null,
   now: Date,
-): User {
+): Promise<User> {
   const user = em.create(User, { id: newId(), ...fields, createdAt: now, updatedAt: now });
   em.persist(user);
-  emitUserEvent(em, 'user.created', user.id, introduction(user, provider), now);
+  await emitUserEvent(em, 'user.created', user.id, introduction(user, provider), now);
   return user;
 }
 
@@ -57,7 +57,7 @@ export async function updateUser(transactions: Transactions, id: string, input: 
     const now = new Date();
     Object.assign(user, Object.fromEntries(changes.map(({ field, value }) => [field, value])), { updatedAt: now });
     const news = Object.fromEntries(changes.map(({ name, value }) => [name, value]));
-    emitUserEvent(em, 'user.updated', user.id, { changed: Object.keys(news), ...news }, now);
+    await emitUserEvent(em, 'user.updated', user.id, { changed: Object.keys(news), ...news }, now);
     return user;
   });
 }
@@ -67,7 +67,7 @@ export async function deleteUser(transactions: Transactions, id: string): Promis
   await transactions.run(async (em) => {
     const user = await lockUser(em, id);
     em.remove(user);
-    emitUserEvent(em, 'user.deleted', user.id);
+    await emitUserEvent(em, 'user.deleted', user.id);
   });
 }
 

@@ -130,7 +130,7 @@ export function createSignIn(options: SignInOptions): SignIn {
 
   async function signIn(em: EntityManager, user: User, provider: string, now: Date): Promise<IssuedSession> {
     const { id, expiresAt } = sessions.open(em, user.id, provider, now);
-    emitUserEvent(em, 'user.login', user.id, introduction(user, provider), now);
+    await emitUserEvent(em, 'user.login', user.id, introduction(user, provider), now);
     return { token: sessions.tokenOf(id), expiresAt, user };
   }
 

@@ -5,8 +5,8 @@ import type { Turn, TurnEvent, TurnFailure } from './turn.ts';
 
 export type FinishedAttempt = {
   id: string;
-  turn: Pick<Turn, 'endpoint' | 'generation' | 'resumes' | 'origin' | 'replayId'>;
-  event: Pick<TurnEvent, 'id' | 'type' | 'position'>;
+  turn: Pick<Turn, 'endpoint' | 'configuration' | 'generation' | 'resumes' | 'origin' | 'replayId'>;
+  event: Pick<TurnEvent, 'id' | 'type' | 'position' | 'previous'>;
   /** This attempt's number, from 1. */
   attempt: number;
   result: Pick<
@@ -35,6 +35,8 @@ export function deliveryRow({ id, turn, event, attempt, result, failure }: Finis
     completedAt: result.completedAt,
     responseBody: result.responseBody,
     position: event.position,
+    previous: event.previous,
+    configuration: turn.configuration,
     generation: turn.generation,
     resumes: turn.resumes,
     origin: turn.origin,

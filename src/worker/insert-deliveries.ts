@@ -1,10 +1,13 @@
-// Inserts delivery rows, many in one statement.
+// Writes delivery rows, many in one statement: by COPY, or by an insert that leaves what is there already as it is.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { sql } from 'kysely';
+import { CompiledQuery, sql } from 'kysely';
 import type { DeliveryRow } from './delivery-row.ts';
 
-/** Each column's name, its type in Postgres, and its key in a row. */
+/** Whose rows they are, and which of its batches. */
+export type Batch = { writer: string; number: number };
+
+/** Each column's name, its type in Postgres, and its key in a row. A column that is missing here has its default. */
 const columns: readonly [name: string, type: string, key: keyof DeliveryRow][] = [
   ['id', 'uuid', 'id'],
   ['event_id', 'uuid', 'eventId'],
@@ -19,25 +22,49 @@ const columns: readonly [name: string, type: string, key: keyof DeliveryRow][] =
   ['created_at', 'timestamptz', 'createdAt'],
   ['completed_at', 'timestamptz', 'completedAt'],
   ['response_body', 'text', 'responseBody'],
+  ['origin', 'text', 'origin'],
   ['position', 'bigint', 'position'],
+  ['previous', 'bigint', 'previous'],
+  ['configuration', 'bigint', 'configuration'],
   ['generation', 'bigint', 'generation'],
   ['resumes', 'integer', 'resumes'],
-  ['origin', 'text', 'origin'],
   ['replay_id', 'uuid', 'replayId'],
   ['wait_ms', 'bigint', 'waitMs'],
 ];
 
-const names = sql.raw(columns.map(([name]) => name).join(', '));
+const names = [...columns.map(([name]) => name), 'writer', 'batch'].join(', ');
+const keys = columns.map(([, , key]) => key);
 
-/**
- * A row whose id exists stays as it is, so a batch that may or may not have been committed can be inserted again. Each
- * column is one bound array: `insertMany` writes every value into the statement's text, which costs three times the CPU
- * time here and half as much again in Postgres.
- */
-export async function insertDeliveries(em: EntityManager, rows: readonly DeliveryRow[]): Promise<void> {
+/** For rows that are surely not there yet: one whose id exists refuses them all. */
+export async function copyDeliveries(em: EntityManager, rows: readonly DeliveryRow[], batch: Batch): Promise<void> {
+  const statement = `copy webhook_deliveries (${names}) from stdin with (encoding 'UTF8')`;
+  await em.getKysely().executeQuery(CompiledQuery.raw(statement, [Buffer.from(copyText(rows, batch))]));
+}
+
+/** A row whose id exists stays as it is, so a batch that may or may not have been committed can be inserted again. */
+export async function insertDeliveries(em: EntityManager, rows: readonly DeliveryRow[], batch: Batch): Promise<void> {
   const arrays = columns.map(([, type, key]) => sql`${rows.map((row) => plain(row[key]))}::${sql.raw(type)}[]`);
-  await sql`insert into webhook_deliveries (${names}) select * from unnest(${sql.join(arrays)})
+  await sql`insert into webhook_deliveries (${sql.raw(names)})
+    select r.*, ${batch.writer}::uuid, ${batch.number}::bigint from unnest(${sql.join(arrays)}) r
     on conflict (id) do nothing`.execute(em.getKysely());
+}
+
+/** COPY's text form: a line for each row, with tabs between its values. */
+function copyText(rows: readonly DeliveryRow[], { writer, number }: Batch): string {
+  let text = '';
+  for (const row of rows) {
+    for (const key of keys) text += `${copyValue(row[key])}\t`;
+    text += `${writer}\t${number}\n`;
+  }
+  return text;
+}
+
+const escapes: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
+function copyValue(value: DeliveryRow[keyof DeliveryRow]): string {
+  if (value === null) return '\\N';
+  if (typeof value !== 'string') return value instanceof Date ? value.toISOString() : String(value);
+  return /[\\\t\n\r]/.test(value) ? value.replaceAll(/[\\\t\n\r]/g, (character) => escapes[character]!) : value;
 }
 
 /** The driver would format dates slowly, and in local time. */

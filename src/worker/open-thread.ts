@@ -1,6 +1,7 @@
 // The parts of a delivery thread, put together.
 
 import { parentPort } from 'node:worker_threads';
+import type { DatabaseAddress } from '../model/database-address.ts';
 import { openOrm } from '../model/orm.ts';
 import { type LogOptions, openThreadLogger } from '../telemetry/logger.ts';
 import { asItIs } from '../arrange.ts';
@@ -16,7 +17,7 @@ import type { Turn, TurnReport } from './turn.ts';
 
 /** What a thread is given when it starts. */
 export type ThreadData = {
-  databaseUrl: string;
+  database: DatabaseAddress;
   allowedNetworks: readonly string[];
   controlMemory: SharedArrayBuffer;
   log: Pick<LogOptions, 'level'>;
@@ -38,7 +39,7 @@ export async function openThread(data: ThreadData, arrange = asItIs): Promise<Th
   const log = openThreadLogger(data.log, (logLines) => {
     parentPort?.postMessage({ logLines } satisfies ThreadMessage, []);
   });
-  const orm = openOrm({ url: data.databaseUrl, connections: 1, name: 'tidings-thread', statementMs: 10_000 });
+  const orm = openOrm({ ...data.database, connections: 1, name: 'tidings-thread', statementMs: 10_000 });
   const connections = createConnections({ guard: createEgressGuard({ allowedNetworks: data.allowedNetworks }) });
   const recorder = createRecorder({ orm, log: log.logger });
   const statistics = createStatistics({ orm, log: log.logger });

@@ -3,7 +3,14 @@
 // Rows that come while a batch is being written make the next batch. Under load the next batch lingers for more rows,
 // since one statement costs Postgres as much as twenty rows. A batch that cannot be written now is written later, with
 // the same rows and ids; nothing is sent again because of it.
+//
+// A batch goes by COPY once. Whatever follows that is an insert that leaves the rows that are there: nobody knows what
+// became of a COMMIT without an answer, and a COPY of rows that are there already is refused. See decision 17.
+//
+// Each recorder is a writer with a random id. Its transactions commit one after another, and their rows carry their
+// numbers, from 1. A repeat keeps its number; the parts of a batch that was refused have numbers of their own.
 
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type EntityManager, type MikroORM, raw } from '@mikro-orm/postgresql';
 import { Replay } from '../model/replay.ts';
@@ -14,13 +21,15 @@ import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import { tryAgain } from '../try-again.ts';
 import type { DeliveryRow } from './delivery-row.ts';
-import { insertDeliveries } from './insert-deliveries.ts';
+import { type Batch, copyDeliveries, insertDeliveries } from './insert-deliveries.ts';
 
 export type Delivery = {
   row: DeliveryRow;
   /** 410 Gone: the endpoint is paused in the same transaction. */
   gone: boolean;
 };
+
+type WriteRows = (em: EntityManager, rows: readonly DeliveryRow[], batch: Batch) => Promise<void>;
 
 const maxBatch = 500;
 /** After a batch of `lingerAfterRows` the next one waits `lingerMs` for more rows, unless it has `flushAtRows` already. */
@@ -37,6 +46,8 @@ export type Recorder = AsyncDisposable & {
 };
 
 export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 'warn' | 'error'> }): Recorder {
+  const writer = randomUUID();
+  let batches = 0;
   let waiting: { delivery: Delivery; done: () => void }[] = [];
   let writing: Promise<void> | null = null;
   let lingers = false;
@@ -51,7 +62,13 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
       if (lingers && waiting.length < linger.flushAtRows) await sleep(linger.lingerMs);
       const batch = waiting.slice(0, maxBatch);
       waiting = waiting.slice(maxBatch);
-      if (!(await writeUntilDurable(batch.map(({ delivery }) => delivery)))) break;
+      if (
+        !(await writeUntilDurable(
+          batch.map(({ delivery }) => delivery),
+          copyDeliveries,
+        ))
+      )
+        break;
       lingers = batch.length >= linger.lingerAfterRows;
       for (const { done } of batch) done();
     }
@@ -59,10 +76,15 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
   }
 
   /** False: the recorder was closed first. The rows are not written, and their attempts are repeated. */
-  async function writeUntilDurable(deliveries: Delivery[], blanked = false): Promise<boolean> {
+  async function writeUntilDurable(deliveries: Delivery[], first: WriteRows, blanked = false): Promise<boolean> {
+    batches += 1;
+    const batch = { writer, number: batches };
+    let next = first;
     const writeOnce = async () => {
+      const writeRows = next;
+      next = insertDeliveries;
       try {
-        await orm.em.fork().transactional((em) => write(em, deliveries));
+        await orm.em.fork().transactional((em) => write(em, deliveries, (rows) => writeRows(em, rows, batch)));
         failing = null;
         return true;
       } catch (error) {
@@ -94,13 +116,13 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
     if (deliveries.length > 1) {
       const middle = deliveries.length >> 1;
       const halves = [deliveries.slice(0, middle), deliveries.slice(middle)];
-      for (const half of halves) if (!(await writeUntilDurable(half))) return false;
+      for (const half of halves) if (!(await writeUntilDurable(half, insertDeliveries))) return false;
       return true;
     }
     const { row, gone } = deliveries[0]!;
     log.error({ delivery_id: row.id, reason: reasonOf(error) }, 'delivery row refused; written without its text');
     const blank = { ...row, endpointUrl: '', errorMessage: row.errorMessage === null ? null : '', responseBody: null };
-    return await writeUntilDurable([{ row: blank, gone }], true);
+    return await writeUntilDurable([{ row: blank, gone }], insertDeliveries, true);
   }
 
   return {
@@ -121,11 +143,12 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
   };
 }
 
-async function write(em: EntityManager, deliveries: Delivery[]): Promise<void> {
-  await insertDeliveries(
-    em,
-    deliveries.map(({ row }) => row),
-  );
+async function write(
+  em: EntityManager,
+  deliveries: Delivery[],
+  writeRows: (rows: DeliveryRow[]) => Promise<void>,
+): Promise<void> {
+  await writeRows(deliveries.map(({ row }) => row));
   for (const { row, gone } of deliveries) {
     const { endpointId, generation, resumes, replayId } = row;
     if (gone) {

@@ -22,6 +22,8 @@ export type Turn = {
   /** The lease under which it is sent: only while the epochs are equal and the lease is trusted. */
   lease: Lease;
   endpoint: EndpointDelivery;
+  /** Version of the configuration that has the endpoint so. */
+  configuration: number;
   generation: number;
   /** How often the endpoint had been resumed when the turn began. */
   resumes: number;

@@ -86,7 +86,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const database = url === undefined ? await openDatabase() : undefined;
   const databaseUrl = url ?? database!.url;
   const orm = openOrm({ url: databaseUrl, connections: 4, name: 'test-door' });
-  const reads = openReads(databaseUrl);
+  const reads = openReads({ url: databaseUrl });
   const logged: string[] = [];
   const transactions = createTransactions({ orm, onCommit: () => {} });
   const sessions = createSessions({ orm, secret, ttlMs: 3_600_000 });

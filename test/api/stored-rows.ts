@@ -11,6 +11,9 @@ import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { storePositions } from '../support/recorded-events.ts';
 
+/** A recorder. */
+const aWriter = randomUUID();
+
 let made = 0;
 
 /** A UUIDv7 of that moment (RFC 9562, section 5.7); of two of one millisecond the later made sorts later. */
@@ -64,13 +67,25 @@ export async function storeDelivery(orm: MikroORM, given: Partial<WebhookDeliver
     createdAt,
     completedAt: createdAt,
     responseBody: 'ok',
+    responseHeaders: null,
+    dnsMs: null,
+    connectMs: null,
+    tlsMs: null,
+    remoteAddress: null,
     position: 1,
+    previous: 0,
+    firstPosition: null,
+    batchCount: null,
+    configuration: 1,
     generation: 1,
     resumes: 0,
+    budget: 0,
     origin: 'line' as const,
     replayId: null,
     waitMs: null,
     recordedAt: createdAt,
+    writer: aWriter,
+    batch: 1,
   };
   return await insert(orm, WebhookDelivery, { ...delivery, ...given });
 }

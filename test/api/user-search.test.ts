@@ -140,7 +140,7 @@ test.each(databases)(
     await using empty = await openDatabase({ empty: true, ...(locale && { locale }) });
     await using poor = isPoor ? await openToPoorRole(empty) : null;
     const { url } = poor ?? empty;
-    await migrate(url);
+    await migrate({ url });
     const indexes = await execute(empty, `select 1 from pg_indexes where indexname = 'users_search_text'`);
     expect(indexes).toHaveLength(isIndexed ? 1 : 0);
     await using other = await openDoor({ url });

@@ -47,7 +47,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const valkey = await openEmbeddedValkey({ directory: place.path, log });
   if (!valkey) throw new Error('There is no Valkey here: run make setup.');
   const { url: valkeyUrl } = opening.use(valkey);
-  await migrate(databaseUrl);
+  await migrate({ url: databaseUrl });
   const journalFile = join(place.path, 'journal.jsonl');
   const certificateFile = join(place.path, 'certificate.pem');
   const certificates = { right: makeCertificate('IP:127.0.0.1'), wrong: makeCertificate('IP:127.0.0.1') };

@@ -21,7 +21,7 @@ test('K16: a migration that is killed has changed nothing, and the next one make
     await execute(
       `create event trigger linger on ddl_command_end when tag in ('CREATE INDEX') execute function public.linger()`,
     );
-    const pending = await pendingMigrations(database.url);
+    const pending = await pendingMigrations(database);
     const migrating = spawn(executable, ['migrate'], {
       env: { ...compileCache, PATH: process.env['PATH'], DATABASE_URL: database.url },
     });
@@ -31,10 +31,10 @@ test('K16: a migration that is killed has changed nothing, and the next one make
     await once(migrating, 'exit');
     await execute(`select pg_terminate_backend(pid) from (${lingering}) as lingering`);
     await execute('drop event trigger linger');
-    expect(await pendingMigrations(database.url)).toEqual(pending);
+    expect(await pendingMigrations(database)).toEqual(pending);
     const { status } = await runTidings(['migrate'], { environment: { DATABASE_URL: database.url } });
     expect(status).toBe(0);
-    expect(await pendingMigrations(database.url)).toEqual([]);
+    expect(await pendingMigrations(database)).toEqual([]);
   } finally {
     await orm.close(true);
   }

@@ -7,7 +7,7 @@ import { runTidings } from '../support/run-tidings.ts';
 
 test('it runs what is pending, prints it, and exits 0 also when there is nothing', async () => {
   await using database = await openEmptyDatabase();
-  const pending = await pendingMigrations(database.url);
+  const pending = await pendingMigrations(database);
   expect(pending).toContain('0001-first-tables');
   const environment = { DATABASE_URL: database.url, PORT: 'not for migrate' };
   expect(await runTidings(['migrate'], { environment })).toEqual({
@@ -15,7 +15,7 @@ test('it runs what is pending, prints it, and exits 0 also when there is nothing
     stdout: pending.map((name) => `migrated: ${name}\n`).join(''),
     stderr: '',
   });
-  expect(await pendingMigrations(database.url)).toEqual([]);
+  expect(await pendingMigrations(database)).toEqual([]);
   expect(await runTidings(['migrate'], { environment })).toEqual({
     status: 0,
     stdout: 'nothing to migrate\n',
@@ -48,6 +48,19 @@ test.for([
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(says);
   expect(stderr).not.toContain('hush');
+});
+
+test('DATABASE_SCHEMA says where, and a name that no schema may have is one line, beside one for a wrong URL', async () => {
+  await using database = await openEmptyDatabase();
+  const environment = { DATABASE_URL: database.url, DATABASE_SCHEMA: 'order' };
+  expect(await runTidings(['migrate'], { environment })).toMatchObject({ status: 0, stderr: '' });
+  expect(await pendingMigrations({ ...database, schema: 'order' })).toEqual([]);
+  expect(await pendingMigrations(database)).not.toEqual([]);
+  expect(await runTidings(['migrate'], { environment: { DATABASE_URL: 'x', DATABASE_SCHEMA: 'pg_x' } })).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^DATABASE_URL must be [^\n]*\nDATABASE_SCHEMA must be [^\n]*, not "pg_x"\n$/),
+  });
 });
 
 /** The URL of the shared database with other parts. */

@@ -58,7 +58,7 @@ test('a cursor that its own events have moved is written at the next look, and a
   writer.writes[0]!.end();
   grow(actor, 1);
   writer.world.dispatched = 10;
-  actor.begin({ kind: 'line' }, 0);
+  actor.begin({ kind: 'line' }, 0, 1);
   actor.finish({ settled: 1, failure: null }, 0);
   writer.pass(1_000);
   expect(writer.writes[0]!.rows).toMatchObject([{ position: 10, previous: 10 }]);
@@ -71,7 +71,7 @@ test('a cursor that its own events have moved is written at the next look, and a
 test('the cursor that is written is the actor’s: before the first event that is not settled', () => {
   const actor = actorAt('crm', { backlog: 4 });
   actor.takePage(wanted(1, 4), 4, noGap);
-  actor.begin({ kind: 'line' }, 0);
+  actor.begin({ kind: 'line' }, 0, 1);
   actor.finish({ settled: 3, failure: null }, 0);
   const writer = startWriter(actor);
   writer.pass(1_000);
@@ -94,7 +94,7 @@ test('a backlog is never stored below 0', () => {
   // It was counted too low.
   const actor = actorAt('crm', { backlog: 1 });
   actor.takePage(wanted(1, 4), 9, noGap);
-  actor.begin({ kind: 'line' }, 0);
+  actor.begin({ kind: 'line' }, 0, 1);
   actor.finish({ settled: 3, failure: null }, 0);
   const writer = startWriter(actor);
   writer.pass(1_000);

@@ -57,12 +57,16 @@ export async function storeAttempts(orm: MikroORM, attempts: readonly Attempted[
     completedAt: null,
     responseBody: null,
     position: event.position,
+    previous: null,
+    configuration: 1,
     generation: 1,
     resumes: 0,
     origin: 'line' as const,
     replayId: null,
     waitMs: null,
     recordedAt: new Date(now - agoMs),
+    writer: '0195f0a0-0000-7000-8000-000000000000',
+    batch: 1,
     ...given,
   }));
   await orm.em.fork().insertMany(WebhookDelivery, rows);

@@ -24,7 +24,7 @@ function startLive(events: number, given: Partial<Endpoint> = {}): Actor {
 function begin(actor: Actor, now: number, slot = 0) {
   const choice = actor.choose(now);
   if (choice === null || choice.kind === 'wait') throw new Error(`nothing to begin: ${JSON.stringify(choice)}`);
-  return actor.begin(choice, slot);
+  return actor.begin(choice, slot, 1);
 }
 
 const failed = (failure: Partial<TurnReport['failure']> & object, settled = 0): TurnReport => ({

@@ -36,7 +36,7 @@ test('a wrong stored number is gone as soon as the endpoint is live: its backlog
   expect(actor.backlog).toEqual({ count: 3, isLowerBound: false });
   const choice = actor.choose(0);
   if (choice?.kind !== 'line') throw new Error('it has nothing to send');
-  actor.begin(choice, 0);
+  actor.begin(choice, 0, 1);
   actor.finish({ settled: 3, failure: null }, 0);
   expect(actor.storedBacklog(3)).toEqual({ examined: 3, backlog: 0 });
 });
@@ -47,7 +47,7 @@ test('a full mailbox begins the count with what it holds and what it had no room
   for (const entry of entriesFrom(1, 300)) actor.take(entry);
   expect(actor.reading).toBe('lagging');
   expect(actor.backlog).toMatchObject({ count: 300, isLowerBound: false });
-  actor.begin({ kind: 'line' }, 0);
+  actor.begin({ kind: 'line' }, 0, 1);
   actor.finish(settleAll, 0);
   expect(actor.backlog.count).toBe(284);
 });
@@ -55,7 +55,7 @@ test('a full mailbox begins the count with what it holds and what it had no room
 test('what a page brought before the dispatcher read it is counted once, also when it is given back', () => {
   const actor = startActor(makeEndpoint());
   actor.takePage(entriesFrom(1, 3), 1, noGap);
-  actor.begin({ kind: 'line' }, 0);
+  actor.begin({ kind: 'line' }, 0, 1);
   actor.finish({ settled: 0, failure: { status: 'retrying', attempt: 1, waitMs: 1_000, gone: false } }, 0);
   actor.giveBack(1, 0);
   expect(actor.storedBacklog(1)).toEqual({ examined: 3, backlog: 3 });
@@ -95,7 +95,7 @@ test('an event that is settled above the dispatcher is not counted when it comes
 test('after a changed filter the backlog is counted again, and stored as not counted until then', () => {
   const actor = startActor(makeEndpoint());
   actor.takePage(entriesFrom(1, 40), 40, noGap);
-  actor.begin({ kind: 'line' }, 0);
+  actor.begin({ kind: 'line' }, 0, 1);
   refilter(actor, 'user.*');
   // What the mailbox holds, the old filter asked for.
   expect(actor.storedBacklog(40)).toEqual({ examined: 0, backlog: 0 });

@@ -60,6 +60,7 @@ export function driveDispatcher({
       readReplays: (id, question, done) => readingReplays.push({ id, question, done }),
       loadCursor: (endpointId) => loadingCursors.push(endpointId),
       trusts: (lease) => trusts(lease),
+      configuration: () => 1,
       pastGap: (at) => pastGap(gaps, at),
       idle() {
         seen.idle += 1;

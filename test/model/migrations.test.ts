@@ -48,25 +48,25 @@ async function databases(): Promise<string[]> {
 test('behind a pooler that knows the database by another name it is migrated, and none of that name is made', async () => {
   await using database = await openDatabase({ empty: true });
   const alias = await openAlias(database.url);
-  const ran = await migrate(alias);
+  const ran = await migrate({ url: alias });
   expect(ran).toContain('0001-first-tables');
-  expect(await migrate(alias)).toEqual([]);
-  expect(await pendingMigrations(alias)).toEqual([]);
-  expect(await pendingMigrations(database.url)).toEqual([]);
+  expect(await migrate({ url: alias })).toEqual([]);
+  expect(await pendingMigrations({ url: alias })).toEqual([]);
+  expect(await pendingMigrations(database)).toEqual([]);
   expect(await databases()).not.toContain('alias');
 });
 
 test('a database that does not exist is not made, neither by a look at it nor by migrations', async () => {
   const url = new URL(inject('postgresUrl'));
   url.pathname = '/no_such_database';
-  await expect(pendingMigrations(url.href)).rejects.toMatchObject({ code: '3D000' });
-  await expect(migrate(url.href)).rejects.toMatchObject({ code: '3D000' });
+  await expect(pendingMigrations({ url: url.href })).rejects.toMatchObject({ code: '3D000' });
+  await expect(migrate({ url: url.href })).rejects.toMatchObject({ code: '3D000' });
   expect(await databases()).not.toContain('no_such_database');
 });
 
 test('a look at a database that lacks every table makes none', async () => {
   await using database = await openDatabase({ empty: true });
-  expect(await pendingMigrations(database.url)).toContain('0001-first-tables');
+  expect(await pendingMigrations(database)).toContain('0001-first-tables');
   const orm = openOrm({ url: database.url, connections: 1, name: 'test' });
   expect(await orm.em.fork().execute(`select 1 from pg_tables where schemaname = 'tidings'`)).toEqual([]);
   await orm.close(true);

@@ -78,6 +78,6 @@ test('the database refuses what the pipeline must never write: a position twice,
 });
 
 test('migrating what is migrated runs nothing', async () => {
-  expect(await pendingMigrations(database.url)).toEqual([]);
-  expect(await migrate(database.url)).toEqual([]);
+  expect(await pendingMigrations(database)).toEqual([]);
+  expect(await migrate(database)).toEqual([]);
 });

@@ -20,7 +20,7 @@ let plainly: (text: string) => Promise<{ rows: Record<string, unknown>[] }>;
 
 beforeAll(async () => {
   database = await openSomebodyElsesDatabase(inject('postgresUrl'));
-  await migrate(database.url);
+  await migrate(database);
   type Raw = { query: typeof plainly };
   orm = openOrm(
     { url: database.url, connections: 1, name: 'settings-test' },

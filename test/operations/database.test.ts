@@ -18,7 +18,7 @@ afterEach(() => {
 test('a database of our own gets its tables, two starts at once or not', async () => {
   await using database = await openDatabase({ empty: true });
   await Promise.all([1, 2].map(() => prepareDatabase({ url: database.url, isOurs: true, log })));
-  expect(await pendingMigrations(database.url)).toEqual([]);
+  expect(await pendingMigrations(database)).toEqual([]);
 });
 
 test('a database that was given is not changed: what it lacks is reported, with the command', async () => {
@@ -107,7 +107,7 @@ test('rights that are missing later are missing at the start: all at once, by ta
   await using opened = new AsyncDisposableStack();
   const admin = openOrm({ url: database.url, connections: 1, name: 'test-admin' });
   opened.defer(() => admin.close(true));
-  opened.defer(async () => void (await admin.em.getConnection().execute(`drop owned by ${user.role}`)));
+  opened.defer(async () => void (await admin.em.getConnection().execute(`drop owned by ${user.role} cascade`)));
   const url = user.urlOf(database.url);
   const made = await admin.em.fork().execute<{ name: string }[]>(
     `select relname as name from pg_class where relnamespace = 'tidings'::regnamespace and relkind in ('r', 'p')
@@ -115,11 +115,19 @@ test('rights that are missing later are missing at the start: all at once, by ta
   );
   await admin.em.getConnection().execute(`grant usage on schema tidings to ${user.role}`);
   await admin.em.getConnection().execute(`grant select on tidings_migrations to ${user.role}`);
+  const beside = [
+    ...['SELECT on webhook_outbox_seq_seq', 'USAGE on webhook_generations'],
+    ...['CREATE on schema "tidings"', 'ownership of webhook_log'],
+  ].join(', ');
   const all = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
   await expect(prepareDatabase({ url, isOurs: false, log })).rejects.toThrow(
-    `lacks the rights ${made.flatMap(({ name }) => all.map((right) => `${right} on ${name}`)).join(', ')}: grant them`,
+    `lacks the rights ${made.flatMap(({ name }) => all.map((right) => `${right} on ${name}`)).join(', ')}, ${beside}: grant them`,
   );
   await admin.em.getConnection().execute(`grant all on all tables in schema tidings to ${user.role}`);
+  await expect(prepareDatabase({ url, isOurs: false, log })).rejects.toThrow(`lacks the rights ${beside}: grant them`);
+  await admin.em.getConnection().execute(`grant select, usage on all sequences in schema tidings to ${user.role}`);
+  await admin.em.getConnection().execute(`grant create on schema tidings to ${user.role}`);
+  await admin.em.getConnection().execute(`alter table webhook_log owner to ${user.role}`);
   await prepareDatabase({ url, isOurs: false, log });
   await admin.em.getConnection().execute(`revoke delete on users from ${user.role}`);
   await admin.em.getConnection().execute(`revoke select, insert on webhook_events from ${user.role}`);

@@ -16,9 +16,9 @@ test('a version starts and goes on beside the next one, whose migration only add
     await connection.execute('create table table_of_the_next_version (id bigint primary key)');
     await connection.execute(`insert into tidings_migrations (name) values ('9999-next-version')`);
     await prepareDatabase({ url, isOurs: false, log: { warn() {} } });
-    expect(await pendingMigrations(url)).toEqual([]);
+    expect(await pendingMigrations({ url })).toEqual([]);
     expect(await missingMigrations(orm)).toEqual([]);
-    expect(await migrate(url)).toEqual([]);
+    expect(await migrate({ url })).toEqual([]);
     expect(await connection.execute('select count(*)::int as rows from table_of_the_next_version')).toEqual([
       { rows: 0 },
     ]);

@@ -135,7 +135,7 @@ test('a Postgres that refuses connections is unavailable, and the answer hides i
 test('a Postgres that answers nothing is unavailable within seconds, and ready again when it answers', async () => {
   const { url } = await open();
   await using proxy = await openPostgresProxy(url);
-  const orm = openReadinessOrm(proxy.url);
+  const orm = openReadinessOrm(proxy);
   const ask = createReadiness({ ...rest, orm });
   expect((await ask()).status).toBe('ready');
   proxy.mode = 'silent';
@@ -180,7 +180,7 @@ test('while draining it is unavailable, whatever the servers say', async () => {
 
 test('readiness asks on a connection of its own, so work that holds all others does not hold it up', async () => {
   const { orm, url } = await open();
-  const own = openReadinessOrm(url);
+  const own = openReadinessOrm({ url });
   onTestFinished(async () => await own.close(true));
   const { promise: released, resolve: release } = Promise.withResolvers<void>();
   const { promise: held, resolve: hold } = Promise.withResolvers<void>();

@@ -34,7 +34,7 @@ test.each([
   ['takes no changes', '', ['default_transaction_read_only = on'], /takes no changes: .*default_transaction_read_only/],
 ] as const)('a database that %s', async (_, options, settings, says) => {
   await using database = await openWith(options, (name) => settings.map((one) => `alter database ${name} set ${one}`));
-  await expect(migrate(database.url)).rejects.toThrow(says);
+  await expect(migrate(database)).rejects.toThrow(says);
   for (const isOurs of [false, true]) {
     const error = await prepareDatabase({ url: database.url, isOurs, log }).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(StartError);
@@ -47,10 +47,10 @@ test.each([
 test('a database whose search path begins at tables of our names is migrated once, and ready at each start', async () => {
   await using database = await openSomebodyElsesDatabase(inject('postgresUrl'));
   const { url } = database;
-  const pending = await pendingMigrations(url);
+  const pending = await pendingMigrations({ url });
   expect(pending).toContain('0001-first-tables');
-  expect(await migrate(url)).toEqual(pending);
-  expect(await migrate(url)).toEqual([]);
+  expect(await migrate({ url })).toEqual(pending);
+  expect(await migrate({ url })).toEqual([]);
   for (let starts = 0; starts < 2; starts += 1) await prepareDatabase({ url, isOurs: false, log });
   const made = await administer(
     database.url,
@@ -78,8 +78,8 @@ test.each([
   const url = new URL(database.url);
   Object.assign(url, { username: role, password: 'secret' });
   try {
-    expect(await migrate(url.href)).toContain('0001-first-tables');
-    expect(await migrate(url.href)).toEqual([]);
+    expect(await migrate({ url: url.href })).toContain('0001-first-tables');
+    expect(await migrate({ url: url.href })).toEqual([]);
     for (let starts = 0; starts < 2; starts += 1) await prepareDatabase({ url: url.href, isOurs: false, log });
   } finally {
     await administer(database.url, `drop owned by ${role} cascade`);

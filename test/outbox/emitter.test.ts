@@ -23,8 +23,8 @@ afterAll(async () => {
 
 const recorded = () => recordedEvents(orm);
 
-test('an event cannot be emitted outside a transaction', () => {
-  expect(() => emit(orm.em.fork(), { type: 'a.b', data: {} })).toThrow(/a\.b was emitted outside a transaction/);
+test('an event cannot be emitted outside a transaction', async () => {
+  await expect(emit(orm.em.fork(), { type: 'a.b', data: {} })).rejects.toThrow(/a\.b was emitted outside a transaction/);
 });
 
 test('the events of one transaction are numbered in the order in which they were emitted, more than a batch of them', async () => {
@@ -32,7 +32,7 @@ test('the events of one transaction are numbered in the order in which they were
   const ids = await orm.em.fork().transactional(async (em) => {
     const found: string[] = [];
     for (const [n, type] of types.entries()) {
-      found.push(emit(em, { type, data: { n } }).id);
+      found.push((await emit(em, { type, data: { n } })).id);
       // Other rows between them, and a flush halfway, change nothing.
       if (n % 100 === 0) {
         em.persist(em.create(User, userRow()));
@@ -44,7 +44,6 @@ test('the events of one transaction are numbered in the order in which they were
   const events = await recorded();
   expect(events.map(({ id }) => id)).toEqual(ids);
   expect(events.map(({ type }) => type)).toEqual(types);
-  expect(events.every(({ position, positionedAt }) => position === null && positionedAt === null)).toBe(true);
 });
 
 test('a user’s event is about the user, and is stored as it was made', async () => {
@@ -66,7 +65,7 @@ test('a user’s event is about the user, and is stored as it was made', async (
 test('an event is rolled back with its transaction', async () => {
   const before = (await recorded()).length;
   const failing = orm.em.fork().transactional(async (em) => {
-    emit(em, { type: 'a.b', data: {} });
+    await emit(em, { type: 'a.b', data: {} });
     await em.flush();
     throw new Error('no');
   });

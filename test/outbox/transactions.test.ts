@@ -64,7 +64,7 @@ const refusalOf = (promise: Promise<unknown>) =>
 test('the result comes after the commit, and so does the call that wakes the relay', async () => {
   await using door = open(database.url);
   const id = await door.transactions.run(async (em) => {
-    const event = emit(em, { type: 'ok.once', data: {} });
+    const event = await emit(em, { type: 'ok.once', data: {} });
     await em.flush();
     expect(door.seen.commits).toBe(0);
     expect(await count('ok.once')).toBe(0);
@@ -80,7 +80,7 @@ test('what the work throws reaches the caller as it is, nothing is kept, and the
   let runs = 0;
   const failing = door.transactions.run(async (em) => {
     runs += 1;
-    emit(em, { type: 'gone.again', data: {} });
+    await emit(em, { type: 'gone.again', data: {} });
     await em.flush();
     throw refusal;
   });
@@ -106,8 +106,8 @@ test.each([
   const change = door.transactions.run(async (em) => {
     ran += 1;
     managers.add(em);
-    emit(em, { type: `fail.${state}`, data: { times } });
-    emit(em, { type: 'fellow.event', data: {} });
+    await emit(em, { type: `fail.${state}`, data: { times } });
+    await emit(em, { type: 'fellow.event', data: {} });
   });
   const outcome = await change.then(
     () => 'kept',
@@ -126,7 +126,7 @@ test('a refused statement is reported by its SQLSTATE alone', async () => {
   await using door = open(database.url);
   await reader.em.fork().execute(`select setval('failures', 1, false)`);
   const failing = door.transactions.run(async (em) =>
-    emit(em, { type: 'fail.22023', data: { times: 1, name: 'ada' } }),
+    await emit(em, { type: 'fail.22023', data: { times: 1, name: 'ada' } }),
   );
   const error: unknown = await failing.catch((caught: unknown) => caught);
   expect(error).toMatchObject({ message: 'The database refused a statement (SQLSTATE 22023).', code: '22023' });
@@ -190,7 +190,7 @@ test('a connection that is lost during the work is UNAVAILABLE, nothing was chan
     const ended = Promise.withResolvers<void>();
     const change = refusalOf(
       door.transactions.run(async (em) => {
-        emit(em, { type: 'cut.off', data: { round } });
+        await emit(em, { type: 'cut.off', data: { round } });
         await em.flush();
         const [row] = await em.execute<{ pid: number }[]>('select pg_backend_pid() as pid');
         backend.resolve(row!.pid);
@@ -218,7 +218,7 @@ test('after a commit whose answer was lost the work is not repeated, the caller 
   const refusal = await refusalOf(
     door.transactions.run(async (em) => {
       runs += 1;
-      emit(em, { type: 'lost.answer', data: {} });
+      await emit(em, { type: 'lost.answer', data: {} });
     }),
   );
   expect(refusal).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('may or may not') });

@@ -12,6 +12,7 @@ function settingsOf(environment: Record<string, string>, around = surroundings) 
 test('an empty environment gives the defaults of the contract', () => {
   expect(settingsOf({})).toEqual({
     databaseUrl: null,
+    databaseSchema: 'tidings',
     valkeyUrl: null,
     host: '127.0.0.1',
     port: 4000,
@@ -33,6 +34,7 @@ test('an empty environment gives the defaults of the contract', () => {
 test('every setting is read from its variable', () => {
   const settings = settingsOf({
     DATABASE_URL: 'postgres://u:p%40ss@db:5432/tidings?sslmode=require',
+    DATABASE_SCHEMA: '_app2_events',
     VALKEY_URL: 'valkeys://:pw@cache:6380/2',
     HOST: '::',
     PORT: '0',
@@ -51,6 +53,7 @@ test('every setting is read from its variable', () => {
   });
   expect(settings).toEqual({
     databaseUrl: 'postgres://u:p%40ss@db:5432/tidings?sslmode=require',
+    databaseSchema: '_app2_events',
     valkeyUrl: 'rediss://:pw@cache:6380/2',
     host: '::',
     port: 0,
@@ -68,6 +71,13 @@ test('every setting is read from its variable', () => {
     shutdownGraceMs: 0,
   });
 });
+
+test.each(['a', '_', 'user', 'public', 'pgtidings', '_pg_', 'a'.repeat(63)])(
+  'the schema may have the name %s',
+  (name) => {
+    expect(settingsOf({ DATABASE_SCHEMA: name }).databaseSchema).toBe(name);
+  },
+);
 
 test('an empty variable counts as unset', () => {
   expect(settingsOf({ PORT: '', DATABASE_URL: '', SECRETS_DIR: '', WEBHOOK_ALLOW_HTTP: '' })).toEqual(settingsOf({}));
@@ -115,6 +125,21 @@ const bad = {
     'postgres://u:hunter2@h/d?schema=app',
     'postgres://u:hunter2@h1,h2/d',
     'postgres://u:hunter2@h/d?sslmode=on',
+  ],
+  DATABASE_SCHEMA: [
+    ...[
+      'Tidings',
+      '2tidings',
+      'a-b',
+      'a.b',
+      '"a"',
+      ' a',
+      'straße',
+      'a\n',
+      `a'; drop schema public; --`,
+      'a'.repeat(64),
+    ],
+    ...['pg_', 'pg_tidings', 'information_schema'],
   ],
   VALKEY_URL: [
     'hunter2:6379',

@@ -23,6 +23,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     "return unrecorded > 0 ? { do: 'wait' } : ",
     'return ',
   ),
+  one(
+    'a COPY of unknown outcome is sent again',
+    'test/simulation/threads.ts',
+    'Math.min(waitMs * 2, retryMs.last), record)',
+    'Math.min(waitMs * 2, retryMs.last), copy)',
+  ),
   one('a lease that was not renewed is relied on', 'src/cluster/leases.ts', 'if (renewed.has(index)) {', 'if (true) {'),
   one(
     'a challenger takes a lease before its time is over',

@@ -275,8 +275,14 @@ export function readReplays(
   });
 }
 
+/** A row that is there already refuses them all. */
+export function copy(tables: Tables, rows: readonly Row[], clock: number): 'recorded' | 'refused' {
+  const ids = new Set(rows.map(({ id }) => id));
+  return tables.rows.some(({ id }) => ids.has(id)) ? 'refused' : record(tables, rows, clock);
+}
+
 /** A row that is there already is left as it is: a batch whose answer was lost is written again. */
-export function record(tables: Tables, rows: readonly Row[], clock: number): void {
+export function record(tables: Tables, rows: readonly Row[], clock: number): 'recorded' {
   for (const row of rows) {
     if (!tables.rows.some(({ id }) => id === row.id)) tables.rows.push({ ...row, recordedAt: clock });
     const cursor = tables.cursors.get(row.endpoint);
@@ -284,4 +290,5 @@ export function record(tables: Tables, rows: readonly Row[], clock: number): voi
       cursor.pauseReason ??= 'gone';
     if (row.item !== null && row.status !== 'retrying') tables.items = tables.items.filter(({ id }) => id !== row.item);
   }
+  return 'recorded';
 }

@@ -2,7 +2,7 @@
 
 import type { Lease } from '../../src/policy/shards.ts';
 import type { Row } from './tables.ts';
-import { record } from './tables.ts';
+import { copy, record } from './tables.ts';
 import { hash } from '../../src/policy/hash.ts';
 import { decideAfterFailure } from '../../src/policy/retry.ts';
 import { verdictOf } from '../../src/policy/verdict.ts';
@@ -207,22 +207,22 @@ function createRecorder({ process, postgres, watch }: Pick<ThreadsParts, 'proces
     const batch = waiting;
     waiting = [];
     writing = batch.length;
-    attempt(batch, retryMs.first);
+    attempt(batch, retryMs.first, copy);
   }
 
-  function attempt(batch: { row: Row; done: () => void }[], waitMs: number): void {
+  function attempt(batch: { row: Row; done: () => void }[], waitMs: number, put: typeof copy | typeof record): void {
     const rows = batch.map(({ row }) => row);
     postgres.ask(
       process,
       (tables) => {
-        record(tables, rows, postgres.clock());
+        if (put(tables, rows, postgres.clock()) === 'refused') return null;
         watch.recorded(rows);
         return true;
       },
       (isWritten) => {
         if (dead) return;
         if (!isWritten) {
-          process.after(waitMs, () => dead || attempt(batch, Math.min(waitMs * 2, retryMs.last)));
+          process.after(waitMs, () => dead || attempt(batch, Math.min(waitMs * 2, retryMs.last), record));
           return;
         }
         writing = 0;

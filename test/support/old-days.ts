@@ -47,8 +47,8 @@ export function oldDays(orm: ReturnType<typeof openOrm>) {
       const { endpoint = 'crm', position = 1, status = 'delivered', origin = 'line', generation = 0 } = given;
       await sql(
         `insert into webhook_deliveries (id, event_id, event_type, endpoint_id, endpoint_url, status, attempt_count,
-                                         created_at, position, generation, resumes, origin)
-           values (?, ?, 'a.b', ?, 'https://crm.example.com', ?, 1, ?, ?, ?, 0, ?)`,
+                                         created_at, position, configuration, generation, resumes, origin, writer, batch)
+           values (?, ?, 'a.b', ?, 'https://crm.example.com', ?, 1, ?, ?, 1, ?, 0, ?, gen_random_uuid(), 1)`,
         [id, eventId, endpoint, status, time, position, generation, origin],
       );
       return id;

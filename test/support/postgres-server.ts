@@ -30,7 +30,7 @@ export async function openPostgresServer(): Promise<PostgresServer> {
   }
 
   await start();
-  await migrate(running!.url);
+  await migrate(running!);
   const parts = opening.move();
   return {
     get url() {

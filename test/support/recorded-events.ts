@@ -3,10 +3,7 @@
 import type { FilterQuery, MikroORM } from '@mikro-orm/postgresql';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 
-export async function recordedEvents(
-  orm: MikroORM,
-  where: FilterQuery<WebhookEvent> = {},
-): Promise<WebhookEvent[]> {
+export async function recordedEvents(orm: MikroORM, where: FilterQuery<WebhookEvent> = {}): Promise<WebhookEvent[]> {
   const em = orm.em.fork();
   const order = await em.execute<{ id: string }[]>(
     `select id from (select event_id as id, 0 as place, position as at from webhook_log

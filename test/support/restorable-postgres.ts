@@ -52,7 +52,7 @@ export async function openRestorablePostgres(): Promise<RestorablePostgres> {
   for (const path of [data, log]) await give(path);
   await run('initdb', '--encoding=UTF8', '--locale=C', '--username=postgres', '--auth=trust', `--pgdata=${data}`);
   await start();
-  await migrate(url);
+  await migrate({ url });
   const parts = opening.move();
 
   return {

@@ -45,5 +45,5 @@ async function makeTemplate(postgresUrl: string): Promise<void> {
   await administer(postgresUrl, `create database ${templateDatabase}`);
   const template = new URL(postgresUrl);
   template.pathname = `/${templateDatabase}`;
-  await migrate(template.href);
+  await migrate({ url: template.href });
 }

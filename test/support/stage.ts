@@ -1,6 +1,7 @@
 // Where a journey plays: a working directory, a database, a receiver with its journal, and the service between them.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
+import type { DatabaseAddress } from '../../src/model/database-address.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { openDatabase } from './database.ts';
 import { eventually } from './eventually.ts';
@@ -31,7 +32,7 @@ export type Stage = AsyncDisposable & {
 
 /**
  * With `ownServers` Postgres is the service's own, too; else it is `database`, which the service may reach by another URL
- * of the environment, or without it one of the tests' server.
+ * of the environment, or without it one of the tests' server. In it `schema` is the service's.
  */
 export async function openStage({
   ownServers = false,
@@ -40,13 +41,13 @@ export async function openStage({
   program,
 }: {
   ownServers?: boolean;
-  database?: { readonly url: string };
+  database?: Readonly<DatabaseAddress>;
   environment?: Record<string, string>;
   program?: Program;
 } = {}): Promise<Stage> {
   await using opening = new AsyncDisposableStack();
   const place = opening.use(await openWorkplace());
-  const database = ownServers ? null : (given ?? opening.use(await openDatabase()));
+  const database: Readonly<DatabaseAddress> | null = ownServers ? null : (given ?? opening.use(await openDatabase()));
   const receiver = opening.use(await openJournalReceiver(secrets));
   const connected = new Map<string, MikroORM>();
   opening.defer(async () => {
@@ -57,9 +58,10 @@ export async function openStage({
 
   /** The port of Postgres changes with its start by a new service. */
   async function orm(): Promise<MikroORM> {
-    const url = database?.url ?? (await place.postgres()).url;
+    const address = database ?? (await place.postgres());
+    const { url } = address;
     let found = connected.get(url);
-    if (!found) connected.set(url, (found = openOrm({ url, connections: 1, name: 'test-journey' })));
+    if (!found) connected.set(url, (found = openOrm({ ...address, connections: 1, name: 'test-journey' })));
     return found;
   }
 
@@ -74,7 +76,9 @@ export async function openStage({
     query,
     service: () => service!,
     async start() {
-      const settings = database ? { DATABASE_URL: database.url, ...environment } : environment;
+      const settings = database
+        ? { DATABASE_URL: database.url, DATABASE_SCHEMA: database.schema ?? '', ...environment }
+        : environment;
       service = await startService(place.path, settings, program);
       return service;
     },

@@ -16,9 +16,7 @@ export type StoredRow = RecordedAttempt & {
 
 /** The log in the order of its positions; what has none yet comes last. */
 export async function readLog(orm: MikroORM): Promise<StoredEvent[]> {
-  return await orm.em
-    .fork()
-    .execute(`select id, position::float8 as position, e.type, payload
+  return await orm.em.fork().execute(`select id, position::float8 as position, e.type, payload
        from webhook_events e left join webhook_log on event_id = id order by position`);
 }
 

@@ -15,7 +15,7 @@ const log = await openLogger(options);
 const pool = await openThreadPool({
   threads: 2,
   threadFile: new URL('noisy-thread.ts', import.meta.url).href,
-  databaseUrl: 'postgres://127.0.0.1:1/nothing',
+  database: { url: 'postgres://127.0.0.1:1/nothing' },
   allowedNetworks: [],
   version: '1.2.3',
   log: { ...log, options },

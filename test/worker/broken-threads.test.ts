@@ -22,7 +22,7 @@ async function open({ startWithinMs = 60_000 } = {}) {
     threads: 2,
     threadFile,
     startWithinMs,
-    databaseUrl: 'postgres://127.0.0.1:1/nothing',
+    database: { url: 'postgres://127.0.0.1:1/nothing' },
     allowedNetworks: [],
     version: '1.2.3',
     log: { logger, takeLines: () => {}, options: { level: 'error', format: 'json' } },

@@ -39,6 +39,7 @@ export function makeTurn(
       maxDelayMs: 3_600_000,
       ...endpoint,
     },
+    configuration: 1,
     generation: 1,
     resumes: 0,
     origin: 'line',

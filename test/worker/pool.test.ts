@@ -38,7 +38,7 @@ beforeEach(async () => {
 const openPool = (threads: number) =>
   openThreadPool({
     threads,
-    databaseUrl: database.url,
+    database: { url: database.url },
     allowedNetworks: ['127.0.0.0/8'],
     version: '1.2.3',
     log: { logger: pino({ level: 'silent' }), takeLines: () => {}, options: { level: 'silent', format: 'json' } },

@@ -43,7 +43,7 @@ test('200 endpoints that hang in every way delay no healthy one on the same thre
   await using healthy = await openReceiver();
   const pool = await openThreadPool({
     threads: 2,
-    databaseUrl: database.url,
+    database: { url: database.url },
     allowedNetworks: ['127.0.0.0/8'],
     version: '1.2.3',
     log: { logger: pino({ level: 'silent' }), takeLines: () => {}, options: { level: 'silent', format: 'json' } },

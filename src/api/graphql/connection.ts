@@ -1,4 +1,4 @@
-// Pages through a list by id, newest first, with cursors instead of offsets.
+// Pages through a list, newest first, with cursors instead of offsets.
 
 import type { EntityManager, EntityName, FilterQuery } from '@mikro-orm/postgresql';
 import { asUuid } from '../../model/uuid.ts';
@@ -25,33 +25,55 @@ export type PageInfo = {
   endCursor: string | null;
 };
 
-/** Rows of a list: those that match `where`, or none at all when it is null. */
-export type Rows<Row extends object> = {
-  em: EntityManager;
-  entity: EntityName<Row>;
+/** Where a part of a list begins and ends, in ids of its rows. */
+export type Bounds = { $lt?: string | undefined; $lte?: string; $gt?: string | undefined; $gte?: string };
+
+export type List<Row> = {
   /** Names the list in its cursors, so that a cursor is valid only for its list. */
   kind: string;
+  /** The rows within the bounds. `desc`: the newest first. */
+  find(bounds: Bounds, order: 'asc' | 'desc', limit: number): Promise<Row[]>;
+  count(): Promise<number>;
+};
+
+/** Rows in the order of their ids: those that match `where`, or none at all when it is null. */
+export type Rows<Row extends object> = Pick<List<Row>, 'kind'> & {
+  em: EntityManager;
+  entity: EntityName<Row>;
   where: FilterQuery<Row> | null;
 };
 
 export const defaultSize = 50;
 export const largestSize = 200;
 
-/** One page. Throws Refusal BAD_USER_INPUT for invalid arguments. */
+/** One page of rows by id. Throws Refusal BAD_USER_INPUT for invalid arguments. */
 export async function connect<Row extends { id: string }>(
   args: ConnectionArgs,
   rows: Rows<Row>,
 ): Promise<Connection<Row>> {
-  const { backward, size, after, before } = readArgs(args, rows.kind);
+  const { em, entity, kind, where } = rows;
+  return await pageOf<Row>(args, {
+    kind,
+    find: (bounds, order, limit) => find(rows, bounds, order, limit),
+    count: async () => (where === null ? 0 : await em.fork().count(entity, where)),
+  });
+}
+
+/** One page of any list. Throws Refusal BAD_USER_INPUT for invalid arguments. */
+export async function pageOf<Row extends { id: string }>(
+  args: ConnectionArgs,
+  list: List<Row>,
+): Promise<Connection<Row>> {
+  const { backward, size, after, before } = readArgs(args, list.kind);
   // One more than asked for, to know whether the list goes on.
-  const found = await find(rows, { $lt: after, $gt: before }, backward ? 'asc' : 'desc', size + 1);
+  const found = await list.find({ $lt: after, $gt: before }, backward ? 'asc' : 'desc', size + 1);
   const more = found.length > size;
   const page = found.slice(0, size);
   if (backward) page.reverse();
-  const edges = page.map((node) => ({ cursor: encodeCursor(rows.kind, node.id), node }));
+  const edges = page.map((node) => ({ cursor: encodeCursor(list.kind, node.id), node }));
 
   async function exists(bound: Bounds): Promise<boolean> {
-    return (await find(rows, bound, 'desc', 1)).length > 0;
+    return (await list.find(bound, 'desc', 1)).length > 0;
   }
 
   return {
@@ -64,14 +86,9 @@ export async function connect<Row extends { id: string }>(
         endCursor: edges.at(-1)?.cursor ?? null,
       }))();
     },
-    async totalCount() {
-      const { em, entity, where } = rows;
-      return where === null ? 0 : await em.fork().count(entity, where);
-    },
+    totalCount: () => list.count(),
   };
 }
-
-type Bounds = { $lt?: string | undefined; $lte?: string; $gt?: string | undefined; $gte?: string };
 
 async function find<Row extends { id: string }>(
   rows: Rows<Row>,

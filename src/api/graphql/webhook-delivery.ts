@@ -5,8 +5,9 @@ import { type DeliveryStatus, WebhookDelivery as StoredDelivery } from '../../mo
 import { asUuid } from '../../model/uuid.ts';
 import { builder } from './builder.ts';
 import { canMatch } from './can-match.ts';
-import { type Connection, type ConnectionArgs, connect } from './connection.ts';
+import { type Connection, type ConnectionArgs, connect, pageOf } from './connection.ts';
 import { createdBetween } from './created-between.ts';
+import { filteredDeliveries } from './filtered-deliveries.ts';
 import { WebhookDeliveryRef, WebhookEvent } from './webhook-event.ts';
 
 export const WebhookDeliveryStatus = builder.enumType('WebhookDeliveryStatus', {
@@ -103,7 +104,12 @@ export async function connectDeliveries(
   args: ConnectionArgs,
   filter: Filter,
 ): Promise<Connection<StoredDelivery>> {
-  return await connect<StoredDelivery>(args, { em, entity: StoredDelivery, kind: 'delivery', where: matching(filter) });
+  const where = matching(filter);
+  const { endpointId, eventId, eventType, status } = filter;
+  const mayBeRare = !eventId && [endpointId, eventType, status].some((wanted) => typeof wanted === 'string');
+  const kind = 'delivery';
+  if (where !== null && mayBeRare) return await pageOf(args, { kind, ...filteredDeliveries(em, where) });
+  return await connect<StoredDelivery>(args, { em, entity: StoredDelivery, kind, where });
 }
 
 function matching({
