@@ -35,8 +35,7 @@ const idAt = (time: string, digit: string) =>
     `7${digit.repeat(3)}-8${digit.repeat(3)}-${digit.repeat(12)}`,
   );
 
-const eventAt = (time: string, digit = '0') =>
-  makeEvent({ type: 'a.b', data: {} }, new Date(time), idAt(time, digit));
+const eventAt = (time: string, digit = '0') => makeEvent({ type: 'a.b', data: {} }, new Date(time), idAt(time, digit));
 
 async function insert(...events: ReturnType<typeof eventAt>[]) {
   await orm.em.fork().insertMany(WebhookEvent, events);
