@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { keepLog, keptPlace } from '../../src/cursors/kept-place.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { deleteOldLog, dropOldLog, keptOfLog } from '../../src/operations/old-log.ts';
+import { dropOldEvents } from '../../src/operations/old-partitions.ts';
 import { openDatabase, type TestDatabase } from '../support/database.ts';
 import { dropDays } from '../support/day-partitions.ts';
 import { oldDays, type OldDays } from '../support/old-days.ts';
@@ -149,4 +150,42 @@ test('while the relay numbers or somebody reads the log, a drop waits for a mome
     });
   }
   expect(await drop()).toBe('webhook_log_1');
+});
+
+test('an event that the log still has keeps its day, in whatever order ids and positions are', async () => {
+  await stored.partitions('2024-03-01T00:00:00Z', 1);
+  await stored.event('2024-03-01T10:00:00Z', 1);
+  const late = await stored.event('2024-03-01T11:00:00Z', null);
+  await stored.event('2024-03-20T12:00:00Z', 2);
+  await stored.sql('delete from webhook_outbox');
+  await stored.sql(
+    `insert into webhook_log (position, event_id, type, line, configuration, positioned_at)
+       values (3, '${late}', 'a.b', 0, 0, '2024-03-20T12:00:00Z')`,
+  );
+  expect(await trim()).toBe(1);
+  expect(await dropOldEvents(orm, cutoff)).toMatchObject({ dropped: null, kept: [{ isUsual: true }] });
+  await stored.sql('delete from webhook_log where position = 3');
+  expect(await dropOldEvents(orm, cutoff)).toMatchObject({ dropped: 'webhook_events_20240301', kept: [] });
+});
+
+test('a publisher waits for a drop no longer than a moment, however long a transaction holds the events', async () => {
+  await stored.partitions('2024-03-01T00:00:00Z', 1);
+  const waits: number[] = [];
+  await orm.em.fork().transactional(async (application) => {
+    await application.execute('update webhook_events set traceparent = null');
+    let over = false;
+    const dropping = expect(dropOldEvents(orm, cutoff).finally(() => (over = true))).rejects.toMatchObject({
+      code: '55P03',
+    });
+    while (!over) {
+      const since = performance.now();
+      await stored.event('2024-03-20T12:00:00Z', null);
+      waits.push(performance.now() - since);
+    }
+    await dropping;
+  });
+  // Without a limit, the first of them would wait for the application, which waits for them.
+  expect(waits.length).toBeGreaterThan(5);
+  expect(Math.max(...waits)).toBeLessThan(1_000);
+  expect(await dropOldEvents(orm, cutoff)).toMatchObject({ dropped: 'webhook_events_20240301' });
 });

@@ -172,22 +172,6 @@ test('a replay that is requested while its day is being dropped keeps the day', 
   expect((await stored.days('webhook_events'))[0]).toBe('20240301');
 });
 
-test('an event that the log still has keeps its day, in whatever order ids and positions are', async () => {
-  await stored.partitions('2024-03-01T00:00:00Z', 4);
-  await stored.event('2024-03-01T10:00:00Z', 1);
-  const late = await stored.event('2024-03-01T11:00:00Z', null);
-  await stored.event('2024-03-20T12:00:00Z', 2);
-  await stored.sql('delete from webhook_outbox');
-  await stored.sql(
-    `insert into webhook_log (position, event_id, type, line, configuration, positioned_at)
-       values (3, '${late}', 'a.b', 0, 0, '2024-03-20T12:00:00Z')`,
-  );
-  await run();
-  expect(await stored.positions()).toEqual([2, 3]);
-  expect((await stored.days('webhook_events'))[0]).toBe('20240301');
-  expect(warnings()).toEqual([]);
-});
-
 test('no delivery is left without its event, and no warning is logged', async () => {
   const { first } = await march();
   await stored.delivery('2024-03-04T00:00:00Z', first);
@@ -255,28 +239,6 @@ test('old rows of the default partitions go under the same conditions', async ()
     { level: 'info', table: 'webhook_deliveries_default', rows: 1 },
     { level: 'info', table: 'webhook_events_default', rows: 1 },
   ]);
-});
-
-test('a publisher waits for a drop no longer than a moment, however long a transaction holds the events', async () => {
-  const { first } = await march();
-  const waits: number[] = [];
-  await orm.em.fork().transactional(async (application) => {
-    await application.execute(`update webhook_events set traceparent = null where id = ?`, [first]);
-    let over = false;
-    const running = run().finally(() => (over = true));
-    while (!over) {
-      const since = performance.now();
-      await stored.event('2024-03-20T12:00:00Z', null);
-      waits.push(performance.now() - since);
-    }
-    await running;
-  });
-  // Without a limit, the first of them would wait for the application, which waits for them.
-  expect(warnings()).toMatchObject([{ what: 'webhook_events', msg: expect.stringContaining('long transactions') }]);
-  expect(waits.length).toBeGreaterThan(5);
-  expect(Math.max(...waits)).toBeLessThan(1_000);
-  await run();
-  expect((await stored.days('webhook_events'))[0]).toBe('20240302');
 });
 
 test('a long query delays a drop, and neither fails nor waits itself', async () => {
