@@ -46,7 +46,7 @@ create index on webhook_deliveries (endpoint_id, generation, position);
 create index on webhook_deliveries (event_id);
 -- Costs nothing where all goes well.
 create index on webhook_deliveries (status, id) where status <> 'delivered';
--- For types that are rare: it tells which few pages may have them. Summarised once a minute.
+-- For types that are rare: it tells which few pages may have them. Summarised every 20 seconds.
 create index on webhook_deliveries using brin (event_type text_bloom_ops (n_distinct_per_range = 32))
   with (pages_per_range = 16);
 

@@ -11,6 +11,19 @@ const aheadBy = 1_000_000;
 /** A change of a table that waits makes everybody wait behind it, so it gives up soon. The next look tries again. */
 const lockTimeoutMs = 50;
 
+/** One partition, and the first and the last position that it has room for. */
+export type LogPartition = { partition: string; first: number; last: number };
+
+/** All of them, in the order of their positions. */
+export async function logPartitions(em: EntityManager): Promise<LogPartition[]> {
+  return await em.execute<LogPartition[]>(
+    `select oid::regclass::text as partition, range[1]::float8 as first, range[2]::float8 - 1 as last
+       from pg_inherits join pg_class on oid = inhrelid
+      cross join lateral regexp_match(pg_get_expr(relpartbound, oid), $$FROM \\('(\\d+)'\\) TO \\('(\\d+)'\\)$$) range
+      where inhparent = 'webhook_log'::regclass and range is not null order by first`,
+  );
+}
+
 /** Whether a log that ends at `position` wants another partition. */
 export function wantsPartition({ position, partitionedTo }: { position: number; partitionedTo: number }): boolean {
   return position + aheadBy > partitionedTo;

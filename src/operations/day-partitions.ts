@@ -11,9 +11,6 @@ export const dayMs = 24 * 60 * 60 * 1000;
 /** The lock for adding or dropping a partition of this schema: "tidp" in ASCII, a number that nothing else locks. */
 export const advisoryLock = '1953064048, hashtext(current_schema)';
 
-/** A change of a table that waits for a long query makes later queries wait behind it, so it gives up after this long. */
-export const lockTimeoutMs = 1_000;
-
 /** The names of a table's partitions, the default one among them. */
 export async function partitionsOf(em: EntityManager, table: PartitionedTable): Promise<Set<string>> {
   const rows = await em.execute<{ name: string }[]>(
@@ -41,11 +38,11 @@ export function dayOfPartition(table: PartitionedTable, name: string): number | 
 /** Why a partition could not be changed, for the log. */
 export function partitionProblem(error: unknown): string {
   const reason = reasonOf(error);
-  if (reason === lockNotAvailable) return 'long queries were in the way; tried again later';
+  if (reason === lockNotAvailable) return 'long transactions were in the way; tried again later';
   if (reason === checkViolation) return 'the default partition already holds rows of that day, and keeps them';
   return `the database refused it (${reason})`;
 }
 
 /** SQLSTATEs (PostgreSQL, appendix A). A row of the default partition belongs into a new one: check violation. */
-const lockNotAvailable = '55P03';
+export const lockNotAvailable = '55P03';
 export const checkViolation = '23514';

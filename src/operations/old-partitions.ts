@@ -1,16 +1,10 @@
-// Drops old days of the two logs that nothing needs any more, and says why an old day is kept.
+// Drops old days of events and deliveries that nothing needs any more, and says why an old day is kept.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { isOfLine, isSettled } from '../cursors/predicates.ts';
 import { firstIdOf } from '../model/uuid.ts';
-import {
-  advisoryLock,
-  dayMs,
-  dayOfPartition,
-  lockTimeoutMs,
-  type PartitionedTable,
-  partitionsOf,
-} from './day-partitions.ts';
+import { dayMs, dayOfPartition, type PartitionedTable, partitionsOf } from './day-partitions.ts';
+import { alone, lockPartition } from './short-locks.ts';
 
 /** An old partition that is kept, and why. */
 export type KeptPartition = {
@@ -29,19 +23,6 @@ const nothing: Dropped = { dropped: null, kept: [] };
 type Day = { partition: string; from: string; to: string };
 
 /**
- * Runs `work` in a transaction of its own, or not at all (null) while a partition is being added or dropped. It waits at
- * most a second for each lock.
- */
-export async function alone<T>(orm: MikroORM, work: (em: EntityManager) => Promise<T>): Promise<T | null> {
-  return await orm.em.fork().transactional(async (em) => {
-    const [{ mine }] = await em.execute<[{ mine: boolean }]>(
-      `select pg_try_advisory_xact_lock(${advisoryLock}) as mine, set_config('lock_timeout', '${lockTimeoutMs}ms', true)`,
-    );
-    return mine ? await work(em) : null;
-  });
-}
-
-/**
  * Drops the oldest partition of the delivery log whose whole day is before `cutoff` (Unix ms) and whose rows no endpoint
  * needs to know what it has to send. A partition that is kept does not keep younger ones.
  */
@@ -52,7 +33,7 @@ export async function dropOldDeliveries(orm: MikroORM, cutoff: number): Promise<
       const endpoints = await endpointsThatNeed(em, partition);
       if (endpoints.length === 0) {
         // No second check under the lock: within a generation a cursor only moves forward.
-        await lock(em, 'webhook_deliveries', partition);
+        await lockPartition(em, 'webhook_deliveries', partition);
         await em.execute(`drop table ${partition}`);
         return { dropped: partition, kept };
       }
@@ -64,31 +45,26 @@ export async function dropOldDeliveries(orm: MikroORM, cutoff: number): Promise<
 }
 
 /**
- * Drops the oldest partition of the event log if its whole day is before `cutoff` (Unix ms) and nothing needs an event of
- * it. Only the oldest, so that the events that are left have no hole.
+ * Drops the oldest partition of the events if its whole day is before `cutoff` (Unix ms) and neither the log nor the queue,
+ * a replay or a delivery refers to an event of it.
  */
 export async function dropOldEvents(orm: MikroORM, cutoff: number): Promise<Dropped> {
   const done = await alone(orm, async (em): Promise<Dropped> => {
     const [day] = await daysBefore(em, 'webhook_events', cutoff);
     if (!day) return nothing;
-    let kept = await whyKept(em, day);
+    const [{ head }] = await em.execute<[{ head: number }]>('select position::float8 as head from webhook_log_head');
+    let kept = await whyKept(em, day, 0);
     if (!kept) {
-      await lock(em, 'webhook_events', day.partition);
-      // Once more under the lock. A rewind or replay reads its event in the transaction that stores it, so it comes
-      // either before this check or after the drop.
-      kept = await whyKept(em, day);
+      await lockPartition(em, 'webhook_events', day.partition);
+      // Once more under the lock, which everybody waits for: of the log, only what was added meanwhile. Who records an
+      // event or stores a replay of it holds the table until it is committed: before this check, or after the drop.
+      kept = await whyKept(em, day, head);
     }
     if (kept) return { dropped: null, kept: [kept] };
     await em.execute(`drop table ${day.partition}`);
     return { dropped: day.partition, kept: [] };
   });
   return done ?? nothing;
-}
-
-/** The beginning (Unix ms) of the oldest day of which the event log has a partition; Infinity without any. */
-export async function oldestEventDay(em: EntityManager): Promise<number> {
-  const names = await partitionsOf(em, 'webhook_events');
-  return Math.min(...[...names].map((name) => dayOfPartition('webhook_events', name) ?? Infinity));
 }
 
 /**
@@ -113,12 +89,6 @@ async function daysBefore(em: EntityManager, table: PartitionedTable, cutoff: nu
   });
 }
 
-/** The parent first, as all others do; without `only` the partitions of all other days would be locked too. */
-async function lock(em: EntityManager, table: PartitionedTable, partition: string): Promise<void> {
-  await em.execute(`lock table only ${table} in access exclusive mode`);
-  await em.execute(`lock table ${partition} in access exclusive mode`);
-}
-
 async function endpointsThatNeed(em: EntityManager, partition: string): Promise<string[]> {
   const rows = await em.execute<{ id: string }[]>(
     `select distinct endpoint_id as id from (${neededDeliveries(partition)}) needed order by 1 limit 10`,
@@ -126,25 +96,21 @@ async function endpointsThatNeed(em: EntityManager, partition: string): Promise<
   return rows.map(({ id }) => id);
 }
 
-/** Each part is answered by an index, so this may run under the lock. */
-async function whyKept(em: EntityManager, { partition, from, to }: Day): Promise<KeptPartition | null> {
-  type Answers = { unnumbered: boolean; behind: string[]; beside: string[]; attempted: boolean; older: boolean };
+/** Looks at the log above a position. */
+async function whyKept(em: EntityManager, { partition, from, to }: Day, above: number): Promise<KeptPartition | null> {
+  type Answers = { queued: boolean; logged: boolean; beside: string[]; attempted: boolean };
+  const ofDay = 'event_id >= ?::uuid and event_id < ?::uuid';
   const [found] = await em.execute<[Answers]>(
-    `select exists (select 1 from ${partition} where position is null) as unnumbered,
-            array(select endpoint_id from webhook_cursors
-                   where position < (select max(position) from ${partition}) order by position limit 10) as behind,
-            array(select distinct endpoint_id from webhook_replays
-                   where event_id >= ?::uuid and event_id < ?::uuid order by 1 limit 10) as beside,
-            exists (select 1 from webhook_deliveries where event_id >= ?::uuid and event_id < ?::uuid) as attempted,
-            exists (select 1 from webhook_events_default where id < ?::uuid) as older`,
-    [from, to, from, to, from],
+    `select exists (select 1 from webhook_outbox where ${ofDay}) as queued,
+            array(select distinct endpoint_id from webhook_replays where ${ofDay} order by 1 limit 10) as beside,
+            exists (select 1 from webhook_log where position > ? and ${ofDay}) as logged,
+            exists (select 1 from webhook_deliveries where ${ofDay}) as attempted`,
+    [from, to, from, to, above, from, to, from, to],
   );
   const kept = (reason: string, endpoints: string[] = []) => ({ partition, reason, endpoints, isUsual: false });
-  if (found.behind.length > 0)
-    return kept('endpoints that are paused or behind have not settled its events', found.behind);
+  if (found.queued) return kept('it holds events without a position');
   if (found.beside.length > 0) return kept('tests or replays of its events are still to be sent', found.beside);
-  if (found.unnumbered) return kept('it holds events without a position');
-  if (found.older) return kept('older events in the default partition are not gone yet');
+  if (found.logged) return { ...kept('the log still has its events'), isUsual: true };
   // Attempts that came after the day's end are in the next day's partition.
   return found.attempted ? { ...kept('the delivery log still has attempts at its events'), isUsual: true } : null;
 }

@@ -1,8 +1,11 @@
 // Deletes old rows of tables without a partition a day, in batches, each a short transaction.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { positionsOf } from '../log/positions.ts';
 import { firstIdOf } from '../model/uuid.ts';
-import { alone, neededDeliveries, oldestEventDay } from './old-partitions.ts';
+import { deleteOldLog } from './old-log.ts';
+import { neededDeliveries } from './old-partitions.ts';
+import { alone } from './short-locks.ts';
 
 /** What one run does not delete is left to the next. */
 const limits = { rows: 5_000, batches: 200 };
@@ -18,12 +21,15 @@ const expiredInvitationIsKept = '7 days';
 /** An expired session is useless; the day is for clocks that differ. */
 const expiredSessionIsKept = '1 day';
 
-type Purge = { table: string; batch(em: EntityManager): Promise<number> };
+/** `batch` deletes at most 5,000 rows and returns how many. */
+export type Purge = { table: string; batch(em: EntityManager): Promise<number> };
 
-/**
- * What may be deleted of each table. `cutoff` is for the logs' default partitions, `now` for the rest, both Unix ms.
- * `batch` deletes at most 5,000 rows and returns how many.
- */
+/** What may be deleted of the log, whose partitions were dropped by `cutoff` (Unix ms). */
+export function logPurge(cutoff: number): Purge {
+  return { table: 'webhook_log', batch: (em) => deleteOldLog(em, cutoff, limits.rows) };
+}
+
+/** What may be deleted of the other tables: of default partitions by `cutoff`, of the rest by `now`, both Unix ms. */
 export function purges({ cutoff, now }: { cutoff: number; now: number }): Purge[] {
   return [
     { table: 'webhook_deliveries_default', batch: (em) => deleteDeliveries(em, cutoff) },
@@ -74,19 +80,31 @@ async function deleteDeliveries(em: EntityManager, cutoff: number): Promise<numb
   );
 }
 
-/** Only events older than every partition, so that the events that are left have no hole. */
+/** The oldest that nothing refers to, under the same conditions as a partition of events. */
 async function deleteEvents(em: EntityManager, cutoff: number): Promise<number> {
-  const before = firstIdOf(Math.min(cutoff, await oldestEventDay(em)));
-  const old = `
-    select e.id from webhook_events_default e
-     where e.id < ?::uuid and e.position <= coalesce((select min(position) from webhook_cursors), e.position)
-       and not exists (select 1 from webhook_replays s where s.event_id = e.id)
-       and not exists (select 1 from webhook_deliveries d where d.event_id = e.id)
-     order by e.id limit ${limits.rows}`;
-  if ((await em.execute<unknown[]>(old, [before])).length === 0) return 0;
+  const isUnused = `e.id < ?::uuid and not exists (select 1 from webhook_outbox o where o.event_id = e.id)
+    and not exists (select 1 from webhook_replays s where s.event_id = e.id)
+    and not exists (select 1 from webhook_deliveries d where d.event_id = e.id)`;
+  const before = firstIdOf(cutoff);
+  const rows = await em.execute<{ id: string }[]>(
+    `select e.id from webhook_events_default e where ${isUnused} order by e.id limit ${limits.rows}`,
+    [before],
+  );
+  // What has left the queue until then is in the log.
+  const positions = await positionsOf(
+    em,
+    rows.map(({ id }) => id),
+  );
+  const old = rows.filter(({ id }) => !positions.has(id)).map(({ id }) => id);
+  if (old.length === 0) return 0;
   // As for a partition: no replay of an event can be stored between the check and the delete.
   await em.execute('lock table webhook_events_default in access exclusive mode');
-  return await countDeleted(em, `delete from webhook_events_default where id in (${old})`, [before]);
+  return await countDeleted(
+    em,
+    `delete from webhook_events_default e
+      where id in (select json_array_elements_text(?::json)::uuid) and ${isUnused}`,
+    [JSON.stringify(old), before],
+  );
 }
 
 /** By ctid: none of these tables has an index on its time, and old rows lie at the front. */

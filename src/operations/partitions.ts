@@ -8,13 +8,13 @@ import {
   advisoryLock,
   checkViolation,
   dayMs,
-  lockTimeoutMs,
   type PartitionedTable,
   partitionedTables,
   partitionName,
   partitionProblem,
   partitionsOf,
 } from './day-partitions.ts';
+import { shortWaits, tryForLocks } from './short-locks.ts';
 
 export type PartitionsMade = {
   created: string[];
@@ -41,7 +41,7 @@ export async function ensurePartitions(
       const partition = partitionName(table, day);
       if (existing.has(partition)) continue;
       try {
-        const created = await orm.em.fork().transactional((em) => createPartition(em, table, day));
+        const created = await tryForLocks(orm, (em) => createPartition(em, table, day));
         if (created) made.created.push(partition);
       } catch (error) {
         made.failed.push({ partition, reason: partitionProblem(error) });
@@ -99,16 +99,9 @@ export async function startPartitions({
 /** False when another instance made it in the meantime. */
 async function createPartition(em: EntityManager, table: PartitionedTable, day: number): Promise<boolean> {
   const partition = partitionName(table, day);
-  await em.execute(
-    `select pg_advisory_xact_lock(${advisoryLock}), set_config('lock_timeout', '${lockTimeoutMs}ms', true)`,
-  );
+  await em.execute(`select pg_advisory_xact_lock(${advisoryLock}), ${shortWaits}`);
   if ((await partitionsOf(em, table)).has(partition)) return false;
-  // The parent's identity column numbers all rows; from Postgres 17 on an attached table must have no identity.
-  await em.execute(`create table ${partition} (like ${table} including all excluding identity)`);
-  if (table === 'webhook_events') {
-    // Per partition, since on the parent it would have to include the id: a position given twice is an error.
-    await em.execute(`create unique index ${partition}_position_once on ${partition} (position)`);
-  }
+  await em.execute(`create table ${partition} (like ${table} including all)`);
   await em.execute(
     `alter table ${table} attach partition ${partition} for values from ('${firstIdOf(day)}') to ('${firstIdOf(day + dayMs)}')`,
   );

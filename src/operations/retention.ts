@@ -1,12 +1,14 @@
-// Keeps the logs for DELIVERY_RETENTION: drops one old day of each log an hour, but nothing that is still needed.
+// Keeps the logs for DELIVERY_RETENTION: each hour drops what is old of the log and then a day of events and of deliveries,
+// but nothing that is still needed.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { leastRetentionMs } from '../settings/relations.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { partitionProblem } from './day-partitions.ts';
-import { type Dropped, dropOldDeliveries, dropOldEvents } from './old-partitions.ts';
-import { purge, purges } from './old-rows.ts';
+import { dropOldLog, keptOfLog } from './old-log.ts';
+import { type Dropped, type KeptPartition, dropOldDeliveries, dropOldEvents } from './old-partitions.ts';
+import { type Purge, logPurge, purge, purges } from './old-rows.ts';
 
 export type RetentionParts = {
   orm: MikroORM;
@@ -42,8 +44,8 @@ export function startRetention({ everyMs = 60 * 60 * 1000, ...parts }: Retention
 }
 
 /**
- * One run: at most one day of each log, and some rows. A step that fails is logged and tried again by the next run; a
- * partition in `warned` is not warned of again.
+ * One run: what is old of the log, at most one day of events and of deliveries, and some rows. A step that fails is logged
+ * and tried again by the next run. What is in `warned`, partitions with those that need them, is not warned of again.
  */
 export async function runRetention(
   { orm, retentionMs, log }: Omit<RetentionParts, 'everyMs'>,
@@ -58,12 +60,22 @@ export async function runRetention(
   });
   if (now === null) return;
   const ages = { now, cutoff: now - Math.max(retentionMs, leastRetentionMs) };
+  await step('webhook_log', async () => {
+    for (let dropped; !signal.aborted && (dropped = await dropOldLog(orm, ages.cutoff)) !== null;) tellDropped(dropped);
+  });
+  await remove(logPurge(ages.cutoff));
+  await step('webhook_log', async () => {
+    const kept = await keptOfLog(orm.em.fork(), ages.cutoff);
+    if (kept) tellKept(kept);
+  });
   await step('webhook_deliveries', async () => report(await dropOldDeliveries(orm, ages.cutoff)));
   await step('webhook_events', async () => report(await dropOldEvents(orm, ages.cutoff)));
-  for (const each of purges(ages)) {
-    await step(each.table, async () => {
-      const rows = await purge(orm, each, signal);
-      if (rows > 0) log.info({ table: each.table, rows }, 'old rows deleted');
+  for (const each of purges(ages)) await remove(each);
+
+  async function remove(rows: Purge): Promise<void> {
+    await step(rows.table, async () => {
+      const deleted = await purge(orm, rows, signal);
+      if (deleted > 0) log.info({ table: rows.table, rows: deleted }, 'old rows deleted');
     });
   }
 
@@ -77,12 +89,19 @@ export async function runRetention(
   }
 
   function report({ dropped, kept }: Dropped): void {
-    if (dropped) log.info({ partition: dropped }, 'a day older than DELIVERY_RETENTION was dropped');
-    for (const { partition, reason, endpoints, isUsual } of kept) {
-      const level = isUsual || warned.has(partition) ? 'debug' : 'warn';
-      log[level]({ partition, endpoints }, `kept beyond DELIVERY_RETENTION: ${reason}`);
-      if (!isUsual) warned.add(partition);
-    }
+    if (dropped) tellDropped(dropped);
+    for (const each of kept) tellKept(each);
+  }
+
+  function tellDropped(partition: string): void {
+    log.info({ partition }, 'what is older than DELIVERY_RETENTION was dropped');
+  }
+
+  function tellKept({ partition, reason, endpoints, isUsual }: KeptPartition): void {
+    const name = [partition, ...endpoints].join(' ');
+    const level = isUsual || warned.has(name) ? 'debug' : 'warn';
+    log[level]({ partition, endpoints }, `kept beyond DELIVERY_RETENTION: ${reason}`);
+    if (!isUsual) warned.add(name);
   }
 }
 

@@ -1,6 +1,7 @@
 // Moves an endpoint's cursor back, so that everything from there is sent again.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { keepLog } from '../cursors/kept-place.ts';
 import { boundPatterns, isFor, isOfEvent, isOfLine, isSettled, pastGapSql } from '../cursors/predicates.ts';
 import { newGeneration } from '../model/webhook-cursor.ts';
 import { Refusal } from '../policy/refusal.ts';
@@ -13,11 +14,9 @@ export type RewindTo = { position: string; at?: never } | { at: Date; position?:
 /** Where the line continues: everything up to `position` counts as settled; `previous` is the endpoint's last event there. */
 export type RewindTarget = { position: number; previous: number; since: number };
 
-/** Retention drops events by id, so positions may be missing among the oldest events left: among at most this many. */
-const raggedEdge = 100_000;
-
 /**
- * Finds where an endpoint is rewound to, and locks its cursor and the log's oldest days for the rest of the transaction.
+ * Finds where an endpoint is rewound to, and locks its cursor for the rest of the transaction, in which nothing of the log
+ * is removed either.
  * Throws Refusal BAD_USER_INPUT for a position that is invalid, lies ahead, or is no longer kept, and CONFLICT for an
  * endpoint without a position.
  */
@@ -31,6 +30,7 @@ export async function findTarget(em: EntityManager, endpoint: Endpoint, to: Rewi
     const message = `${endpoint.id} is disabled and has no position in the log: enable it in the file first.`;
     throw new Refusal('CONFLICT', message);
   }
+  await keepLog(em);
   const log = await readLog(em);
   const first = at ? await firstSince(em, log, at) : parsePosition(position);
   if (at && first > log.head) {
@@ -86,17 +86,11 @@ function parsePosition(text: string): number {
   return /^\d+$/.test(text) ? Math.min(Number(text), Number.MAX_SAFE_INTEGER) : NaN;
 }
 
-/** The log's end, and the first position from which on no event is missing. Gaps hold no events, so they do not count. */
+/** The log's end, and its oldest event. Retention removes the log from its beginning, so none after it is missing. */
 async function readLog(em: EntityManager): Promise<Log> {
   const [log] = await em.execute<[Log]>(
-    `select head::float8 as head, coalesce(
-              (select max(position) from (
-                 select position, lag(position) over (order by position) as before
-                   from (select position from webhook_log
-                          order by position limit ${raggedEdge}) edge) steps
-                where position > before + 1 and position > ${pastGapSql('before')} + 1),
-              first, head + 1)::float8 as oldest
-       from (select position as head, (select min(position) from webhook_log) as first from webhook_log_head) log`,
+    `select position::float8 as head, coalesce((select min(position) from webhook_log), position + 1)::float8 as oldest
+       from webhook_log_head`,
   );
   return log;
 }

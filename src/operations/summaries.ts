@@ -4,7 +4,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 
-/** Who waits for an autovacuum for a second ends it. This can be done a minute later as well. */
+/** Who waits for an autovacuum for a second ends it. This can be done later as well. */
 const lockTimeoutMs = 50;
 /** SQLSTATE lock_not_available. */
 const lockNotAvailable = '55P03';
@@ -23,7 +23,10 @@ export async function summarise(orm: MikroORM): Promise<void> {
     await orm.em
       .fork()
       .transactional(async (em) => {
-        await em.execute(`select set_config('lock_timeout', '${lockTimeoutMs}ms', true)`);
+        // One that is cancelled leaves a range without a summary for good, and a search reads all pages from there on.
+        await em.execute(
+          `select set_config('lock_timeout', '${lockTimeoutMs}ms', true), set_config('statement_timeout', '0', true)`,
+        );
         await em.execute('select brin_summarize_new_values(?::regclass)', [name]);
       })
       .catch((error: unknown) => {
@@ -36,7 +39,7 @@ export async function summarise(orm: MikroORM): Promise<void> {
 export function startSummaries({
   orm,
   log,
-  everyMs = 60_000,
+  everyMs = 20_000,
 }: {
   orm: MikroORM;
   log: Pick<Logger, 'warn'>;

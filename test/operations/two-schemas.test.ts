@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { migrate } from '../../src/model/migrations.ts';
 import { openOrm } from '../../src/model/orm.ts';
-import { alone } from '../../src/operations/old-partitions.ts';
+import { alone } from '../../src/operations/short-locks.ts';
 import { openDatabase } from '../support/database.ts';
 
 test('a partition that is being added or dropped keeps others of its own schema away, and of no other', async () => {

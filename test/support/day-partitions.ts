@@ -5,14 +5,15 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 /** Cheaper than another database for each test. */
 export async function dropDays(orm: MikroORM): Promise<void> {
   const em = orm.em.fork();
-  const days = await em.execute<{ name: string }[]>(
+  const partitions = await em.execute<{ name: string }[]>(
     `select inhrelid::regclass::text as name from pg_inherits
-      where inhparent in ('webhook_events'::regclass, 'webhook_deliveries'::regclass)
+      where inhparent in ('webhook_events'::regclass, 'webhook_deliveries'::regclass, 'webhook_log'::regclass)
         and inhrelid not in ('webhook_events_default'::regclass, 'webhook_deliveries_default'::regclass)`,
   );
-  if (days.length > 0) await em.execute(`drop table ${days.map(({ name }) => name).join()}`);
+  if (partitions.length > 0) await em.execute(`drop table ${partitions.map(({ name }) => name).join()}`);
   await em.execute(
-    `truncate webhook_events, webhook_deliveries, webhook_cursors, webhook_replays restart identity;
-     update webhook_log_head set position = 0`,
+    `create table webhook_log_1 partition of webhook_log for values from (1) to (4000001);
+     truncate webhook_events, webhook_outbox, webhook_deliveries, webhook_cursors, webhook_replays restart identity;
+     update webhook_log_head set position = 0, partitioned_to = 4000000`,
   );
 }

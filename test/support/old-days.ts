@@ -1,5 +1,6 @@
 // Rows of days long past, written as the service would have written them then.
 
+import { makeLogPartitions } from '../../src/log/log-partitions.ts';
 import type { openOrm } from '../../src/model/orm.ts';
 import { firstIdOf } from '../../src/model/uuid.ts';
 import { ensurePartitions } from '../../src/operations/partitions.ts';
@@ -22,11 +23,19 @@ export function oldDays(orm: ReturnType<typeof openOrm>) {
     async partitions(first: string, days: number) {
       await ensurePartitions(orm, new Date(first), { daysAhead: days - 1 });
     },
-    async event(time: string, position: number | null): Promise<string> {
+    /** Recorded and numbered at that time: the log ends there, at the least. Null: it is in the queue. */
+    async event(time: string, position: number | null, addressedTo: string | null = null): Promise<string> {
       const id = idAt(time);
-      await sql(`insert into webhook_events (id, type, payload, created_at) values (?, 'a.b', '{}', ?)`, [id, time]);
+      await sql(
+        `insert into webhook_events (id, type, addressed_to, payload, created_at) values (?, 'a.b', ?, '{}', ?)`,
+        [id, addressedTo, time],
+      );
       if (position === null) await sql('insert into webhook_outbox (event_id) values (?)', [id]);
-      else await storePositions(orm, [{ id, type: 'a.b', addressedTo: null, position, at: new Date(time) }]);
+      else {
+        await orm.em.fork().transactional((em) => makeLogPartitions(em, position));
+        await storePositions(orm, [{ id, type: 'a.b', addressedTo, position, at: new Date(time) }]);
+        await sql('update webhook_log_head set position = greatest(position, ?::bigint)', [position]);
+      }
       return id;
     },
     async delivery(
@@ -52,13 +61,19 @@ export function oldDays(orm: ReturnType<typeof openOrm>) {
         [endpoint, position, pauseReason],
       );
     },
-    async sideItem(endpoint: string, eventId: string) {
+    /** A replay of the event at a position; null: a test. */
+    async replay(endpoint: string, eventId: string, position: number | null) {
       await sql(
-        `insert into webhook_replays (id, endpoint_id, event_id, origin) values (gen_random_uuid(), ?, ?, 'replay')`,
-        [endpoint, eventId],
+        `insert into webhook_replays (id, endpoint_id, event_id, position, origin) values (gen_random_uuid(), ?, ?, ?, ?)`,
+        [endpoint, eventId, position, position === null ? 'test' : 'replay'],
       );
     },
-    /** The days of which a table has a partition, as `YYYYMMDD`, in order. */
+    /** The positions that the log has. */
+    async positions(): Promise<number[]> {
+      const rows = await sql<{ at: number }>('select position::float8 as at from webhook_log order by position');
+      return rows.map(({ at }) => at);
+    },
+    /** The days of which a table has a partition, as `YYYYMMDD`, in order; of the log, the first positions. */
     async days(table: string): Promise<string[]> {
       const rows = await sql<{ name: string }>(
         'select inhrelid::regclass::text as name from pg_inherits where inhparent = ?::regclass',

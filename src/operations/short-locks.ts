@@ -1,0 +1,43 @@
+// Changes tables that all others use: waits 50 ms for a lock, and tries again some times.
+//
+// Whoever waits for a table's exclusive lock makes everybody else wait who comes later. Behind one long transaction of an
+// application, that would be every publisher, until it ends.
+
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { reasonOf } from '../telemetry/reason.ts';
+import { tryAgain } from '../try-again.ts';
+import { advisoryLock, lockNotAvailable } from './day-partitions.ts';
+
+const tries = 5;
+const pauseMs = 200;
+
+/** SQL that a transaction selects before it waits for locks. */
+export const shortWaits = `set_config('lock_timeout', '50ms', true)`;
+
+/** Runs `work` in a transaction, and again when it could not have a lock. Throws what stops the fifth try. */
+export async function tryForLocks<T>(orm: MikroORM, work: (em: EntityManager) => Promise<T>): Promise<T> {
+  return await tryAgain(
+    async () => await orm.em.fork().transactional(work),
+    (error, failures) => {
+      if (reasonOf(error) !== lockNotAvailable || failures === tries - 1) throw error;
+      return pauseMs;
+    },
+  );
+}
+
+/** The same, but not at all (null) while a partition is being added or dropped. */
+export async function alone<T>(orm: MikroORM, work: (em: EntityManager) => Promise<T>): Promise<T | null> {
+  return await tryForLocks(orm, async (em) => {
+    const [{ mine }] = await em.execute<[{ mine: boolean }]>(
+      `select pg_try_advisory_xact_lock(${advisoryLock}) as mine, ${shortWaits}`,
+    );
+    return mine ? await work(em) : null;
+  });
+}
+
+/** Locks a partition and its parent against everybody. The parent first, as all others do. */
+export async function lockPartition(em: EntityManager, table: string, partition: string): Promise<void> {
+  // Without `only`, all other partitions would be locked too.
+  await em.execute(`lock table only ${table} in access exclusive mode`);
+  await em.execute(`lock table ${partition} in access exclusive mode`);
+}
