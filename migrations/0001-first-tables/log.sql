@@ -45,8 +45,7 @@ create table webhook_log_1 partition of webhook_log for values from (1) to (4000
 create index on webhook_log (line, position);
 -- Tests are few, and looked up.
 create index on webhook_log (addressed_to, position) where addressed_to is not null;
--- Ids are nearly in the order of positions, as near as the clocks of those who make them.
-create index on webhook_log using brin (event_id uuid_minmax_multi_ops) with (pages_per_range = 32);
+create index on webhook_log (event_id);
 
 -- One row: the end of the log. log_id is made at the first start, not here, so that a cloned database has its own.
 create table webhook_log_head (

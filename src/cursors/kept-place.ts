@@ -6,7 +6,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
  * The places that endpoints keep, as `kept` with `endpoint_id` and `place`: the endpoint needs the log above it. A disabled
  * endpoint has no position, a removed one no row, and neither has replays.
  */
-export const keptPlaces = `(
+const keptPlaces = `(
   select endpoint_id, position as place from webhook_cursors where position is not null
   union all
   select s.endpoint_id, coalesce(s.position, (select l.position from webhook_log l

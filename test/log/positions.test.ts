@@ -13,7 +13,7 @@ const idOf = (number: number) => `01a20000-${(number % 10_000).toString().padSta
 beforeAll(async () => {
   database = await openDatabase();
   orm = openOrm({ url: database.url, connections: 2, name: 'positions-test' });
-  // More events than are read of one range; position 1 has the id 1, and so on.
+  // Position 1 has the id 1, and so on.
   await orm.em.fork().execute(
     `insert into webhook_log (position, event_id, type, line, configuration, positioned_at)
      select n, ('01a20000-' || lpad(n::text, 4, '0') || '-7000-8000-000000000000')::uuid, 'a.b', 0, 0, now()
