@@ -28,6 +28,8 @@ function settingsOf({ statementMs, idleMs, schema }: TransactionScope): Record<s
     bytea_output: 'hex',
     extra_float_digits: '1',
     array_nulls: 'on',
+    // Statements over many partitions look dear before they run, and compiling them costs a thousand times what they cost.
+    jit: 'off',
     // What is acknowledged is kept, whatever else the database is for.
     synchronous_commit: 'on',
     statement_timeout: String(statementMs),

@@ -47,6 +47,7 @@ const expected: Record<keyof typeof otherwise, unknown> = {
   bytea_output: 'hex',
   extra_float_digits: '1',
   array_nulls: 'on',
+  jit: 'off',
   transaction_isolation: 'read committed',
   synchronous_commit: 'on',
   statement_timeout: '7s',

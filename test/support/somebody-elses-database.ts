@@ -13,6 +13,8 @@ export const otherwise: Record<string, string> = {
   bytea_output: 'escape',
   extra_float_digits: '-15',
   array_nulls: 'off',
+  jit: 'on',
+  jit_above_cost: '0',
   default_transaction_isolation: 'serializable',
   default_transaction_deferrable: 'on',
   synchronous_commit: 'off',
