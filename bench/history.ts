@@ -6,6 +6,9 @@ import { ensurePartitions } from '../src/operations/partitions.ts';
 import { dayMs } from '../src/operations/day-partitions.ts';
 import { summarise } from '../src/operations/summaries.ts';
 
+/** A pattern of all types of such events. */
+export const historyTypes = 'history.%';
+
 const rowsOfStatement = 500_000;
 
 /**
