@@ -27,7 +27,7 @@ create table webhook_deliveries (
   previous bigint,
   first_position bigint,
   batch_count integer,
-  configuration bigint not null default 0,
+  configuration bigint not null,
   -- Which attempts count with it: those of the same generation, resumes and budget.
   generation bigint not null,
   resumes integer not null,
@@ -37,8 +37,8 @@ create table webhook_deliveries (
   wait_ms bigint,
   recorded_at timestamptz(3) not null default clock_timestamp(),
   -- Who wrote it, and in which of its batches.
-  writer uuid not null default gen_random_uuid(),
-  batch bigint not null default 0
+  writer uuid not null,
+  batch bigint not null
 ) partition by range (id);
 create table webhook_deliveries_default partition of webhook_deliveries default;
 -- After a rewind many rows of older generations lie above the cursor.

@@ -1,15 +1,13 @@
 // Partitions of the log: ranges of positions, made ahead, so that every position has a place.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { shortWaits } from '../model/short-waits.ts';
 
 /** Large enough that a month of a busy log has some hundred of them, and small enough to be dropped one by one. */
 const size = 4_000_000;
 
 /** The next one is made when the head is so near to its beginning. */
 const aheadBy = 1_000_000;
-
-/** A change of a table that waits makes everybody wait behind it, so it gives up soon. The next look tries again. */
-const lockTimeoutMs = 50;
 
 /** One partition, and the first and the last position that it has room for. */
 export type LogPartition = { partition: string; first: number; last: number };
@@ -37,7 +35,7 @@ export async function makeLogPartitions(em: EntityManager, position: number): Pr
   const wanted = Math.max(position, head.position);
   let { partitionedTo } = head;
   if (!wantsPartition({ position: wanted, partitionedTo })) return;
-  await em.execute(`select set_config('lock_timeout', '${lockTimeoutMs}ms', true)`);
+  await em.execute(`select ${shortWaits}`);
   while (wantsPartition({ position: wanted, partitionedTo })) {
     const first = partitionedTo + 1;
     const partition = `webhook_log_${first}`;

@@ -12,7 +12,6 @@ import { LogHead } from './log-head.ts';
 import { OAuthAccount } from './oauth-account.ts';
 import { type ClientPool, connectAs } from './postgres-connection.ts';
 import { readPostgresUrl } from './postgres-url.ts';
-import { QueuedEvent } from './queued-event.ts';
 import { Session } from './session.ts';
 import { Replay } from './replay.ts';
 import { type SettingPool, setInEachTransaction } from './transaction-settings.ts';
@@ -67,7 +66,6 @@ export function openOrm(
       UsedState,
       Invitation,
       WebhookEvent,
-      QueuedEvent,
       WebhookDelivery,
       WebhookCursor,
       LogHead,

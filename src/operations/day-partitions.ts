@@ -1,6 +1,7 @@
 // Partitions by day: which tables have them, their names, and the days they hold.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { lockNotAvailable } from '../model/short-waits.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 
 export const partitionedTables = ['webhook_events', 'webhook_deliveries'] as const;
@@ -43,6 +44,5 @@ export function partitionProblem(error: unknown): string {
   return `the database refused it (${reason})`;
 }
 
-/** SQLSTATEs (PostgreSQL, appendix A). A row of the default partition belongs into a new one: check violation. */
-export const lockNotAvailable = '55P03';
+/** SQLSTATE (PostgreSQL, appendix A) check_violation: a row of the default partition belongs into a new one. */
 export const checkViolation = '23514';

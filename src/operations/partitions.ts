@@ -2,6 +2,7 @@
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Logger } from 'pino';
+import { shortWaits } from '../model/short-waits.ts';
 import { firstIdOf } from '../model/uuid.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import {
@@ -14,7 +15,7 @@ import {
   partitionProblem,
   partitionsOf,
 } from './day-partitions.ts';
-import { shortWaits, tryForLocks } from './short-locks.ts';
+import { tryForLocks } from './short-locks.ts';
 
 export type PartitionsMade = {
   created: string[];

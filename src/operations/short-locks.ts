@@ -1,18 +1,15 @@
-// Changes tables that all others use: waits 50 ms for a lock, and tries again some times.
+// Changes tables that all others use: waits a short time for a lock, and tries again some times.
 //
-// Whoever waits for a table's exclusive lock makes everybody else wait who comes later. Behind one long transaction of an
-// application, that would be every publisher, until it ends.
+// Else one long transaction of an application would hold up every publisher until it ends.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { lockNotAvailable, shortWaits } from '../model/short-waits.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import { tryAgain } from '../try-again.ts';
-import { advisoryLock, lockNotAvailable } from './day-partitions.ts';
+import { advisoryLock } from './day-partitions.ts';
 
 const tries = 5;
 const pauseMs = 200;
-
-/** SQL that a transaction selects before it waits for locks. */
-export const shortWaits = `set_config('lock_timeout', '50ms', true)`;
 
 /** Runs `work` in a transaction, and again when it could not have a lock. Throws what stops the fifth try. */
 export async function tryForLocks<T>(orm: MikroORM, work: (em: EntityManager) => Promise<T>): Promise<T> {

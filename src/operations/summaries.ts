@@ -1,13 +1,9 @@
 // Keeps the summaries of BRIN indexes new: Postgres reads every page that is in none of them.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { lockNotAvailable, shortWaits } from '../model/short-waits.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
-
-/** Who waits for an autovacuum for a second ends it. This can be done later as well. */
-const lockTimeoutMs = 50;
-/** SQLSTATE lock_not_available. */
-const lockNotAvailable = '55P03';
 
 /** Of all partitions in this schema. One that nothing was written to takes a look at its size. */
 const brinIndexes = `
@@ -16,7 +12,10 @@ const brinIndexes = `
    where c.relkind = 'i' and a.amname = 'brin' and c.relnamespace = current_schema::regnamespace
    order by c.oid`;
 
-/** Summarises what each index has not summarised. An index that is in use by an autovacuum is left out. */
+/**
+ * Summarises what each index has not summarised. An index that an autovacuum uses is left out: to wait for it for a second
+ * would end it.
+ */
 export async function summarise(orm: MikroORM): Promise<void> {
   const indexes = await orm.em.fork().execute<{ name: string }[]>(brinIndexes);
   for (const { name } of indexes) {
@@ -24,9 +23,7 @@ export async function summarise(orm: MikroORM): Promise<void> {
       .fork()
       .transactional(async (em) => {
         // One that is cancelled leaves a range without a summary for good, and a search reads all pages from there on.
-        await em.execute(
-          `select set_config('lock_timeout', '${lockTimeoutMs}ms', true), set_config('statement_timeout', '0', true)`,
-        );
+        await em.execute(`select ${shortWaits}, set_config('statement_timeout', '0', true)`);
         await em.execute('select brin_summarize_new_values(?::regclass)', [name]);
       })
       .catch((error: unknown) => {

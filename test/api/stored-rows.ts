@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { EndpointStats } from '../../src/model/endpoint-stats.ts';
 import { newId } from '../../src/model/new-id.ts';
-import { QueuedEvent } from '../../src/model/queued-event.ts';
 import { User } from '../../src/model/user.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
@@ -46,7 +45,7 @@ export async function storeEvent(
   const payload = `{"event_id":"${id}","event_type":"${type}","timestamp":"${createdAt.toISOString()}","data":{"order_id":7}}`;
   const empty = { subject: null, addressedTo: null, notFor: null, traceparent: null };
   const event = await insert(orm, WebhookEvent, { id, type, payload, ...empty, createdAt, ...given });
-  if (position === null) await insert(orm, QueuedEvent, { eventId: id });
+  if (position === null) await orm.em.fork().execute('insert into webhook_outbox (event_id) values (?)', [id]);
   else await storePositions(orm, [{ ...event, position }]);
   return event;
 }

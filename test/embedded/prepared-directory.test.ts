@@ -30,10 +30,10 @@ import { resolveServiceSecrets } from '../../src/settings/service-secrets.ts';
 import { StartError } from '../../src/settings/start-error.ts';
 import { makeEmbeddedDirectory } from '../support/embedded-directory.ts';
 import { runTidings } from '../support/run-tidings.ts';
+import { asStranger, stranger } from '../support/stranger.ts';
 
 const run = promisify(execFile);
 const isRoot = process.getuid?.() === 0;
-const stranger = 65_534;
 const log = { info: () => {}, warn: () => {} };
 
 /** Where the service is started, and its `.tidings`. */
@@ -196,11 +196,7 @@ test.runIf(isRoot)('nobody else can hold the lock', async () => {
   }
   await chmod(here, 0o755);
   const program = `new (require('node:sqlite').DatabaseSync)(process.argv[1]).exec('begin exclusive'); console.log('held')`;
-  const attempt = run(process.execPath, ['--eval', program, join(state, 'lock')], {
-    uid: stranger,
-    gid: stranger,
-    cwd: '/',
-  });
+  const attempt = run(...asStranger(program, join(state, 'lock')));
   await expect(attempt).rejects.toThrow('unable to open database file');
 });
 

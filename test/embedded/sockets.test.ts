@@ -29,6 +29,7 @@ import { type EmbeddedDirectory, makeEmbeddedDirectory } from '../support/embedd
 import { eventually } from '../support/eventually.ts';
 import { findFreePort } from '../support/free-port.ts';
 import { runKillableService } from './killable-service.ts';
+import { asStranger } from '../support/stranger.ts';
 
 const isRoot = process.getuid?.() === 0;
 const log = { info: () => {}, warn: (line: string) => expect.fail(line) };
@@ -70,11 +71,7 @@ async function tryAsStranger(path: string): Promise<string> {
     const other = Promise.withResolvers();
     const client = net.connect(process.argv[2]).on('error', ({ code }) => other.resolve(code)).on('connect', () => other.resolve('connected'));
     Promise.all([promise, other.promise]).then((both) => { console.log(both.join()); process.exit(); });`;
-  const child = spawn(process.execPath, ['--eval', program, `${path}-other`, path], {
-    uid: 65_534,
-    gid: 65_534,
-    cwd: '/',
-  });
+  const child = spawn(...asStranger(program, `${path}-other`, path));
   const [said] = (await once(child.stdout, 'data')) as [Buffer];
   return said.toString().trim();
 }

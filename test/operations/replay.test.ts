@@ -144,9 +144,9 @@ test('100,000 are queued at once, in order, and one more is refused', async () =
   await storeSeries(orm, 6, 100_006);
   await orm.em.fork().execute(
     `insert into webhook_deliveries (id, event_id, event_type, endpoint_id, endpoint_url, status, attempt_count,
-                                     created_at, position, generation, resumes, origin)
+                                     created_at, position, configuration, generation, resumes, origin, writer, batch)
        select gen_random_uuid(), event_id, type, 'crm', 'https://crm.example.com', 'failed', 1,
-              now(), position, 1, 0, 'line'
+              now(), position, 1, 1, 0, 'line', gen_random_uuid(), 1
          from webhook_log where position > 5;
      analyze webhook_events; analyze webhook_log; analyze webhook_deliveries`,
   );

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
@@ -59,9 +58,9 @@ test('it waits for nobody who is at work on a table, and does that one the next 
   await held.begin();
   // As an autovacuum holds it.
   await held.execute('lock table webhook_deliveries_default in share update exclusive mode');
-  const summaries = startSummaries({ orm, log: { warn: expect.fail }, everyMs: 5 });
-  await sleep(200);
+  await summarise(orm);
   await held.commit();
+  expect(await unsummarised()).toBeGreaterThan(0);
+  await using _ = startSummaries({ orm, log: { warn: expect.fail }, everyMs: 5 });
   await eventually(async () => (await unsummarised()) === 0);
-  await summaries[Symbol.asyncDispose]();
 });

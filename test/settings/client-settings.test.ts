@@ -12,6 +12,7 @@ import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'v
 import { readClientSettings } from '../../src/settings/client-settings.ts';
 import { noteService } from '../../src/settings/running-services.ts';
 import { type ScratchDirectory, scratchDirectory } from '../support/scratch-directory.ts';
+import { asStranger } from '../support/stranger.ts';
 
 const isLinux = platform() === 'linux';
 const isRoot = process.getuid?.() === 0;
@@ -97,13 +98,9 @@ test.runIf(isLinux && isRoot)(
   'without a note, a process of another user that took the port gets no token',
   async () => {
     await store('.tidings', 'the-token');
-    const program = `import { createServer } from 'node:http';
-    const server = createServer().listen(0, '127.0.0.1', () => console.log(server.address().port));`;
-    const stranger = spawn(process.execPath, ['--input-type=module', '--eval', program], {
-      uid: 65_534,
-      gid: 65_534,
-      cwd: '/',
-    });
+    const program = `
+    const server = require('node:http').createServer().listen(0, '127.0.0.1', () => console.log(server.address().port));`;
+    const stranger = spawn(...asStranger(program));
     onTestFinished(() => void stranger.kill());
     const [line] = (await once(createInterface(stranger.stdout), 'line')) as [string];
     for (const host of ['127.0.0.1', '0.0.0.0', '::']) {
