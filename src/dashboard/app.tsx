@@ -2,7 +2,7 @@
 
 import { useEffect } from 'preact/hooks';
 import { home, view } from './address.ts';
-import { forgetToken, identity } from './identity.ts';
+import { identity, signOut } from './identity.ts';
 import { notice } from './notices.ts';
 import { Confirm } from './parts/confirm.tsx';
 import { Keys } from './parts/keys.tsx';
@@ -96,7 +96,7 @@ function Who({ name, isReader }: { name: string; isReader: boolean }) {
   return (
     <div class="who">
       <span>{isReader ? 'Read only' : name}</span>
-      <button type="button" class="plain" onClick={forgetToken}>
+      <button type="button" class="plain" onClick={() => void signOut()}>
         Sign out
       </button>
     </div>

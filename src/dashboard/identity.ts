@@ -2,7 +2,7 @@
 
 import { computed, signal } from '@preact/signals';
 import { ask } from './api.ts';
-import { mayChangeDocument, mayLookDocument, meDocument } from './documents/identity.ts';
+import { logoutDocument, mayChangeDocument, mayLookDocument, meDocument } from './documents/identity.ts';
 import { keepToken, token } from './token.ts';
 
 export type Identity =
@@ -26,8 +26,9 @@ export async function signInWith(text: string): Promise<void> {
   await recognise();
 }
 
-/** Forgets the token. A session of the browser ends at the account's page. */
-export function forgetToken(): void {
+/** Forgets the token; without one it was the session of this browser, which ends. */
+export async function signOut(): Promise<void> {
+  if (token.value === '') await ask(logoutDocument, {});
   keepToken('');
   identity.value = { kind: 'stranger', why: null };
 }

@@ -8,6 +8,10 @@ export const meDocument = doc<{ me: Me | null }>(`
   query Me { me { id email displayName role } }
 `);
 
+export const logoutDocument = doc<object>(`
+  mutation Logout { logout }
+`);
+
 export const mayLookDocument = doc<object>(`
   query MayLook { webhookEvents(first: 0) { pageInfo { hasNextPage } } }
 `);

@@ -15,7 +15,9 @@ export function TextBlock({ label, text }: { label: string; text: string }) {
   return (
     <div class="block">
       <div class="controls">
-        <span class="quiet">{isIndented ? 'Indented; values as sent' : `As sent, ${sizeOf(text)}`}</span>
+        <span class="quiet">
+          {isIndented ? 'Indented, with every value as it came' : `${sizeOf(text)}, byte for byte`}
+        </span>
         {isJson(text) ? (
           <button type="button" aria-pressed={isIndented} onClick={() => setIndented(!isIndented)}>
             Indent

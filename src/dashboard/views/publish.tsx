@@ -74,17 +74,20 @@ function PublishForm({ onPublished }: { onPublished(event: { id: string; type: s
         />
       </label>
       <label>
-        Data, a JSON object
-        <textarea name="data" rows={8} spellcheck={false} defaultValue="{}" />
+        Data
+        <textarea name="data" rows={8} spellcheck={false} defaultValue="{}" aria-describedby="data-hint" />
       </label>
+      <small id="data-hint">A JSON object; numbers and blanks go into the body as you write them.</small>
       <label>
-        Subject, whom it is about (optional)
-        <input name="subject" type="text" autocomplete="off" spellcheck={false} />
+        Subject
+        <input name="subject" type="text" autocomplete="off" spellcheck={false} aria-describedby="subject-hint" />
       </label>
+      <small id="subject-hint">Optional: whom it is about. Lines by subject go by it.</small>
       <label>
-        Key (optional): the same one again within a day records nothing new
-        <input name="key" type="text" autocomplete="off" spellcheck={false} />
+        Key
+        <input name="key" type="text" autocomplete="off" spellcheck={false} aria-describedby="key-hint" />
       </label>
+      <small id="key-hint">Optional: the same key again within a day records nothing new.</small>
       {mistake === null ? null : (
         <p class="problem" role="alert">
           {mistake}

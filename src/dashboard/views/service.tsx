@@ -99,7 +99,7 @@ function Configuration({ service }: { service: Service | null }) {
 }
 
 const versionColumns: readonly Column<ConfigurationVersion>[] = [
-  { name: 'version', head: 'Version', isNumber: true, cell: ({ version }) => version },
+  { name: 'version', head: 'Version', cell: ({ version }) => version },
   { name: 'at', head: 'Since (UTC)', cell: ({ at }) => <time dateTime={at}>{utcSecond(at)}</time> },
   { name: 'added', head: 'Added', cell: ({ added }) => <EndpointLinks of={added} /> },
   { name: 'changed', head: 'Changed', cell: ({ changed }) => <EndpointLinks of={changed} /> },
