@@ -74,7 +74,7 @@ export function dashboardRoutes({ publicUrl, providers, folder = builtFolder }: 
   }
 
   const routes = new Hono();
-  routes.get('/', answerPage);
+  routes.get('/', async (c) => await answerPage(c));
   routes.get('/assets/:name', async (c, next) => {
     const asset = (await built().catch(() => null))?.assets.get(c.req.param('name'));
     if (asset === undefined) return await next();

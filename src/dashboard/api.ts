@@ -30,35 +30,35 @@ export function headersFor(accept: string): Record<string, string> {
   };
 }
 
-/** Never rejects, except when `signal` aborts it. */
+/** Never rejects, except when it is aborted. */
 export async function ask<Data, Variables extends object>(
   document: Doc<Data, Variables>,
   variables: Variables,
-  signal?: AbortSignal,
+  aborting?: AbortSignal,
 ): Promise<Answer<Data>> {
-  return await askWritten<Data>(JSON.stringify({ query: document, variables }), signal);
+  return await askWritten<Data>(JSON.stringify({ query: document, variables }), aborting);
 }
 
 /** The same with a request that is JSON already, for values whose numbers must not pass through JavaScript's. */
-export async function askWritten<Data>(body: string, signal?: AbortSignal): Promise<Answer<Data>> {
-  const answer = await fetched<Data>(body, signal);
+export async function askWritten<Data>(body: string, aborting?: AbortSignal): Promise<Answer<Data>> {
+  const answer = await fetched<Data>(body, aborting);
   if (answer.problems.some(({ code }) => code === 'UNAUTHENTICATED')) refusedAsUnknown.value += 1;
   return answer;
 }
 
 /** Opens a subscription; the answer's body is a stream of server-sent events. */
-export async function openStream(document: string, variables: object, signal: AbortSignal): Promise<Response> {
+export async function openStream(document: string, variables: object, aborting: AbortSignal): Promise<Response> {
   const body = JSON.stringify({ query: document, variables });
-  return await fetch(endpoint(), { method: 'POST', headers: headersFor('text/event-stream'), body, signal });
+  return await fetch(endpoint(), { method: 'POST', headers: headersFor('text/event-stream'), body, signal: aborting });
 }
 
-async function fetched<Data>(body: string, signal: AbortSignal | undefined): Promise<Answer<Data>> {
+async function fetched<Data>(body: string, aborting: AbortSignal | undefined): Promise<Answer<Data>> {
   try {
     const headers = headersFor('application/json');
-    const response = await fetch(endpoint(), { method: 'POST', headers, body, ...(signal && { signal }) });
+    const response = await fetch(endpoint(), { method: 'POST', headers, body, ...(aborting && { signal: aborting }) });
     return answerIn(await response.text(), response.status);
   } catch (error) {
-    if (signal?.aborted) throw error;
+    if (aborting?.aborted) throw error;
     return failed('UNREACHABLE', 'The service cannot be reached. It is tried again.');
   }
 }

@@ -128,13 +128,13 @@ function Shown({ of }: { of: View }) {
     case 'service':
       return <ServiceView />;
     case 'nowhere':
-      return (
-        <>
-          <Title>Not found</Title>
-          <p class="empty">No view has this address. The links above lead to all of them.</p>
-        </>
-      );
   }
+  return (
+    <>
+      <Title>Not found</Title>
+      <p class="empty">No view has this address. The links above lead to all of them.</p>
+    </>
+  );
 }
 
 /** What was done is said politely, what failed at once. */

@@ -51,8 +51,8 @@ function whyIn({ state, pauseReason, pausedAt, ordering, nextAttemptAt, lastErro
       return `${what}${error}. ${until} ${others}`;
     }
     case 'ACTIVE':
-      return 'It is served: nothing is blocked.';
   }
+  return 'It is served: nothing is blocked.';
 }
 
 function waitingIn({ state, backlog, oldestUnsettledAt }: Standing, nowMs: number): string {

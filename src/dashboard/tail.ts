@@ -151,10 +151,10 @@ async function* piecesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<strin
   }
 }
 
-async function rest(ms: number, signal: AbortSignal): Promise<void> {
+async function rest(ms: number, closing: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, ms);
-  signal.addEventListener('abort', () => resolve(), { once: true });
+  closing.addEventListener('abort', () => resolve(), { once: true });
   await promise;
   clearTimeout(timer);
 }

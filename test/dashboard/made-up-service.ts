@@ -81,7 +81,7 @@ export async function openMadeUpService({ endpoints = 12 }: { endpoints?: number
       for (const send of followers) send(text);
     },
     async [Symbol.asyncDispose]() {
-      'closeAllConnections' in server && server.closeAllConnections();
+      if ('closeAllConnections' in server) server.closeAllConnections();
       const { promise: closed, resolve: ended } = Promise.withResolvers<void>();
       server.close(() => ended());
       await closed;

@@ -187,8 +187,8 @@ export function makeUpWorld(count: number): World {
     },
     webhookDelivery: ({ id: name }: Given) => delivery(numberIn(name)),
     webhookStats({ since, until, buckets }: Given) {
-      const to = until === undefined ? Date.now() : Date.parse(String(until));
-      return Array.from({ length: Number(buckets) }, bucket(Date.parse(String(since)), to, Number(buckets)));
+      const [from, to] = [since, until].map((at) => Date.parse(typeof at === 'string' ? at : new Date().toISOString()));
+      return Array.from({ length: Number(buckets) }, bucket(from!, to!, Number(buckets)));
     },
     rewindCount: 312,
     users: () => page(Array.from({ length: 20 }, (_, number) => user(number))),

@@ -122,7 +122,9 @@ test('with the read token everything is seen, and nothing can be pressed that ch
 
 test('the token is kept for this tab alone, and a wrong one is said to be wrong', async () => {
   const page = await signIn();
-  const stored = await page.evaluate(() => [localStorage, sessionStorage].map((store) => JSON.stringify({ ...store })));
+  const stored = await page.evaluate(() =>
+    [localStorage, sessionStorage].map((store) => JSON.stringify(Object.entries(store))),
+  );
   expect(stored.map((text) => text.includes(adminToken))).toEqual([false, true]);
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByLabel('Token').fill('not-the-token');
@@ -141,7 +143,10 @@ test('somebody with a keyboard alone finds an endpoint, pauses it, rewinds it an
   const { keyboard } = page;
   /** By what it says, or what it is. */
   const focused = async () =>
-    await page.evaluate(() => document.activeElement?.textContent || document.activeElement?.localName);
+    await page.evaluate(() => {
+      const { textContent, localName } = document.activeElement ?? document.body;
+      return textContent === '' ? localName : textContent;
+    });
   async function tabTo(name: string): Promise<void> {
     for (let presses = 0; presses < 60; presses += 1) {
       await keyboard.press('Tab');

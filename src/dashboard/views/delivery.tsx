@@ -98,14 +98,9 @@ const originOf = { LINE: 'in its line', REPLAY: 'a replay', TEST: 'a test' } as 
 
 function outcomeOf({ status, ...delivery }: Delivery, exchange: Exchange | null): string {
   const answer = answerOf(delivery);
-  switch (status) {
-    case 'DELIVERED':
-      return `Delivered: it answered ${answer}.`;
-    case 'RETRYING':
-      return `It failed (${answer}), and another attempt ${exchange?.nextAttemptAt ? 'is due' : 'follows or followed'}.`;
-    case 'FAILED':
-      return `It failed (${answer}), and was the last attempt: the event was given up here.`;
-  }
+  if (status === 'DELIVERED') return `Delivered: it answered ${answer}.`;
+  if (status === 'FAILED') return `It failed (${answer}), and was the last attempt: the event was given up here.`;
+  return `It failed (${answer}), and another attempt ${exchange?.nextAttemptAt ? 'is due' : 'follows or followed'}.`;
 }
 
 function Controls({ delivery, exchange }: { delivery: Delivery; exchange: Exchange | null }) {
