@@ -1,6 +1,7 @@
 // The filters of a list, which stand in the address: whoever gets the address sees the same.
 
-import { useId } from 'preact/hooks';
+import type { RefObject } from 'preact';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { asked, go, withQuery } from '../address.ts';
 
 export type Filter = { name: string; label: string; hint?: string; options?: readonly (readonly [string, string])[] };
@@ -32,6 +33,11 @@ function cleared(filters: readonly Filter[]): Record<string, string> {
 function Field({ filter: { name, label, hint, options } }: { filter: Filter }) {
   const id = useId();
   const value = asked(name);
+  const field = useRef<HTMLInputElement | HTMLSelectElement>(null);
+  // Only when the address changes: what somebody is typing stays when the list is drawn again.
+  useLayoutEffect(() => {
+    if (field.current !== null) field.current.value = value;
+  }, [value]);
   const set = (text: string) => {
     if (text !== asked(name)) go(withQuery({ [name]: text, after: '', before: '' }));
   };
@@ -41,8 +47,8 @@ function Field({ filter: { name, label, hint, options } }: { filter: Filter }) {
       {options === undefined ? (
         <input
           id={id}
+          ref={field as RefObject<HTMLInputElement>}
           type="search"
-          value={value}
           placeholder={hint}
           autocomplete="off"
           spellcheck={false}
@@ -53,7 +59,11 @@ function Field({ filter: { name, label, hint, options } }: { filter: Filter }) {
           }}
         />
       ) : (
-        <select id={id} value={value} onChange={({ currentTarget }) => set(currentTarget.value)}>
+        <select
+          id={id}
+          ref={field as RefObject<HTMLSelectElement>}
+          onChange={({ currentTarget }) => set(currentTarget.value)}
+        >
           <option value="">Any</option>
           {options.map(([option, word]) => (
             <option key={option} value={option}>

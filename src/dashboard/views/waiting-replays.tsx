@@ -13,7 +13,7 @@ export function WaitingReplays({ endpointId }: { endpointId: string }) {
   const waiting = data?.webhookEndpoint?.pendingReplays ?? 0;
   if (waiting === 0) return <Problems of={problems} />;
   return (
-    <div class="controls" aria-label="Replays">
+    <div class="controls" role="group" aria-label="Replays">
       <span>{counted(waiting, 'replay')} still wait.</span>
       {mayChange.value ? (
         <button type="button" onClick={() => void cancelReplays(endpointId, waiting)}>
