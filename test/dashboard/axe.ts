@@ -10,8 +10,9 @@ declare const axe: { run(options: object): Promise<{ violations: Violation[] }> 
 
 /** One line for each place of a serious or critical violation; `rules` looks for these alone. */
 export async function seriousIn(page: Page, rules?: readonly string[]): Promise<string[]> {
-  const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-  await page.evaluate(source);
+  if (!(await page.evaluate(() => 'axe' in globalThis))) {
+    await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
+  }
   const violations = await page.evaluate(
     async (only) => (await axe.run({ resultTypes: ['violations'], ...(only && { runOnly: only }) })).violations,
     rules,

@@ -26,6 +26,7 @@ export function makeUpWorld(count: number): World {
   const ids = Array.from({ length: count }, (_, index) =>
     index === 2 ? 'crm' : `endpoint-${String(index).padStart(5, '0')}`,
   );
+  const byId = [...ids.entries()].map(([index, name]): [string, number] => [name, index]).toSorted();
   let recorded = 1_000;
 
   const endpoint = (index: number): Row => {
@@ -162,13 +163,14 @@ export function makeUpWorld(count: number): World {
     me: null,
     webhookEndpoints({ search, states: wanted, first = 200, after }: Given) {
       const found: Row[] = [];
-      for (const [index, name] of ids.entries()) {
+      for (const [name, index] of byId) {
+        if (found.length === Number(first)) break;
         if (typeof after === 'string' && name <= after) continue;
         if (typeof search === 'string' && !name.includes(search)) continue;
         if (Array.isArray(wanted) && !wanted.includes(states[index % states.length])) continue;
         found.push(endpoint(index));
       }
-      return found.toSorted((one, other) => (String(one['id']) < String(other['id']) ? -1 : 1)).slice(0, Number(first));
+      return found;
     },
     webhookEndpoint: ({ id: name }: Given) => (ids.includes(String(name)) ? endpoint(ids.indexOf(String(name))) : null),
     webhookEvents: ({ first = 50 }: Given) =>

@@ -40,6 +40,16 @@ const views = {
   'no/such/view': 'Not found',
 };
 
+/** As a link does it, so that the page is loaded once for all of its views. */
+async function visit(page: Page, path: string, title: string): Promise<void> {
+  await page.evaluate((to) => {
+    history.pushState(null, '', to);
+    dispatchEvent(new PopStateEvent('popstate'));
+  }, `/${path}`);
+  await page.getByRole('heading', { level: 1, name: title, exact: true }).waitFor();
+  await page.getByText('Asking …').first().waitFor({ state: 'detached' });
+}
+
 async function signIn(path = '', token = adminToken): Promise<Page> {
   const page = await browser.context.newPage();
   await page.goto(`${service.url}/${path}`);
@@ -55,9 +65,7 @@ test('every view is good to use for everybody: wide and light, narrow and dark',
   for (const [path, title] of Object.entries(views)) {
     await page.emulateMedia({ colorScheme: 'light' });
     await page.setViewportSize({ width: 1280, height: 800 });
-    await page.goto(`${service.url}/${path}`);
-    await page.getByRole('heading', { level: 1, name: title, exact: true }).waitFor();
-    await page.getByText('Asking …').first().waitFor({ state: 'detached' });
+    await visit(page, path, title);
     found.push(...(await seriousIn(page)).map((line) => `${path} ${line}`));
     await page.emulateMedia({ colorScheme: 'dark' });
     await page.setViewportSize({ width: 320, height: 640 });
@@ -76,10 +84,8 @@ test('every view is good to use for everybody: wide and light, narrow and dark',
 test('what receivers and publishers say is text, wherever it is shown', async () => {
   const page = await signIn();
   const shown: string[] = [];
-  for (const path of Object.keys(views)) {
-    await page.goto(`${service.url}/${path}`);
-    await page.getByRole('heading', { level: 1 }).waitFor();
-    await page.getByText('Asking …').first().waitFor({ state: 'detached' });
+  for (const [path, title] of Object.entries(views)) {
+    await visit(page, path, title);
     if ((await page.getByText('<img src=').count()) > 0) shown.push(path);
     expect(await page.locator('main img, main script, main iframe, a[href^="javascript"]').count()).toBe(0);
   }
@@ -108,12 +114,10 @@ test('with the read token everything is seen, and nothing can be pressed that ch
   const page = await signIn('', readToken);
   const before = service.changes.length;
   await page.getByText('Read only').waitFor();
-  for (const path of Object.keys(views)) {
-    await page.goto(`${service.url}/${path}`);
-    await page.getByRole('heading', { level: 1 }).waitFor();
-    await page.getByText('Asking …').first().waitFor({ state: 'detached' });
+  for (const [path, title] of Object.entries(views)) {
+    await visit(page, path, title);
     const changing =
-      /^(Pause|Resume|Send test|Rewind|Replay|Retry now|Skip|Cancel|Create|Change|Invite|Delete|Publish|Reload|End)/;
+      /^(Pause|Resume|Send test|Rewind|Replay|Retry now|Skip|Cancel|Create|Change|Invite|Delete|Publish|Reload|End session)/;
     expect([path, await page.getByRole('button', { name: changing }).allInnerTexts()]).toEqual([path, []]);
   }
   expect(service.changes.length).toBe(before);

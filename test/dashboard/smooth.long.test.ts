@@ -30,8 +30,8 @@ test('with 10,000 endpoints, and with 500 rows a second, no task of the page tak
     categories: ['toplevel', 'devtools.timeline', 'disabled-by-default-devtools.timeline'],
   });
   await page.keyboard.press('Enter');
-  await page.getByText(/^10,000 endpoints: /).waitFor();
-  await page.getByRole('button', { name: 'Waiting' }).click();
+  await page.getByText(/^10,000 endpoints: /).waitFor({ timeout: 90_000 });
+  await page.getByRole('button', { name: 'Waiting', exact: true }).click();
 
   await page.getByRole('link', { name: 'Live', exact: true }).click();
   await page.getByText('Connected').waitFor();
