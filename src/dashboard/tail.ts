@@ -6,9 +6,9 @@ import { type DeliveryRow, type DeliveryStatus, type Recorded, recordedDocument 
 import { createEventReader } from './server-sent-events.ts';
 
 /** More than anybody reads at a glance; older ones are in the list of deliveries. */
-const mostRows = 200;
+const mostRows = 100;
 /** Rows are drawn so often at most, however many come. */
-const drawnEachMs = 200;
+const drawnEachMs = 100;
 /** The count for those who hear it is said less often. */
 const countedEachMs = 5_000;
 const reconnectMs = 2_000;

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import type { EndpointRow } from '../../src/dashboard/documents/endpoints.ts';
-import { sorted } from '../../src/dashboard/endpoint-list.ts';
+import { firstBy } from '../../src/dashboard/endpoint-list.ts';
 import { linkTo, viewAt } from '../../src/dashboard/routing.ts';
 import { type Standing, sentencesOf } from '../../src/dashboard/standing.ts';
 import { readDeliveryFilter } from '../../src/dashboard/views/delivery-filters.ts';
@@ -47,9 +47,10 @@ test('the worst endpoint comes first, and a column sorts both ways', () => {
     row({ id: 'blocked', state: 'RETRYING', backlog: 1 }),
     row({ id: 'gone', state: 'PAUSED', pauseReason: 'GONE' }),
   ];
-  const ids = (by: string) => sorted(rows, by).map(({ id }) => id);
+  const ids = (by: string) => firstBy(rows, by, 6).map(({ id }) => id);
   expect(ids('')).toEqual(['gone', 'meant', 'blocked', 'queue', 'idle', 'off']);
   expect(ids('-backlog').slice(0, 2)).toEqual(['queue', 'blocked']);
+  expect(firstBy(rows, '', 2).map(({ id }) => id)).toEqual(['gone', 'meant']);
   expect(ids('id')).toEqual(['blocked', 'gone', 'idle', 'meant', 'off', 'queue']);
 });
 

@@ -1,9 +1,9 @@
 // All endpoints, the worst first.
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { asked, go, withQuery } from '../address.ts';
 import type { EndpointRow, EndpointState } from '../documents/endpoints.ts';
-import { type SortName, sortNames, sorted, sortingOf, successOf } from '../endpoint-list.ts';
+import { type SortName, firstBy, sortNames, sortingOf, successOf } from '../endpoint-list.ts';
 import { count, countTo10000, counted, latency, percent } from '../formats.ts';
 import { Ago } from '../parts/ago.tsx';
 import { Filters } from '../parts/filters.tsx';
@@ -99,7 +99,8 @@ export function EndpointsView() {
   const [drawn, setDrawn] = useState(drawnAtOnce);
   const by = asked('sort');
   const { name, isDown } = sortingOf(by);
-  const shown = sorted(rows, by).slice(0, drawn);
+  const shown = useMemo(() => firstBy(rows, by, drawn), [rows, by, drawn]);
+  const said = useMemo(() => (isWhole ? summary(rows) : `${count(rows.length)} read so far …`), [rows, isWhole]);
   const onSort = (column: string) => {
     // The first press shows the largest first, where large is what one looks for.
     const downFirst = (['backlog', 'p50', 'p95'] as SortName[]).includes(column as SortName);
@@ -119,7 +120,7 @@ export function EndpointsView() {
       />
       <Problems of={problems} />
       <p class="quiet" role="status">
-        {isWhole ? summary(rows) : `${count(rows.length)} read so far …`}
+        {said}
       </p>
       <Table
         label="Endpoints"
