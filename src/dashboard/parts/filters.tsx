@@ -4,7 +4,16 @@ import type { RefObject } from 'preact';
 import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { asked, go, withQuery } from '../address.ts';
 
-export type Filter = { name: string; label: string; hint?: string; options?: readonly (readonly [string, string])[] };
+export type Filter = {
+  name: string;
+  label: string;
+  hint?: string;
+  options?: readonly (readonly [string, string])[];
+  /** What no choice means. */
+  any?: string;
+  /** Only where the screen is narrow. */
+  isNarrow?: boolean;
+};
 
 /** A choice counts at once, a text when it is left or by Enter. */
 export function Filters({ label, of }: { label: string; of: readonly Filter[] }) {
@@ -30,7 +39,7 @@ function cleared(filters: readonly Filter[]): Record<string, string> {
   >;
 }
 
-function Field({ filter: { name, label, hint, options } }: { filter: Filter }) {
+function Field({ filter: { name, label, hint, options, any = 'Any', isNarrow } }: { filter: Filter }) {
   const id = useId();
   const value = asked(name);
   const field = useRef<HTMLInputElement | HTMLSelectElement>(null);
@@ -42,7 +51,7 @@ function Field({ filter: { name, label, hint, options } }: { filter: Filter }) {
     if (text !== asked(name)) go(withQuery({ [name]: text, after: '', before: '' }));
   };
   return (
-    <div class="field">
+    <div class={isNarrow ? 'field narrow' : 'field'}>
       <label for={id}>{label}</label>
       {options === undefined ? (
         <input
@@ -64,7 +73,7 @@ function Field({ filter: { name, label, hint, options } }: { filter: Filter }) {
           ref={field as RefObject<HTMLSelectElement>}
           onChange={({ currentTarget }) => set(currentTarget.value)}
         >
-          <option value="">Any</option>
+          <option value="">{any}</option>
           {options.map(([option, word]) => (
             <option key={option} value={option}>
               {word}

@@ -36,15 +36,16 @@ export function Table<Row>({ label, columns, rows, keyOf, empty, sorting }: Tabl
   return (
     // A keyboard scrolls it where it is wider than the screen.
     <div class="scroll" role="region" aria-label={label} tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
+      {/* A narrow screen shows a row as a paragraph; the roles say that it is a table all the same. */}
+      <table class="rows" role="table">
+        <thead role="rowgroup">
+          <tr role="row">
             {columns.map((column) => (
               <Head key={column.name} column={column} sorting={sorting} />
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {rows.map((row) => (
             <Line key={keyOf(row)} row={row} columns={columns} />
           ))}
@@ -62,7 +63,7 @@ function Head<Row>({ column, sorting }: { column: Column<Row>; sorting: Sorting 
   const { name, head } = column;
   if (sorting === undefined || !sorting.names.includes(name)) {
     return (
-      <th scope="col" class={classOf(column)}>
+      <th scope="col" role="columnheader" class={classOf(column)}>
         {head}
       </th>
     );
@@ -70,7 +71,7 @@ function Head<Row>({ column, sorting }: { column: Column<Row>; sorting: Sorting 
   const isSorted = sorting.by === name;
   const order = isSorted ? (sorting.isDown ? 'descending' : 'ascending') : 'none';
   return (
-    <th scope="col" class={classOf(column)} aria-sort={order}>
+    <th scope="col" role="columnheader" class={classOf(column)} aria-sort={order}>
       <button type="button" class="sort" onClick={() => sorting.onSort(name)}>
         {head}
         <span aria-hidden="true">{isSorted ? (sorting.isDown ? ' ↓' : ' ↑') : ' ↕'}</span>
@@ -88,14 +89,14 @@ class Line<Row> extends Component<{ row: Row; columns: readonly Column<Row>[] }>
   override render() {
     const { row, columns } = this.props;
     return (
-      <tr>
+      <tr role="row">
         {columns.map((column, index) =>
           index === 0 ? (
-            <th key={column.name} scope="row" class={classOf(column)}>
+            <th key={column.name} scope="row" role="rowheader" class={classOf(column)}>
               {column.cell(row)}
             </th>
           ) : (
-            <td key={column.name} class={classOf(column)}>
+            <td key={column.name} role="cell" class={classOf(column)} data-head={column.head}>
               {column.cell(row)}
             </td>
           ),

@@ -79,8 +79,8 @@ function makeColumns(endpointId: string, ordering: Ordering): readonly Column<Bl
           },
         ]
       : []),
-    { name: 'since', head: 'Blocked since', isExtra: true, cell: ({ since }) => <Ago at={since} /> },
-    { name: 'attempts', head: 'Attempts', isNumber: true, isExtra: true, cell: ({ attempts }) => attempts },
+    { name: 'since', head: 'Blocked since', cell: ({ since }) => <Ago at={since} /> },
+    { name: 'attempts', head: 'Attempts', isNumber: true, cell: ({ attempts }) => attempts },
     {
       name: 'next',
       head: 'Next attempt',
@@ -89,7 +89,6 @@ function makeColumns(endpointId: string, ordering: Ordering): readonly Column<Bl
     {
       name: 'error',
       head: 'Last error',
-      isExtra: true,
       cell: ({ lastError }) => <span class="error">{lastError}</span>,
     },
     { name: 'ways', head: 'Ways on', cell: (line) => <Ways endpointId={endpointId} ordering={ordering} line={line} /> },

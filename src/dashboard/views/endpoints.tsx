@@ -89,6 +89,15 @@ const states = [
   ['DISABLED', 'Disabled'],
 ] as const satisfies readonly (readonly [EndpointState, string])[];
 
+/** The table's head does the same where there is room for it. */
+const orders = [
+  ['id', 'Name'],
+  ['-backlog', 'Most waiting'],
+  ['oldest', 'Oldest waiting'],
+  ['success', 'Least delivered'],
+  ['-p95', 'Slowest'],
+] as const;
+
 /** More are drawn when they are asked for. */
 const drawnAtOnce = 100;
 
@@ -116,6 +125,7 @@ export function EndpointsView() {
         of={[
           { name: 'q', label: 'Search', hint: 'id, URL or description' },
           { name: 'state', label: 'State', options: states },
+          { name: 'sort', label: 'Sort', options: orders, any: 'Worst first', isNarrow: true },
         ]}
       />
       <Problems of={problems} />
