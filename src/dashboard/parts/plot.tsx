@@ -76,6 +76,12 @@ export function Plot({ caption, times, series, write }: PlotProps) {
 
 const height = 160;
 
+/** Of ticks that are so many seconds apart: the day, or the minute. */
+const timeBy = (step: number) => (seconds: number) => {
+  const text = new Date(seconds * 1_000).toISOString();
+  return step >= 86_400 ? text.slice(5, 10) : text.slice(11, 16);
+};
+
 /** Draws, and again when the colours or the width change; what it returns takes it away. */
 function draw(place: HTMLElement, { times, series, write }: Omit<PlotProps, 'caption'>): () => void {
   const dark = matchMedia('(prefers-color-scheme: dark)');
@@ -94,7 +100,10 @@ function draw(place: HTMLElement, { times, series, write }: Omit<PlotProps, 'cap
         legend: { show: false },
         cursor: { show: false },
         scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
-        axes: [{ ...axis }, { ...axis, size: 60, values: (_plot, splits) => splits.map((value) => write(value)) }],
+        axes: [
+          { ...axis, values: (_plot, splits, _at, _space, step) => splits.map(timeBy(step)) },
+          { ...axis, size: 60, values: (_plot, splits) => splits.map((value) => write(value)) },
+        ],
         series: [
           {},
           ...series.map(({ name, colour, dash }) => ({
