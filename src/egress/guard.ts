@@ -4,14 +4,14 @@ import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { type Socket, isIP } from 'node:net';
 import type { buildConnector } from 'undici';
-import { adviceOnCertificate } from '../policy/untrusted-certificate.ts';
-import { ConnectFailure, detailOf } from './connect-failure.ts';
-import { type Dial, createDial } from './dial.ts';
+import { ConnectFailure, detailOf, tlsDetailOf } from './connect-failure.ts';
+import { createDial } from './dial.ts';
 import { permittedBy } from './permitted-address.ts';
+import { type TlsMaterial, secureContextOf } from './secure-contexts.ts';
 
 export type EgressGuard = {
-  /** A connector for one undici client; aborting `givenUp` ends the connection being opened. */
-  connector(givenUp: AbortSignal): buildConnector.connector;
+  /** A connector for one undici client; aborting `givenUp` ends the connection being opened. `tls` null: nothing of our own. */
+  connector(givenUp: AbortSignal, tls?: TlsMaterial | null): buildConnector.connector;
 };
 
 /** All addresses of a name. */
@@ -23,7 +23,7 @@ export type EgressOptions = {
   /** Replaced in tests. */
   resolve?: Resolve;
   /** Replaced in tests, so that no address of theirs is ever dialled. */
-  dial?: () => Dial;
+  dial?: typeof createDial;
 };
 
 /**
@@ -54,8 +54,8 @@ export function createEgressGuard({
   }
 
   return {
-    connector(givenUp) {
-      const dial = dialling();
+    connector(givenUp, tls = null) {
+      const dial = dialling(() => secureContextOf(tls));
       return ({ protocol, hostname, port }, callback) => {
         const secure = protocol === 'https:';
         const opening = vettedAddresses(hostname).then((addresses) => {
@@ -115,8 +115,9 @@ function established(
     socket.on('connect', onConnect).on('secureConnect', onReady).on('close', onClose);
     socket.on('error', (error) => {
       finish();
-      const advice = adviceOnCertificate(error);
-      const sentence = advice === null ? detailOf(error) : `${detailOf(error)}; ${advice}`;
+      // An alert after the handshake does not end the socket, and undici would give the end that follows as the reason.
+      socket.destroy(error);
+      const sentence = stage === 'tls' ? tlsDetailOf(error) : detailOf(error);
       reject(new ConnectFailure(stage, sentence, { cause: error }));
     });
   });

@@ -5,7 +5,7 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { type Transactions, withoutSql } from '../outbox/transactions.ts';
 import { Refusal } from '../policy/refusal.ts';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
-import type { Endpoint, EndpointSettings } from '../settings/endpoint.ts';
+import { type Endpoint, type EndpointSettings, noSecrets } from '../settings/endpoint.ts';
 import type { ResolvedEndpoints } from '../settings/stored-endpoints.ts';
 import type { Webhooks } from '../settings/webhooks.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -133,7 +133,7 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
     set(
       found,
       'problem' in resolved
-        ? { endpoints: settings.map((endpoint) => ({ ...endpoint, secrets: [] })), problem: resolved.problem }
+        ? { endpoints: settings.map((endpoint) => ({ ...endpoint, ...noSecrets })), problem: resolved.problem }
         : { endpoints: resolved.endpoints, problem: null },
     );
   }

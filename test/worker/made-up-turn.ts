@@ -31,6 +31,7 @@ export function makeTurn(
       id: 'crm',
       url: 'https://crm.example.com/hooks',
       headers: {},
+      tls: null,
       signing: ['standard'],
       secrets: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
       timeoutMs: 15_000,
