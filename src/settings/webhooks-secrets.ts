@@ -1,7 +1,7 @@
 // Which secrets a webhooks file names, and whether a secret can be used where it is named.
 
 import { parseSigningSecret } from '../signing/secret.ts';
-import { headerValueProblem, maxHeaderBytes } from './endpoint-headers.ts';
+import { headerPrefixProblem, headerValueProblem, maxHeaderBytes } from './endpoint-headers.ts';
 import type { SecretReference } from './file-secrets.ts';
 import { type PemChecks, createPemChecks } from './pem.ts';
 import { asList, asMap } from './plain-value.ts';
@@ -53,8 +53,10 @@ function headerSecrets({ value, path }: Found): SecretReference[] {
     const { secret: name, prefix = '' } = asMap(source);
     if (typeof name !== 'string' || typeof prefix !== 'string') return [];
     const check = (secret: string, earlier: Values) => {
+      // A wrong prefix is a problem of its own.
+      const before = headerPrefixProblem(prefix) === null ? prefix : '';
       const problem =
-        headerValueProblem(`${prefix}${secret}`) ?? sizeProblem(headers, new Map([...earlier, [name, secret]]));
+        headerValueProblem(`${before}${secret}`) ?? sizeProblem(headers, new Map([...earlier, [name, secret]]));
       if (problem !== null) return { problem: `the secret cannot be used: the header's value ${problem}` };
       const warning = doubtAboutSecret(secret);
       return warning === null ? {} : { warning };
