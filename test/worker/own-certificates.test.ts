@@ -97,6 +97,15 @@ test.each(refusals)('%s that is refused by %s fails as tls, with whose it is', a
   }
 });
 
+test('a receiver that only closes, as Node does, fails as reset', async () => {
+  const asks = { requestCert: true, rejectUnauthorized: true, ca: authority.cert };
+  await using receiver = await openReceiver({ tls: { ...server, ...asks } });
+  await using connections = openConnections({ resolve });
+  const answer = await deliver(connections, to(receiver.port, { ca: authority.cert, ...strange }));
+  expect(answer).toMatchObject({ verdict: 'failed', errorMessage: expect.stringMatching(/^reset: the endpoint /) });
+  expect(receiver.received).toEqual([]);
+});
+
 test('an expired certificate of the endpoint is said to be its own', async () => {
   const old = issueCertificate({ subject: 'server', names, issuer: authority, fromDays: -9, untilDays: -1 });
   await using receiver = await openReceiver({ tls: old });
