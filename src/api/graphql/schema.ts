@@ -8,6 +8,7 @@ import './profile.ts';
 import './reload.ts';
 import './replay.ts';
 import './rewind.ts';
+import './service.ts';
 import './sign-in.ts';
 import './user.ts';
 import './webhook-delivery.ts';
