@@ -98,7 +98,12 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const recorder = open(arrange('recorder', createRecorder({ orm, log: logger })));
   if (isOurs) await freeLeases(orm);
   const name = `${hostname()}:${process.pid}`;
-  const leases = open(arrange('leases', openLeaseRows({ database, ttlMs, instance: { id, name } })));
+  let draining = false;
+  const isDraining = () => draining;
+  const whyAside = () =>
+    draining ? 'it is ending' : (configurations.current().standsAside ?? 'it has no configuration yet');
+  const instanceName = { id, name, version, whyAside };
+  const leases = open(arrange('leases', openLeaseRows({ database, ttlMs, instance: instanceName })));
   const slots = { fast: slotsPerThread.fast * threads, slow: slotsPerThread.slow * threads };
   const cursors = arrange('cursors', { writeCursors });
   const logParts = { identity, stream, table, relay, wakes };
@@ -123,8 +128,6 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   await running.afterHeartbeat();
 
   // Control, health, and the door.
-  let draining = false;
-  const isDraining = () => draining;
   const reloadCursors = (endpointIds: readonly string[]) => {
     instance.reloadCursors(endpointIds);
     announce();

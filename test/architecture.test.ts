@@ -57,7 +57,7 @@ const mayImport: Record<string, readonly string[]> = {
   // Around it.
   api: [
     ...['policy', 'model', 'telemetry', 'settings', 'users', 'outbox', 'log/valkey', 'operations/readiness'],
-    ...['predicates', 'count-backlog', 'oldest-unsettled'].map((name) => `cursors/${name}`),
+    ...['predicates', 'backlog-samples', 'count-backlog', 'oldest-unsettled'].map((name) => `cursors/${name}`),
     'log/positions',
   ],
   operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'log', 'cursors', 'try-again'],

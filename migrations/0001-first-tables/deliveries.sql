@@ -46,10 +46,13 @@ create index on webhook_deliveries (endpoint_id, generation, position);
 create index on webhook_deliveries (event_id);
 -- Costs nothing where all goes well.
 create index on webhook_deliveries (status, id) where status <> 'delivered';
+-- Finds what failed at an endpoint and was not delivered by a replay since, the newest event first.
+create index on webhook_deliveries (endpoint_id, event_id) where status = 'failed' or origin = 'replay';
 -- For types that are rare: it tells which few pages may have them. Summarised every 20 seconds.
 create index on webhook_deliveries using brin (event_type text_bloom_ops (n_distinct_per_range = 32))
   with (pages_per_range = 16);
 
+-- One row for all endpoints together, '*', which no endpoint is called, beside one for each.
 create table webhook_endpoint_stats (
   endpoint_id text not null,
   minute timestamptz(0) not null,
@@ -57,8 +60,18 @@ create table webhook_endpoint_stats (
   delivered integer not null,
   failed integer not null,
   gave_up integer not null,
-  latency_buckets integer[] not null,
+  -- Those that are not empty, as src/policy/latency-histogram.ts writes them: any number of rows put together is read as one.
+  latency_buckets bytea not null,
   primary key (endpoint_id, minute, writer)
+);
+
+-- How many events waited for an endpoint at the beginning of a minute: a row where that changed since its last one. Of '*',
+-- which stands for all of them together, there is a row for each minute that was looked at.
+create table webhook_backlog_samples (
+  endpoint_id text not null,
+  at timestamptz(0) not null,
+  backlog integer not null,
+  primary key (endpoint_id, at)
 );
 
 -- How the newest attempts ended. Written about once a second, so pages keep room for new versions of rows.

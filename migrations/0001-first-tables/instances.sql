@@ -13,7 +13,10 @@ create table webhook_instances (
   id uuid primary key,
   name text not null,
   beat bigint not null,
-  stands_aside boolean not null,
+  -- Why it serves no endpoint; null: it does.
+  stands_aside text,
+  -- Of the program.
+  version text not null,
   seen_at timestamptz(3) not null default clock_timestamp()
 );
 
