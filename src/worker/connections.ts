@@ -1,7 +1,7 @@
 // Keeps one connection per endpoint open between attempts.
 
 import { Client } from 'undici';
-import type { EgressGuard } from '../egress/guard.ts';
+import type { EgressGuard, Opening } from '../egress/guard.ts';
 import { createInterimResponses } from '../egress/interim-responses.ts';
 import type { EndpointDelivery } from '../settings/endpoint.ts';
 
@@ -11,6 +11,8 @@ export type Connection = {
   path: string;
   /** Called just before the first byte of each request. */
   begin(): void;
+  /** How the connection was opened that is open now, or as far as it came; null when that was taken already. */
+  takeOpening(): Opening | null;
   /** Closes it at once, also while it connects; the endpoint's next attempt opens another. */
   discard(): void;
 };
@@ -42,7 +44,10 @@ export function createConnections({ guard, most = mostEndpoints }: { guard: Egre
     const { origin, pathname, search } = new URL(url);
     const givenUp = new AbortController();
     const interim = createInterimResponses();
-    const connect = guard.connector(givenUp.signal);
+    let opening: Opening | null = null;
+    const connect = guard.connector(givenUp.signal, (begun) => {
+      opening = begun;
+    });
     const client = new Client(origin, {
       connect: (options, callback) =>
         connect(options, (...result) => {
@@ -64,6 +69,11 @@ export function createConnections({ guard, most = mostEndpoints }: { guard: Egre
       origin,
       path: pathname + search,
       begin: interim.begin,
+      takeOpening() {
+        const taken = opening && { ...opening };
+        opening = null;
+        return taken;
+      },
       discard() {
         if (current.get(id) === entry) current.delete(id);
         open.delete(entry);
