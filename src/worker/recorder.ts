@@ -45,7 +45,7 @@ export type Recorder = AsyncDisposable & {
   problem(): string | null;
 };
 
-export type RecorderParts = {
+type RecorderParts = {
   orm: MikroORM;
   log: Pick<Logger, 'warn' | 'error'>;
   /** Tidings' own. */

@@ -4,7 +4,7 @@ import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
 import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { TurnEvent } from './turn.ts';
 
-export type SentRequest = {
+type SentRequest = {
   /** Of Tidings, for the user agent. */
   version: string;
   origin: DeliveryOrigin;
