@@ -95,7 +95,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const poolLog = { logger, takeLines, options: logOptions };
   const poolOptions = arrange('poolOptions', { threads, database, allowedNetworks, log: poolLog, version });
   const pool = open(arrange('pool', await openThreadPool(poolOptions)));
-  const recorder = open(arrange('recorder', createRecorder({ orm, log: logger })));
+  const recorder = open(arrange('recorder', createRecorder({ orm, log: logger, version })));
   if (isOurs) await freeLeases(orm);
   const name = `${hostname()}:${process.pid}`;
   let draining = false;

@@ -59,6 +59,8 @@ const mayImport: Record<string, readonly string[]> = {
     ...['policy', 'model', 'telemetry', 'settings', 'users', 'outbox', 'log/valkey', 'operations/readiness'],
     ...['predicates', 'backlog-samples', 'count-backlog', 'oldest-unsettled'].map((name) => `cursors/${name}`),
     'log/positions',
+    // What is sent is made again as it was made.
+    ...['signing', 'worker/request-headers'],
   ],
   operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'log', 'cursors', 'try-again'],
   'operations/open-databases': ['operations', 'model', 'telemetry', 'settings', 'embedded'],

@@ -14,9 +14,9 @@ create table webhook_deliveries (
   created_at timestamptz(3) not null,
   completed_at timestamptz(3),
   response_body text,
-  -- A JSON array of [name, value]; null after a 2xx.
+  -- A JSON array of [name, value]; null after a 2xx and without an answer.
   response_headers text,
-  -- Opening the connection, where one was opened.
+  -- Opening the connection, where one was opened: each step that succeeded.
   dns_ms real,
   connect_ms real,
   tls_ms real,
@@ -28,6 +28,8 @@ create table webhook_deliveries (
   first_position bigint,
   batch_count integer,
   configuration bigint not null,
+  -- Of Tidings itself.
+  version text not null default '',
   -- Which attempts count with it: those of the same generation, resumes and budget.
   generation bigint not null,
   resumes integer not null,
@@ -48,9 +50,12 @@ create index on webhook_deliveries (event_id);
 create index on webhook_deliveries (status, id) where status <> 'delivered';
 -- Finds what failed at an endpoint and was not delivered by a replay since, the newest event first.
 create index on webhook_deliveries (endpoint_id, event_id) where status = 'failed' or origin = 'replay';
--- For types that are rare: it tells which few pages may have them. Summarised every 20 seconds.
-create index on webhook_deliveries using brin (event_type text_bloom_ops (n_distinct_per_range = 32))
-  with (pages_per_range = 16);
+-- Replays and tests, of which there are few.
+create index on webhook_deliveries (origin, id) where replay_id is not null;
+-- For types and statuses that are rare: it tells which few pages may have them. Summarised every 20 seconds.
+create index on webhook_deliveries using brin (
+  event_type text_bloom_ops (n_distinct_per_range = 32), http_status int4_minmax_multi_ops (values_per_range = 16)
+) with (pages_per_range = 16);
 
 -- One row for all endpoints together, '*', which no endpoint is called, beside one for each.
 create table webhook_endpoint_stats (

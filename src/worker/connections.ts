@@ -1,7 +1,7 @@
 // Keeps one connection per endpoint open between attempts.
 
 import { Client } from 'undici';
-import type { EgressGuard } from '../egress/guard.ts';
+import type { EgressGuard, Opening } from '../egress/guard.ts';
 import { createInterimResponses } from '../egress/interim-responses.ts';
 import { isSameMaterial } from '../egress/secure-contexts.ts';
 import type { EndpointDelivery } from '../settings/endpoint.ts';
@@ -12,6 +12,8 @@ export type Connection = {
   path: string;
   /** Called just before the first byte of each request. */
   begin(): void;
+  /** How the connection was opened that is open now, or as far as it came; null when that was taken already. */
+  takeOpening(): Opening | null;
   /** Closes it at once, also while it connects; the endpoint's next attempt opens another. */
   discard(): void;
 };
@@ -46,7 +48,13 @@ export function createConnections({ guard, most = mostEndpoints }: { guard: Egre
     const { origin, pathname, search } = new URL(url);
     const givenUp = new AbortController();
     const interim = createInterimResponses();
-    const connect = guard.connector(givenUp.signal, tls);
+    let opening: Opening | null = null;
+    const connect = guard.connector(givenUp.signal, {
+      tls,
+      onOpening(begun) {
+        opening = begun;
+      },
+    });
     const client = new Client(origin, {
       connect: (options, callback) =>
         connect(options, (...result) => {
@@ -69,6 +77,11 @@ export function createConnections({ guard, most = mostEndpoints }: { guard: Egre
       tls,
       path: pathname + search,
       begin: interim.begin,
+      takeOpening() {
+        const taken = opening && { ...opening };
+        opening = null;
+        return taken;
+      },
       discard() {
         if (current.get(id) === entry) current.delete(id);
         open.delete(entry);

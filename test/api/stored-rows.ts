@@ -77,6 +77,7 @@ export async function storeDelivery(orm: MikroORM, given: Partial<WebhookDeliver
     firstPosition: null,
     batchCount: null,
     configuration: 1,
+    version: '1.2.3',
     generation: 1,
     resumes: 0,
     budget: 0,

@@ -47,7 +47,14 @@ export function makeTurn(
     replayId: null,
     attemptsBefore: 0,
     events: Array.from({ length: events }, (_, index) => {
-      return { id: randomUUIDv7(), type: 'order.paid', payload: '{}', position: index + 1, previous: index };
+      return {
+        id: randomUUIDv7(),
+        type: 'order.paid',
+        subject: null,
+        payload: '{}',
+        position: index + 1,
+        previous: index,
+      };
     }),
     ...given,
   };
@@ -63,7 +70,9 @@ export function resultOf(status: number, given: Partial<AttemptResult> = {}): At
     latencyMs: 3.25,
     httpStatus: status,
     errorMessage: accepted ? null : `HTTP ${status}`,
+    responseHeaders: null,
     responseBody: 'ok',
+    opening: null,
     retryAfterMs: null,
     verdict: accepted ? 'delivered' : status === 410 ? 'gone' : 'failed',
     ...given,

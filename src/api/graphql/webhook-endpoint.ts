@@ -7,7 +7,8 @@ import type { Endpoint } from '../../settings/endpoint.ts';
 import { builder } from './builder.ts';
 import type { Statistics, Window } from './endpoint-statistics.ts';
 import { endpointById } from './endpoints.ts';
-import { WebhookDeliveryConnection, WebhookDeliveryStatus, connectDeliveries } from './webhook-delivery.ts';
+import { WebhookDeliveryStatus } from './delivery-enums.ts';
+import { WebhookDeliveryConnection, connectDeliveries } from './webhook-delivery.ts';
 import { WebhookDeliveryRef } from './webhook-event.ts';
 
 const WebhookOrdering = builder.enumType('WebhookOrdering', {
