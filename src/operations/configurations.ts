@@ -207,7 +207,8 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
     refresh: () => inTurn(load),
     readAgain: () => inTurn(() => load({ again: true })),
     async put(file, { allowDrop }) {
-      for (const { file: path, line, path: key, message } of file.warnings) log.warn({ file: path, line, path: key }, message);
+      for (const { file: path, line, path: key, message } of file.warnings)
+        log.warn({ file: path, line, path: key }, message);
       const accepted = await inTurn(() => put(file, { insists: true, mayDrop: allowDrop }));
       const dropped = accepted !== null && 'dropped' in accepted ? accepted.dropped : [];
       return { applied: accepted?.outcome !== 'refused', dropped };

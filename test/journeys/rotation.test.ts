@@ -152,9 +152,12 @@ test('a pair that does not fit is refused at the reload, and what is in force go
 test('every event came at its first attempt, and no value of a secret was stored, logged or shown', async () => {
   endLoad.resolve();
   await load.done;
-  await eventually(() => new Set(receiver.received.map((request) => request.headers['webhook-id'])).size === load.acknowledged.length, {
-    saying: 'every event',
-  });
+  await eventually(
+    () => new Set(receiver.received.map((request) => request.headers['webhook-id'])).size === load.acknowledged.length,
+    {
+      saying: 'every event',
+    },
+  );
   const rows = await eventually(async () => {
     const found = await stage.attempts('crm');
     return found.length >= load.acknowledged.length ? found : null;
@@ -166,7 +169,9 @@ test('every event came at its first attempt, and no value of a secret was stored
     stage.service().stderr(),
     JSON.stringify(await stage.query('select * from webhook_configurations')),
     JSON.stringify(await stage.query('select * from webhook_refused_reload')),
-    JSON.stringify(await stage.service().ask('{ webhookEndpoints { configuration } service { configurationErrors { message } } }')),
+    JSON.stringify(
+      await stage.service().ask('{ webhookEndpoints { configuration } service { configurationErrors { message } } }'),
+    ),
   ].join('\n');
   const pem = [authority, server, ...Object.values(clients)].flatMap(({ cert, key }) => [cert, key]);
   for (const value of [...Object.values(secrets), ...Object.values(tokens)]) expect(told).not.toContain(value);

@@ -104,7 +104,9 @@ test.each([
 
 test('names are the same in capitals and small letters, and the reserved ones are refused for secrets too', async () => {
   const twice = await read('X-Key: one\nx-key: { secret: key }', { key: 'value' });
-  expect(twice.problems).toEqual([expect.stringMatching(/^8:7 endpoints\.0\.headers\.x-key: the header is given twice/)]);
+  expect(twice.problems).toEqual([
+    expect.stringMatching(/^8:7 endpoints\.0\.headers\.x-key: the header is given twice/),
+  ]);
   const reserved = await read('HOST: { secret: key }', { key: 'value' });
   expect(reserved.problems).toEqual([expect.stringMatching(/^7:7 endpoints\.0\.headers\.HOST: this header is set by/)]);
 });
