@@ -170,7 +170,9 @@ export function runInstance(parts: InstanceParts): RunningInstance {
       latencyMs: 0,
       httpStatus: null,
       errorMessage: 'worker lost: the delivery thread ended while this request was under way',
+      responseHeaders: null,
       responseBody: null,
+      opening: null,
     };
     const failure = { status: next.status, waitMs: next.status === 'retrying' ? next.waitMs : 0 };
     const row = deliveryRow({ id: newId(), turn, event, attempt, result: lost, failure });

@@ -195,8 +195,8 @@ export class Line {
   }
 }
 
-function turnEvent({ entry: { id, type, payload, position }, previous }: QueuedEvent): TurnEvent {
-  return { id, type, payload, position, previous };
+function turnEvent({ entry: { id, type, subject, payload, position }, previous }: QueuedEvent): TurnEvent {
+  return { id, type, subject, payload, position, previous };
 }
 
 /** The positions above an endpoint's cursor that were settled when it was loaded: the actor skips each of them once. */

@@ -5,6 +5,8 @@ export type LogEntry = {
   position: number;
   id: string;
   type: string;
+  /** What it is about, or null. */
+  subject: string | null;
   /** The only endpoint it is for, or null for all that subscribed. */
   addressedTo: string | null;
   /** Version of the configuration that was in force when it got its position. No older version may match it. */

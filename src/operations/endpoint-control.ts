@@ -8,7 +8,6 @@ import type { WebhookEvent } from '../model/webhook-event.ts';
 import { recordTestEvent } from '../outbox/publish.ts';
 import { Refusal } from '../policy/refusal.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
-import type { ConfigProblem } from '../settings/problem.ts';
 import type { Webhooks } from '../settings/webhooks.ts';
 import {
   type ConfigurationChanges,
@@ -20,6 +19,7 @@ import {
 import type { Configurations, ReadFile } from './configurations.ts';
 import { type Announce, raiseControlVersions } from './control-versions.ts';
 import { type ReplayWish, queueReplays } from './replay.ts';
+import type { ReloadProblem } from './refused-reloads.ts';
 import { type RewindTo, findTarget, rewindCursor } from './rewind.ts';
 
 export type Reload = {
@@ -33,9 +33,6 @@ export type Reload = {
   dropped: DroppedBacklog[];
   errors: ReloadProblem[];
 };
-
-/** Of what a reload would drop, nobody can say where in the file it is missing. */
-export type ReloadProblem = Omit<ConfigProblem, 'line' | 'column'> & { line: number | null; column: number | null };
 
 export type EndpointControl = {
   /** As this instance knows it: another instance's reload is known here a moment later. */
@@ -65,7 +62,7 @@ export type EndpointControl = {
 
 export type EndpointControlParts = {
   read(): Promise<Webhooks>;
-  configurations: Pick<Configurations, 'current' | 'refresh' | 'readAgain' | 'put' | 'whileInForce'>;
+  configurations: Pick<Configurations, 'current' | 'refresh' | 'readAgain' | 'put' | 'refused' | 'whileInForce'>;
   announce: Announce;
 };
 
@@ -89,6 +86,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
     if (!found.ok) {
       // The bad file changes nothing, but a secret that this instance lacked may exist by now.
       if (!dryRun && configurations.current().standsAside !== null) await configurations.readAgain();
+      if (!dryRun) await configurations.refused(found.problems);
       const { endpoints } = configurations.current();
       return { applied: false, endpoints, added: [], changed: [], removed: [], dropped: [], errors: found.problems };
     }
@@ -97,6 +95,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
     const difference = changesBetween(configurations.current().endpoints, found.endpoints);
     const { applied, dropped } = dryRun ? await wouldPut(found) : await configurations.put(found, { allowDrop });
     const errors = allowDrop ? [] : dropped.map((drop) => refusedDrop(drop, difference));
+    if (!applied && !dryRun) await configurations.refused(errors);
     const endpoints = applied || dryRun ? found.endpoints : configurations.current().endpoints;
     return { applied, endpoints, ...difference, dropped, errors };
   }

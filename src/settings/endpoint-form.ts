@@ -1,5 +1,6 @@
 // An endpoint as config/webhooks.yaml and the database write it, and as the service reads it.
 
+import { durationWritten } from './duration.ts';
 import { type EndpointSettings } from './endpoint.ts';
 import { type WebhooksYaml, builtIn, delays, timeouts } from './webhooks-schema.ts';
 
@@ -21,6 +22,7 @@ export function settingsOf(form: EndpointForm, defaults: WebhooksYaml['defaults'
     timeoutMs: timeouts.parse(endpoint.timeout) ?? 0,
     onExhausted: endpoint.on_exhausted,
     headers: endpoint.headers,
+    tls: isEmpty(endpoint.tls) ? null : endpoint.tls,
     signing: endpoint.signing,
     secretName: endpoint.secret,
     previousSecretNames: endpoint.previous_secrets,
@@ -38,12 +40,17 @@ export function formOf(settings: EndpointSettings): EndpointForm {
     ...(settings.description === null ? {} : { description: settings.description }),
     ordering: settings.ordering,
     max_retries: settings.maxRetries,
-    base_delay: `${settings.baseDelayMs}ms`,
-    max_delay: `${settings.maxDelayMs}ms`,
-    timeout: `${settings.timeoutMs}ms`,
+    base_delay: durationWritten(settings.baseDelayMs),
+    max_delay: durationWritten(settings.maxDelayMs),
+    timeout: durationWritten(settings.timeoutMs),
     on_exhausted: settings.onExhausted,
     headers: settings.headers,
+    ...(settings.tls === null ? {} : { tls: settings.tls }),
     signing: [...settings.signing],
     previous_secrets: [...settings.previousSecretNames],
   };
+}
+
+function isEmpty(map: object): boolean {
+  return Object.keys(map).length === 0;
 }

@@ -45,7 +45,14 @@ export type Recorder = AsyncDisposable & {
   problem(): string | null;
 };
 
-export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 'warn' | 'error'> }): Recorder {
+type RecorderParts = {
+  orm: MikroORM;
+  log: Pick<Logger, 'warn' | 'error'>;
+  /** Tidings' own. */
+  version: string;
+};
+
+export function createRecorder({ orm, log, version }: RecorderParts): Recorder {
   const writer = randomUUID();
   let batches = 0;
   let waiting: { delivery: Delivery; done: () => void }[] = [];
@@ -78,7 +85,7 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
   /** False: the recorder was closed first. The rows are not written, and their attempts are repeated. */
   async function writeUntilDurable(deliveries: Delivery[], first: WriteRows, blanked = false): Promise<boolean> {
     batches += 1;
-    const batch = { writer, number: batches };
+    const batch = { writer, number: batches, version };
     let next = first;
     const writeOnce = async () => {
       const writeRows = next;
@@ -121,7 +128,8 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
     }
     const { row, gone } = deliveries[0]!;
     log.error({ delivery_id: row.id, reason: reasonOf(error) }, 'delivery row refused; written without its text');
-    const blank = { ...row, endpointUrl: '', errorMessage: row.errorMessage === null ? null : '', responseBody: null };
+    const errorMessage = row.errorMessage === null ? null : '';
+    const blank = { ...row, endpointUrl: '', errorMessage, responseBody: null, responseHeaders: null };
     return await writeUntilDurable([{ row: blank, gone }], insertDeliveries, true);
   }
 

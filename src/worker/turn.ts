@@ -10,6 +10,7 @@ export const maxSlots = 16_384;
 export type TurnEvent = {
   id: string;
   type: string;
+  subject: string | null;
   payload: string;
   position: number;
   /** Position of this endpoint's event before this one; null for a test or replay. */

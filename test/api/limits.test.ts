@@ -95,7 +95,7 @@ test('every limit that a query exceeds is named', async () => {
 describe('cost', () => {
   const events = (first: number | string, more = '') => `webhookEvents(first: ${first}) { nodes { ${more} } }`;
   const all =
-    'id eventId eventType endpointId endpointUrl status httpStatus errorMessage attemptCount latencyMs createdAt completedAt responseBody event { id }';
+    'id eventId eventType endpointId endpointUrl status httpStatus errorMessage attemptCount latencyMs createdAt completedAt responseBody timings { dnsMs connectMs tlsMs } remoteAddress nextAttemptAt origin event { id }';
   const wholeLog = `{ ${events(200, `id type position timestamp subject data payload deliveries { ${all} }`)} }`;
 
   // Counted by hand: a page is 10, a field 1, a list without a page has 10 rows.

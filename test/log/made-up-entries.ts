@@ -10,6 +10,7 @@ export function entryAt(position: number, given: Partial<LogEntry> = {}): LogEnt
     position,
     id: `event-${position}`,
     type: 'order.paid',
+    subject: null,
     addressedTo: null,
     configuration: 0,
     payload: `{"n":${position}}`,

@@ -20,6 +20,7 @@ test('what was sealed opens as it was, over batches of consecutive positions, wh
   const fields = fc.record({
     id: text,
     type: text,
+    subject: fc.option(text),
     addressedTo: fc.option(text),
     configuration: fc.nat(),
     payload: text,

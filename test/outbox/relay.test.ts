@@ -50,7 +50,7 @@ function open({ url = database.url, onAppend = () => {} }: { url?: string; onApp
   };
 }
 
-const insert = (count: number, payload = '{}') => queueEvents(orm.em.fork(), count, { payload });
+const insert = (count: number, payload = '{}') => queueEvents(orm.em.fork(), count, { subject: 'shop-7', payload });
 
 /** Inserts in a transaction that stays open until it is told to commit. */
 async function hold(count: number): Promise<{ ids: string[]; commit(): Promise<void> }> {
@@ -88,6 +88,7 @@ test('what is committed is numbered from 1 without gaps, in the order of inserti
     position: 3,
     id: ids[2],
     type: 'order.paid',
+    subject: 'shop-7',
     addressedTo: 'crm',
     configuration: 0,
     payload: '{}',

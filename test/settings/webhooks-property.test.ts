@@ -51,6 +51,7 @@ function ms(duration: unknown): number {
 function meaningOf({ defaults = {}, endpoints }: WebhooksValue): unknown[] {
   return endpoints.map((endpoint) => {
     const of = (key: string, otherwise: unknown) => endpoint[key] ?? defaults[key] ?? otherwise;
+    const tls = of('tls', {}) as object;
     return {
       id: endpoint['id'],
       url: endpoint['url'],
@@ -65,9 +66,12 @@ function meaningOf({ defaults = {}, endpoints }: WebhooksValue): unknown[] {
       timeoutMs: ms(of('timeout', '15s')),
       onExhausted: of('on_exhausted', 'skip'),
       headers: of('headers', {}),
+      tls: Object.keys(tls).length === 0 ? null : tls,
       signing: of('signing', ['standard']),
       previousSecretNames: of('previous_secrets', []),
       secrets: [],
+      secretHeaders: {},
+      pem: null,
     };
   });
 }
@@ -105,6 +109,7 @@ const wrongValues: Record<string, fc.Arbitrary<unknown>> = {
   timeout: fc.oneof(fc.nat(), fc.constantFrom('0ms', '301s', '6m', '1 s')),
   on_exhausted: fc.constantFrom('hold', 'stop', null),
   headers: fc.constantFrom([], 'X: y', null),
+  tls: fc.constantFrom([], 'crm_ca', null),
   signing: fc.constantFrom([], 'standard', null, ['standard', 'standard']),
   previous_secrets: fc.constantFrom('old', null, 1),
 };

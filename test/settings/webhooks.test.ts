@@ -82,10 +82,13 @@ test('an endpoint gets the built-in values, then the defaults, then its own valu
     timeoutMs: 2_000,
     onExhausted: 'skip',
     headers: { 'X-A': 'default', 'X-B': 'default' },
+    tls: null,
     signing: ['standard', 'timestamped'],
     secretName: 's',
     previousSecretNames: ['old'],
     secrets: [long, `old-${long}`],
+    secretHeaders: {},
+    pem: null,
   });
   expect(second).toMatchObject({
     maxRetries: 7,
@@ -203,7 +206,7 @@ test('no problem repeats a value of the file', async () => {
     `    on_exhausted: *${canary}`,
     `    base_delay: "\\q${canary}`,
   ]);
-  // Each line but those that only open a map holds one mistake, the headers two; the quote left open is one more.
-  expect(found).toHaveLength(16);
+  // Each line but those that only open a map holds one mistake, the headers three; the quote left open is one more.
+  expect(found).toHaveLength(17);
   expect(found.join('\n')).not.toContain(canary);
 });

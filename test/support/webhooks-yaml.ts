@@ -18,12 +18,24 @@ const headerName = fc
   .filter((name) => !/^(content-|proxy-|webhook-|x-webhook-)/i.test(name))
   .filter((name) => !/^(host|connection|te|trailer|upgrade|expect|constructor|prototype|__proto__)$/i.test(name));
 
+const headerValue = fc.oneof(
+  fc.stringMatching(/^([!-~]([ -~]{0,20}[!-~])?)?$/),
+  fc.record({ secret: secretName, prefix: fc.stringMatching(/^([!-~][ -~]{0,9})?$/) }, { requiredKeys: ['secret'] }),
+);
+
 const headers = fc
-  .uniqueArray(fc.tuple(headerName, fc.stringMatching(/^([!-~]([ -~]{0,20}[!-~])?)?$/)), {
+  .uniqueArray(fc.tuple(headerName, headerValue), {
     selector: ([name]) => name.toLowerCase(),
     maxLength: 4,
   })
   .map((entries) => Object.fromEntries(entries));
+
+const pair = fc.record({ cert: secretName, key: secretName });
+const tls = fc.oneof(
+  pair,
+  fc.record({ ca: secretName }),
+  fc.tuple(pair, secretName).map(([own, ca]) => ({ ...own, ca })),
+);
 
 const policy = {
   ordering: fc.constant('endpoint'),
@@ -33,6 +45,7 @@ const policy = {
   timeout: duration(300_000),
   on_exhausted: fc.constant('skip'),
   headers,
+  tls: fc.oneof(tls, fc.constant({})),
   signing: fc.constantFrom(['standard'], ['timestamped'], ['standard', 'timestamped'], ['timestamped', 'standard']),
   previous_secrets: fc.array(secretName, { maxLength: 3 }),
 };

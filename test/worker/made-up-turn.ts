@@ -31,6 +31,7 @@ export function makeTurn(
       id: 'crm',
       url: 'https://crm.example.com/hooks',
       headers: {},
+      tls: null,
       signing: ['standard'],
       secrets: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
       timeoutMs: 15_000,
@@ -46,7 +47,14 @@ export function makeTurn(
     replayId: null,
     attemptsBefore: 0,
     events: Array.from({ length: events }, (_, index) => {
-      return { id: randomUUIDv7(), type: 'order.paid', payload: '{}', position: index + 1, previous: index };
+      return {
+        id: randomUUIDv7(),
+        type: 'order.paid',
+        subject: null,
+        payload: '{}',
+        position: index + 1,
+        previous: index,
+      };
     }),
     ...given,
   };
@@ -62,7 +70,9 @@ export function resultOf(status: number, given: Partial<AttemptResult> = {}): At
     latencyMs: 3.25,
     httpStatus: status,
     errorMessage: accepted ? null : `HTTP ${status}`,
+    responseHeaders: null,
     responseBody: 'ok',
+    opening: null,
     retryAfterMs: null,
     verdict: accepted ? 'delivered' : status === 410 ? 'gone' : 'failed',
     ...given,

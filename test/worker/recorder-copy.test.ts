@@ -31,7 +31,7 @@ function open({ url = database.url, statementMs = 10_000 }: { url?: string; stat
   const own = openOrm({ url, connections: 1, name: 'recorder-under-test', statementMs });
   const warned: object[] = [];
   const log = { warn: (fields: object) => warned.push(fields), error: (fields: object) => warned.push(fields) };
-  const recorder = createRecorder({ orm: own, log: log as never });
+  const recorder = createRecorder({ orm: own, log: log as never, version: '1.2.3' });
   return {
     ...recorder,
     warned,

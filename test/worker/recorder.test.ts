@@ -39,6 +39,7 @@ function open(url = database.url) {
       warn: (fields: object) => logged.warn.push(fields),
       error: (fields: object) => logged.error.push(fields),
     } as never,
+    version: '1.2.3',
   });
   return {
     ...recorder,

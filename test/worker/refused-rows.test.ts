@@ -31,7 +31,8 @@ function open(answer: () => string | null) {
     const code = answer();
     if (code !== null) throw Object.assign(new Error('refused'), { code });
   };
-  const recorder = createRecorder({ orm: { em: { fork: () => ({ transactional }) } } as never, log: log as never });
+  const orm = { em: { fork: () => ({ transactional }) } };
+  const recorder = createRecorder({ orm: orm as never, log: log as never, version: '1.2.3' });
   return { recorder, errors: () => said.filter(({ level }) => level === 'error').map(({ fields }) => fields) };
 }
 

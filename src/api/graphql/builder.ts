@@ -7,6 +7,7 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import type { WebhookEvent } from '../../model/webhook-event.ts';
 import type { ConfigProblem } from '../../settings/problem.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
+import type { Readiness } from '../../operations/readiness.ts';
 import type { Transactions } from '../../outbox/transactions.ts';
 import type { SignIn } from '../../users/sign-in.ts';
 import { type Viewer, needAdmin, needUser } from '../viewer.ts';
@@ -62,6 +63,10 @@ export type Context = {
   signIn: SignIn;
   /** Base of the addresses that browsers are sent to. */
   publicUrl(): string;
+  /** Of this program, as in package.json. */
+  version: string;
+  /** How this instance finds itself and its servers. */
+  readiness(): Promise<Readiness>;
   /** Counts a sign-in begun by this request's client. Throws Refusal RATE_LIMITED. */
   countStart(): Promise<void>;
   /** Removes the session cookie with the answer. */

@@ -20,7 +20,7 @@ import {
 import { defaultSize, largestSize } from './connection.ts';
 import { createIntrospectionCount } from './introspection-cost.ts';
 
-/** Allows the largest page of events with all fields of all attempts, but not one more level of lists. */
+/** Allows the largest page of events with all fields of all attempts but their headers, and not one more level of lists. */
 export const mostCost = 100_000;
 
 /** Rows of a list without pages, or of a shorter page: a usual number of an event's attempts or of endpoints. */

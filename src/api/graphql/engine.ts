@@ -2,6 +2,7 @@
 
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { createYoga } from 'graphql-yoga';
+import type { Readiness } from '../../operations/readiness.ts';
 import type { Transactions } from '../../outbox/transactions.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { SignIn } from '../../users/sign-in.ts';
@@ -37,6 +38,9 @@ export type EngineOptions = {
   /** Counts a sign-in begun by the client: null while it may go on, else the seconds until it may. */
   countStart(client: string): Promise<number | null>;
   refusedQueries: RefusedQueries;
+  readiness(): Promise<Readiness>;
+  /** Of this program, as in package.json. */
+  version: string;
   log: Logger;
 };
 
@@ -69,6 +73,8 @@ export function createEngine(options: EngineOptions): (request: Request, client:
         loaders: createLoaders(em),
         signIn,
         publicUrl,
+        version: options.version,
+        readiness: options.readiness,
         async countStart() {
           const wait = await options.countStart(client);
           if (wait === null) return;

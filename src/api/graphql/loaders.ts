@@ -9,17 +9,20 @@ import type { OAuthAccount } from '../../model/oauth-account.ts';
 import type { Session } from '../../model/session.ts';
 import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
 import type { WebhookEvent } from '../../model/webhook-event.ts';
-import type { Endpoint } from '../../settings/endpoint.ts';
+import type { Endpoint, EndpointSettings } from '../../settings/endpoint.ts';
 import { accountsOf } from '../../users/accounts.ts';
 import { sessionsOf } from '../../users/sessions.ts';
 import { owners } from './endpoint-owner.ts';
 import { type EndpointState, endpointStates } from './endpoint-state.ts';
 import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
 import { type EventPage, eventsById, pagesOfDeliveries } from './event-deliveries.ts';
+import { type ConfiguredEndpoint, configuredEndpoints, keyOf, subjectsOf } from './sent-request.ts';
 
 export type Loaders = {
   eventById: DataLoader<string, WebhookEvent | undefined>;
   positionOfEvent: DataLoader<string, number | undefined>;
+  subjectOfEvent: DataLoader<string, string | undefined>;
+  configuredEndpoint: DataLoader<ConfiguredEndpoint, EndpointSettings | undefined>;
   deliveriesOfEvent: DataLoader<EventPage, WebhookDelivery[]>;
   accountsOfUser: DataLoader<string, OAuthAccount[]>;
   sessionsOfUser: DataLoader<string, Session[]>;
@@ -46,6 +49,8 @@ export function createLoaders(em: EntityManager): Loaders {
   return {
     eventById: ofIds(eventsById),
     positionOfEvent: ofIds(positionsOf),
+    subjectOfEvent: ofIds(subjectsOf),
+    configuredEndpoint: batched((wanted: readonly ConfiguredEndpoint[]) => configuredEndpoints(em, wanted), keyOf),
     deliveriesOfEvent: new DataLoader((pages: readonly EventPage[]) => pagesOfDeliveries(em, pages), { cache: false }),
     accountsOfUser: new DataLoader((userIds: readonly string[]) => accountsOf(em, userIds), { cache: false }),
     sessionsOfUser: new DataLoader((userIds: readonly string[]) => sessionsOf(em, userIds, new Date()), {

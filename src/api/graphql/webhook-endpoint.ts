@@ -2,11 +2,13 @@
 
 import { givesUpAfterMs } from '../../policy/retry.ts';
 import { durationText } from '../../settings/duration.ts';
+import { formOf } from '../../settings/endpoint-form.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 import { builder } from './builder.ts';
 import type { Statistics, Window } from './endpoint-statistics.ts';
 import { endpointById } from './endpoints.ts';
-import { WebhookDeliveryConnection, WebhookDeliveryStatus, connectDeliveries } from './webhook-delivery.ts';
+import { WebhookDeliveryStatus } from './delivery-enums.ts';
+import { WebhookDeliveryConnection, connectDeliveries } from './webhook-delivery.ts';
 import { WebhookDeliveryRef } from './webhook-event.ts';
 
 const WebhookOrdering = builder.enumType('WebhookOrdering', {
@@ -157,6 +159,17 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
       description:
         'The time from a first attempt to giving up, as in 5m10s: all waits of its settings together, without what the attempts themselves take and without Retry-After. Null where it never gives up.',
       resolve: (endpoint) => durationText(givesUpAfterMs(endpoint)),
+    }),
+    rateLimit: t.string({
+      nullable: true,
+      description: 'How many requests may begin within a second, minute or hour. No endpoint can be configured so yet.',
+      resolve: () => null,
+    }),
+    configuration: t.field({
+      type: 'JSON',
+      description:
+        'As in force, with the keys of the file and defaults filled in. It has the names of secrets and never a value.',
+      resolve: (endpoint) => formOf(endpoint),
     }),
     owner: t.string({
       nullable: true,
