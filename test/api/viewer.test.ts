@@ -137,7 +137,7 @@ test('a role is read for each request: a change of it holds for sessions that ar
 test('a request looks for its session once, however many fields need it', async () => {
   let searched = 0;
   const { asking } = createViewers({
-    adminToken,
+    tokens: { adminToken, readToken: null, publishToken: null },
     sessions: { find: () => Promise.resolve({ kind: 'unknown', searched: (searched += 1) }) },
     cookies: { sessionToken: () => undefined },
     publicUrl: () => 'https://tidings.example.com',

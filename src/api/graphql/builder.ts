@@ -9,7 +9,7 @@ import type { ConfigProblem } from '../../settings/problem.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 import type { Transactions } from '../../outbox/transactions.ts';
 import type { SignIn } from '../../users/sign-in.ts';
-import { type Viewer, needAdmin, needUser } from '../viewer.ts';
+import { type Viewer, needAdmin, needPublisher, needReader, needUser, refuseTokens } from '../viewer.ts';
 import type { Loaders } from './loaders.ts';
 import { DateTime, JsonScalar } from './scalars.ts';
 
@@ -68,9 +68,18 @@ export type Context = {
   endCookie(): void;
 };
 
+/** What a field may need of who asks. `anybody` leaves out the tokens that are for one thing. */
+const needs = {
+  admin: needAdmin,
+  read: needReader,
+  publish: needPublisher,
+  signedIn: needUser,
+  anybody: refuseTokens,
+};
+
 export const builder = new SchemaBuilder<{
   Context: Context;
-  AuthScopes: { admin: boolean; signedIn: boolean };
+  AuthScopes: Record<keyof typeof needs, boolean>;
   DefaultFieldNullability: false;
   Connection: { totalCount: () => Promise<number> };
   DefaultEdgesNullability: false;
@@ -85,16 +94,19 @@ export const builder = new SchemaBuilder<{
   plugins: [ScopeAuthPlugin, RelayPlugin],
   scopeAuth: {
     // They throw instead of returning false, so that the error says what is missing.
-    authScopes: ({ viewer }) => ({
-      admin: async () => {
-        needAdmin(await viewer());
+    authScopes: ({ viewer }) => {
+      const asked = (need: (asking: Viewer) => unknown) => async () => {
+        need(await viewer());
         return true;
-      },
-      signedIn: async () => {
-        needUser(await viewer());
-        return true;
-      },
-    }),
+      };
+      return {
+        admin: asked(needs.admin),
+        read: asked(needs.read),
+        publish: asked(needs.publish),
+        signedIn: asked(needs.signedIn),
+        anybody: asked(needs.anybody),
+      };
+    },
   },
   relay: {
     cursorType: 'String',
@@ -129,6 +141,9 @@ builder.globalConnectionField('totalCount', (t) =>
   }),
 );
 
-// Fields of these two are for admins, unless they say otherwise.
-builder.queryType({ description: 'What can be read.', authScopes: { admin: true } });
+// Fields of these two are for admins, unless they say otherwise. What an admin can read, the read token can.
+builder.queryType({
+  description: 'What can be read. What is for admins is also for the read token.',
+  authScopes: { read: true },
+});
 builder.mutationType({ description: 'What can be changed.', authScopes: { admin: true } });
