@@ -59,6 +59,7 @@ const rights = {
 /** Every field of Query, Mutation and Subscription. */
 const matrix: Record<string, keyof typeof rights> = {
   'Query.me': 'anybody but the publish token',
+  'Query.rewindCount': 'read',
   'Query.user': 'read',
   'Query.users': 'read',
   'Query.webhookDeliveries': 'read',
@@ -67,6 +68,7 @@ const matrix: Record<string, keyof typeof rights> = {
   'Query.webhookEndpoints': 'read',
   'Query.webhookEvent': 'read',
   'Query.webhookEvents': 'read',
+  'Mutation.cancelWebhookReplays': 'admin',
   'Mutation.completeOAuth': 'anybody',
   'Mutation.createUser': 'admin',
   'Mutation.deleteAccount': 'own',

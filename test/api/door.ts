@@ -192,7 +192,9 @@ function endpointsOf(door: Door, transactions: Transactions): Endpoints {
   return {
     ...{ inForce, pause, resume, sendTest },
     rewind: (id, to) => Promise.resolve(void door.asked.push({ rewind: id, to: { ...to } })),
-    replay: (wish) => Promise.resolve(door.asked.push({ replay: wish })),
+    replay: (wish, options) => Promise.resolve(door.asked.push({ replay: wish, ...options })),
+    rewindCount: (_em, id, to) => Promise.resolve(door.asked.push({ rewindCount: id, to: { ...to } })),
+    cancelReplays: (id) => Promise.resolve(door.asked.push({ cancel: id })),
     reload(options) {
       door.asked.push({ reload: options });
       return Promise.resolve({ ...door.reload, applied: door.reload.applied && !options.dryRun });

@@ -18,13 +18,30 @@ export type EndpointState = {
   position: number | null;
 };
 
+export type StateName = 'ACTIVE' | 'RETRYING' | 'PAUSED' | 'DISABLED';
+
+/** `state` is needed of an enabled endpoint alone; undefined: it never had a position. */
+export function stateNameOf({ enabled }: Pick<Endpoint, 'enabled'>, state: EndpointState | undefined): StateName {
+  if (!enabled) return 'DISABLED';
+  if (state?.pauseReason) return 'PAUSED';
+  return state?.retrying ? 'RETRYING' : 'ACTIVE';
+}
+
 /** Unix ms of a time in SQL. */
 const msOf = (time: string) => `extract(epoch from ${time})::float8 * 1000`;
+
+/** As `firstIdOf` of model/uuid.ts, so long before or after now. */
+const firstIdIn = (span: string) =>
+  `rpad(lpad(to_hex((extract(epoch from now() ${span}) * 1000)::bigint), 12, '0'), 32, '0')`;
 
 /**
  * The newest attempt in the line above the cursor shows whether the line waits for a retry: after a failed attempt only
  * its own retries follow. `offset 0` makes Postgres find the few rows above the cursor by their index first, instead of
  * walking back through the endpoint's history by id. What is stored of outcomes may be a second older than that attempt.
+ *
+ * Where by the stored cursor nothing waits, only what came since can be above it. A cursor is written each second, so the
+ * partitions of a day around now are enough: of thousands of endpoints nearly all are such. Far behind the log's end,
+ * what waits may not have been counted.
  */
 const read = `
   select c.endpoint_id, c.pause_reason, ${msOf('c.paused_at')} as paused_ms, ${pastGapSql('c.position')}::float8 as position,
@@ -36,10 +53,15 @@ const read = `
   from jsonb_array_elements_text(?::jsonb) asked (endpoint_id)
   join webhook_cursors c using (endpoint_id)
   left join webhook_endpoint_outcomes o using (endpoint_id)
+  cross join lateral (
+    select case when waits then '00000000-0000-0000-0000-000000000000' else ${firstIdIn("- interval '1 day'")} end::uuid as first,
+           case when waits then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else ${firstIdIn("+ interval '1 day'")} end::uuid as last
+      from (select c.backlog > 0 or c.position < (select position from webhook_log_head) - 20000 as waits) stored
+  ) kept
   left join lateral (
     select * from (
       select d.* from webhook_deliveries d
-      where ${isOfLine} and d.position > c.position
+      where ${isOfLine} and d.position > c.position and d.id between kept.first and kept.last
       offset 0
     ) above order by id desc limit 1
   ) last on true`;

@@ -4,9 +4,13 @@ import { givesUpAfterMs } from '../../policy/retry.ts';
 import { durationText } from '../../settings/duration.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 import { builder } from './builder.ts';
+import { largestSize } from './connection.ts';
+import { WebhookDeliveryStatus } from './delivery-enums.ts';
 import type { Statistics, Window } from './endpoint-statistics.ts';
+import { listEndpoints } from './endpoint-list.ts';
+import { stateNameOf } from './endpoint-state.ts';
 import { endpointById } from './endpoints.ts';
-import { WebhookDeliveryConnection, WebhookDeliveryStatus, connectDeliveries } from './webhook-delivery.ts';
+import { WebhookDeliveryConnection, connectDeliveries } from './webhook-delivery.ts';
 import { WebhookDeliveryRef } from './webhook-event.ts';
 
 const WebhookOrdering = builder.enumType('WebhookOrdering', {
@@ -89,10 +93,7 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
       description:
         'DISABLED: enabled is false. PAUSED: see pauseReason. RETRYING: its first unsettled event has a failed attempt. ACTIVE: else, also when idle. Read from the database, so every instance says the same.',
       resolve: async (endpoint, _args, { loaders }) => {
-        if (!endpoint.enabled) return 'DISABLED';
-        const state = await loaders.endpointState.load(endpoint);
-        if (state?.pauseReason) return 'PAUSED';
-        return state?.retrying ? 'RETRYING' : 'ACTIVE';
+        return stateNameOf(endpoint, endpoint.enabled ? await loaders.endpointState.load(endpoint) : undefined);
       },
     }),
     pauseReason: t.field({
@@ -158,6 +159,15 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
         'The time from a first attempt to giving up, as in 5m10s: all waits of its settings together, without what the attempts themselves take and without Retry-After. Null where it never gives up.',
       resolve: (endpoint) => durationText(givesUpAfterMs(endpoint)),
     }),
+    rateLimit: t.string({
+      nullable: true,
+      description: 'How many requests it may get in which time. Null: as many as come. No endpoint can be limited yet.',
+      resolve: () => null,
+    }),
+    pendingReplays: t.int({
+      description: 'Replays that still wait, one that is being sent included.',
+      resolve: async (endpoint, _args, { loaders }) => (await loaders.pendingReplays.load(endpoint)) ?? 0,
+    }),
     owner: t.string({
       nullable: true,
       description:
@@ -188,8 +198,15 @@ builder.queryFields((t) => ({
   webhookEndpoints: t.field({
     type: [WebhookEndpoint],
     nullable: true,
-    description: 'Admin. All endpoints of the configuration in force, in its order.',
-    resolve: (_root, _args, { endpoints }) => endpoints.inForce(),
+    description: 'Admin. Endpoints of the configuration in force, by id: at most 200 at once, those after `after`.',
+    args: {
+      search: t.arg.string({ description: 'A part of the id, the URL or the description, in any case of any script.' }),
+      states: t.arg({ type: [WebhookEndpointState], description: 'Only those in one of these states.' }),
+      first: t.arg.int({ defaultValue: largestSize, description: 'How many, 0 to 200.' }),
+      after: t.arg.id({ description: 'The id of an endpoint: only those after it.' }),
+    },
+    resolve: async (_root, args, { endpoints, loaders }) =>
+      await listEndpoints(endpoints.inForce(), args, loaders.endpointState),
   }),
   webhookEndpoint: t.field({
     type: WebhookEndpoint,
