@@ -4,7 +4,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { exactTo } from '../dispatch/cursor-state.ts';
 import { likePattern } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
-import { boundPatterns, isFor, isOfLine, isSettled, isUnaddressed, matchesAny } from './predicates.ts';
+import { boundPatterns, isFor, isOfLine, isSettled, matchesAny } from './predicates.ts';
 
 /** So far the log itself is read. An endpoint that asks for few events would have it read millions of others. */
 const readAhead = 100_000;
@@ -26,7 +26,8 @@ export async function countAgain(
   const near = Math.min(cursor, after + readAhead);
   let events = await count(aboveCursor, [endpoint.id, after, patterns, exactTo]);
   if (after < cursor && events < exactTo) events += await count(inLog, [after, near, patterns, exactTo]);
-  if (near < cursor && events < exactTo) events += await count(byType, [patterns, near, near, cursor, exactTo]);
+  if (near < cursor && events < exactTo)
+    events += await count(byType, [patterns, near, near, cursor, patterns, exactTo]);
   return Math.min(events, exactTo);
 }
 
@@ -60,5 +61,5 @@ const byType = `
   select count(*)::int as events from (
     select 1 from matching m
      cross join lateral (select id from webhook_events where type = m.type and id >= (select first from kept) offset 0) v
-      join webhook_log e on e.event_id = v.id and e.position > ? and e.position <= ? and ${isUnaddressed}
+      join webhook_log e on e.event_id = v.id and e.position > ? and e.position <= ? and ${isFor(boundPatterns)}
      limit ?) counted`;

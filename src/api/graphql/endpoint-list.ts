@@ -1,14 +1,14 @@
 // Lists the endpoints in force, by id: those that a search finds and that are in one of the states, a page at a time.
 
-import type DataLoader from 'dataloader';
+import type { EntityManager } from '@mikro-orm/postgresql';
 import { foldCase } from '../../policy/fold-case.ts';
 import { Refusal } from '../../policy/refusal.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 import { sizeOf } from './connection.ts';
-import { type EndpointState, type StateName, stateNameOf } from './endpoint-state.ts';
+import { type StateName, manyEndpointStates, stateNameOf } from './endpoint-state.ts';
 import { foldedSearch } from './search.ts';
 
-export type EndpointsArgs = {
+type EndpointsArgs = {
   search?: string | null | undefined;
   states?: readonly StateName[] | null | undefined;
   first?: number | null | undefined;
@@ -25,7 +25,7 @@ const folded = new WeakMap<Endpoint, string[]>();
 export async function listEndpoints(
   inForce: readonly Endpoint[],
   args: EndpointsArgs,
-  states: DataLoader<Endpoint, EndpointState | undefined>,
+  em: EntityManager,
 ): Promise<Endpoint[]> {
   const size = sizeOf(args.first);
   const after = afterId(args.after);
@@ -40,10 +40,11 @@ export async function listEndpoints(
   const page: Endpoint[] = [];
   for (let from = 0; from < found.length && page.length < size; from += readAtOnce) {
     const some = found.slice(from, from + readAtOnce);
-    const names = await Promise.all(
-      some.map(async (one) => stateNameOf(one, one.enabled ? await states.load(one) : undefined)),
+    const states = await manyEndpointStates(
+      em,
+      some.filter(({ enabled }) => enabled),
     );
-    page.push(...some.filter((_, index) => wanted.has(names[index]!)));
+    page.push(...some.filter((endpoint) => wanted.has(stateNameOf(endpoint, states.get(endpoint.id)))));
   }
   return page.slice(0, size);
 }

@@ -205,8 +205,7 @@ builder.queryFields((t) => ({
       first: t.arg.int({ defaultValue: largestSize, description: 'How many, 0 to 200.' }),
       after: t.arg.id({ description: 'The id of an endpoint: only those after it.' }),
     },
-    resolve: async (_root, args, { endpoints, loaders }) =>
-      await listEndpoints(endpoints.inForce(), args, loaders.endpointState),
+    resolve: async (_root, args, { endpoints, em }) => await listEndpoints(endpoints.inForce(), args, em),
   }),
   webhookEndpoint: t.field({
     type: WebhookEndpoint,
