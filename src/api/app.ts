@@ -18,10 +18,10 @@ import type { RateLimits } from './rate-limits.ts';
 import { hasUtf8Query } from './request-address.ts';
 import { homeOf } from './refused.ts';
 import { createCookies } from './session-cookie.ts';
-import { createViewers } from './viewer.ts';
+import { type Tokens, createViewers } from './viewer.ts';
 
 export type Api = Omit<EngineOptions, 'viewers' | 'cookies' | 'countStart' | 'refusedQueries'> & {
-  adminToken: string;
+  tokens: Tokens;
   sessions: Sessions;
   limits: RateLimits;
   /** Take the client's address from the last X-Forwarded-For entry. */

@@ -1,4 +1,4 @@
-// Notices what other instances have changed of endpoints: pauses, resumes, rewinds and replays. Pure.
+// Notices what other instances have changed of endpoints: pauses, resumes, rewinds, replays and their cancelling. Pure.
 //
 // Each such change raises its shard's control version. When a version is not the one that was seen last, the stored states
 // of that shard's endpoints are compared with the actors.
@@ -27,7 +27,8 @@ export function createRemoteChanges(ports: RemoteChangePorts, dispatcher: () => 
     if (!actor) return;
     const { stored } = actor;
     const same = stored.generation === generation && stored.resumes === resumes && stored.pauseReason === pauseReason;
-    if (actor.reading === 'loading' || !same) dispatcher().reloadCursor(endpointId);
+    // Nothing tells which replays were cancelled: those that it holds are read again.
+    if (actor.reading === 'loading' || !same || actor.holdsReplays) dispatcher().reloadCursor(endpointId);
     else if (hasReplays) dispatcher().wakeReplays(endpointId);
   }
 

@@ -2,7 +2,7 @@
 //
 // Its mailbox holds the next events for the endpoint. Its line is strictly in log order: one turn at a time, and after a
 // failed attempt the same event again, until its retries are spent. Replays (tests are replays, too) are sent beside the
-// line: they alternate with it, and never change its order.
+// line, and never change its order. They alternate with it, also where the line must be read from the table first.
 //
 // Four things change independently. How it reads (loading, lagging, live) is in reading.ts. Whether it sends, whether its
 // endpoint is paused, and whether it retires is here:
@@ -151,12 +151,17 @@ export class Actor {
    * examined as much as the dispatcher. `pastGap` gives the position after which the log continues.
    */
   takePage(page: readonly LogEntry[], dispatched: number, pastGap: (position: number) => number): void {
-    this.#reading.takePage(page, dispatched, pastGap);
+    if (this.#reading.takePage(page, dispatched, pastGap)) this.#replayNext = true;
   }
 
   /** A replay was stored for its endpoint. */
   replayStored(): void {
     this.#replays.wake();
+  }
+
+  /** It may hold a replay that was cancelled since it was read. */
+  get holdsReplays(): boolean {
+    return !this.#replays.isEmpty;
   }
 
   wantsReplays(): boolean {
@@ -175,8 +180,11 @@ export class Actor {
     const replay = this.#replays.next();
     const lineReady = lineAt <= now;
     const replayReady = replay !== undefined && replay.notBefore <= now;
-    if (replayReady && (this.#replayNext || !lineReady)) return { kind: 'replay', replay };
+    const lineHasTurn = !this.#replayNext && (lineReady || this.#reading.awaitsPage);
+    if (replayReady && !lineHasTurn) return { kind: 'replay', replay };
     if (lineReady) return { kind: 'line' };
+    // The page's arrival asks again.
+    if (lineHasTurn && replayReady) return null;
     const at = Math.min(lineAt, replay?.notBefore ?? Infinity);
     return at === Infinity ? null : { kind: 'wait', at };
   }

@@ -53,6 +53,10 @@ export class Reading {
   get wantsPage(): boolean {
     return this.#state.is === 'lagging' && !this.#state.pageAsked && this.#line.hasRoom;
   }
+  /** It has no event, and a page that may bring one is being read. */
+  get awaitsPage(): boolean {
+    return this.#state.is === 'lagging' && this.#state.pageAsked && this.#line.size === 0;
+  }
   /** How many events wait: unsettled ones that the filter asks for, as far as the dispatcher has read. */
   get backlog(): Count {
     const state = this.#state;
@@ -121,12 +125,17 @@ export class Reading {
     if (this.#state.is === 'lagging') this.#state.pageAsked = true;
   }
 
-  /** Takes a page of consecutive events while it is lagging. `pastGap` gives the position after which the log continues. */
-  takePage(page: readonly LogEntry[], dispatched: number, pastGap: (position: number) => number): void {
-    if (this.#state.is !== 'lagging') return;
+  /**
+   * Takes a page of consecutive events while it is lagging. `pastGap` gives the position after which the log continues.
+   * Returns true when the line waited for it in vain.
+   */
+  takePage(page: readonly LogEntry[], dispatched: number, pastGap: (position: number) => number): boolean {
+    if (this.#state.is !== 'lagging') return false;
+    const { awaitsPage } = this;
     this.#state.pageAsked = false;
     this.#line.takePage(page, pastGap);
     if (this.examined >= dispatched) this.#state = { is: 'live', isOutdated: this.#state.isOutdated };
+    return awaitsPage && this.#line.size === 0;
   }
 
   /** Gives back all events but the first, and reads them again when there is room. `dispatched`: how far the dispatcher has read. */

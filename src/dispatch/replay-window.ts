@@ -40,6 +40,8 @@ export type ReplayWindow = {
   /** Something was added to the stored queue. */
   wake(): void;
   readonly wantsMore: boolean;
+  /** It holds none, and reads none. */
+  readonly isEmpty: boolean;
   /** What it holds. */
   readonly bytes: number;
   /** What to read next. There is one question at a time; an answer that comes after a `reset` is ignored. */
@@ -70,6 +72,9 @@ export function createReplayWindow(budget: WindowBudget): ReplayWindow {
     },
     get wantsMore() {
       return more && asked === null && replays.length <= lowWater && window.room > 0;
+    },
+    get isEmpty() {
+      return replays.length === 0 && asked === null;
     },
     get bytes() {
       return window.bytes;

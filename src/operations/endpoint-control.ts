@@ -1,4 +1,4 @@
-// What an admin does to the endpoints in force: reload, pause, resume, rewind, replay and test, from any instance.
+// What an admin does to the endpoints in force, from any instance: reload, pause, resume, rewind, replay, cancel and test.
 //
 // Each change is a transaction that ends by raising control versions. By them the owner of an endpoint finds out; this
 // file does not know who that is.
@@ -18,9 +18,9 @@ import {
 } from './configuration-changes.ts';
 import type { Configurations, ReadFile } from './configurations.ts';
 import { type Announce, raiseControlVersions } from './control-versions.ts';
-import { type ReplayWish, queueReplays } from './replay.ts';
+import { type ReplayWish, countReplays, forgetReplays, queueReplays } from './replay.ts';
 import type { ReloadProblem } from './refused-reloads.ts';
-import { type RewindTo, findTarget, rewindCursor } from './rewind.ts';
+import { type RewindTo, countRewind, findTarget, rewindCursor } from './rewind.ts';
 
 export type Reload = {
   applied: boolean;
@@ -51,11 +51,15 @@ export type EndpointControl = {
    * NOT_FOUND, CONFLICT for a disabled endpoint, BAD_USER_INPUT for a position that is ahead, no longer kept, or invalid.
    */
   rewind(id: string, to: RewindTo): Promise<void>;
+  /** How many events that would send again now, exact to 10,000 and never more. Throws as `rewind` does. */
+  rewindCount(em: EntityManager, id: string, to: RewindTo): Promise<number>;
   /**
-   * Queues failed deliveries to be sent again beside their endpoints' lines; returns how many. Refusal NOT_FOUND for an
-   * unknown id, CONFLICT for what cannot be sent again, BAD_USER_INPUT for more than 100,000.
+   * Queues failed deliveries to be sent again beside their endpoints' lines; returns how many. `dryRun`: it only counts
+   * them. Refusal NOT_FOUND for an unknown id, CONFLICT for what cannot be sent again, BAD_USER_INPUT for more than 100,000.
    */
-  replay(wish: ReplayWish): Promise<number>;
+  replay(wish: ReplayWish & Named, options: { dryRun: boolean }): Promise<number>;
+  /** Forgets an endpoint's replays that are not over; returns how many. Refusal NOT_FOUND. */
+  cancelReplays(id: string): Promise<number>;
   /** Records a webhook.test for an endpoint. Refusal NOT_FOUND, CONFLICT for a disabled or paused endpoint. */
   sendTest(id: string): Promise<WebhookEvent>;
 };
@@ -65,6 +69,9 @@ export type EndpointControlParts = {
   configurations: Pick<Configurations, 'current' | 'refresh' | 'readAgain' | 'put' | 'refused' | 'whileInForce'>;
   announce: Announce;
 };
+
+/** The endpoint that is named, and the argument that names it. */
+type Named = { endpoint?: { id: string; argument: string } | null };
 
 type Done<T> = { result: T; touched: readonly string[] };
 
@@ -141,12 +148,23 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
         await rewindCursor(em, endpoint, await findTarget(em, endpoint, to));
         return { result: undefined, touched: [id] };
       }),
-    replay: (wish) =>
+    rewindCount: async (em, id, to) => {
+      const { endpoints } = configurations.current();
+      return await countRewind(em, findEnabled(endpoints, id, 'id'), to);
+    },
+    replay: (wish, { dryRun }) =>
       change(async (em, endpoints) => {
-        if ('endpointId' in wish) findEnabled(endpoints, wish.endpointId, 'endpointId');
-        const enabled = new Set(endpoints.filter((endpoint) => endpoint.enabled).map(({ id }) => id));
-        const { endpoints: touched, queued } = await queueReplays(em, wish, (id) => enabled.has(id));
+        const named = wish.endpoint ? [findEnabled(endpoints, wish.endpoint.id, wish.endpoint.argument)] : endpoints;
+        const enabled = new Set(named.filter((endpoint) => endpoint.enabled).map(({ id }) => id));
+        if (dryRun) return { result: await countReplays(em, wish, enabled), touched: [] };
+        const { endpoints: touched, queued } = await queueReplays(em, wish, enabled);
         return { result: queued, touched };
+      }),
+    cancelReplays: (id) =>
+      change(async (em, endpoints) => {
+        find(endpoints, id, 'endpointId');
+        const forgotten = await forgetReplays(em, id);
+        return { result: forgotten, touched: forgotten > 0 ? [id] : [] };
       }),
     sendTest: (id) =>
       change(async (em, endpoints) => {
@@ -178,6 +196,6 @@ function find(endpoints: readonly Endpoint[], id: string, argument: string): End
 
 function findEnabled(endpoints: readonly Endpoint[], id: string, argument: string): Endpoint {
   const endpoint = find(endpoints, id, argument);
-  if (!endpoint.enabled) throw new Refusal('CONFLICT', `${id} is disabled: enable it in the file first.`);
+  if (!endpoint.enabled) throw new Refusal('CONFLICT', `${id} is disabled: enable it in the file first.`, argument);
   return endpoint;
 }

@@ -21,6 +21,8 @@ import { openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 
 export const adminToken = 'the-admin-token-of-the-door';
+export const readToken = 'the-read-token-of-the-door-';
+export const publishToken = 'the-publish-token-of-the-door';
 
 export type GraphqlError = { message: string; path?: string[]; extensions: { code: string } };
 // oxlint-disable-next-line typescript/no-explicit-any -- an answer has the shape of the query in the test
@@ -130,7 +132,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     publicUrl: () => publicUrl,
     trustProxy,
     endpoints: endpointsOf(door, transactions),
-    adminToken,
+    tokens: { adminToken, readToken, publishToken },
     readiness: () => Promise.resolve(door.readiness),
     isDraining: () => door.draining,
     allowedOrigins,
@@ -190,7 +192,9 @@ function endpointsOf(door: Door, transactions: Transactions): Endpoints {
   return {
     ...{ inForce, pause, resume, sendTest },
     rewind: (id, to) => Promise.resolve(void door.asked.push({ rewind: id, to: { ...to } })),
-    replay: (wish) => Promise.resolve(door.asked.push({ replay: wish })),
+    replay: (wish, options) => Promise.resolve(door.asked.push({ replay: wish, ...options })),
+    rewindCount: (_em, id, to) => Promise.resolve(door.asked.push({ rewindCount: id, to: { ...to } })),
+    cancelReplays: (id) => Promise.resolve(door.asked.push({ cancel: id })),
     reload(options) {
       door.asked.push({ reload: options });
       return Promise.resolve({ ...door.reload, applied: door.reload.applied && !options.dryRun });

@@ -101,7 +101,7 @@ describe('cost', () => {
   // Counted by hand: a page is 10, a field 1, a list without a page has 10 rows.
   test.each([
     ['{ __typename }', {}, 1],
-    ['{ webhookEndpoints { id url } }', {}, 1 + 10 * 2],
+    ['{ webhookEndpoints { id url } }', {}, 1 + 10 + 10 * 2],
     ['{ webhookEvents { nodes { id } } }', {}, 1 + 10 + (1 + 50)],
     ['{ webhookEvents(first: 3) { nodes { id } pageInfo { endCursor } } }', {}, 1 + 10 + (1 + 3) + (1 + 1)],
     ['{ webhookEvents(first: 3) { edges { node { id } } } }', {}, 1 + 10 + (1 + 3 * (1 + 1))],

@@ -38,6 +38,11 @@ test.each<[query: string, line: object]>([
     'replayWebhookDeliveries(deliveryIds: ["0195aaaa-0000-7000-8000-000000000000"])',
     { msg: 'failed deliveries were queued to be sent again', deliveries: 1 },
   ],
+  [
+    'replayWebhookDeliveries(filter: { eventType: "order.paid" })',
+    { msg: 'failed deliveries were queued to be sent again', filter: { eventType: 'order.paid' } },
+  ],
+  ['cancelWebhookReplays(endpointId: "crm")', { msg: 'replays were cancelled', endpoint_id: 'crm' }],
   ['sendTestWebhook(endpointId: "crm") { id }', { msg: 'a test was recorded', endpoint_id: 'crm' }],
   ['reloadWebhooks { applied }', { msg: 'a reload was accepted', added: [], changed: [], removed: [], dropped: [] }],
 ])('%s leaves one line', async (query, line) => {
@@ -55,7 +60,9 @@ test.each<[query: string, line: object]>([
 test('a refused reload leaves a line with what was wrong, and a dry run none', async () => {
   const problem = { file: 'config/webhooks.yaml', line: 8, column: 5, path: 'endpoints.1.timout', message: 'Unknown.' };
   door.reload = { ...door.reload, applied: false, errors: Array.from({ length: 12 }, () => problem) };
-  await door.ask('mutation { reloadWebhooks(dryRun: true) { applied } }');
+  await door.ask(
+    'mutation { reloadWebhooks(dryRun: true) { applied } replayWebhookDeliveries(filter: {}, dryRun: true) }',
+  );
   expect(lines()).toEqual([]);
   await door.ask('mutation { reloadWebhooks { applied } }');
   const [line, ...others] = lines();

@@ -1,4 +1,4 @@
-// What users and admins do in a simulated world: they publish, pause, resume, rewind, replay, test and reload.
+// What users and admins do in a simulated world: they publish, pause, resume, rewind, replay, cancel, test and reload.
 //
 // Each is one transaction on the database, asked for through one of the processes, as the API does it.
 
@@ -8,7 +8,7 @@ import type { History } from './history.ts';
 import type { Postgres } from './postgres.ts';
 import type { Service } from './service.ts';
 import { assignCursors, newGeneration } from './assign-cursors.ts';
-import type { Queued, StoredEvent, Tables } from './tables.ts';
+import type { Item, Queued, StoredEvent, Tables } from './tables.ts';
 import { isFor } from './wanted.ts';
 import type { Time } from './time.ts';
 
@@ -48,6 +48,7 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
       },
       (isChanged) => {
         if (isChanged) {
+          by.hearsOf([endpoint]);
           by.instance.reloadCursors([endpoint]);
           publishChange(by);
         }
@@ -161,6 +162,17 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
         if (!entry || entry.addressedTo !== null || waits) return false;
         tables.items.push({ id, endpoint, eventId: entry.id, origin: 'replay' });
         return true;
+      });
+    },
+
+    /** Forgets the replays that wait for an endpoint; its tests stay. */
+    cancel(by: Service, endpoint: string): void {
+      control(by, endpoint, (tables) => {
+        const isOf = (item: Item) => item.endpoint === endpoint && item.origin === 'replay';
+        const gone = tables.items.filter(isOf);
+        tables.items = tables.items.filter((item) => !isOf(item));
+        history.cancelled.push(...gone.map(({ id }) => id));
+        return gone.length > 0;
       });
     },
 

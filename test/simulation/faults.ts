@@ -102,6 +102,8 @@ function work(world: World, { do: what, who, ms }: Step, by: Service): void {
       return admin.rewind(by, endpoint, share);
     case 'replay':
       return admin.replay(by, endpoint, share);
+    case 'cancel':
+      return admin.cancel(by, endpoint);
     case 'reload':
       return reload(world, by, who, []);
     case 'secret is missing':

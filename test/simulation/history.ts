@@ -13,6 +13,8 @@ export type History = {
   askedAt: Map<string, number>;
   /** Of each generation of an endpoint, the position after which it began, and when. */
   lineBegins: Map<string, { position: number; at: number }>;
+  /** Replays that were cancelled, in order. */
+  cancelled: string[];
   /** Crashes, ends of threads, and leases that another one took. */
   halts: Halt[];
   /** When the database lost its end. */
@@ -34,6 +36,7 @@ export function createHistory(): History {
     acknowledged: new Map(),
     askedAt: new Map(),
     lineBegins: new Map(),
+    cancelled: [],
     halts: [],
     restoredAt: [],
     note(one, two, three) {

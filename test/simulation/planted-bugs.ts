@@ -113,6 +113,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (stored === null || stored.length > 0) more = true;',
     'if (stored === null) more = true;',
   ),
+  {
+    name: 'an owner is not told of replays that were cancelled through another instance',
+    edits: [{ file: 'src/cluster/remote-changes.ts', find: ' || actor.holdsReplays', replace: '' }],
+    kinds: ['replay', 'cancel', 'receiver fails'],
+  },
+  {
+    name: 'replays that were being read when they were cancelled are sent',
+    edits: [{ file: 'src/dispatch/replay-window.ts', find: 'if (asked !== current) return;', replace: '' }],
+    kinds: ['replay', 'cancel', 'receiver fails'],
+  },
   one(
     'an event is matched by an older configuration than its own',
     'src/cluster/configuration-barrier.ts',

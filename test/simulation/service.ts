@@ -123,7 +123,19 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
           return cursors;
         }, done);
       },
-      readStoredStates: (ids, done) => ask((stored) => tables.readStoredStates(stored, ids), done),
+      readStoredStates(ids, done) {
+        let received = () => {};
+        ask(
+          (stored) => {
+            received = watch.statesRead(process, ids);
+            return tables.readStoredStates(stored, ids);
+          },
+          (states) => {
+            if (states) received();
+            done(states);
+          },
+        );
+      },
       readPage: (after, done) =>
         ask(
           (stored) => tables.readPage(stored, after),
@@ -248,6 +260,8 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
     threads,
     ask,
     reach,
+    /** What was changed of these endpoints up to now is known here. */
+    hearsOf: (ids: readonly string[]) => watch.statesRead(process, ids)(),
     /** The database server has closed its connections. */
     loseConnections(): void {
       if (isStarted) process.hear(1 + chance() * 3, () => instance.doubtServer());

@@ -7,6 +7,7 @@ import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { Turn, TurnEvent, TurnFailure } from '../../src/worker/turn.ts';
+import { createCancelledReplays } from './cancelled-replays.ts';
 import { createGivenPositions } from './given-positions.ts';
 import type { History } from './history.ts';
 import { type Former, lostLeases } from './lost-leases.ts';
@@ -34,6 +35,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
   const fail = (sentence: string): never => {
     throw new Violation(`${sentence} (at ${Math.round(time.now())} ms)`);
   };
+  const cancelled = createCancelledReplays({ history, restores: () => restores, fail });
 
   function know({ id }: Process): Knowledge {
     let known = knowledge.get(id);
@@ -133,6 +135,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
         fail(`${process.id} sends ${position} to ${endpoint} from memory, after a turn was lost`);
       }
       checkConfiguration(process, turn);
+      cancelled.check(process, turn);
       if (turn.origin === 'line') {
         if (holds(process, turn.lease)) checkLine(process, turn, index);
         else lineOf(endpoint, turn.generation).sentLate.add(id);
@@ -259,10 +262,9 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       history.halts.push(...lostLeases(leases, former, [...postgres().tables.cursors.keys()], time.now()));
     },
 
-    released(process: Process, lease: Lease): void {
-      givenBack.add(nameOf(process, lease));
-    },
+    released: (process: Process, lease: Lease): void => void givenBack.add(nameOf(process, lease)),
 
+    statesRead: cancelled.statesRead,
     /** A heartbeat is made; what is returned is called when its answer arrives. */
     heartbeat(process: Process): () => void {
       const then = restores;
@@ -272,9 +274,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       };
     },
 
-    slept(process: Process): void {
-      know(process).sleptSinceHeartbeat = true;
-    },
+    slept: (process: Process): void => void (know(process).sleptSinceHeartbeat = true),
 
     configured(process: Process, version: number): void {
       const known = know(process);

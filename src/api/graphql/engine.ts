@@ -11,7 +11,7 @@ import { orderAccepted } from '../preferences.ts';
 import { tooManyStarts } from '../refused.ts';
 import type { Cookies } from '../session-cookie.ts';
 import type { RefusedQueries } from '../refused-queries.ts';
-import { type Viewers, isAdmin, nameOf } from '../viewer.ts';
+import { type Viewers, isTrusted, nameOf } from '../viewer.ts';
 import { type Budget, budgetOf } from './budgets.ts';
 import type { Endpoints } from './builder.ts';
 import { createDocumentCache } from './document-cache.ts';
@@ -109,7 +109,7 @@ export function createEngine(options: EngineOptions): (request: Request, client:
     // While the database is away no session counts as an admin's; resolvers that need the viewer ask again and say so.
     const asked = await asking(request).catch(() => null);
     const { viewer, unknownToken } = asked ?? { viewer: null, unknownToken: false };
-    const limited = isAdmin(viewer) ? null : viewer?.kind === 'user' ? `user ${viewer.user.id}` : client;
+    const limited = isTrusted(viewer) ? null : viewer?.kind === 'user' ? `user ${viewer.user.id}` : client;
     const wait = limited === null ? null : refusedQueries.waitOf(limited);
     if (wait !== null) return tooManyRefused(wait);
     orderAccepted(request.headers);

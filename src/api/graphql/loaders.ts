@@ -14,6 +14,7 @@ import { accountsOf } from '../../users/accounts.ts';
 import { sessionsOf } from '../../users/sessions.ts';
 import { owners } from './endpoint-owner.ts';
 import { type EndpointState, endpointStates } from './endpoint-state.ts';
+import { pendingReplays } from './pending-replays.ts';
 import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
 import { type EventPage, eventsById, pagesOfDeliveries } from './event-deliveries.ts';
 import { type ConfiguredEndpoint, configuredEndpoints, keyOf, subjectsOf } from './sent-request.ts';
@@ -30,6 +31,7 @@ export type Loaders = {
   owner: DataLoader<Endpoint, string | undefined>;
   backlog: DataLoader<Endpoint, number | undefined>;
   oldestUnsettledAt: DataLoader<Endpoint, Date | undefined>;
+  pendingReplays: DataLoader<Endpoint, number | undefined>;
   statistics: Record<Window, DataLoader<Endpoint, Statistics | undefined>>;
 };
 
@@ -60,6 +62,7 @@ export function createLoaders(em: EntityManager): Loaders {
     owner: ofEndpoints(owners),
     backlog: ofEndpoints(readBacklogs),
     oldestUnsettledAt: ofEndpoints(oldestUnsettled),
+    pendingReplays: ofEndpoints(pendingReplays),
     statistics: { HOUR: ofWindow('HOUR'), DAY: ofWindow('DAY'), WEEK: ofWindow('WEEK') },
   };
 }

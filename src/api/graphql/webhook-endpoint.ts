@@ -5,9 +5,12 @@ import { durationText } from '../../settings/duration.ts';
 import { formOf } from '../../settings/endpoint-form.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 import { builder } from './builder.ts';
-import type { Statistics, Window } from './endpoint-statistics.ts';
-import { endpointById } from './endpoints.ts';
+import { largestSize } from './connection.ts';
 import { WebhookDeliveryStatus } from './delivery-enums.ts';
+import type { Statistics, Window } from './endpoint-statistics.ts';
+import { listEndpoints } from './endpoint-list.ts';
+import { stateNameOf } from './endpoint-state.ts';
+import { endpointById } from './endpoints.ts';
 import { WebhookDeliveryConnection, connectDeliveries } from './webhook-delivery.ts';
 import { WebhookDeliveryRef } from './webhook-event.ts';
 
@@ -91,10 +94,7 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
       description:
         'DISABLED: enabled is false. PAUSED: see pauseReason. RETRYING: its first unsettled event has a failed attempt. ACTIVE: else, also when idle. Read from the database, so every instance says the same.',
       resolve: async (endpoint, _args, { loaders }) => {
-        if (!endpoint.enabled) return 'DISABLED';
-        const state = await loaders.endpointState.load(endpoint);
-        if (state?.pauseReason) return 'PAUSED';
-        return state?.retrying ? 'RETRYING' : 'ACTIVE';
+        return stateNameOf(endpoint, endpoint.enabled ? await loaders.endpointState.load(endpoint) : undefined);
       },
     }),
     pauseReason: t.field({
@@ -171,6 +171,10 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
         'As in force, with the keys of the file and defaults filled in. It has the names of secrets and never a value.',
       resolve: (endpoint) => formOf(endpoint),
     }),
+    pendingReplays: t.int({
+      description: 'Replays that still wait, one that is being sent included.',
+      resolve: async (endpoint, _args, { loaders }) => (await loaders.pendingReplays.load(endpoint)) ?? 0,
+    }),
     owner: t.string({
       nullable: true,
       description:
@@ -201,8 +205,14 @@ builder.queryFields((t) => ({
   webhookEndpoints: t.field({
     type: [WebhookEndpoint],
     nullable: true,
-    description: 'Admin. All endpoints of the configuration in force, in its order.',
-    resolve: (_root, _args, { endpoints }) => endpoints.inForce(),
+    description: 'Admin. Endpoints of the configuration in force, by id: at most 200 at once, those after `after`.',
+    args: {
+      search: t.arg.string({ description: 'A part of the id, the URL or the description, in any case of any script.' }),
+      states: t.arg({ type: [WebhookEndpointState], description: 'Only those in one of these states.' }),
+      first: t.arg.int({ defaultValue: largestSize, description: 'How many, 0 to 200.' }),
+      after: t.arg.id({ description: 'The id of an endpoint: only those after it.' }),
+    },
+    resolve: async (_root, args, { endpoints, em }) => await listEndpoints(endpoints.inForce(), args, em),
   }),
   webhookEndpoint: t.field({
     type: WebhookEndpoint,

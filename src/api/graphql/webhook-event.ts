@@ -12,6 +12,7 @@ import { builder } from './builder.ts';
 import { canMatch } from './can-match.ts';
 import { type Connection, type ConnectionArgs, connect, idAfter, largestSize, pageOf, sizeOf } from './connection.ts';
 import { createdBetween } from './created-between.ts';
+import { refuseMoreThanOwnFields } from './own-fields.ts';
 import { eventsOfSubject } from './subject-events.ts';
 
 /** Its fields are in webhook-delivery.ts. */
@@ -137,11 +138,16 @@ builder.mutationFields((t) => ({
   publishWebhookEvents: t.field({
     type: [WebhookEvent],
     nullable: true,
-    description: 'Admin. At most 1000 at once, recorded together or not at all, in the order given.',
+    skipTypeScopes: true,
+    authScopes: { publish: true },
+    description:
+      "Admin, or the publish token, which reads no more of the answer than the events' own fields. At most 1000 at once, recorded together or not at all, in the order given.",
     args: { events: t.arg({ type: [PublishWebhookEventInput], required: true, description: 'The events to record.' }) },
-    resolve: async (_root, { events }, { transactions }) =>
+    resolve: async (_root, { events }, { transactions, viewer }, info) => {
+      if ((await viewer())?.kind === 'publisher') refuseMoreThanOwnFields(info);
       // That data is an object is checked there.
-      await publishEvents(transactions, events as Publication[]),
+      return await publishEvents(transactions, events as Publication[]);
+    },
   }),
   sendTestWebhook: t.field({
     type: WebhookEvent,
