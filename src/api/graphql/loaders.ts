@@ -15,12 +15,15 @@ import { sessionsOf } from '../../users/sessions.ts';
 import { owners } from './endpoint-owner.ts';
 import { type EndpointState, endpointStates } from './endpoint-state.ts';
 import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
-import { type EventPage, eventsById, pagesOfDeliveries } from './event-deliveries.ts';
+import { type EventPage, deliveriesById, eventsById, pagesOfDeliveries } from './event-deliveries.ts';
+import { type EventOutcome, type OutcomesPage, pagesOfOutcomes } from './event-outcomes.ts';
 
 export type Loaders = {
   eventById: DataLoader<string, WebhookEvent | undefined>;
   positionOfEvent: DataLoader<string, number | undefined>;
   deliveriesOfEvent: DataLoader<EventPage, WebhookDelivery[]>;
+  deliveryById: DataLoader<string, WebhookDelivery | undefined>;
+  outcomesOfEvent: DataLoader<OutcomesPage, EventOutcome[]>;
   accountsOfUser: DataLoader<string, OAuthAccount[]>;
   sessionsOfUser: DataLoader<string, Session[]>;
   endpointState: DataLoader<Endpoint, EndpointState | undefined>;
@@ -47,6 +50,8 @@ export function createLoaders(em: EntityManager): Loaders {
     eventById: ofIds(eventsById),
     positionOfEvent: ofIds(positionsOf),
     deliveriesOfEvent: new DataLoader((pages: readonly EventPage[]) => pagesOfDeliveries(em, pages), { cache: false }),
+    deliveryById: ofIds(deliveriesById),
+    outcomesOfEvent: new DataLoader((pages: readonly OutcomesPage[]) => pagesOfOutcomes(em, pages), { cache: false }),
     accountsOfUser: new DataLoader((userIds: readonly string[]) => accountsOf(em, userIds), { cache: false }),
     sessionsOfUser: new DataLoader((userIds: readonly string[]) => sessionsOf(em, userIds, new Date()), {
       cache: false,
