@@ -46,8 +46,6 @@ create index on webhook_log (line, position);
 -- Tests are few, and looked up.
 create index on webhook_log (addressed_to, position) where addressed_to is not null;
 create index on webhook_log (event_id);
--- Tells which few pages have an event that was recorded long before it got its position.
-create index on webhook_log using brin (event_id) with (pages_per_range = 16);
 
 -- One row: the end of the log. log_id is made at the first start, not here, so that a cloned database has its own.
 create table webhook_log_head (

@@ -117,6 +117,13 @@ describe('cost', () => {
     ['{ users { totalCount } }', {}, 1 + 10 + 5_000],
     ['{ webhookEvent(id: 1) { deliveries { id } } }', {}, 1 + (1 + 10 + 10)],
     ['{ webhookEvent(id: 1) { deliveries(first: 3) { id } } }', {}, 1 + (1 + 10 + 3)],
+    // An event has an outcome at every endpoint, and a span of time has every bucket.
+    ['{ webhookEvent(id: 1) { outcomes { outcome } } }', {}, 1 + (1 + 10 + 200)],
+    ['{ webhookEvent(id: 1) { outcomes(first: 3) { lastDelivery { id } } } }', {}, 1 + (1 + 10 + 3 * (1 + 1))],
+    ['query ($n: Int) { webhookEvent(id: 1) { outcomes(first: $n) { outcome } } }', { n: null }, 1 + (1 + 10 + 200)],
+    ['{ webhookStats(since: "") { start } }', {}, 1_000 + 10 + 60],
+    ['{ webhookStats(since: "", buckets: 7) { start backlog } }', {}, 1_000 + 10 + 7 * 2],
+    ['query ($n: Int) { webhookStats(since: "", buckets: $n) { start } }', { n: 9_999 }, 1_000 + 10 + 500],
     // Of the introspection each field of the answer is counted, as 10. A User has 9 fields, and none takes an argument.
     ['{ __type(name: "User") { name fields { name args { name } } } }', {}, 1 + 10 * (1 + (1 + 9 * (1 + 1)))],
     ['query ($n: String!) { __type(name: $n) { fields { name } } }', { n: 'User' }, 1 + 10 * (1 + 9)],

@@ -155,8 +155,8 @@ test('backlogs are noted once a minute, whoever looks, and of an endpoint where 
   const { orm } = door;
   const samples = async () =>
     await orm.em.fork().execute('select endpoint_id as id, backlog from webhook_backlog_samples order by at, backlog');
-  /** As if a minute had passed. */
-  const pass = async () => await orm.em.fork().execute(`update webhook_backlog_samples set at = at - interval '1 min'`);
+  /** As if so long had passed: each time another, so that no two rows meet. */
+  const pass = async (hours: number) => await orm.em.fork().execute(`update webhook_backlog_samples set at = at - make_interval(hours => ?)`, [hours]);
   await storeCursor(orm, { endpointId: 'crm', position: 1, backlog: 3 });
   await storeCursor(orm, { endpointId: 'idle', position: 1 });
   await storeCursor(orm, { endpointId: 'long', position: 1, backlog: 30_000 });
@@ -167,12 +167,12 @@ test('backlogs are noted once a minute, whoever looks, and of an endpoint where 
     { id: '*', backlog: 10_003 },
   ];
   expect(await samples()).toEqual(first);
-  await pass();
+  await pass(1);
   await storeCursor(orm, { endpointId: 'long', position: 1, backlog: 20_000 });
   await sampleBacklogs(orm);
   const second = [{ id: '*', backlog: 10_003 }];
   expect(await samples()).toEqual([...first, ...second]);
-  await pass();
+  await pass(3);
   await storeCursor(orm, { endpointId: 'crm', position: null, backlog: 3 });
   await sampleBacklogs(orm);
   expect(await samples()).toEqual([...first, ...second, { id: 'crm', backlog: 0 }, { id: '*', backlog: 10_000 }]);

@@ -16,7 +16,8 @@ import { owners } from './endpoint-owner.ts';
 import { type EndpointState, endpointStates } from './endpoint-state.ts';
 import { pendingReplays } from './pending-replays.ts';
 import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
-import { type EventPage, eventsById, pagesOfDeliveries } from './event-deliveries.ts';
+import { type EventPage, deliveriesById, eventsById, pagesOfDeliveries } from './event-deliveries.ts';
+import { type EventOutcome, type OutcomesPage, pagesOfOutcomes } from './event-outcomes.ts';
 import { type ConfiguredEndpoint, configuredEndpoints, keyOf, subjectsOf } from './sent-request.ts';
 
 export type Loaders = {
@@ -25,6 +26,8 @@ export type Loaders = {
   subjectOfEvent: DataLoader<string, string | undefined>;
   configuredEndpoint: DataLoader<ConfiguredEndpoint, EndpointSettings | undefined>;
   deliveriesOfEvent: DataLoader<EventPage, WebhookDelivery[]>;
+  deliveryById: DataLoader<string, WebhookDelivery | undefined>;
+  outcomesOfEvent: DataLoader<OutcomesPage, EventOutcome[]>;
   accountsOfUser: DataLoader<string, OAuthAccount[]>;
   sessionsOfUser: DataLoader<string, Session[]>;
   endpointState: DataLoader<Endpoint, EndpointState | undefined>;
@@ -54,6 +57,8 @@ export function createLoaders(em: EntityManager): Loaders {
     subjectOfEvent: ofIds(subjectsOf),
     configuredEndpoint: batched((wanted: readonly ConfiguredEndpoint[]) => configuredEndpoints(em, wanted), keyOf),
     deliveriesOfEvent: new DataLoader((pages: readonly EventPage[]) => pagesOfDeliveries(em, pages), { cache: false }),
+    deliveryById: ofIds(deliveriesById),
+    outcomesOfEvent: new DataLoader((pages: readonly OutcomesPage[]) => pagesOfOutcomes(em, pages), { cache: false }),
     accountsOfUser: new DataLoader((userIds: readonly string[]) => accountsOf(em, userIds), { cache: false }),
     sessionsOfUser: new DataLoader((userIds: readonly string[]) => sessionsOf(em, userIds, new Date()), {
       cache: false,

@@ -16,6 +16,7 @@ import './user.ts';
 import './webhook-delivery.ts';
 import './webhook-endpoint.ts';
 import './webhook-event.ts';
+import './webhook-outcome.ts';
 import './webhook-stats.ts';
 
 export const schema: GraphQLSchema = answerInPieces(askAgainForEachField(builder.toSchema()));
