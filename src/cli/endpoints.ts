@@ -3,7 +3,7 @@
 import type { ClientOptions } from '../settings/client-settings.ts';
 import { type Client, openClient } from './client.ts';
 import { table } from './table.ts';
-import { print, printJson } from './terminal.ts';
+import { print, printJson, printed } from './terminal.ts';
 
 type Endpoint = {
   id: string;
@@ -42,6 +42,7 @@ export async function endpoints({ json, ...options }: ClientOptions & { json?: b
   const found = await all(client);
   if (json === true) printJson(found, 2);
   else for (const line of linesOf(found)) print(line);
+  await printed();
 }
 
 /** Page by page, until one is not full. */

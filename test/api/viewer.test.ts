@@ -151,9 +151,9 @@ test('a request looks for its session once, however many fields need it', async 
 
 test('the service’s own tokens are known without a look for a session, and count as no guess; one that is not set is nobody’s', async () => {
   let searched = 0;
-  const viewersOf = (publishToken: string | null) =>
+  const viewersOf = (set: string | null) =>
     createViewers({
-      tokens: { adminToken, readToken, publishToken },
+      tokens: { adminToken, readToken, publishToken: set },
       sessions: { find: () => Promise.resolve({ kind: 'unknown', searched: (searched += 1) }) },
       cookies: { sessionToken: () => undefined },
       publicUrl: () => 'https://tidings.example.com',
