@@ -184,7 +184,12 @@ function endpointsOf(door: Door, transactions: Transactions): Endpoints {
     read: () => Promise.reject(new Error('there is no file behind the door')),
     configurations: {
       current: () => ({ version: 1, endpoints: door.endpoints, standsAside: null }),
-      ...{ refresh: nothing, readAgain: nothing, refused: nothing, put: () => Promise.resolve({ applied: true, dropped: [] }) },
+      ...{
+        refresh: nothing,
+        readAgain: nothing,
+        refused: nothing,
+        put: () => Promise.resolve({ applied: true, dropped: [] }),
+      },
       whileInForce: async (work) => await transactions.run(async (em) => await work(em, door.endpoints)),
     },
     announce() {},
