@@ -1,9 +1,10 @@
-// What an admin does to the endpoints in force: reload, pause, resume, rewind, replay and test, from any instance.
+// What an admin does to the endpoints in force: reload, pause, resume, rewind, replay, test, retry and skip, from any instance.
 //
 // Each change is a transaction that ends by raising control versions. By them the owner of an endpoint finds out; this
 // file does not know who that is.
 
-import type { EntityManager } from '@mikro-orm/postgresql';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { endPause } from '../cursors/end-pause.ts';
 import type { WebhookEvent } from '../model/webhook-event.ts';
 import { recordTestEvent } from '../outbox/publish.ts';
 import { Refusal } from '../policy/refusal.ts';
@@ -19,6 +20,7 @@ import {
 } from './configuration-changes.ts';
 import type { Configurations, ReadFile } from './configurations.ts';
 import { type Announce, raiseControlVersions } from './control-versions.ts';
+import { type LineOrders, createLineOrders } from './line-orders.ts';
 import { type ReplayWish, queueReplays } from './replay.ts';
 import { type RewindTo, findTarget, rewindCursor } from './rewind.ts';
 
@@ -37,7 +39,7 @@ export type Reload = {
 /** Of what a reload would drop, nobody can say where in the file it is missing. */
 export type ReloadProblem = Omit<ConfigProblem, 'line' | 'column'> & { line: number | null; column: number | null };
 
-export type EndpointControl = {
+export type EndpointControl = LineOrders & {
   /** As this instance knows it: another instance's reload is known here a moment later. */
   inForce(): readonly Endpoint[];
   /**
@@ -64,6 +66,7 @@ export type EndpointControl = {
 };
 
 export type EndpointControlParts = {
+  orm: MikroORM;
   read(): Promise<Webhooks>;
   configurations: Pick<Configurations, 'current' | 'refresh' | 'readAgain' | 'put' | 'whileInForce'>;
   announce: Announce;
@@ -71,7 +74,7 @@ export type EndpointControlParts = {
 
 type Done<T> = { result: T; touched: readonly string[] };
 
-export function createEndpointControl({ read, configurations, announce }: EndpointControlParts): EndpointControl {
+export function createEndpointControl({ orm, read, configurations, announce }: EndpointControlParts): EndpointControl {
   let lastReload: Promise<unknown> = Promise.resolve();
 
   async function change<T>(work: (em: EntityManager, endpoints: readonly Endpoint[]) => Promise<Done<T>>): Promise<T> {
@@ -108,6 +111,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
   }
 
   return {
+    ...createLineOrders({ orm, change, findEnabled }),
     inForce: () => configurations.current().endpoints,
     reload(options) {
       const result = lastReload.then(() => reload(options));
@@ -129,12 +133,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
     resume: (id) =>
       change(async (em, endpoints) => {
         find(endpoints, id, 'id');
-        const resumed = await em.execute<unknown[]>(
-          `update webhook_cursors set pause_reason = null, paused_at = null, resumes = resumes + 1
-            where endpoint_id = ? and pause_reason is not null returning 1`,
-          [id],
-        );
-        return { result: undefined, touched: resumed.length > 0 ? [id] : [] };
+        return { result: undefined, touched: (await endPause(em, id)) ? [id] : [] };
       }),
     rewind: (id, to) =>
       change(async (em, endpoints) => {

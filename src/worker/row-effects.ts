@@ -16,9 +16,13 @@ export type Delivery = {
 
 /** Harmless to repeat: a batch that may have been committed is written again. */
 export async function takeEffect(em: EntityManager, deliveries: readonly Delivery[]): Promise<void> {
-  for (const { row, pause, leaseEpoch } of deliveries) {
+  const pauses = deliveries.filter(({ pause }) => pause !== null);
+  // Whoever locks several cursors does it in this order.
+  for (const { row, pause, leaseEpoch } of pauses.toSorted((one, other) => compareIds(one.row, other.row))) {
     if (pause === 'gone') await pauseGone(em, row);
-    if (pause === 'exhausted') await pauseExhausted(em, row, leaseEpoch);
+    else await pauseExhausted(em, row, leaseEpoch);
+  }
+  for (const { row } of deliveries) {
     if (endsReplay(row)) await em.nativeDelete(Replay, { id: row.replayId! });
   }
 }
@@ -42,6 +46,10 @@ async function pauseExhausted(em: EntityManager, row: DeliveryRow, leaseEpoch: n
                            and d.origin = 'line' and d.status in ('delivered', 'failed'))`,
     [endpointId, generation, resumes, leaseEpoch, position],
   );
+}
+
+function compareIds({ endpointId: one }: DeliveryRow, { endpointId: other }: DeliveryRow): number {
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 function endsReplay(row: DeliveryRow): boolean {

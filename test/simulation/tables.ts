@@ -14,6 +14,7 @@ import {
   cursorStateOf,
 } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
+import type { OrderOutcome } from '../../src/policy/line-orders.ts';
 import type { FailurePause } from '../../src/policy/retry.ts';
 import { type Gap, pastGap } from '../../src/log/gaps.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
@@ -30,6 +31,7 @@ export type Cursor = Omit<StoredCursor, 'endpointId' | 'hasReplays'> & {
   since: number;
   owner: string | null;
   ownerEpoch: number;
+  load: number;
 };
 
 export type Row = {
@@ -55,6 +57,16 @@ export type Row = {
 };
 
 export type Item = { id: string; endpoint: string; eventId: string; origin: 'test' | 'replay' };
+
+/** `askedAt`: by the database's clock. */
+export type Order = {
+  id: string;
+  endpoint: string;
+  kind: 'retry' | 'skip';
+  eventId: string | null;
+  askedAt: number;
+  outcome: OrderOutcome | null;
+};
 
 /** `standsAside`: the instances (by number) that lack its secrets. */
 export type StoredConfiguration = { version: number; endpoints: readonly Endpoint[]; standsAside: readonly number[] };
@@ -83,6 +95,7 @@ export type Tables = {
   cursors: Map<string, Cursor>;
   rows: Row[];
   items: Item[];
+  orders: Order[];
 };
 
 /** A copy that nothing changes: what a backup holds. */
@@ -100,6 +113,7 @@ export function copyTables(tables: Tables): Tables {
     cursors: new Map([...tables.cursors].map(([id, cursor]) => [id, { ...cursor }])),
     rows: [...tables.rows],
     items: [...tables.items],
+    orders: tables.orders.map((order) => ({ ...order })),
   };
 }
 
@@ -158,20 +172,28 @@ export function releaseLease(tables: Tables, id: string, { index, epoch }: Lease
   return true;
 }
 
-/** Whoever reads a cursor is its owner from then on, and the only one who writes it. */
+/** Whoever loads a cursor is its owner from then on, and the only one who writes it. Gives those that are taken. */
+export function takeCursors(tables: Tables, owner: string, questions: readonly CursorQuestion[]): CursorQuestion[] {
+  return questions.filter(({ endpoint, lease, number }) => {
+    const cursor = tables.cursors.get(endpoint.id);
+    const row = tables.leases.find((other) => other.lease === lease.index)!;
+    if (!cursor || row.owner !== owner || row.epoch !== lease.epoch) return false;
+    const isOwn = cursor.owner === owner && cursor.ownerEpoch === lease.epoch;
+    if (isOwn && cursor.load >= number) return false;
+    Object.assign(cursor, { owner, ownerEpoch: lease.epoch, load: number });
+    return true;
+  });
+}
+
+/** Loads those that were taken. */
 export function loadCursors(
   tables: Tables,
-  owner: string,
-  questions: readonly CursorQuestion[],
+  taken: readonly CursorQuestion[],
   { head, clock }: { head: number; clock: number },
 ): Map<string, CursorState> {
   const cursors = new Map<string, CursorState>();
-  for (const { endpoint, lease } of questions) {
-    const cursor = tables.cursors.get(endpoint.id);
-    if (!cursor) continue;
-    const row = tables.leases.find((other) => other.lease === lease.index)!;
-    if (row.owner === owner && row.epoch === lease.epoch) Object.assign(cursor, { owner, ownerEpoch: lease.epoch });
-    if (cursor.owner !== owner || cursor.ownerEpoch !== lease.epoch) continue;
+  for (const { endpoint } of taken) {
+    const cursor = tables.cursors.get(endpoint.id)!;
     const hasReplays = tables.items.some((item) => item.endpoint === endpoint.id);
     const from = pastGap(tables.gaps, cursor.position);
     const examined = pastGap(tables.gaps, cursor.examined);
@@ -210,7 +232,8 @@ export function readStoredStates(tables: Tables, endpointIds: readonly string[])
     if (!cursor) return [];
     const { generation, resumes, pauseReason } = cursor;
     const hasReplays = tables.items.some(({ endpoint }) => endpoint === endpointId);
-    return [{ endpointId, generation, resumes, pauseReason, hasReplays }];
+    const hasOrders = tables.orders.some(({ endpoint, outcome }) => endpoint === endpointId && outcome === null);
+    return [{ endpointId, generation, resumes, pauseReason, hasReplays, hasOrders }];
   });
 }
 
