@@ -5,6 +5,7 @@ import { createRelaySteps } from '../../src/outbox/relay-steps.ts';
 import { checkWritten } from './backlogs.ts';
 import { checkWindows } from './windows.ts';
 import { beginEpoch, beginStream } from './histories.ts';
+import { releaseLease, takeLeases } from './leases.ts';
 import { carryOutOrders } from './orders.ts';
 import type { OrderWatch } from './order-watch.ts';
 import type { Postgres } from './postgres.ts';
@@ -95,14 +96,14 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       take(rows, done) {
         ask((stored) => {
           const former = new Map(stored.leases.map(({ lease, owner }) => [lease, owner]));
-          const taken = tables.takeLeases(stored, id, rows);
+          const taken = takeLeases(stored, id, rows);
           watch.taken(taken, former);
           return taken;
         }, done);
       },
       release(lease, done) {
         ask((stored) => {
-          if (tables.releaseLease(stored, id, lease)) watch.released(process, lease);
+          if (releaseLease(stored, id, lease)) watch.released(process, lease);
         }, done);
       },
       trust: threads.trust,

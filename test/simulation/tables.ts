@@ -1,6 +1,5 @@
 // What the simulated Postgres stores, and the statements on it: the made-up twins of the SQL in src.
 
-import type { Lease } from '../../src/policy/shards.ts';
 import type { HeartbeatAnswer, HeartbeatQuestion } from '../../src/cluster/instance-ports.ts';
 import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import type { InstanceRow, LeaseRow } from '../../src/cluster/leases.ts';
@@ -150,26 +149,6 @@ export function heartbeat(
     configuration: tables.configurations.at(-1)!.version,
     controls: [...tables.controls],
   };
-}
-
-/** Takes those of the leases that still stand as they were seen. */
-export function takeLeases(tables: Tables, id: string, wanted: readonly LeaseRow[]): Lease[] {
-  const taken: Lease[] = [];
-  for (const { lease, epoch, beat: seen } of wanted) {
-    const row = tables.leases.find((other) => other.lease === lease)!;
-    if (row.epoch !== epoch || row.beat !== seen) continue;
-    Object.assign(row, { owner: id, epoch: epoch + 1, beat: seen + 1 });
-    taken.push({ index: lease, epoch: epoch + 1 });
-  }
-  return taken;
-}
-
-/** Whether it was its to give back. */
-export function releaseLease(tables: Tables, id: string, { index, epoch }: Lease): boolean {
-  const row = tables.leases.find(({ lease }) => lease === index)!;
-  if (row.epoch !== epoch || row.owner !== id) return false;
-  Object.assign(row, { owner: null, beat: row.beat + 1 });
-  return true;
 }
 
 /** Whoever loads a cursor is its owner from then on, and the only one who writes it. Gives those that are taken. */
