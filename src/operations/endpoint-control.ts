@@ -1,9 +1,11 @@
-// What an admin does to the endpoints in force, from any instance: reload, pause, resume, rewind, replay, cancel and test.
+// What an admin does to the endpoints in force, from any instance: reload, pause, resume, rewind, replay, cancel, test, retry
+// and skip.
 //
 // Each change is a transaction that ends by raising control versions. By them the owner of an endpoint finds out; this
 // file does not know who that is.
 
-import type { EntityManager } from '@mikro-orm/postgresql';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { endPause } from '../cursors/end-pause.ts';
 import type { WebhookEvent } from '../model/webhook-event.ts';
 import { recordTestEvent } from '../outbox/publish.ts';
 import { Refusal } from '../policy/refusal.ts';
@@ -18,6 +20,7 @@ import {
 } from './configuration-changes.ts';
 import type { Configurations, ReadFile } from './configurations.ts';
 import { type Announce, raiseControlVersions } from './control-versions.ts';
+import { type LineOrders, createLineOrders } from './line-orders.ts';
 import { type ReplayWish, countReplays, forgetReplays, queueReplays } from './replay.ts';
 import type { ReloadProblem } from './refused-reloads.ts';
 import { type RewindTo, countRewind, findTarget, rewindCursor } from './rewind.ts';
@@ -34,7 +37,7 @@ export type Reload = {
   errors: ReloadProblem[];
 };
 
-export type EndpointControl = {
+export type EndpointControl = LineOrders & {
   /** As this instance knows it: another instance's reload is known here a moment later. */
   inForce(): readonly Endpoint[];
   /**
@@ -65,6 +68,7 @@ export type EndpointControl = {
 };
 
 export type EndpointControlParts = {
+  orm: MikroORM;
   read(): Promise<Webhooks>;
   configurations: Pick<Configurations, 'current' | 'refresh' | 'readAgain' | 'put' | 'refused' | 'whileInForce'>;
   announce: Announce;
@@ -75,7 +79,7 @@ type Named = { endpoint?: { id: string; argument: string } | null };
 
 type Done<T> = { result: T; touched: readonly string[] };
 
-export function createEndpointControl({ read, configurations, announce }: EndpointControlParts): EndpointControl {
+export function createEndpointControl({ orm, read, configurations, announce }: EndpointControlParts): EndpointControl {
   let lastReload: Promise<unknown> = Promise.resolve();
 
   async function change<T>(work: (em: EntityManager, endpoints: readonly Endpoint[]) => Promise<Done<T>>): Promise<T> {
@@ -114,6 +118,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
   }
 
   return {
+    ...createLineOrders({ orm, change, findEnabled }),
     inForce: () => configurations.current().endpoints,
     reload(options) {
       const result = lastReload.then(() => reload(options));
@@ -135,12 +140,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
     resume: (id) =>
       change(async (em, endpoints) => {
         find(endpoints, id, 'id');
-        const resumed = await em.execute<unknown[]>(
-          `update webhook_cursors set pause_reason = null, paused_at = null, resumes = resumes + 1
-            where endpoint_id = ? and pause_reason is not null returning 1`,
-          [id],
-        );
-        return { result: undefined, touched: resumed.length > 0 ? [id] : [] };
+        return { result: undefined, touched: (await endPause(em, id)) ? [id] : [] };
       }),
     rewind: (id, to) =>
       change(async (em, endpoints) => {

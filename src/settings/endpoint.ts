@@ -3,7 +3,7 @@
 import type { SigningScheme } from '../signing/sign.ts';
 
 export const orderings = ['endpoint'] as const;
-export const exhaustions = ['skip'] as const;
+export const exhaustions = ['skip', 'hold'] as const;
 
 /** Certificates and a key in PEM: what we trust beside the public authorities, and what we show when asked. */
 export type Pem = { ca?: string; cert?: string; key?: string };
@@ -21,6 +21,8 @@ export type EndpointDelivery = {
   maxRetries: number;
   baseDelayMs: number;
   maxDelayMs: number;
+  /** When the retries are spent: the event is given up, or held with the endpoint paused. */
+  onExhausted: (typeof exhaustions)[number];
 };
 
 /** A header's value, or the name of the secret that holds it, with what comes before. */
@@ -33,7 +35,6 @@ export type EndpointSettings = Omit<EndpointDelivery, 'secrets' | 'headers' | 't
   enabled: boolean;
   description: string | null;
   ordering: (typeof orderings)[number];
-  onExhausted: (typeof exhaustions)[number];
   headers: Record<string, HeaderSource>;
   /** Names of secrets. */
   tls: { ca?: string; cert?: string; key?: string } | null;
@@ -57,14 +58,14 @@ export const noSecrets: EndpointSecrets = { secrets: [], secretHeaders: {}, pem:
 
 /** What is copied to a thread: an endpoint without what only the main thread needs. */
 export function deliveryOf(endpoint: Endpoint): EndpointDelivery {
-  const { id, url, pem, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs } = endpoint;
+  const { id, url, pem, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs, onExhausted } = endpoint;
   const headers = Object.fromEntries(
     Object.entries(endpoint.headers).map(([name, source]) => [
       name,
       typeof source === 'string' ? source : (endpoint.secretHeaders[name] ?? ''),
     ]),
   );
-  return { id, url, headers, tls: pem, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs };
+  return { id, url, headers, tls: pem, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs, onExhausted };
 }
 
 /** Takes the values of an endpoint's secrets by their names; a name without a value leaves its place out. */

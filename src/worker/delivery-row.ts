@@ -20,7 +20,7 @@ export type FinishedAttempt = {
     | 'responseBody'
     | 'opening'
   >;
-  failure: Pick<TurnFailure, 'status' | 'waitMs'> | null;
+  failure: Pick<TurnFailure, 'status' | 'waitMs' | 'pause'> | null;
 };
 
 /** A row of webhook_deliveries without what its batch has, and `recorded_at`, which the database sets. */
@@ -54,6 +54,7 @@ export function deliveryRow({ id, turn, event, attempt, result, failure }: Finis
     resumes: turn.resumes,
     origin: turn.origin,
     replayId: turn.replayId,
-    waitMs: failure?.status === 'retrying' ? failure.waitMs : null,
+    // None is known where a pause follows.
+    waitMs: failure?.status === 'retrying' && failure.pause === null ? failure.waitMs : null,
   };
 }

@@ -180,7 +180,8 @@ export function endpoint(given: Partial<Endpoint> & { id: string }): Endpoint {
 /** What goes to the database is real; the file, and whoever serves endpoints, are not. */
 function endpointsOf(door: Door, transactions: Transactions): Endpoints {
   const nothing = () => Promise.resolve();
-  const { inForce, pause, resume, sendTest } = createEndpointControl({
+  const control = createEndpointControl({
+    orm: door.orm,
     read: () => Promise.reject(new Error('there is no file behind the door')),
     configurations: {
       current: () => ({ version: 1, endpoints: door.endpoints, standsAside: null }),
@@ -195,7 +196,7 @@ function endpointsOf(door: Door, transactions: Transactions): Endpoints {
     announce() {},
   });
   return {
-    ...{ inForce, pause, resume, sendTest },
+    ...control,
     rewind: (id, to) => Promise.resolve(void door.asked.push({ rewind: id, to: { ...to } })),
     replay: (wish, options) => Promise.resolve(door.asked.push({ replay: wish, ...options })),
     rewindCount: (_em, id, to) => Promise.resolve(door.asked.push({ rewindCount: id, to: { ...to } })),

@@ -12,6 +12,7 @@ const state = (endpointId: string, given: Partial<StoredState> = {}): StoredStat
   resumes: 0,
   pauseReason: null,
   hasReplays: false,
+  hasOrders: false,
   ...given,
 });
 

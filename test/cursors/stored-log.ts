@@ -82,7 +82,8 @@ export async function storeGap(orm: MikroORM, first: number, last: number): Prom
 export async function clearTables(orm: MikroORM): Promise<void> {
   await emptyLog(orm);
   await orm.em.fork().execute(
-    `truncate webhook_deliveries, webhook_cursors, webhook_replays, webhook_configurations, webhook_refused_reload;
+    `truncate webhook_deliveries, webhook_cursors, webhook_replays, webhook_orders, webhook_configurations,
+              webhook_refused_reload;
      update webhook_log_head set configuration = 0;
      update webhook_controls set version = 0;
      update webhook_leases set owner = null`,

@@ -48,7 +48,7 @@ test('a line that waits for a retry leaves all turns to replays, and has the nex
   const world = startLagging(['order.paid']);
   run(world, 1);
   while (world.out[0]?.turn.origin !== 'line') run(world, 1);
-  const failure = { status: 'retrying' as const, attempt: 1, waitMs: 1_000, gone: false };
+  const failure = { status: 'retrying' as const, attempt: 1, waitMs: 1_000, pause: null };
   world.out[0].end({ settled: 0, failure });
   const before = world.begun.length;
   for (let turn = 0; turn < 5; turn += 1) world.deliver('crm');

@@ -4,6 +4,7 @@
 
 import { shardOf } from '../../src/policy/shards.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
+import { createOrderDesk } from './ask-order.ts';
 import type { History } from './history.ts';
 import type { Postgres } from './postgres.ts';
 import type { Service } from './service.ts';
@@ -25,6 +26,7 @@ export type Admin = ReturnType<typeof createAdmin>;
 
 export function createAdmin({ time, chance, postgres, history, services }: AdminParts) {
   let made = 0;
+  const desk = createOrderDesk({ chance, postgres, history });
 
   /** Tells the other instances by publish, which may get lost. */
   function publishChange(by: Service): void {
@@ -136,6 +138,14 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
         },
         done,
       );
+    },
+
+    /** Wants its blocked line retried now, or the event at its head skipped. */
+    order(by: Service, endpoint: string, kind: 'retry' | 'skip'): void {
+      desk.ask(by, endpoint, kind, () => {
+        by.instance.reloadCursors([endpoint]);
+        publishChange(by);
+      });
     },
 
     /** Sets an endpoint back by a share (0 to 1) of the way it has come. */

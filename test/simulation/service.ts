@@ -5,6 +5,9 @@ import { createRelaySteps } from '../../src/outbox/relay-steps.ts';
 import { checkWritten } from './backlogs.ts';
 import { checkWindows } from './windows.ts';
 import { beginEpoch, beginStream } from './histories.ts';
+import { releaseLease, takeLeases } from './leases.ts';
+import { carryOutOrders } from './orders.ts';
+import type { OrderWatch } from './order-watch.ts';
 import type { Postgres } from './postgres.ts';
 import { createProcess } from './process.ts';
 import type { Receivers } from './receivers.ts';
@@ -25,6 +28,7 @@ export type ServiceParts = {
   valkey: Valkey;
   receivers: Receivers;
   watch: Watch;
+  orders: OrderWatch;
   leaseTtlMs: number;
   /** What the endpoints' windows may hold. */
   windowBytes: number;
@@ -37,8 +41,9 @@ export type Service = ReturnType<typeof startService>;
 
 /** Starts a run of the process `number`; `id` is another one for each run. */
 export function startService(parts: ServiceParts, { id, number }: { id: string; number: number }) {
-  const { time, chance, postgres, valkey, watch, leaseTtlMs } = parts;
+  const { time, chance, postgres, valkey, watch, orders, leaseTtlMs } = parts;
   const process = createProcess({ time, id, number });
+  orders.runs(process);
   const threads = createThreads({ ...parts, process });
   const stream = createServiceStream({
     ...{ process, valkey, number, isStopped: () => isStopped },
@@ -91,14 +96,14 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       take(rows, done) {
         ask((stored) => {
           const former = new Map(stored.leases.map(({ lease, owner }) => [lease, owner]));
-          const taken = tables.takeLeases(stored, id, rows);
+          const taken = takeLeases(stored, id, rows);
           watch.taken(taken, former);
           return taken;
         }, done);
       },
       release(lease, done) {
         ask((stored) => {
-          if (tables.releaseLease(stored, id, lease)) watch.released(process, lease);
+          if (releaseLease(stored, id, lease)) watch.released(process, lease);
         }, done);
       },
       trust: threads.trust,
@@ -118,8 +123,14 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       configurations: { reach, check },
       loadCursors(questions, head, done) {
         ask((stored) => {
-          const cursors = tables.loadCursors(stored, id, questions, { head, clock: postgres.clock() });
+          const clock = postgres.clock();
+          const taken = tables.takeCursors(stored, id, questions);
+          const carriedOut = carryOutOrders(stored, taken, { clock, nextRow: parts.nextRow });
+          watch.recorded(carriedOut.flatMap(({ row }) => row ?? []));
+          orders.carriedOut(process, taken, carriedOut);
+          const cursors = tables.loadCursors(stored, taken, { head, clock });
           watch.cursorsLoaded(process, cursors);
+          orders.loaded(cursors, carriedOut);
           return cursors;
         }, done);
       },

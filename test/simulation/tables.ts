@@ -1,6 +1,5 @@
 // What the simulated Postgres stores, and the statements on it: the made-up twins of the SQL in src.
 
-import type { Lease } from '../../src/policy/shards.ts';
 import type { HeartbeatAnswer, HeartbeatQuestion } from '../../src/cluster/instance-ports.ts';
 import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import type { InstanceRow, LeaseRow } from '../../src/cluster/leases.ts';
@@ -14,6 +13,8 @@ import {
   cursorStateOf,
 } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
+import type { OrderOutcome } from '../../src/policy/line-orders.ts';
+import type { FailurePause } from '../../src/policy/retry.ts';
 import { type Gap, pastGap } from '../../src/log/gaps.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 
@@ -29,6 +30,7 @@ export type Cursor = Omit<StoredCursor, 'endpointId' | 'hasReplays'> & {
   since: number;
   owner: string | null;
   ownerEpoch: number;
+  load: number;
 };
 
 export type Row = {
@@ -44,7 +46,9 @@ export type Row = {
   attempt: number;
   status: 'delivered' | 'retrying' | 'failed';
   waitMs: number;
-  gone: boolean;
+  pause: FailurePause | null;
+  /** Epoch of the lease under which it was sent. */
+  leaseEpoch: number;
   /** By the database's clock. */
   recordedAt: number;
   /** Which run of which process made it. */
@@ -52,6 +56,16 @@ export type Row = {
 };
 
 export type Item = { id: string; endpoint: string; eventId: string; origin: 'test' | 'replay' };
+
+/** `askedAt`: by the database's clock. */
+export type Order = {
+  id: string;
+  endpoint: string;
+  kind: 'retry' | 'skip';
+  eventId: string | null;
+  askedAt: number;
+  outcome: OrderOutcome | null;
+};
 
 /** `standsAside`: the instances (by number) that lack its secrets. */
 export type StoredConfiguration = { version: number; endpoints: readonly Endpoint[]; standsAside: readonly number[] };
@@ -80,6 +94,7 @@ export type Tables = {
   cursors: Map<string, Cursor>;
   rows: Row[];
   items: Item[];
+  orders: Order[];
 };
 
 /** A copy that nothing changes: what a backup holds. */
@@ -97,6 +112,7 @@ export function copyTables(tables: Tables): Tables {
     cursors: new Map([...tables.cursors].map(([id, cursor]) => [id, { ...cursor }])),
     rows: [...tables.rows],
     items: [...tables.items],
+    orders: tables.orders.map((order) => ({ ...order })),
   };
 }
 
@@ -135,40 +151,28 @@ export function heartbeat(
   };
 }
 
-/** Takes those of the leases that still stand as they were seen. */
-export function takeLeases(tables: Tables, id: string, wanted: readonly LeaseRow[]): Lease[] {
-  const taken: Lease[] = [];
-  for (const { lease, epoch, beat: seen } of wanted) {
-    const row = tables.leases.find((other) => other.lease === lease)!;
-    if (row.epoch !== epoch || row.beat !== seen) continue;
-    Object.assign(row, { owner: id, epoch: epoch + 1, beat: seen + 1 });
-    taken.push({ index: lease, epoch: epoch + 1 });
-  }
-  return taken;
+/** Whoever loads a cursor is its owner from then on, and the only one who writes it. Gives those that are taken. */
+export function takeCursors(tables: Tables, owner: string, questions: readonly CursorQuestion[]): CursorQuestion[] {
+  return questions.filter(({ endpoint, lease, number }) => {
+    const cursor = tables.cursors.get(endpoint.id);
+    const row = tables.leases.find((other) => other.lease === lease.index)!;
+    if (!cursor || row.owner !== owner || row.epoch !== lease.epoch) return false;
+    const isOwn = cursor.owner === owner && cursor.ownerEpoch === lease.epoch;
+    if (isOwn && cursor.load >= number) return false;
+    Object.assign(cursor, { owner, ownerEpoch: lease.epoch, load: number });
+    return true;
+  });
 }
 
-/** Whether it was its to give back. */
-export function releaseLease(tables: Tables, id: string, { index, epoch }: Lease): boolean {
-  const row = tables.leases.find(({ lease }) => lease === index)!;
-  if (row.epoch !== epoch || row.owner !== id) return false;
-  Object.assign(row, { owner: null, beat: row.beat + 1 });
-  return true;
-}
-
-/** Whoever reads a cursor is its owner from then on, and the only one who writes it. */
+/** Loads those that were taken. */
 export function loadCursors(
   tables: Tables,
-  owner: string,
-  questions: readonly CursorQuestion[],
+  taken: readonly CursorQuestion[],
   { head, clock }: { head: number; clock: number },
 ): Map<string, CursorState> {
   const cursors = new Map<string, CursorState>();
-  for (const { endpoint, lease } of questions) {
-    const cursor = tables.cursors.get(endpoint.id);
-    if (!cursor) continue;
-    const row = tables.leases.find((other) => other.lease === lease.index)!;
-    if (row.owner === owner && row.epoch === lease.epoch) Object.assign(cursor, { owner, ownerEpoch: lease.epoch });
-    if (cursor.owner !== owner || cursor.ownerEpoch !== lease.epoch) continue;
+  for (const { endpoint } of taken) {
+    const cursor = tables.cursors.get(endpoint.id)!;
     const hasReplays = tables.items.some((item) => item.endpoint === endpoint.id);
     const from = pastGap(tables.gaps, cursor.position);
     const examined = pastGap(tables.gaps, cursor.examined);
@@ -207,7 +211,8 @@ export function readStoredStates(tables: Tables, endpointIds: readonly string[])
     if (!cursor) return [];
     const { generation, resumes, pauseReason } = cursor;
     const hasReplays = tables.items.some(({ endpoint }) => endpoint === endpointId);
-    return [{ endpointId, generation, resumes, pauseReason, hasReplays }];
+    const hasOrders = tables.orders.some(({ endpoint, outcome }) => endpoint === endpointId && outcome === null);
+    return [{ endpointId, generation, resumes, pauseReason, hasReplays, hasOrders }];
   });
 }
 
@@ -259,6 +264,13 @@ export function readReplays(
   });
 }
 
+function isSettled({ rows }: Tables, { endpoint, generation, position }: Row): boolean {
+  return rows.some((row) => {
+    const isHere = row.endpoint === endpoint && row.generation === generation && row.position === position;
+    return isHere && row.origin === 'line' && row.status !== 'retrying';
+  });
+}
+
 /** A row that is there already refuses them all. */
 export function copy(tables: Tables, rows: readonly Row[], clock: number): 'recorded' | 'refused' {
   const ids = new Set(rows.map(({ id }) => id));
@@ -270,8 +282,11 @@ export function record(tables: Tables, rows: readonly Row[], clock: number): 're
   for (const row of rows) {
     if (!tables.rows.some(({ id }) => id === row.id)) tables.rows.push({ ...row, recordedAt: clock });
     const cursor = tables.cursors.get(row.endpoint);
-    if (row.gone && cursor?.generation === row.generation && cursor.resumes === row.resumes)
-      cursor.pauseReason ??= 'gone';
+    if (row.pause !== null && cursor?.generation === row.generation && cursor.resumes === row.resumes) {
+      const isGone = row.pause === 'gone';
+      const isHeld = cursor.ownerEpoch === row.leaseEpoch && !isSettled(tables, row);
+      if (isGone || isHeld) cursor.pauseReason ??= row.pause;
+    }
     if (row.item !== null && row.status !== 'retrying') tables.items = tables.items.filter(({ id }) => id !== row.item);
   }
   return 'recorded';

@@ -22,6 +22,7 @@ export function attemptAt(url: string, endpoint: Partial<EndpointDelivery> = {},
       maxRetries: 5,
       baseDelayMs: 1_000,
       maxDelayMs: 3_600_000,
+      onExhausted: 'skip',
       ...endpoint,
     },
     event: {

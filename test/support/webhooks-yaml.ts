@@ -43,7 +43,7 @@ const policy = {
   base_delay: duration(604_800_000),
   max_delay: duration(604_800_000),
   timeout: duration(300_000),
-  on_exhausted: fc.constant('skip'),
+  on_exhausted: fc.constantFrom('skip', 'hold'),
   headers,
   tls: fc.oneof(tls, fc.constant({})),
   signing: fc.constantFrom(['standard'], ['timestamped'], ['standard', 'timestamped'], ['timestamped', 'standard']),

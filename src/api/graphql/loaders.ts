@@ -19,6 +19,7 @@ import { type Statistics, type Window, statistics } from './endpoint-statistics.
 import { type EventPage, deliveriesById, eventsById, pagesOfDeliveries } from './event-deliveries.ts';
 import { type EventOutcome, type OutcomesPage, pagesOfOutcomes } from './event-outcomes.ts';
 import { type ConfiguredEndpoint, configuredEndpoints, keyOf, subjectsOf } from './sent-request.ts';
+import { type BlockedLine, blockedLines } from './read-blocked-lines.ts';
 
 export type Loaders = {
   eventById: DataLoader<string, WebhookEvent | undefined>;
@@ -35,6 +36,7 @@ export type Loaders = {
   backlog: DataLoader<Endpoint, number | undefined>;
   oldestUnsettledAt: DataLoader<Endpoint, Date | undefined>;
   pendingReplays: DataLoader<Endpoint, number | undefined>;
+  blocked: DataLoader<Endpoint, BlockedLine[] | undefined>;
   statistics: Record<Window, DataLoader<Endpoint, Statistics | undefined>>;
 };
 
@@ -68,6 +70,7 @@ export function createLoaders(em: EntityManager): Loaders {
     backlog: ofEndpoints(readBacklogs),
     oldestUnsettledAt: ofEndpoints(oldestUnsettled),
     pendingReplays: ofEndpoints(pendingReplays),
+    blocked: ofEndpoints(blockedLines),
     statistics: { HOUR: ofWindow('HOUR'), DAY: ofWindow('DAY'), WEEK: ofWindow('WEEK') },
   };
 }

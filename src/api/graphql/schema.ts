@@ -5,6 +5,7 @@ import { askAgainForEachField } from './asked-again.ts';
 import { builder } from './builder.ts';
 import { answerInPieces } from './in-pieces.ts';
 import './attempt-details.ts';
+import './line-orders.ts';
 import './profile.ts';
 import './reload.ts';
 import './replay.ts';
