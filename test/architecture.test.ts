@@ -58,9 +58,7 @@ const mayImport: Record<string, readonly string[]> = {
   api: [
     ...['policy', 'model', 'telemetry', 'settings', 'users', 'outbox', 'log/valkey', 'operations/readiness'],
     ...['predicates', 'count-backlog', 'oldest-unsettled'].map((name) => `cursors/${name}`),
-    'log/positions',
-    // What is sent is made again as it was made.
-    ...['signing', 'worker/request-headers'],
+    ...['log/positions', 'signing', 'worker/request-headers'],
   ],
   operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'log', 'cursors', 'try-again'],
   'operations/open-databases': ['operations', 'model', 'telemetry', 'settings', 'embedded'],
