@@ -63,7 +63,7 @@ test('of thousands of headers the first 50 are kept, and of one of 60 KiB its fi
 });
 
 test.each([
-  ['10,000 headers', `${'h: v1234567\r\n'.repeat(10_000)}`],
+  ['10,000 headers', 'h: v1234567\r\n'.repeat(10_000)],
   ['a NUL in a value', 'x: a\0b\r\n'],
   ['a control character in a value', 'x: a\x07b\r\n'],
   ['a name that is none', 'x y: a\r\n'],

@@ -48,7 +48,7 @@ export function deliveriesBy(filter: DeliveryFilter): FilterQuery<WebhookDeliver
  * Whether most rows may not match, so that the newest that do are looked for day by day. Not by event or subject: the
  * events lead to their rows on whatever day, and to plan that for each day costs more than it finds.
  */
-export function mayBeRare({ eventId, subject, since, until, ...others }: DeliveryFilter): boolean {
+export function mayBeRare({ eventId, subject, since: _since, until: _until, ...others }: DeliveryFilter): boolean {
   return !isGiven(eventId) && !isGiven(subject) && Object.values(others).some(isGiven);
 }
 
