@@ -28,7 +28,8 @@ function makeContext({ ca, cert, key }: TlsMaterial): SecureContext {
   const context = createSecureContext({ cert, key, allowPartialTrustChain: ca !== undefined });
   // The option `ca` would replace the public authorities. To list them all there takes 1.2 MiB and up to 100 ms each time; this
   // adds to a copy of the list that OpenSSL shares.
-  if (ca !== undefined) (context as { context: { addCACert(pem: string): void } }).context.addCACert(ca);
+  const ofOpenssl = context.context as { addCACert(pem: string): void };
+  if (ca !== undefined) ofOpenssl.addCACert(ca);
   return context;
 }
 

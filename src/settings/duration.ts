@@ -41,8 +41,8 @@ export function durationText(ms: number): string {
 /** As an operator writes it: the largest unit that gives a whole number, such as `90s`. */
 export function durationWritten(ms: number): string {
   const units = Object.entries(unitMs).toSorted(([, one], [, other]) => other - one);
-  const [unit, size] = units.find(([, size]) => ms >= size && ms % size === 0) ?? ['ms', 1];
-  return `${ms / size}${unit}`;
+  const [unit, unitIs] = units.find(([, size]) => ms >= size && ms % size === 0) ?? ['ms', 1];
+  return `${ms / unitIs}${unit}`;
 }
 
 function toMs(text: string): number | null {
