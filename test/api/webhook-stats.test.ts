@@ -24,7 +24,7 @@ async function ask(variables: object) {
     `query ($endpointId: ID, $since: DateTime!, $until: DateTime, $buckets: Int = 60) {
        webhookStats(endpointId: $endpointId, since: $since, until: $until, buckets: $buckets) {
          start attempts delivered failed retrying backlog latencyP50Ms latencyP95Ms latencyP99Ms } }`,
-    variables as Record<string, unknown>,
+    variables,
   );
 }
 
@@ -156,7 +156,8 @@ test('backlogs are noted once a minute, whoever looks, and of an endpoint where 
   const samples = async () =>
     await orm.em.fork().execute('select endpoint_id as id, backlog from webhook_backlog_samples order by at, backlog');
   /** As if so long had passed: each time another, so that no two rows meet. */
-  const pass = async (hours: number) => await orm.em.fork().execute(`update webhook_backlog_samples set at = at - make_interval(hours => ?)`, [hours]);
+  const pass = async (hours: number) =>
+    await orm.em.fork().execute(`update webhook_backlog_samples set at = at - make_interval(hours => ?)`, [hours]);
   await storeCursor(orm, { endpointId: 'crm', position: 1, backlog: 3 });
   await storeCursor(orm, { endpointId: 'idle', position: 1 });
   await storeCursor(orm, { endpointId: 'long', position: 1, backlog: 30_000 });

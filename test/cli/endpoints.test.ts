@@ -35,9 +35,7 @@ test('each endpoint is a line of its state, position, backlog, what it gave up, 
   door.endpoints = ['crm', 'billing', 'off'].map((id) => endpoint({ id, enabled: id !== 'off' }));
   const owner = randomUUID();
   const em = door.orm.em.fork();
-  await em.execute(`insert into webhook_instances (id, name, beat, version) values (?, 'one:10', 1, '1.2.3')`, [
-    owner,
-  ]);
+  await em.execute(`insert into webhook_instances (id, name, beat, version) values (?, 'one:10', 1, '1.2.3')`, [owner]);
   await em.execute('update webhook_leases set owner = ? where lease = ?', [owner, shardOf('crm')]);
   await storeCursor(door.orm, { endpointId: 'crm', position: 0, examined: 1, backlog: 1 });
   await storeCursor(door.orm, {
