@@ -25,11 +25,11 @@ const since = () => new Date(Date.now() - 3 * 24 * 60 * 60 * 1_000).toISOString(
 const behind = makeEndpoints(1, { all: "'history.*'", prefix: 'behind' });
 
 type Question = { query: string; variables: object };
-type Page = { ask(): Question; mostMs: number; mostRatio: number | null };
+type Page = { question(): Question; mostMs: number; mostRatio: number | null };
 
 /** A page that may take three times as long at most. */
-const listed = (ask: () => Question): Page => ({ ask, mostMs: 50, mostRatio: 3 });
-const within = (mostMs: number, ask: () => Question): Page => ({ ask, mostMs, mostRatio: null });
+const listed = (question: () => Question): Page => ({ question, mostMs: 50, mostRatio: 3 });
+const within = (mostMs: number, question: () => Question): Page => ({ question, mostMs, mostRatio: null });
 
 const pages: Record<string, Page> = {
   'deliveries, no filter': listed(() => deliveriesBy({})),
@@ -117,7 +117,7 @@ async function timesAt(rows: number): Promise<Record<string, number>> {
   await makeStatistics(orm, { endpoints: ids.slice(0, withPast), days: 7 });
   await makeWideEvent(orm, ids);
   const found: Record<string, number> = {};
-  for (const [name, { ask: question }] of Object.entries(pages)) {
+  for (const [name, { question }] of Object.entries(pages)) {
     const taken: number[] = [];
     for (let time = 0; time < times; time += 1) {
       const { query, variables } = question();

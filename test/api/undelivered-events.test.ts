@@ -101,7 +101,7 @@ test('the list holds what failed and was not delivered since, and what is to com
           }),
         );
         if (kind === 'test') {
-          const test = [id, crm, event.id];
+          const queued = [id, crm, event.id];
           storing.push(
             orm.em
               .fork()
@@ -113,8 +113,8 @@ test('the list holds what failed and was not delivered since, and what is to com
         }
         const all = isQueued ? [] : rows;
         for (const { status, made, endpointId } of all) {
-          const row = { eventId: event.id, eventType: type, position, createdAt: at(index), ...made } as const;
-          storing.push(storeDelivery(orm, { ...row, endpointId: endpointId === 'crm' ? crm : shop, status }));
+          const attempt = { eventId: event.id, eventType: type, position, createdAt: at(index), ...made } as const;
+          storing.push(storeDelivery(orm, { ...attempt, endpointId: endpointId === 'crm' ? crm : shop, status }));
         }
         const own = all.filter(({ endpointId }) => endpointId === 'crm');
         const last = own.map(({ status }) => status).findLast((status) => status !== 'retrying');

@@ -24,7 +24,7 @@ async function ask(variables: object) {
     `query ($endpointId: ID, $since: DateTime!, $until: DateTime, $buckets: Int = 60) {
        webhookStats(endpointId: $endpointId, since: $since, until: $until, buckets: $buckets) {
          start attempts delivered failed retrying backlog latencyP50Ms latencyP95Ms latencyP99Ms } }`,
-    variables as Record<string, unknown>,
+    variables,
   );
 }
 
