@@ -67,7 +67,7 @@ export class Actor {
     this.#delivery = deliveryOf(endpoint);
     this.#matches = matches;
     this.lease = lease;
-    this.#reading = new Reading((type) => this.#matches(type), budget);
+    this.#reading = new Reading((entry) => this.#isFor(entry), budget);
     this.#replays = createReplayWindow(budget);
   }
 
@@ -109,6 +109,10 @@ export class Actor {
 
   matches(type: string): boolean {
     return this.#matches(type);
+  }
+
+  #isFor({ type, addressedTo, notFor }: LogEntry): boolean {
+    return addressedTo === null && notFor !== this.#endpoint.id && this.#matches(type);
   }
 
   /** The load of its cursor begins, while the dispatcher is at `from`. */

@@ -20,7 +20,7 @@ export type Retry = { attempts: number; notBefore: number };
 
 /** It begins at the log's start. */
 export class Line {
-  #matches: (type: string) => boolean;
+  #isFor: (entry: LogEntry) => boolean;
   #mailbox: Mailbox;
   #examined = 0;
   #lastMatch = 0;
@@ -31,9 +31,9 @@ export class Line {
   /** How many events its last turn had. */
   #lastTurn = 0;
 
-  /** `matches`: whether the endpoint asks for events of a type, as it is configured now. */
-  constructor(matches: (type: string) => boolean, budget: WindowBudget) {
-    this.#matches = matches;
+  /** `isFor`: whether an event is for the endpoint, as it is configured now. */
+  constructor(isFor: (entry: LogEntry) => boolean, budget: WindowBudget) {
+    this.#isFor = isFor;
     this.#mailbox = createMailbox(budget);
   }
 
@@ -90,7 +90,7 @@ export class Line {
     for (const entry of page) {
       const { position } = entry;
       if (position !== this.#examined + 1) continue;
-      const isForIt = entry.addressedTo === null && this.#matches(entry.type);
+      const isForIt = this.#isFor(entry);
       if (this.#settled.skip(position, isForIt)) {
         if (isForIt) this.#lastMatch = position;
       } else if (!isForIt) {

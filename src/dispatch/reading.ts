@@ -30,9 +30,9 @@ export class Reading {
   #line: Line;
   #state = loading();
 
-  /** `matches`: whether the endpoint asks for events of a type, as it is configured now. */
-  constructor(matches: (type: string) => boolean, budget: WindowBudget) {
-    this.#line = new Line(matches, budget);
+  /** `isFor`: whether an event is for the endpoint, as it is configured now. */
+  constructor(isFor: (entry: LogEntry) => boolean, budget: WindowBudget) {
+    this.#line = new Line(isFor, budget);
   }
 
   get is(): State['is'] {

@@ -12,6 +12,8 @@ export type EventDraft = {
   subject?: string | null;
   /** The only endpoint the event is for; absent or null: every endpoint that subscribed. */
   addressedTo?: string | null;
+  /** The endpoint that it tells about, which does not get it. */
+  notFor?: string | null;
 };
 
 export type NewWebhookEvent = ReturnType<typeof makeEvent>;
@@ -23,7 +25,7 @@ export function makeEvent(draft: EventDraft, now: Date, id: string = newId()) {
     type: draft.type,
     subject: draft.subject ?? null,
     addressedTo: draft.addressedTo ?? null,
-    notFor: null,
+    notFor: draft.notFor ?? null,
     traceparent: null,
     payload: toPayload({ eventId: id, type: draft.type, timestamp: now, data: draft.data }),
     createdAt: now,

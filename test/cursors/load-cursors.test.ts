@@ -210,8 +210,8 @@ test('a loaded cursor says whether there are tests or replays to read', async ()
   ]);
 });
 
-const types = ['order.paid', 'order_paid', 'user.login', 'webhook.test'];
-const filters = [['*'], ['order.*'], ['order_paid', 'user.*'], ['user.login']];
+const types = ['order.paid', 'order_paid', 'user.login', 'webhook.test', 'webhook.endpoint_paused'];
+const filters = [['*'], ['order.*', 'webhook.*'], ['order_paid', 'user.*'], ['user.login']];
 
 const history = fc.record({
   log: fc.array(fc.constantFrom(...types), { maxLength: 30 }),
@@ -233,8 +233,13 @@ function waiting(
 ) {
   const matches = compilePatterns(filter);
   return log.filter(
-    ({ position, type, addressedTo }) =>
-      position > after && position <= head && addressedTo === null && matches(type) && !settled.includes(position),
+    ({ position, type, addressedTo, notFor }) =>
+      position > after &&
+      position <= head &&
+      addressedTo === null &&
+      notFor !== 'crm' &&
+      matches(type) &&
+      !settled.includes(position),
   ).length;
 }
 

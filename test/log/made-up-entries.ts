@@ -11,6 +11,7 @@ export function entryAt(position: number, given: Partial<LogEntry> = {}): LogEnt
     id: `event-${position}`,
     type: 'order.paid',
     addressedTo: null,
+    notFor: null,
     configuration: 0,
     payload: `{"n":${position}}`,
     ...given,

@@ -21,6 +21,7 @@ test('what was sealed opens as it was, over batches of consecutive positions, wh
     id: text,
     type: text,
     addressedTo: fc.option(text),
+    notFor: fc.option(text),
     configuration: fc.nat(),
     payload: text,
   });

@@ -60,7 +60,7 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
     const cursor = tables.cursors.get(endpoint)!;
     const configured = tables.configurations.at(-1)!.endpoints.find(({ id }) => id === endpoint);
     if (!configured) return null;
-    const wanted = tables.log.filter((entry) => entry?.addressedTo === null && isFor(configured, entry.type));
+    const wanted = tables.log.filter((entry) => entry?.addressedTo === null && isFor(configured, entry));
     const isSettled = (position: number) =>
       tables.rows.some((row) => {
         const isHere = row.endpoint === endpoint && row.position === position && row.generation === cursor.generation;
@@ -111,7 +111,7 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
         },
         (seq) => {
           if (seq === null) postgres.abandonPublishing(id);
-          else by.process.after(openMs, () => commitEvent(by, { seq, id, type, addressedTo }));
+          else by.process.after(openMs, () => commitEvent(by, { seq, id, type, addressedTo, notFor: null }));
         },
       );
     },

@@ -121,9 +121,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   one(
     'a test that is meant for one endpoint is sent to others',
-    'src/dispatch/line.ts',
-    'const isForIt = entry.addressedTo === null && this.#matches(entry.type);',
-    'const isForIt = this.#matches(entry.type);',
+    'src/dispatch/actor.ts',
+    'return addressedTo === null && notFor !== this.#endpoint.id && this.#matches(type);',
+    'return notFor !== this.#endpoint.id && this.#matches(addressedTo === null ? type : `order.paid`);',
   ),
   one(
     'a test or replay that was sent is sent again',

@@ -20,7 +20,7 @@ import type { Endpoint } from '../../src/settings/endpoint.ts';
 import { isFor } from './wanted.ts';
 
 /** Written once, and never changed. */
-export type StoredEvent = { type: string; addressedTo: string | null };
+export type StoredEvent = { type: string; addressedTo: string | null; notFor: string | null };
 
 /** Committed, and without a position. */
 export type Queued = { seq: number; id: string };
@@ -179,7 +179,7 @@ export function loadCursors(
     let count = 0;
     for (let position = countedUpTo(stored, endpoint.events) + 1; position <= head; position += 1) {
       const entry = tables.log[position];
-      if (entry?.addressedTo === null && isFor(endpoint, entry.type)) count += 1;
+      if (entry?.addressedTo === null && isFor(endpoint, entry)) count += 1;
     }
     cursors.set(endpoint.id, cursorStateOf(stored, rows, endpoint.events, { count, isLowerBound: false }, head));
   }
