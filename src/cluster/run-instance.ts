@@ -11,13 +11,13 @@ import type { Wakes } from '../log/wakes.ts';
 import { newId } from '../model/new-id.ts';
 import type { ConfigurationInForce } from '../operations/configurations.ts';
 import type { RelaySteps } from '../outbox/relay-steps.ts';
-import { decideAfterFailure } from '../policy/retry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import { deliveryRow } from '../worker/delivery-row.ts';
 import type { ThreadPool } from '../worker/pool.ts';
 import type { Recorder } from '../worker/recorder.ts';
 import type { LostTurn, Turn, TurnReport } from '../worker/turn.ts';
+import { failureOf } from '../worker/turn-failure.ts';
 import { countMatches } from '../cursors/count-backlog.ts';
 import type { writeCursors } from '../cursors/write-cursors.ts';
 import type { OpenLeaseRows } from './heartbeat-sql.ts';
@@ -162,8 +162,7 @@ export function runInstance(parts: InstanceParts): RunningInstance {
   async function recordLost(turn: Turn, current: number): Promise<void> {
     const event = turn.events[current]!;
     const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
-    const { maxRetries, baseDelayMs, maxDelayMs } = turn.endpoint;
-    const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, gone: false });
+    const failure = failureOf(turn, attempt, { gone: false, retryAfterMs: null });
     const lost = {
       createdAt: new Date(),
       completedAt: null,
@@ -172,9 +171,8 @@ export function runInstance(parts: InstanceParts): RunningInstance {
       errorMessage: 'worker lost: the delivery thread ended while this request was under way',
       responseBody: null,
     };
-    const failure = { status: next.status, waitMs: next.status === 'retrying' ? next.waitMs : 0 };
     const row = deliveryRow({ id: newId(), turn, event, attempt, result: lost, failure });
-    await recorder.record({ row, gone: false });
+    await recorder.record({ row, pause: failure.pause, leaseEpoch: turn.lease.epoch });
   }
 
   /** Counts a backlog again that was too long to count, or was counted with another filter, once it may be exact. */

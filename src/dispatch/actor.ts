@@ -12,7 +12,7 @@
 //   queued ──▶ idle           nothing is due any more
 //   running ──▶ idle          the turn has ended
 //
-//   active ──▶ paused         an admin pauses it, or it answers 410
+//   active ──▶ paused         an admin pauses it, it answers 410, or its line is held as its retries are spent
 //   paused ──▶ active         a resume is loaded
 //
 //   serving ──▶ retiring      its lease is given back
@@ -220,15 +220,17 @@ export class Actor {
     const { what } = this.#sending;
     this.#sending = { is: 'idle' };
     const isLost = typeof report === 'string';
+    const pause = isLost ? null : (report.failure?.pause ?? null);
     if (report === 'unsent') this.#waitAfterLoss(now);
     else if (!isLost) this.#unsent.turns = 0;
-    // With a stored state that has changed, or without a report, its rows tell what is settled.
-    if (isLost || this.#reading.is === 'loading') {
+    // With a stored state that has changed, or without a report, its rows tell what is settled. So they do when the retries
+    // are spent: a former owner's row may have settled the event, and then nothing is held.
+    if (isLost || this.#reading.is === 'loading' || pause === 'exhausted') {
       this.#reading.lose();
       return false;
     }
     const { failure } = report;
-    if (failure?.gone) this.#stored.pauseReason ??= 'gone';
+    if (pause !== null) this.#stored.pauseReason ??= pause;
     const again =
       failure?.status === 'retrying' ? { attempts: failure.attempt, notBefore: now + failure.waitMs } : null;
     if (what.kind === 'line') this.#reading.settle(report.settled, again);

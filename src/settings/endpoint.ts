@@ -3,7 +3,7 @@
 import type { SigningScheme } from '../signing/sign.ts';
 
 export const orderings = ['endpoint'] as const;
-export const exhaustions = ['skip'] as const;
+export const exhaustions = ['skip', 'hold'] as const;
 
 /** What a thread needs to know of an endpoint, and nothing that would only cost the way there. */
 export type EndpointDelivery = {
@@ -17,6 +17,8 @@ export type EndpointDelivery = {
   maxRetries: number;
   baseDelayMs: number;
   maxDelayMs: number;
+  /** When the retries are spent: the event is given up, or held with the endpoint paused. */
+  onExhausted: (typeof exhaustions)[number];
 };
 
 /** Without the value of any secret: this is what is stored. */
@@ -26,7 +28,6 @@ export type EndpointSettings = Omit<EndpointDelivery, 'secrets'> & {
   enabled: boolean;
   description: string | null;
   ordering: (typeof orderings)[number];
-  onExhausted: (typeof exhaustions)[number];
   secretName: string;
   previousSecretNames: readonly string[];
 };
@@ -36,8 +37,8 @@ export type Endpoint = EndpointSettings & EndpointDelivery;
 
 /** What is copied to a thread: an endpoint without what only the main thread needs. */
 export function deliveryOf(endpoint: Endpoint): EndpointDelivery {
-  const { id, url, headers, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs } = endpoint;
-  return { id, url, headers, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs };
+  const { id, url, headers, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs, onExhausted } = endpoint;
+  return { id, url, headers, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs, onExhausted };
 }
 
 /** The names whose values sign: of a disabled endpoint none. */

@@ -28,7 +28,7 @@ export const builtIn = {
 };
 
 /** Values that the contract names and this version lacks. */
-const later = { ordering: ['subject', 'none'], on_exhausted: ['hold'] };
+const later = { ordering: ['subject', 'none'] };
 
 /** Sentences for unknown keys that people may expect here. */
 export const unknownKeys = {
@@ -63,8 +63,9 @@ const policy = {
     description: "One attempt, from connecting to the end of the answer's headers. 1ms to 5m.",
     default: builtIn.timeout,
   }),
-  on_exhausted: available(exhaustions, later.on_exhausted).meta({
-    description: 'skip: when the retries are spent, log the failure and go on with the next event.',
+  on_exhausted: z.enum(exhaustions, `must be ${exhaustions.join(' or ')}`).meta({
+    description:
+      'When the retries are spent. skip: log the failure and go on with the next event. hold: keep the event and pause the endpoint.',
     default: builtIn.on_exhausted,
   }),
   headers: z

@@ -13,7 +13,7 @@ export type FinishedAttempt = {
     AttemptResult,
     'createdAt' | 'completedAt' | 'latencyMs' | 'httpStatus' | 'errorMessage' | 'responseBody'
   >;
-  failure: Pick<TurnFailure, 'status' | 'waitMs'> | null;
+  failure: Pick<TurnFailure, 'status' | 'waitMs' | 'pause'> | null;
 };
 
 /** A row of webhook_deliveries without `recorded_at`, which the database sets. */
@@ -41,6 +41,7 @@ export function deliveryRow({ id, turn, event, attempt, result, failure }: Finis
     resumes: turn.resumes,
     origin: turn.origin,
     replayId: turn.replayId,
-    waitMs: failure?.status === 'retrying' ? failure.waitMs : null,
+    // None is known where a pause follows.
+    waitMs: failure?.status === 'retrying' && failure.pause === null ? failure.waitMs : null,
   };
 }

@@ -12,9 +12,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type EntityManager, type MikroORM, raw } from '@mikro-orm/postgresql';
-import { Replay } from '../model/replay.ts';
-import { WebhookCursor } from '../model/webhook-cursor.ts';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { backoffMs } from '../policy/retry.ts';
 import { recorderDelaysMs } from '../policy/retry-delays.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -22,12 +20,7 @@ import { reasonOf } from '../telemetry/reason.ts';
 import { tryAgain } from '../try-again.ts';
 import type { DeliveryRow } from './delivery-row.ts';
 import { type Batch, copyDeliveries, insertDeliveries } from './insert-deliveries.ts';
-
-export type Delivery = {
-  row: DeliveryRow;
-  /** 410 Gone: the endpoint is paused in the same transaction. */
-  gone: boolean;
-};
+import { type Delivery, takeEffect } from './row-effects.ts';
 
 type WriteRows = (em: EntityManager, rows: readonly DeliveryRow[], batch: Batch) => Promise<void>;
 
@@ -119,10 +112,11 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
       for (const half of halves) if (!(await writeUntilDurable(half, insertDeliveries))) return false;
       return true;
     }
-    const { row, gone } = deliveries[0]!;
+    const [delivery] = deliveries;
+    const { row } = delivery!;
     log.error({ delivery_id: row.id, reason: reasonOf(error) }, 'delivery row refused; written without its text');
     const blank = { ...row, endpointUrl: '', errorMessage: row.errorMessage === null ? null : '', responseBody: null };
-    return await writeUntilDurable([{ row: blank, gone }], insertDeliveries, true);
+    return await writeUntilDurable([{ ...delivery!, row: blank }], insertDeliveries, true);
   }
 
   return {
@@ -149,18 +143,7 @@ async function write(
   writeRows: (rows: DeliveryRow[]) => Promise<void>,
 ): Promise<void> {
   await writeRows(deliveries.map(({ row }) => row));
-  for (const { row, gone } of deliveries) {
-    const { endpointId, generation, resumes, replayId } = row;
-    if (gone) {
-      const cursor = { endpointId, generation, resumes, pauseReason: null };
-      await em.nativeUpdate(WebhookCursor, cursor, { pauseReason: 'gone', pausedAt: raw('clock_timestamp()') });
-    }
-    if (endsReplay(row)) await em.nativeDelete(Replay, { id: replayId! });
-  }
-}
-
-function endsReplay(row: DeliveryRow): boolean {
-  return row.replayId !== null && row.status !== 'retrying';
+  await takeEffect(em, deliveries);
 }
 
 /** SQLSTATE classes 22 (data exception) and 23 (integrity constraint violation). */

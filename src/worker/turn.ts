@@ -1,6 +1,7 @@
 // What crosses the thread boundary: a turn goes to the thread, a report comes back. Plain values only.
 
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
+import type { FailurePause } from '../policy/retry.ts';
 import type { Lease } from '../policy/shards.ts';
 import type { EndpointDelivery } from '../settings/endpoint.ts';
 
@@ -58,6 +59,6 @@ export type TurnFailure = {
   /** The attempt's number, from 1. */
   attempt: number;
   waitMs: number;
-  /** The response was 410 Gone: the endpoint is now paused, durably. */
-  gone: boolean;
+  /** The endpoint is now paused, durably, and the event stays the head. */
+  pause: FailurePause | null;
 };

@@ -103,7 +103,7 @@ const wrongValues: Record<string, fc.Arbitrary<unknown>> = {
   base_delay: fc.oneof(fc.nat(), fc.constantFrom('0s', '8d', '1w', '')),
   max_delay: fc.oneof(fc.nat(), fc.constantFrom('0ms', '169h', '1h30m')),
   timeout: fc.oneof(fc.nat(), fc.constantFrom('0ms', '301s', '6m', '1 s')),
-  on_exhausted: fc.constantFrom('hold', 'stop', null),
+  on_exhausted: fc.constantFrom('HOLD', 'stop', null),
   headers: fc.constantFrom([], 'X: y', null),
   signing: fc.constantFrom([], 'standard', null, ['standard', 'standard']),
   previous_secrets: fc.constantFrom('old', null, 1),

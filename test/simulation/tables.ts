@@ -14,6 +14,7 @@ import {
   cursorStateOf,
 } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
+import type { FailurePause } from '../../src/policy/retry.ts';
 import { type Gap, pastGap } from '../../src/log/gaps.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 
@@ -44,7 +45,9 @@ export type Row = {
   attempt: number;
   status: 'delivered' | 'retrying' | 'failed';
   waitMs: number;
-  gone: boolean;
+  pause: FailurePause | null;
+  /** Epoch of the lease under which it was sent. */
+  leaseEpoch: number;
   /** By the database's clock. */
   recordedAt: number;
   /** Which run of which process made it. */
@@ -259,6 +262,13 @@ export function readReplays(
   });
 }
 
+function isSettled({ rows }: Tables, { endpoint, generation, position }: Row): boolean {
+  return rows.some((row) => {
+    const isHere = row.endpoint === endpoint && row.generation === generation && row.position === position;
+    return isHere && row.origin === 'line' && row.status !== 'retrying';
+  });
+}
+
 /** A row that is there already refuses them all. */
 export function copy(tables: Tables, rows: readonly Row[], clock: number): 'recorded' | 'refused' {
   const ids = new Set(rows.map(({ id }) => id));
@@ -270,8 +280,11 @@ export function record(tables: Tables, rows: readonly Row[], clock: number): 're
   for (const row of rows) {
     if (!tables.rows.some(({ id }) => id === row.id)) tables.rows.push({ ...row, recordedAt: clock });
     const cursor = tables.cursors.get(row.endpoint);
-    if (row.gone && cursor?.generation === row.generation && cursor.resumes === row.resumes)
-      cursor.pauseReason ??= 'gone';
+    if (row.pause !== null && cursor?.generation === row.generation && cursor.resumes === row.resumes) {
+      const isGone = row.pause === 'gone';
+      const isHeld = cursor.ownerEpoch === row.leaseEpoch && !isSettled(tables, row);
+      if (isGone || isHeld) cursor.pauseReason ??= row.pause;
+    }
     if (row.item !== null && row.status !== 'retrying') tables.items = tables.items.filter(({ id }) => id !== row.item);
   }
   return 'recorded';

@@ -31,7 +31,7 @@ const policy = {
   base_delay: duration(604_800_000),
   max_delay: duration(604_800_000),
   timeout: duration(300_000),
-  on_exhausted: fc.constant('skip'),
+  on_exhausted: fc.constantFrom('skip', 'hold'),
   headers,
   signing: fc.constantFrom(['standard'], ['timestamped'], ['standard', 'timestamped'], ['timestamped', 'standard']),
   previous_secrets: fc.array(secretName, { maxLength: 3 }),

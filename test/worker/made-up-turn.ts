@@ -37,6 +37,7 @@ export function makeTurn(
       maxRetries: 5,
       baseDelayMs: 1_000,
       maxDelayMs: 3_600_000,
+      onExhausted: 'skip',
       ...endpoint,
     },
     configuration: 1,

@@ -108,7 +108,7 @@ function expectedRow(turn: Turn, index: number, answer: AttemptResult) {
     resumes: turn.resumes,
     origin: turn.origin,
     replayId: turn.replayId,
-    waitMs: accepted || last ? null : gone ? 0 : waitMs,
+    waitMs: accepted || last || gone ? null : waitMs,
   };
 }
 
