@@ -35,7 +35,7 @@ const mayImport: Record<string, readonly string[]> = {
   outbox: ['policy', 'model', 'telemetry', 'log/entry', 'log/log-partitions'],
   log: ['policy', 'model', 'telemetry'],
   dispatch: ['policy', 'model', 'settings', 'log/entry', 'worker/turn'],
-  cursors: ['policy', 'model', 'settings', 'dispatch', 'worker/turn'],
+  cursors: ['policy', 'model', 'settings', 'outbox/operational-events', 'dispatch', 'worker/turn'],
   cluster: [
     'policy',
     'model',
@@ -48,7 +48,10 @@ const mayImport: Record<string, readonly string[]> = {
     'operations/configurations',
     ...['turn', 'turn-failure', 'pool', 'recorder', 'delivery-row'].map((name) => `worker/${name}`),
   ],
-  worker: ['arrange', 'egress', 'policy', 'model', 'telemetry', 'signing', 'settings/endpoint', 'try-again'],
+  worker: [
+    ...['arrange', 'egress', 'policy', 'model', 'telemetry', 'signing', 'settings/endpoint', 'try-again'],
+    ...['outbox/given-up', 'outbox/operational-events'],
+  ],
   'worker/pool': ['policy', 'telemetry', 'settings/start-error', 'worker'],
 
   // Around it.
@@ -77,7 +80,10 @@ const processes = ['main', 'demo/main'];
 /** What a delivery thread may load, all the way down. */
 const thread = {
   file: 'src/worker/thread.ts',
-  parts: ['worker', 'arrange', 'egress', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint', 'try-again'],
+  parts: [
+    ...['worker', 'arrange', 'egress', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint', 'try-again'],
+    ...['given-up', 'operational-events', 'payload', 'record-events'].map((name) => `outbox/${name}`),
+  ],
 };
 
 /** Decisions: they are given the time, the log and the transport, and take none of their own. */
@@ -91,6 +97,7 @@ const pure = [
   'dispatch',
   'cursors/cursor-loader',
   'cursors/cursor-writer',
+  'cursors/health-writer',
   ...[
     ...['configuration-barrier', 'heartbeat', 'instance', 'instance-ports', 'leases', 'log-check', 'remote-changes'],
     ...['shard-ownership', 'take-over-log', 'checked-reads', 'serve-endpoints', 'stream-in-force'],

@@ -31,7 +31,8 @@ export async function assignCursors(em: EntityManager, endpoints: readonly Endpo
          from json_to_recordset(?::json) as v (endpoint_id text, position bigint, filter text)
      on conflict (endpoint_id) do update
        set position = excluded.position, since = excluded.since, examined = excluded.examined,
-           filter = excluded.filter, previous = 0, backlog = 0, generation = ${newGeneration}
+           filter = excluded.filter, previous = 0, backlog = 0, generation = ${newGeneration},
+           failing = false, failing_since = null
        where (c.position is null) <> (excluded.position is null)`,
     [given],
   );

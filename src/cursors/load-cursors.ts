@@ -70,6 +70,8 @@ async function readStored(em: EntityManager, owner: string, asked: string) {
     `select c.endpoint_id as "endpointId", c.generation::float8 as generation, c.resumes,
             c.pause_reason as "pauseReason", ${pastGapSql('c.position')}::float8 as position,
             c.previous::float8 as previous, ${pastGapSql('c.examined')}::float8 as examined, c.filter, c.backlog,
+            c.failing, c.failing_changes as "failingChanges",
+            greatest(0, extract(epoch from clock_timestamp() - c.failing_since) * 1000)::float8 as "failedMs",
             exists (select 1 from webhook_replays s where s.endpoint_id = c.endpoint_id) as "hasReplays"
        from ${askedEndpoints} join webhook_cursors c on c.endpoint_id = a.id
       where c.position is not null and c.owner = ? and c.owner_epoch = a.epoch`,

@@ -4,7 +4,9 @@
 // file does not know who that is.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
+import type { PauseReason } from '../model/webhook-cursor.ts';
 import type { WebhookEvent } from '../model/webhook-event.ts';
+import { recordFacts } from '../outbox/operational-events.ts';
 import { recordTestEvent } from '../outbox/publish.ts';
 import { Refusal } from '../policy/refusal.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
@@ -117,24 +119,33 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
     pause: (id) =>
       change(async (em, endpoints) => {
         find(endpoints, id, 'id');
-        await em.execute(
+        const paused = await em.execute<unknown[]>(
           `insert into webhook_cursors as c (endpoint_id, pause_reason, paused_at) values (?, 'admin', clock_timestamp())
              on conflict (endpoint_id) do update
-               set pause_reason = coalesce(c.pause_reason, excluded.pause_reason),
-                   paused_at = coalesce(c.paused_at, excluded.paused_at)`,
+               set pause_reason = excluded.pause_reason, paused_at = excluded.paused_at
+             where c.pause_reason is null returning 1`,
           [id],
         );
+        if (paused.length === 0) return { result: undefined, touched: [] };
+        await recordFacts(em, [{ type: 'webhook.endpoint_paused', endpointId: id, reason: 'admin' }]);
         return { result: undefined, touched: [id] };
       }),
     resume: (id) =>
       change(async (em, endpoints) => {
         find(endpoints, id, 'id');
-        const resumed = await em.execute<unknown[]>(
-          `update webhook_cursors set pause_reason = null, paused_at = null, resumes = resumes + 1
-            where endpoint_id = ? and pause_reason is not null returning 1`,
+        const [resumed] = await em.execute<{ reason: PauseReason }[]>(
+          `with paused as (
+             select endpoint_id, pause_reason from webhook_cursors
+              where endpoint_id = ? and pause_reason is not null for update
+           )
+           update webhook_cursors c
+              set pause_reason = null, paused_at = null, resumes = resumes + 1, failing_since = null
+             from paused where c.endpoint_id = paused.endpoint_id returning paused.pause_reason as reason`,
           [id],
         );
-        return { result: undefined, touched: resumed.length > 0 ? [id] : [] };
+        if (!resumed) return { result: undefined, touched: [] };
+        await recordFacts(em, [{ type: 'webhook.endpoint_resumed', endpointId: id, reason: resumed.reason }]);
+        return { result: undefined, touched: [id] };
       }),
     rewind: (id, to) =>
       change(async (em, endpoints) => {

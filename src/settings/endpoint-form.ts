@@ -1,7 +1,7 @@
 // An endpoint as config/webhooks.yaml and the database write it, and as the service reads it.
 
 import { type EndpointSettings } from './endpoint.ts';
-import { type WebhooksYaml, builtIn, delays, timeouts } from './webhooks-schema.ts';
+import { type WebhooksYaml, builtIn, delays, pauseDelays, timeouts } from './webhooks-schema.ts';
 
 type EndpointForm = WebhooksYaml['endpoints'][number];
 
@@ -20,6 +20,7 @@ export function settingsOf(form: EndpointForm, defaults: WebhooksYaml['defaults'
     maxDelayMs: delays.parse(endpoint.max_delay) ?? 0,
     timeoutMs: timeouts.parse(endpoint.timeout) ?? 0,
     onExhausted: endpoint.on_exhausted,
+    pauseAfterMs: endpoint.pause_after === undefined ? null : pauseDelays.parse(endpoint.pause_after),
     headers: endpoint.headers,
     signing: endpoint.signing,
     secretName: endpoint.secret,
@@ -42,6 +43,7 @@ export function formOf(settings: EndpointSettings): EndpointForm {
     max_delay: `${settings.maxDelayMs}ms`,
     timeout: `${settings.timeoutMs}ms`,
     on_exhausted: settings.onExhausted,
+    ...(settings.pauseAfterMs === null ? {} : { pause_after: `${settings.pauseAfterMs}ms` }),
     headers: settings.headers,
     signing: [...settings.signing],
     previous_secrets: [...settings.previousSecretNames],

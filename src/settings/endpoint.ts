@@ -28,6 +28,8 @@ export type EndpointSettings = Omit<EndpointDelivery, 'secrets'> & {
   enabled: boolean;
   description: string | null;
   ordering: (typeof orderings)[number];
+  /** It is paused once every attempt has failed for so long; null: never. */
+  pauseAfterMs: number | null;
   secretName: string;
   previousSecretNames: readonly string[];
 };

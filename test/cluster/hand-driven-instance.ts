@@ -205,6 +205,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
         };
         answer('cursors', write, done);
       },
+      writeHealth: (_rows, _server, done) => answer('health', () => ({ refused: new Set(), paused: new Set() }), done),
       runTurn(turn, done) {
         const entry = {
           turn,

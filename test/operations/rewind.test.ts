@@ -103,7 +103,7 @@ test('a late cursor write by an actor from before does not undo a rewind', async
   const rewound = await cursor();
   const { position, previous } = before.cursor(10);
   const late = { endpoint_id: 'crm', owner: me, owner_epoch: lease.epoch, generation: place.generation };
-  const counted = { examined: 10, filter: '*', backlog: before.backlog.count };
+  const counted = { examined: 10, filter: '*', backlog: before.backlog.count, failing_run: 'none' } as const;
   const row = { ...late, ...counted, position, previous };
   expect(await writeCursors(orm, [row], await serverOf(orm))).toEqual(new Set(['crm']));
   expect(await cursor()).toEqual(rewound);

@@ -8,6 +8,7 @@ import type { History } from './history.ts';
 import type { Postgres } from './postgres.ts';
 import type { Service } from './service.ts';
 import { assignCursors, newGeneration } from './assign-cursors.ts';
+import { addFact } from './operational.ts';
 import type { Queued, StoredEvent, Tables } from './tables.ts';
 import { isFor } from './wanted.ts';
 import type { Time } from './time.ts';
@@ -118,7 +119,10 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
 
     pause(by: Service, endpoint: string): void {
       control(by, endpoint, (tables) => {
-        tables.cursors.get(endpoint)!.pauseReason ??= 'admin';
+        const cursor = tables.cursors.get(endpoint)!;
+        if (cursor.pauseReason !== null) return false;
+        cursor.pauseReason = 'admin';
+        addFact(tables, { type: 'webhook.endpoint_paused', endpoint, reason: 'admin' });
         return true;
       });
     },
@@ -130,7 +134,8 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
         (tables) => {
           const cursor = tables.cursors.get(endpoint)!;
           if (cursor.pauseReason === null) return false;
-          Object.assign(cursor, { pauseReason: null, resumes: cursor.resumes + 1 });
+          addFact(tables, { type: 'webhook.endpoint_resumed', endpoint, reason: cursor.pauseReason });
+          Object.assign(cursor, { pauseReason: null, resumes: cursor.resumes + 1, failingSince: null });
           return true;
         },
         done,

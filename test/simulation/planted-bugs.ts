@@ -122,8 +122,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   one(
     'a test that is meant for one endpoint is sent to others',
     'src/dispatch/actor.ts',
-    'return addressedTo === null && notFor !== this.#endpoint.id && this.#matches(type);',
-    'return notFor !== this.#endpoint.id && this.#matches(addressedTo === null ? type : `order.paid`);',
+    'addressedTo === null && notFor !== endpoint.id && this.#matches(type);',
+    'notFor !== endpoint.id && this.#matches(addressedTo === null ? type : `order.paid`);',
   ),
   one(
     'a test or replay that was sent is sent again',

@@ -6,6 +6,7 @@ import { applyFault } from './faults.ts';
 import { judgeWorld } from './judge-world.ts';
 import { type Schedule, faultyMs } from './schedule.ts';
 import { Violation } from './violation.ts';
+import { checkOperational } from './watch-operational.ts';
 import { makeWorld, passUntil } from './world.ts';
 
 export type Outcome = { violation: string | null; hash: number; simulatedMs: number; requests: number };
@@ -21,6 +22,7 @@ export function runSchedule(schedule: Schedule): Outcome {
     passUntil(time, faultyMs);
     converge(world);
     checkBacklogs(world.postgres.tables, world.endpoints);
+    checkOperational(world.postgres.tables);
     judgeWorld(world);
   } catch (error) {
     if (!(error instanceof Error)) throw error;

@@ -18,6 +18,7 @@ import { type Time, createTime } from './time.ts';
 import { type Valkey, createValkey } from './valkey.ts';
 import { Violation } from './violation.ts';
 import { createWatch } from './watch.ts';
+import { createOperationalWatch } from './watch-operational.ts';
 
 export type World = {
   time: Time;
@@ -35,7 +36,7 @@ export type World = {
   endpoints: Endpoint[];
 };
 
-const filters = [['*'], ['order.paid'], ['order.sent', 'user.created'], ['*']];
+const filters = [['*', 'webhook.*'], ['order.paid'], ['order.sent', 'user.created'], ['*', 'webhook.*']];
 
 export function makeWorld({ seed, processes, endpoints: count, leaseTtlMs }: Omit<Schedule, 'steps'>): World {
   const time = createTime();
@@ -44,11 +45,11 @@ export function makeWorld({ seed, processes, endpoints: count, leaseTtlMs }: Omi
   const endpoints = filters.slice(0, count).map((events, index) => {
     // A request may outlive the lease under which it was sent.
     const timeoutMs = index % 2 === 0 ? 2_000 : 8_000;
-    const retries = { timeoutMs, maxRetries: 2, baseDelayMs: 100, maxDelayMs: 400 };
-    return makeEndpoint({ id: 'abcd'[index]!, events, ...retries });
+    const retries = { timeoutMs, maxRetries: 3, baseDelayMs: 100, maxDelayMs: 400 };
+    return makeEndpoint({ id: 'abcd'[index]!, events, ...retries, pauseAfterMs: index === 0 ? null : 2_000 });
   });
   const tables = firstTables(endpoints);
-  const postgres = createPostgres({ time, chance, tables });
+  const postgres = createPostgres({ time, chance, tables, check: createOperationalWatch() });
   const valkey = createValkey({ time, chance });
   const receivers = createReceivers({ time, chance });
   const watch = createWatch({ time, history, postgres: () => postgres });
@@ -99,7 +100,7 @@ function firstTables(endpoints: readonly Endpoint[]): Tables {
       controls: Array.from({ length: 64 }, () => 0),
     },
     leases: shards.map((lease) => ({ lease, epoch: 0, beat: 0, owner: null })),
-    ...{ cursors: new Map(), rows: [], items: [] },
+    ...{ cursors: new Map(), rows: [], items: [], facts: [], givenUp: new Set<string>() },
   };
   assignCursors(tables, endpoints);
   return tables;
