@@ -5,6 +5,9 @@ import { chainsFrom, importCycles, importGraph } from './support/import-graph.ts
 import { type SourceFile, lineAt, parseSource } from './support/source-file.ts';
 import { readSources } from './support/source-tree.ts';
 
+const threadNeeds = ['arrange', 'egress', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint', 'try-again'];
+const inOutbox = (name: string) => `outbox/${name}`;
+
 /**
  * What each part of src may import besides itself. A part is a folder, or a file without its ending; a file belongs
  * to the longest part that holds it, and one that belongs to none is refused.
@@ -48,10 +51,7 @@ const mayImport: Record<string, readonly string[]> = {
     'operations/configurations',
     ...['turn', 'turn-failure', 'pool', 'recorder', 'delivery-row'].map((name) => `worker/${name}`),
   ],
-  worker: [
-    ...['arrange', 'egress', 'policy', 'model', 'telemetry', 'signing', 'settings/endpoint', 'try-again'],
-    ...['outbox/given-up', 'outbox/operational-events'],
-  ],
+  worker: [...threadNeeds, 'outbox/given-up', 'outbox/operational-events'],
   'worker/pool': ['policy', 'telemetry', 'settings/start-error', 'worker'],
 
   // Around it.
@@ -80,10 +80,7 @@ const processes = ['main', 'demo/main'];
 /** What a delivery thread may load, all the way down. */
 const thread = {
   file: 'src/worker/thread.ts',
-  parts: [
-    ...['worker', 'arrange', 'egress', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint', 'try-again'],
-    ...['given-up', 'operational-events', 'payload', 'record-events'].map((name) => `outbox/${name}`),
-  ],
+  parts: ['worker', ...threadNeeds, ...['given-up', 'operational-events', 'payload', 'record-events'].map(inOutbox)],
 };
 
 /** Decisions: they are given the time, the log and the transport, and take none of their own. */
