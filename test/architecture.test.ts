@@ -76,7 +76,6 @@ const mayImport: Record<string, readonly string[]> = {
 
 /** Where a process begins and ends. */
 const processes = ['main', 'demo/main'];
-
 /** What a delivery thread may load, all the way down. */
 const thread = {
   file: 'src/worker/thread.ts',

@@ -85,6 +85,7 @@ export function createCursorWriter({
       // While an actor skips settled events its backlog does not match its cursor.
       if (actor.reading === 'loading' || actor.isSkipping(dispatched()) || !serves(actor)) continue;
       // Its rows above the cursor still tell of its health, should this instance end before that is stored.
+      actor.health.look();
       if (actor.health.unstored.changes.length > 0) continue;
       const before = written.get(actor);
       const { run } = actor.health;

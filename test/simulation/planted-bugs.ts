@@ -1,12 +1,14 @@
 // Bugs that the simulation must find: each is a change of the code that somebody could make by mistake.
 
 import { type PlantedBug, one } from './planted-bug.ts';
+import { plantedOperationalBugs } from './planted-operational-bugs.ts';
 import { plantedQueueBugs } from './planted-queue-bugs.ts';
 import { plantedStreamBugs } from './planted-stream-bugs.ts';
 
 export const plantedBugs: readonly PlantedBug[] = [
   ...plantedStreamBugs,
   ...plantedQueueBugs,
+  ...plantedOperationalBugs,
   {
     name: 'a thread sends without a look at its lease',
     edits: [{ file: 'src/worker/turn-steps.ts', find: ' && control.trusts(turn.lease)', replace: '' }],
