@@ -129,7 +129,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
     instance.reloadCursors(endpointIds);
     announce();
   };
-  const endpoints = createEndpointControl({ read, configurations, announce: reloadCursors });
+  const endpoints = createEndpointControl({ orm, read, configurations, announce: reloadCursors });
   const limits = open(await openRateLimits({ url: valkeyUrl, prefix: identity.prefix, log: logger }));
   const readiness = createReadiness({
     orm: databases.readinessOrm,

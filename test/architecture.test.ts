@@ -38,7 +38,14 @@ const mayImport: Record<string, readonly string[]> = {
   outbox: ['policy', 'model', 'telemetry', 'log/entry', 'log/log-partitions'],
   log: ['policy', 'model', 'telemetry'],
   dispatch: ['policy', 'model', 'settings', 'log/entry', 'worker/turn'],
-  cursors: ['policy', 'model', 'settings', 'outbox/operational-events', 'dispatch', 'worker/turn'],
+  cursors: [
+    'policy',
+    'model',
+    'settings',
+    ...['given-up', 'operational-events'].map(inOutbox),
+    'dispatch',
+    'worker/turn',
+  ],
   cluster: [
     'policy',
     'model',

@@ -29,6 +29,7 @@ export async function assignCursors(em: EntityManager, endpoints: readonly Endpo
     `insert into webhook_cursors as c (endpoint_id, position, since, examined, filter)
        select endpoint_id, position, coalesce(position, 0), coalesce(position, 0), filter
          from json_to_recordset(?::json) as v (endpoint_id text, position bigint, filter text)
+        order by endpoint_id
      on conflict (endpoint_id) do update
        set position = excluded.position, since = excluded.since, examined = excluded.examined,
            filter = excluded.filter, previous = 0, backlog = 0, generation = ${newGeneration},

@@ -16,6 +16,11 @@ export async function writeHealth(
 ): Promise<HealthAnswer> {
   return await orm.em.fork().transactional(async (em) => {
     const values = JSON.stringify(rows.map(valuesOf));
+    // Whoever locks several cursors does it in this order.
+    await em.execute(
+      `select 1 from ${given} join webhook_cursors c on ${isOwn} order by c.endpoint_id for update of c`,
+      [values],
+    );
     const changed = await changedBy(em, changeFlags, values, server);
     const paused = await changedBy(em, pauseFailing, values, server);
     const errors = await lastErrors(em, rows);

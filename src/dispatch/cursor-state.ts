@@ -55,7 +55,10 @@ export type StoredCursor = {
 };
 
 /** What a request may change, on whichever instance it is made. */
-export type StoredState = Pick<StoredCursor, 'endpointId' | 'generation' | 'resumes' | 'pauseReason' | 'hasReplays'>;
+export type StoredState = Pick<StoredCursor, 'endpointId' | 'generation' | 'resumes' | 'pauseReason' | 'hasReplays'> & {
+  /** Orders wait for the owner, who carries them out when it loads the cursor. */
+  hasOrders: boolean;
+};
 
 /** An attempt in the endpoint's line, above its cursor and of its generation. */
 export type LineRow = {

@@ -39,6 +39,8 @@ export const WebhookCursor = defineEntity({
     /** The instance that serves the endpoint, and the epoch of its lease: nobody else writes the cursor. */
     owner: p.uuid().nullable(),
     ownerEpoch: p.bigint('number').nullable().fieldName('owner_epoch'),
+    /** The number of the last load of its owner: an older load that is late does nothing. */
+    load: p.bigint('number').default(0),
     updatedAt: p.datetime(3).fieldName('updated_at').defaultRaw('clock_timestamp()'),
   },
 });

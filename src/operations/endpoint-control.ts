@@ -1,10 +1,10 @@
-// What an admin does to the endpoints in force: reload, pause, resume, rewind, replay and test, from any instance.
+// What an admin does to the endpoints in force: reload, pause, resume, rewind, replay, test, retry and skip, from any instance.
 //
 // Each change is a transaction that ends by raising control versions. By them the owner of an endpoint finds out; this
 // file does not know who that is.
 
-import type { EntityManager } from '@mikro-orm/postgresql';
-import type { PauseReason } from '../model/webhook-cursor.ts';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { endPause } from '../cursors/end-pause.ts';
 import type { WebhookEvent } from '../model/webhook-event.ts';
 import { recordFacts } from '../outbox/operational-events.ts';
 import { recordTestEvent } from '../outbox/publish.ts';
@@ -21,6 +21,7 @@ import {
 } from './configuration-changes.ts';
 import type { Configurations, ReadFile } from './configurations.ts';
 import { type Announce, raiseControlVersions } from './control-versions.ts';
+import { type LineOrders, createLineOrders } from './line-orders.ts';
 import { type ReplayWish, queueReplays } from './replay.ts';
 import { type RewindTo, findTarget, rewindCursor } from './rewind.ts';
 
@@ -39,7 +40,7 @@ export type Reload = {
 /** Of what a reload would drop, nobody can say where in the file it is missing. */
 export type ReloadProblem = Omit<ConfigProblem, 'line' | 'column'> & { line: number | null; column: number | null };
 
-export type EndpointControl = {
+export type EndpointControl = LineOrders & {
   /** As this instance knows it: another instance's reload is known here a moment later. */
   inForce(): readonly Endpoint[];
   /**
@@ -66,6 +67,7 @@ export type EndpointControl = {
 };
 
 export type EndpointControlParts = {
+  orm: MikroORM;
   read(): Promise<Webhooks>;
   configurations: Pick<Configurations, 'current' | 'refresh' | 'readAgain' | 'put' | 'whileInForce'>;
   announce: Announce;
@@ -73,7 +75,7 @@ export type EndpointControlParts = {
 
 type Done<T> = { result: T; touched: readonly string[] };
 
-export function createEndpointControl({ read, configurations, announce }: EndpointControlParts): EndpointControl {
+export function createEndpointControl({ orm, read, configurations, announce }: EndpointControlParts): EndpointControl {
   let lastReload: Promise<unknown> = Promise.resolve();
 
   async function change<T>(work: (em: EntityManager, endpoints: readonly Endpoint[]) => Promise<Done<T>>): Promise<T> {
@@ -110,6 +112,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
   }
 
   return {
+    ...createLineOrders({ orm, change, findEnabled }),
     inForce: () => configurations.current().endpoints,
     reload(options) {
       const result = lastReload.then(() => reload(options));
@@ -133,19 +136,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
     resume: (id) =>
       change(async (em, endpoints) => {
         find(endpoints, id, 'id');
-        const [resumed] = await em.execute<{ reason: PauseReason }[]>(
-          `with paused as (
-             select endpoint_id, pause_reason from webhook_cursors
-              where endpoint_id = ? and pause_reason is not null for update
-           )
-           update webhook_cursors c
-              set pause_reason = null, paused_at = null, resumes = resumes + 1, failing_since = null
-             from paused where c.endpoint_id = paused.endpoint_id returning paused.pause_reason as reason`,
-          [id],
-        );
-        if (!resumed) return { result: undefined, touched: [] };
-        await recordFacts(em, [{ type: 'webhook.endpoint_resumed', endpointId: id, reason: resumed.reason }]);
-        return { result: undefined, touched: [id] };
+        return { result: undefined, touched: (await endPause(em, id)) ? [id] : [] };
       }),
     rewind: (id, to) =>
       change(async (em, endpoints) => {

@@ -26,9 +26,13 @@ export async function takeEffect(
   deliveries: readonly Delivery[],
   isNew: (id: string) => boolean,
 ): Promise<void> {
+  const pauses = deliveries.filter(({ pause }) => pause !== null);
+  // Whoever locks several cursors does it in this order.
+  for (const { row, pause, leaseEpoch } of pauses.toSorted((one, other) => compareIds(one.row, other.row))) {
+    await pauseFor(em, row, pause!, leaseEpoch);
+  }
   const givenUp: DeliveryRow[] = [];
-  for (const { row, pause, leaseEpoch } of deliveries) {
-    if (pause !== null) await pauseFor(em, row, pause, leaseEpoch);
+  for (const { row } of deliveries) {
     if (endsReplay(row)) await em.nativeDelete(Replay, { id: row.replayId! });
     if (row.status === 'failed' && isNew(row.id)) givenUp.push(row);
   }
@@ -65,6 +69,10 @@ async function pauseExhausted(em: EntityManager, row: DeliveryRow, leaseEpoch: n
     [endpointId, generation, resumes, leaseEpoch, position],
   );
   return paused.length > 0;
+}
+
+function compareIds({ endpointId: one }: DeliveryRow, { endpointId: other }: DeliveryRow): number {
+  return one < other ? -1 : one > other ? 1 : 0;
 }
 
 function endsReplay(row: DeliveryRow): boolean {

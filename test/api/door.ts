@@ -178,7 +178,8 @@ export function endpoint(given: Partial<Endpoint> & { id: string }): Endpoint {
 /** What goes to the database is real; the file, and whoever serves endpoints, are not. */
 function endpointsOf(door: Door, transactions: Transactions): Endpoints {
   const nothing = () => Promise.resolve();
-  const { inForce, pause, resume, sendTest } = createEndpointControl({
+  const control = createEndpointControl({
+    orm: door.orm,
     read: () => Promise.reject(new Error('there is no file behind the door')),
     configurations: {
       current: () => ({ version: 1, endpoints: door.endpoints, standsAside: null }),
@@ -188,7 +189,7 @@ function endpointsOf(door: Door, transactions: Transactions): Endpoints {
     announce() {},
   });
   return {
-    ...{ inForce, pause, resume, sendTest },
+    ...control,
     rewind: (id, to) => Promise.resolve(void door.asked.push({ rewind: id, to: { ...to } })),
     replay: (wish) => Promise.resolve(door.asked.push({ replay: wish })),
     reload(options) {

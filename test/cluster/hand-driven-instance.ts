@@ -186,7 +186,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
           () =>
             ids.map((endpointId) => {
               const { generation, resumes, pauseReason, hasReplays } = database.cursors.get(endpointId) ?? emptyCursor;
-              return { endpointId, generation, resumes, pauseReason, hasReplays };
+              return { endpointId, generation, resumes, pauseReason, hasReplays, hasOrders: false };
             }),
           done,
         ),

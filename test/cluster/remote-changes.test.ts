@@ -11,6 +11,7 @@ const state = (endpointId: string, given: Partial<StoredState> = {}): StoredStat
   resumes: 0,
   pauseReason: null,
   hasReplays: false,
+  hasOrders: false,
   ...given,
 });
 

@@ -50,9 +50,12 @@ beforeEach(clear);
 const me = randomUUID();
 const epoch = 6;
 
+let loads = 0;
+
 const asMine = (endpoint: Endpoint): CursorQuestion => ({
   endpoint,
   lease: { index: shardOf(endpoint.id), epoch },
+  number: (loads += 1),
 });
 
 async function load(head: number, endpoint: Endpoint = makeEndpoint()): Promise<CursorState> {

@@ -93,7 +93,7 @@ export async function storeGap(orm: MikroORM, first: number, last: number): Prom
 export async function clearTables(orm: MikroORM): Promise<void> {
   await emptyLog(orm);
   await orm.em.fork().execute(
-    `truncate webhook_deliveries, webhook_cursors, webhook_replays, webhook_configurations;
+    `truncate webhook_deliveries, webhook_cursors, webhook_replays, webhook_orders, webhook_configurations;
      update webhook_log_head set configuration = 0;
      update webhook_controls set version = 0;
      update webhook_leases set owner = null`,

@@ -34,10 +34,13 @@ const crm = makeEndpoint({ id: 'crm', events: ['*'] });
 const me = randomUUID();
 const lease = { index: shardOf('crm'), epoch: 1 };
 
+let loads = 0;
+
 /** Reads the place of `crm`, as the instance that serves it does. */
 async function loadPlace() {
   await orm.em.fork().execute('update webhook_leases set owner = ?, epoch = ?', [me, lease.epoch]);
-  return (await loadCursors(orm, me, [{ endpoint: crm, lease }], 10)).get('crm');
+  loads += 1;
+  return (await loadCursors(orm, me, [{ endpoint: crm, lease, number: loads }], 10)).get('crm');
 }
 const cursor = () => orm.em.fork().findOneOrFail(WebhookCursor, 'crm');
 

@@ -4,11 +4,12 @@
 
 import { shardOf } from '../../src/policy/shards.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
+import { createOrderDesk } from './ask-order.ts';
 import type { History } from './history.ts';
 import type { Postgres } from './postgres.ts';
 import type { Service } from './service.ts';
 import { assignCursors, newGeneration } from './assign-cursors.ts';
-import { addFact } from './operational.ts';
+import { addFact, endPause } from './operational.ts';
 import type { Queued, StoredEvent, Tables } from './tables.ts';
 import { isFor } from './wanted.ts';
 import type { Time } from './time.ts';
@@ -26,6 +27,7 @@ export type Admin = ReturnType<typeof createAdmin>;
 
 export function createAdmin({ time, chance, postgres, history, services }: AdminParts) {
   let made = 0;
+  const desk = createOrderDesk({ chance, postgres, history });
 
   /** Tells the other instances by publish, which may get lost. */
   function publishChange(by: Service): void {
@@ -134,12 +136,19 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
         (tables) => {
           const cursor = tables.cursors.get(endpoint)!;
           if (cursor.pauseReason === null) return false;
-          addFact(tables, { type: 'webhook.endpoint_resumed', endpoint, reason: cursor.pauseReason });
-          Object.assign(cursor, { pauseReason: null, resumes: cursor.resumes + 1, failingSince: null });
+          endPause(tables, endpoint);
           return true;
         },
         done,
       );
+    },
+
+    /** Wants its blocked line retried now, or the event at its head skipped. */
+    order(by: Service, endpoint: string, kind: 'retry' | 'skip'): void {
+      desk.ask(by, endpoint, kind, () => {
+        by.instance.reloadCursors([endpoint]);
+        publishChange(by);
+      });
     },
 
     /** Sets an endpoint back by a share (0 to 1) of the way it has come. */

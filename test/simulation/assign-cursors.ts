@@ -28,6 +28,7 @@ export function assignCursors(tables: Tables, endpoints: readonly Endpoint[]): v
         since: at,
         owner: null,
         ownerEpoch: 0,
+        load: 0,
       },
     });
   }

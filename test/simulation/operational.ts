@@ -69,6 +69,13 @@ export function recordPause(tables: FactTables, { id, endpoint, eventId, type }:
   if (!isOperational(type)) addFact(tables, { type: 'webhook.endpoint_paused', endpoint, reason, eventId, row: id });
 }
 
+/** Twin of cursors/end-pause.ts, for an endpoint that is paused. */
+export function endPause(tables: FactTables, endpoint: string): void {
+  const cursor = tables.cursors.get(endpoint)!;
+  addFact(tables, { type: 'webhook.endpoint_resumed', endpoint, reason: cursor.pauseReason });
+  Object.assign(cursor, { pauseReason: null, resumes: cursor.resumes + 1, failingSince: null });
+}
+
 /** Twin of cursors/write-health.ts. */
 export function writeHealth(tables: FactTables, rows: readonly HealthRow[], clock: number): HealthAnswer {
   const refused = new Set<string>();

@@ -2,6 +2,7 @@
 
 import { type PlantedBug, one } from './planted-bug.ts';
 import { plantedOperationalBugs } from './planted-operational-bugs.ts';
+import { plantedOrderBugs } from './planted-order-bugs.ts';
 import { plantedQueueBugs } from './planted-queue-bugs.ts';
 import { plantedStreamBugs } from './planted-stream-bugs.ts';
 
@@ -9,6 +10,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...plantedStreamBugs,
   ...plantedQueueBugs,
   ...plantedOperationalBugs,
+  ...plantedOrderBugs,
   {
     name: 'a thread sends without a look at its lease',
     edits: [{ file: 'src/worker/turn-steps.ts', find: ' && control.trusts(turn.lease)', replace: '' }],

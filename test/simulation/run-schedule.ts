@@ -3,6 +3,7 @@
 import { checkBacklogs } from './backlogs.ts';
 import { converge } from './converge.ts';
 import { applyFault } from './faults.ts';
+import { judgeOrders } from './judge-orders.ts';
 import { judgeWorld } from './judge-world.ts';
 import { type Schedule, faultyMs } from './schedule.ts';
 import { Violation } from './violation.ts';
@@ -24,6 +25,7 @@ export function runSchedule(schedule: Schedule): Outcome {
     checkBacklogs(world.postgres.tables, world.endpoints);
     checkOperational(world.postgres.tables);
     judgeWorld(world);
+    judgeOrders(world);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     // What the core itself refuses to believe is one, too; all others are mistakes of whoever wrote this.

@@ -5,10 +5,13 @@ import { createRelaySteps } from '../../src/outbox/relay-steps.ts';
 import { checkWritten } from './backlogs.ts';
 import { checkWindows } from './windows.ts';
 import { beginEpoch, beginStream } from './histories.ts';
+import { carryOutOrders } from './orders.ts';
+import type { OrderWatch } from './order-watch.ts';
 import type { Postgres } from './postgres.ts';
 import { createProcess } from './process.ts';
 import type { Receivers } from './receivers.ts';
 import { writeHealth } from './operational.ts';
+import * as leaseRows from './lease-rows.ts';
 import * as queue from './queue.ts';
 import * as tables from './tables.ts';
 import { createServiceStream } from './service-stream.ts';
@@ -26,6 +29,7 @@ export type ServiceParts = {
   valkey: Valkey;
   receivers: Receivers;
   watch: Watch;
+  orders: OrderWatch;
   leaseTtlMs: number;
   /** What the endpoints' windows may hold. */
   windowBytes: number;
@@ -38,8 +42,9 @@ export type Service = ReturnType<typeof startService>;
 
 /** Starts a run of the process `number`; `id` is another one for each run. */
 export function startService(parts: ServiceParts, { id, number }: { id: string; number: number }) {
-  const { time, chance, postgres, valkey, watch, leaseTtlMs } = parts;
+  const { time, chance, postgres, valkey, watch, orders, leaseTtlMs } = parts;
   const process = createProcess({ time, id, number });
+  orders.runs(process);
   const threads = createThreads({ ...parts, process });
   const stream = createServiceStream({
     ...{ process, valkey, number, isStopped: () => isStopped },
@@ -81,7 +86,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
         ask(
           (stored) => {
             received = watch.heartbeat(process);
-            return { ...tables.heartbeat(stored, id, question), server: String(postgres.server) };
+            return { ...leaseRows.heartbeat(stored, id, question), server: String(postgres.server) };
           },
           (answer) => {
             if (answer) received();
@@ -92,14 +97,14 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       take(rows, done) {
         ask((stored) => {
           const former = new Map(stored.leases.map(({ lease, owner }) => [lease, owner]));
-          const taken = tables.takeLeases(stored, id, rows);
+          const taken = leaseRows.takeLeases(stored, id, rows);
           watch.taken(taken, former);
           return taken;
         }, done);
       },
       release(lease, done) {
         ask((stored) => {
-          if (tables.releaseLease(stored, id, lease)) watch.released(process, lease);
+          if (leaseRows.releaseLease(stored, id, lease)) watch.released(process, lease);
         }, done);
       },
       trust: threads.trust,
@@ -119,8 +124,14 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       configurations: { reach, check },
       loadCursors(questions, head, done) {
         ask((stored) => {
-          const cursors = tables.loadCursors(stored, id, questions, { head, clock: postgres.clock() });
+          const clock = postgres.clock();
+          const taken = tables.takeCursors(stored, id, questions);
+          const carriedOut = carryOutOrders(stored, taken, { clock, nextRow: parts.nextRow });
+          watch.recorded(carriedOut.flatMap(({ row }) => row ?? []));
+          orders.carriedOut(process, taken, carriedOut);
+          const cursors = tables.loadCursors(stored, taken, { head, clock });
           watch.cursorsLoaded(process, cursors);
+          orders.loaded(cursors, carriedOut);
           return cursors;
         }, done);
       },

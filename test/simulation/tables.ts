@@ -1,7 +1,5 @@
 // What the simulated Postgres stores, and the statements on it: the made-up twins of the SQL in src.
 
-import type { Lease } from '../../src/policy/shards.ts';
-import type { HeartbeatAnswer, HeartbeatQuestion } from '../../src/cluster/instance-ports.ts';
 import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import type { InstanceRow, LeaseRow } from '../../src/cluster/leases.ts';
 import type { CursorQuestion } from '../../src/cursors/cursor-loader.ts';
@@ -14,6 +12,7 @@ import {
   cursorStateOf,
 } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
+import type { OrderOutcome } from '../../src/policy/line-orders.ts';
 import type { FailurePause } from '../../src/policy/retry.ts';
 import { type Gap, pastGap } from '../../src/log/gaps.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
@@ -33,6 +32,7 @@ export type Cursor = Omit<StoredCursor, 'endpointId' | 'hasReplays' | 'failedMs'
   failingSince: number | null;
   owner: string | null;
   ownerEpoch: number;
+  load: number;
 };
 
 export type Row = {
@@ -59,6 +59,16 @@ export type Row = {
 
 export type Item = { id: string; endpoint: string; eventId: string; origin: 'test' | 'replay' };
 
+/** `askedAt`: by the database's clock. */
+export type Order = {
+  id: string;
+  endpoint: string;
+  kind: 'retry' | 'skip';
+  eventId: string | null;
+  askedAt: number;
+  outcome: OrderOutcome | null;
+};
+
 /** `standsAside`: the instances (by number) that lack its secrets. */
 export type StoredConfiguration = { version: number; endpoints: readonly Endpoint[]; standsAside: readonly number[] };
 
@@ -81,6 +91,7 @@ export type Tables = FactTables & {
   cursors: Map<string, Cursor>;
   rows: Row[];
   items: Item[];
+  orders: Order[];
 };
 
 /** A copy that nothing changes: what a backup holds. */
@@ -100,78 +111,32 @@ export function copyTables(tables: Tables): Tables {
     items: [...tables.items],
     facts: [...tables.facts],
     givenUp: new Set(tables.givenUp),
+    orders: tables.orders.map((order) => ({ ...order })),
   };
 }
 
-export function heartbeat(
-  tables: Tables,
-  id: string,
-  { renew, known, aside, forget }: HeartbeatQuestion,
-): Omit<HeartbeatAnswer, 'server'> {
-  // One statement has one snapshot: what it reads is what stood before it.
-  const leases = tables.leases.map((row) => ({ ...row }));
-  const instances = tables.instances.map((row) => ({ ...row }));
-  const renewed: number[] = [];
-  for (const { index, epoch } of renew) {
-    const row = tables.leases.find(({ lease }) => lease === index);
-    if (row?.epoch !== epoch || row.owner !== id) continue;
-    row.beat += 1;
-    renewed.push(index);
-  }
-  for (const gone of forget)
-    tables.instances = tables.instances.filter((row) => row.id !== gone.id || row.beat !== gone.beat);
-  const me = tables.instances.find((row) => row.id === id);
-  if (me) Object.assign(me, { beat: me.beat + 1, standsAside: aside });
-  else tables.instances.push({ id, beat: 1, standsAside: aside });
-  return {
-    renewed,
-    leases,
-    instances,
-    head: tables.head,
-    headId: tables.log[tables.head]?.id ?? null,
-    epoch: tables.epoch,
-    stream: tables.stream,
-    gaps: tables.gaps,
-    idAtKnown: known === null ? null : (tables.log[known.position]?.id ?? null),
-    configuration: tables.configurations.at(-1)!.version,
-    controls: [...tables.controls],
-  };
+/** Whoever loads a cursor is its owner from then on, and the only one who writes it. Gives those that are taken. */
+export function takeCursors(tables: Tables, owner: string, questions: readonly CursorQuestion[]): CursorQuestion[] {
+  return questions.filter(({ endpoint, lease, number }) => {
+    const cursor = tables.cursors.get(endpoint.id);
+    const row = tables.leases.find((other) => other.lease === lease.index)!;
+    if (!cursor || row.owner !== owner || row.epoch !== lease.epoch) return false;
+    const isOwn = cursor.owner === owner && cursor.ownerEpoch === lease.epoch;
+    if (isOwn && cursor.load >= number) return false;
+    Object.assign(cursor, { owner, ownerEpoch: lease.epoch, load: number });
+    return true;
+  });
 }
 
-/** Takes those of the leases that still stand as they were seen. */
-export function takeLeases(tables: Tables, id: string, wanted: readonly LeaseRow[]): Lease[] {
-  const taken: Lease[] = [];
-  for (const { lease, epoch, beat: seen } of wanted) {
-    const row = tables.leases.find((other) => other.lease === lease)!;
-    if (row.epoch !== epoch || row.beat !== seen) continue;
-    Object.assign(row, { owner: id, epoch: epoch + 1, beat: seen + 1 });
-    taken.push({ index: lease, epoch: epoch + 1 });
-  }
-  return taken;
-}
-
-/** Whether it was its to give back. */
-export function releaseLease(tables: Tables, id: string, { index, epoch }: Lease): boolean {
-  const row = tables.leases.find(({ lease }) => lease === index)!;
-  if (row.epoch !== epoch || row.owner !== id) return false;
-  Object.assign(row, { owner: null, beat: row.beat + 1 });
-  return true;
-}
-
-/** Whoever reads a cursor is its owner from then on, and the only one who writes it. */
+/** Loads those that were taken. */
 export function loadCursors(
   tables: Tables,
-  owner: string,
-  questions: readonly CursorQuestion[],
+  taken: readonly CursorQuestion[],
   { head, clock }: { head: number; clock: number },
 ): Map<string, CursorState> {
   const cursors = new Map<string, CursorState>();
-  for (const { endpoint, lease } of questions) {
-    const cursor = tables.cursors.get(endpoint.id);
-    if (!cursor) continue;
-    const row = tables.leases.find((other) => other.lease === lease.index)!;
-    if (row.owner === owner && row.epoch === lease.epoch) Object.assign(cursor, { owner, ownerEpoch: lease.epoch });
-    if (cursor.owner !== owner || cursor.ownerEpoch !== lease.epoch) continue;
+  for (const { endpoint } of taken) {
+    const cursor = tables.cursors.get(endpoint.id)!;
     const hasReplays = tables.items.some((item) => item.endpoint === endpoint.id);
     const from = pastGap(tables.gaps, cursor.position);
     const examined = pastGap(tables.gaps, cursor.examined);
@@ -211,7 +176,8 @@ export function readStoredStates(tables: Tables, endpointIds: readonly string[])
     if (!cursor) return [];
     const { generation, resumes, pauseReason } = cursor;
     const hasReplays = tables.items.some(({ endpoint }) => endpoint === endpointId);
-    return [{ endpointId, generation, resumes, pauseReason, hasReplays }];
+    const hasOrders = tables.orders.some(({ endpoint, outcome }) => endpoint === endpointId && outcome === null);
+    return [{ endpointId, generation, resumes, pauseReason, hasReplays, hasOrders }];
   });
 }
 

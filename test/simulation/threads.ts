@@ -8,6 +8,7 @@ import { verdictOf } from '../../src/policy/verdict.ts';
 import type { LostTurn, Turn, TurnReport } from '../../src/worker/turn.ts';
 import { failureOf } from '../../src/worker/turn-failure.ts';
 import { createTurnSteps } from '../../src/worker/turn-steps.ts';
+import type { OrderWatch } from './order-watch.ts';
 import type { Process } from './process.ts';
 import type { Postgres } from './postgres.ts';
 import { createLostTurns } from './lost-turns.ts';
@@ -20,6 +21,7 @@ export type ThreadsParts = {
   postgres: Postgres;
   receivers: Receivers;
   watch: Watch;
+  orders: OrderWatch;
   /** The next id of a row. */
   nextRow(): number;
 };
@@ -30,7 +32,7 @@ type Running = { turn: Turn; current: number | null; die(): void; done(lost: Los
 const threadCount = 2;
 
 export function createThreads(parts: ThreadsParts) {
-  const { process, chance, receivers, watch, nextRow } = parts;
+  const { process, chance, receivers, watch, orders, nextRow } = parts;
   const mainRecorder = createRecorder(parts);
   const lostTurns = createLostTurns(process, () => watch.restores);
   const threads = Array.from({ length: threadCount }, newThread);
@@ -114,6 +116,7 @@ export function createThreads(parts: ThreadsParts) {
         return go();
       }
       watch.decided(process, turn, index);
+      orders.decided(process, turn);
       // The thread may be stopped between its look at the lease and the first byte.
       hear(thread, chance() * 2, () => {
         if (!isLost) send(index, attempt);
@@ -131,6 +134,7 @@ export function createThreads(parts: ThreadsParts) {
         ...{ afterMs: reaction.afterMs, isOfOldHistory: false, isZombie: false },
       };
       watch.sent(process, request, reaction);
+      orders.sent(request);
       hear(thread, reaction.afterMs, () => {
         if (isLost) return;
         running.current = null;

@@ -24,6 +24,10 @@ export type Endpoints = {
   rewind(id: string, to: { position: string; at?: never } | { at: Date; position?: never }): Promise<void>;
   /** Queues failed deliveries; returns how many. Throws as `rewind` does. */
   replay(wish: ReplayWish): Promise<number>;
+  /** Throws as `rewind` does, and UNAVAILABLE when nobody carried it out in time. */
+  retryLine(id: string, line: { subject: string | null; eventId: string | null }): Promise<void>;
+  /** `eventId` is a UUID in lower case. Throws as `retryLine` does. */
+  skipEvent(id: string, eventId: string): Promise<void>;
   /** Records a webhook.test for one endpoint. Throws as `pause` does. */
   sendTest(id: string): Promise<WebhookEvent>;
   reload(options: { dryRun: boolean; allowDrop: boolean }): Promise<Reload>;

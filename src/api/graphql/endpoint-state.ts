@@ -3,6 +3,7 @@
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isOfLine, pastGapSql } from '../../cursors/predicates.ts';
 import type { PauseReason } from '../../model/webhook-cursor.ts';
+import { skippedMessage } from '../../policy/line-orders.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 
 export type EndpointState = {
@@ -82,7 +83,9 @@ export async function endpointStates(
 
 function lastOutcomes(row: Row): Pick<EndpointState, 'lastFailure' | 'lastDeliveredAt'> {
   const delivered = later(row.delivered_ms, row.delivered === true ? row.ended_ms : null);
-  const newest = row.delivered === true ? null : row.ended_ms;
+  // Of an event that was skipped nothing was sent: the attempt before that was the last.
+  const isAttempt = row.error_message !== skippedMessage;
+  const newest = row.delivered === true || !isAttempt ? null : row.ended_ms;
   const failed = later(row.failed_ms, newest);
   const lastDeliveredAt = dateOf(delivered);
   if (failed === null || (delivered !== null && delivered > failed)) return { lastFailure: null, lastDeliveredAt };

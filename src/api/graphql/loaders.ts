@@ -15,6 +15,7 @@ import { sessionsOf } from '../../users/sessions.ts';
 import { owners } from './endpoint-owner.ts';
 import { type EndpointState, endpointStates } from './endpoint-state.ts';
 import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
+import { type BlockedLine, blockedLines } from './read-blocked-lines.ts';
 import { type EventPage, eventsById, pagesOfDeliveries } from './event-deliveries.ts';
 
 export type Loaders = {
@@ -27,6 +28,7 @@ export type Loaders = {
   owner: DataLoader<Endpoint, string | undefined>;
   backlog: DataLoader<Endpoint, number | undefined>;
   oldestUnsettledAt: DataLoader<Endpoint, Date | undefined>;
+  blocked: DataLoader<Endpoint, BlockedLine[] | undefined>;
   statistics: Record<Window, DataLoader<Endpoint, Statistics | undefined>>;
 };
 
@@ -55,6 +57,7 @@ export function createLoaders(em: EntityManager): Loaders {
     owner: ofEndpoints(owners),
     backlog: ofEndpoints(readBacklogs),
     oldestUnsettledAt: ofEndpoints(oldestUnsettled),
+    blocked: ofEndpoints(blockedLines),
     statistics: { HOUR: ofWindow('HOUR'), DAY: ofWindow('DAY'), WEEK: ofWindow('WEEK') },
   };
 }

@@ -32,6 +32,14 @@ export function logged(endpoints: Endpoints, { by, log }: { by(): Promise<string
       await note({ ...what, events }, 'failed deliveries were queued to be sent again');
       return events;
     },
+    async retryLine(id, line) {
+      await endpoints.retryLine(id, line);
+      await note({ endpoint_id: id }, 'a blocked line was made due');
+    },
+    async skipEvent(id, eventId) {
+      await endpoints.skipEvent(id, eventId);
+      await note({ endpoint_id: id, event_id: eventId }, 'a blocked event was skipped');
+    },
     async sendTest(id) {
       const event = await endpoints.sendTest(id);
       await note({ endpoint_id: id, event_id: event.id }, 'a test was recorded');

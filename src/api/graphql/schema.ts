@@ -4,6 +4,7 @@ import type { GraphQLSchema } from 'graphql';
 import { askAgainForEachField } from './asked-again.ts';
 import { builder } from './builder.ts';
 import { answerInPieces } from './in-pieces.ts';
+import './line-orders.ts';
 import './profile.ts';
 import './reload.ts';
 import './replay.ts';

@@ -3,6 +3,7 @@
 import { givesUpAfterMs } from '../../policy/retry.ts';
 import { durationText } from '../../settings/duration.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
+import { BlockedLine, BlockedLineConnection, pageOfLines } from './blocked-line.ts';
 import { builder } from './builder.ts';
 import type { Statistics, Window } from './endpoint-statistics.ts';
 import { endpointById } from './endpoints.ts';
@@ -22,7 +23,7 @@ const WebhookEndpointState = builder.enumType('WebhookEndpointState', {
   description: 'The state of an endpoint.',
   values: {
     ACTIVE: { description: 'It is sent what comes, also when nothing does.' },
-    RETRYING: { description: 'Its first unsettled event has a failed attempt.' },
+    RETRYING: { description: 'It has a blocked line: its first unsettled event has a failed attempt.' },
     PAUSED: { description: 'Nothing is sent until it is resumed; it keeps its position. See pauseReason.' },
     DISABLED: { description: '`enabled` is false: nothing is sent and no position is kept.' },
   },
@@ -84,7 +85,7 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
     state: t.field({
       type: WebhookEndpointState,
       description:
-        'DISABLED: enabled is false. PAUSED: see pauseReason. RETRYING: its first unsettled event has a failed attempt. ACTIVE: else, also when idle. Read from the database, so every instance says the same.',
+        'DISABLED: enabled is false. PAUSED: see pauseReason. RETRYING: it has a blocked line (its first unsettled event has a failed attempt). ACTIVE: else, also when idle. Read from the database, so every instance says the same.',
       resolve: async (endpoint, _args, { loaders }) => {
         if (!endpoint.enabled) return 'DISABLED';
         const state = await loaders.endpointState.load(endpoint);
@@ -161,6 +162,16 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
         'The instance that serves it now, as HOST:PID; null when none does. Of one that was killed it is known after a few seconds.',
       resolve: async (endpoint, _args, { loaders }) => (endpoint.enabled ? await loaders.owner.load(endpoint) : null),
     }),
+    blocked: t.connection(
+      {
+        type: BlockedLine,
+        description:
+          'Lines that wait for a retry or are held, longest blocked first. With ordering ENDPOINT there is one line. While one is listed the endpoint is RETRYING, unless it is PAUSED or DISABLED.',
+        resolve: async (endpoint, args, { loaders }) =>
+          await pageOfLines(args, endpoint.enabled ? ((await loaders.blocked.load(endpoint)) ?? []) : []),
+      },
+      BlockedLineConnection,
+    ),
     stats: t.field({
       type: WebhookEndpointStats,
       description: 'How the attempts of the last hour, day or week went.',
