@@ -187,6 +187,7 @@ export function createInstance({
       if (!streamIsRead) heartbeat.distrustStream();
       // It may have lost the last cursors, pauses and rows, too.
       cursors.forget();
+      health.forget();
       for (const { endpoint } of dispatcher.actors()) dispatcher.reloadCursor(endpoint.id);
     }
     log.server = answer.server;
@@ -225,7 +226,6 @@ export function createInstance({
     onDrained?.();
     onDrained = null;
   }
-
   return {
     dispatcher,
     start(): void {

@@ -29,7 +29,12 @@ export type HealthPorts = {
   writeHealth(rows: readonly HealthRow[], done: (answer: HealthAnswer | null) => void): void;
 };
 
-export type HealthWriter = { start(): void; stop(): void };
+export type HealthWriter = {
+  start(): void;
+  /** The database may have lost its last rows: what follows from them is not told. */
+  forget(): void;
+  stop(): void;
+};
 
 const everyMs = 500;
 /** Of one transaction; the others follow with the next look. */
@@ -96,6 +101,9 @@ export function createHealthWriter({
 
   return {
     start: () => void ports.schedule(everyMs, tick),
+    forget() {
+      for (const actor of actors()) actor.health.forget();
+    },
     stop() {
       stopped = true;
     },

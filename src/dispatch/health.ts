@@ -112,6 +112,11 @@ export class Health {
     return fails && this.#run !== null && now - this.#run.since >= ms;
   }
 
+  /** The database may have lost the attempts that the changes follow from. */
+  forget(): void {
+    this.#changes = [];
+  }
+
   /** So many changes are stored by now. */
   stored(changes: number): void {
     const count = changes - this.#stored.changes;

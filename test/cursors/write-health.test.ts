@@ -122,11 +122,12 @@ test('the database’s clock says whether every attempt has failed for long enou
 
 test('whoever loads a cursor sees what is stored of its health, and at the rows what is not', async () => {
   const events = await storeLog(orm, ['order.paid', 'order.paid']);
+  let number = 0;
   const load = async () => {
     await orm.em.fork().execute('update webhook_leases set owner = ?, epoch = 6', [me]);
-    const endpoint = makeEndpoint({ id: 'crm' });
-    return (await loadCursors(orm, me, [{ endpoint, lease: { index: shardOf('crm'), epoch: 6 } }], 2)).get('crm')!
-      .health;
+    number += 1;
+    const question = { endpoint: makeEndpoint({ id: 'crm' }), lease: { index: shardOf('crm'), epoch: 6 }, number };
+    return (await loadCursors(orm, me, [question], 2)).get('crm')!.health;
   };
   await stored('crm', { failing: true, failingChanges: 5, failingSince: new Date(Date.now() - 600_000) });
   const known = await load();
@@ -136,4 +137,21 @@ test('whoever loads a cursor sees what is stored of its health, and at the rows 
   expect(await load()).toMatchObject({ failedMs: null, isStored: false, wasDelivered: true });
   await storeAttempts(orm, [{ event: events[1]!, status: 'retrying', attemptCount: 1, waitMs: 5, agoMs: -50 }]);
   expect(await load()).toMatchObject({ failedMs: 0, isStored: false, wasDelivered: false });
+});
+
+test('an order that skips an event, or that ends a hold, tells of it in its own transaction', async () => {
+  const event = await failedEvent();
+  await stored('crm', { pauseReason: 'exhausted' });
+  const em = orm.em.fork();
+  await em.execute('update webhook_leases set owner = ?, epoch = 6', [me]);
+  await em.execute(
+    `insert into webhook_orders (id, endpoint_id, kind, event_id) values (gen_random_uuid(), 'crm', 'skip', ?)`,
+    [event.id],
+  );
+  const lease = { index: shardOf('crm'), epoch: 6 };
+  await loadCursors(orm, me, [{ endpoint: makeEndpoint({ id: 'crm' }), lease, number: 1 }], 1);
+  expect(await operationalEvents(orm)).toEqual([
+    ['delivery_failed', { endpoint_id: 'crm', event_id: event.id, error_message: 'skipped: by an admin' }],
+    ['endpoint_resumed', { endpoint_id: 'crm', reason: 'EXHAUSTED' }],
+  ]);
 });
