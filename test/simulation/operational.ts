@@ -1,6 +1,7 @@
 // The operational events of the simulated Postgres: the made-up twins of the SQL that records them.
 
 import type { HealthAnswer, HealthRow } from '../../src/cursors/health-writer.ts';
+import type { PauseReason } from '../../src/model/webhook-cursor.ts';
 import { type OperationalType, isOperational } from '../../src/policy/operational.ts';
 
 /** What an operational event says, and of which attempt. */
@@ -17,7 +18,7 @@ type Cursor = {
   resumes: number;
   owner: string | null;
   ownerEpoch: number;
-  pauseReason: string | null;
+  pauseReason: PauseReason | null;
   failing: boolean;
   failingChanges: number;
   /** By the database's clock. */
@@ -32,8 +33,9 @@ export type FactTables = {
   facts: Fact[];
   /** The marks of events that were given up. */
   givenUp: Set<string>;
-  cursors: Map<string, Cursor & { pauseReason: 'admin' | 'gone' | 'exhausted' | 'failing' | null }>;
 };
+
+type WithCursors = FactTables & { cursors: ReadonlyMap<string, Cursor> };
 
 type Row = {
   id: number;
@@ -70,14 +72,14 @@ export function recordPause(tables: FactTables, { id, endpoint, eventId, type }:
 }
 
 /** Twin of cursors/end-pause.ts, for an endpoint that is paused. */
-export function endPause(tables: FactTables, endpoint: string): void {
+export function endPause(tables: WithCursors, endpoint: string): void {
   const cursor = tables.cursors.get(endpoint)!;
   addFact(tables, { type: 'webhook.endpoint_resumed', endpoint, reason: cursor.pauseReason });
   Object.assign(cursor, { pauseReason: null, resumes: cursor.resumes + 1, failingSince: null });
 }
 
 /** Twin of cursors/write-health.ts. */
-export function writeHealth(tables: FactTables, rows: readonly HealthRow[], clock: number): HealthAnswer {
+export function writeHealth(tables: WithCursors, rows: readonly HealthRow[], clock: number): HealthAnswer {
   const refused = new Set<string>();
   const paused = new Set<string>();
   for (const { endpointId: endpoint, generation, owner, ownerEpoch, after, changes, pause } of rows) {
