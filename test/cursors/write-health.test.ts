@@ -80,7 +80,7 @@ test.each([
 ])('nothing is stored or told of an endpoint %s', async (_, given) => {
   await stored('crm', { failingSince: new Date(0), ...given });
   const before = await cursorOf('crm');
-  const pause = given.failingChanges ? null : { afterMs: 60_000, resumes: 0, event: null };
+  const pause = 'failingChanges' in given ? null : { afterMs: 60_000, resumes: 0, event: null };
   const row = rowOf('crm', { changes: [{ to: 'failing', event: await failedEvent() }], pause });
   expect(await writeHealth(orm, [row], server)).toEqual({ refused: new Set(['crm']), paused: new Set() });
   expect(await cursorOf('crm')).toEqual(before);
