@@ -11,7 +11,7 @@ export const tables: readonly string[] = [
   ...['webhook_configurations', 'webhook_controls', 'webhook_cursors', 'webhook_deliveries'],
   ...['webhook_endpoint_outcomes', 'webhook_endpoint_stats', 'webhook_events', 'webhook_idempotency_keys'],
   ...['webhook_instances', 'webhook_leases', 'webhook_log', 'webhook_log_gaps', 'webhook_log_head'],
-  ...['webhook_outbox', 'webhook_replays'],
+  ...['webhook_orders', 'webhook_outbox', 'webhook_replays'],
 ];
 
 /** `right` as `DELETE on users`. */

@@ -129,8 +129,8 @@ export function createEndpointControl({ orm, read, configurations, announce }: E
              where c.pause_reason is null returning 1`,
           [id],
         );
-        if (paused.length === 0) return { result: undefined, touched: [] };
-        await recordFacts(em, [{ type: 'webhook.endpoint_paused', endpointId: id, reason: 'admin' }]);
+        const facts = paused.map(() => ({ type: 'webhook.endpoint_paused', endpointId: id, reason: 'admin' }) as const);
+        await recordFacts(em, facts);
         return { result: undefined, touched: [id] };
       }),
     resume: (id) =>

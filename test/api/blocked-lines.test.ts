@@ -84,10 +84,11 @@ test('of a skipped event nothing is blocked, and the last error is that of its l
     ...{ eventId: event.id, position: 5, generation: 3, resumes: 2, status: 'failed', attemptCount: 3 },
     ...{ httpStatus: null, errorMessage: 'skipped: by an admin', latencyMs: 0, completedAt: null },
   });
-  await door.orm.em.fork().execute(
-    `insert into webhook_endpoint_outcomes (endpoint_id, failed_at, error) values ('crm', ?, 'HTTP 503')`,
-    [recordedAt],
-  );
+  await door.orm.em
+    .fork()
+    .execute(`insert into webhook_endpoint_outcomes (endpoint_id, failed_at, error) values ('crm', ?, 'HTTP 503')`, [
+      recordedAt,
+    ]);
   expect(await look()).toMatchObject({ state: 'ACTIVE', nodes: [] });
   const { data } = await door.ask('{ webhookEndpoint(id: "crm") { lastError lastErrorAt } }');
   expect(data.webhookEndpoint).toEqual({ lastError: 'HTTP 503', lastErrorAt: recordedAt.toISOString() });
@@ -103,7 +104,8 @@ test('what can be told at once is refused at once: no owner is asked', async () 
   const { event, settled } = await storeBlocked({ pauseReason: 'admin' });
   const later = await storeEvent(door.orm, { position: 6 });
   door.endpoints = [...door.endpoints, endpoint({ id: 'off', enabled: false })];
-  const skip = (id: string, eventId: string) => refusalOf(`skipWebhookEvent(endpointId: "${id}", eventId: "${eventId}")`);
+  const skip = (id: string, eventId: string) =>
+    refusalOf(`skipWebhookEvent(endpointId: "${id}", eventId: "${eventId}")`);
   const retry = (id: string, more = '') => refusalOf(`retryWebhookLine(endpointId: "${id}"${more})`);
   expect(await retry('nobody')).toEqual({ code: 'NOT_FOUND', argument: 'endpointId' });
   expect(await retry('off')).toEqual({ code: 'CONFLICT', argument: null });

@@ -1,6 +1,7 @@
 // What admins and people do leaves one line each, which says who did it.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { logged } from '../../src/api/graphql/logged-endpoints.ts';
 import { type Door, endpoint, openDoor, signInAs } from './door.ts';
 import { storeCursor } from './stored-rows.ts';
 
@@ -50,6 +51,19 @@ test.each<[query: string, line: object]>([
     expect((await door.ask(`mutation { ${query} }`, {}, headers)).errors).toBeUndefined();
     expect(lines()).toMatchObject([{ level: info, by, ...line }]);
   }
+});
+
+test('a retry and a skip leave one line each, once they are carried out', async () => {
+  const said: object[] = [];
+  const log = { info: (fields: object, msg: string) => said.push({ msg, ...fields }) };
+  const carriedOut = { retryLine: () => Promise.resolve(), skipEvent: () => Promise.resolve() };
+  const endpoints = logged(carriedOut as never, { by: () => Promise.resolve('admin_token'), log: log as never });
+  await endpoints.retryLine('crm', { subject: null, eventId: null });
+  await endpoints.skipEvent('crm', 'an-event');
+  expect(said).toEqual([
+    { msg: 'a blocked line was made due', endpoint_id: 'crm', by: 'admin_token' },
+    { msg: 'a blocked event was skipped', endpoint_id: 'crm', event_id: 'an-event', by: 'admin_token' },
+  ]);
 });
 
 test('a refused reload leaves a line with what was wrong, and a dry run none', async () => {

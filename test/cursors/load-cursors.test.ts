@@ -18,7 +18,7 @@ import type { Endpoint } from '../../src/settings/endpoint.ts';
 import { storeCursor } from '../api/stored-rows.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
-import { startActor } from '../dispatch/made-up-actors.ts';
+import { emptyCursor, startActor } from '../dispatch/made-up-actors.ts';
 import {
   type Attempted,
   type StoredEvent,
@@ -96,6 +96,7 @@ test('each endpoint has its cursor, and a disabled one or one that never had any
     generation: 7,
     resumes: 3,
     pauseReason: 'gone',
+    health: emptyCursor.health,
     position: 2,
     previous: 1,
     settled: new Set(),

@@ -158,7 +158,10 @@ test('a rewind through the other instance is sent again by the one that serves t
 
 /** Has one of the endpoints of an instance fail an event, and everything in its line wait for an hour behind that. */
 async function block(id: string, by: RunningService): Promise<string> {
-  stage.receiver.behave(id, ({ type }) => ({ status: type === 'a.bad' ? 503 : 200, headers: { 'retry-after': '3600' } }));
+  stage.receiver.behave(id, ({ type }) => ({
+    status: type === 'a.bad' ? 503 : 200,
+    headers: { 'retry-after': '3600' },
+  }));
   const [bad] = await pair.through(by).publish('a.bad');
   await eventually(async () => (await pair.through(by).blocked(id))?.event.id === bad, { saying: `${id} blocked` });
   return bad!;

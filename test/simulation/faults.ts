@@ -104,6 +104,8 @@ function work(world: World, { do: what, who, ms }: Step, by: Service): void {
       return admin.replay(by, endpoint, share);
     case 'retry':
     case 'skip':
+      // Some ask again before they have an answer.
+      if (ms % 2 === 0) world.time.after(ms % 1_500, () => by.process.alive && admin.order(by, endpoint, what));
       return admin.order(by, endpoint, what);
     case 'reload':
       return reload(world, by, who, []);
@@ -150,7 +152,8 @@ function reload(world: World, by: Service, which: number, standsAside: readonly 
     return endpoint;
   });
   if (which % 4 === 2 && changed.length > 2) changed.pop();
-  else if (which % 4 === 2) changed.push({ ...changed[0]!, id: 'c', events: ['*'], onExhausted: world.onExhausted('c') });
+  else if (which % 4 === 2)
+    changed.push({ ...changed[0]!, id: 'c', events: ['*'], onExhausted: world.onExhausted('c') });
   world.endpoints.splice(0, endpoints.length, ...changed);
   world.admin.reload(by, changed, standsAside);
 }

@@ -17,15 +17,7 @@ const mostAttempts = 4;
 
 export type OrderWatch = ReturnType<typeof createOrderWatch>;
 
-export function createOrderWatch({
-  time,
-  history,
-  tables,
-}: {
-  time: Time;
-  history: History;
-  tables(): Tables;
-}) {
+export function createOrderWatch({ time, history, tables }: { time: Time; history: History; tables(): Tables }) {
   const runs = new Map<string, Process>();
   /** Of each endpoint, the attempt whose wait an order has ended. */
   const dueNow = new Map<string, { generation: number; resumes: number; position: number; attempts: number }>();

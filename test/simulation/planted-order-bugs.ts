@@ -45,15 +45,13 @@ export const plantedOrderBugs: readonly PlantedBug[] = [
     ),
     ['skip', 'retry', 'receiver fails', 'receiver is slow', 'postgres is slow'],
   ),
-  planted(
-    one('an order is carried out again at the next load', orders, 'order.outcome = outcome;', ''),
-  ),
+  planted(one('an order is carried out again at the next load', orders, 'order.outcome = outcome;', '')),
   planted(
     one(
       'an event is skipped although it was settled',
       orders,
-      'if (kind === \'skip\' && last?.eventId !== eventId) {',
-      'if (kind === \'skip\' && !last) {',
+      "if (kind === 'skip' && last?.eventId !== eventId) {",
+      "if (kind === 'skip' && !last) {",
     ),
   ),
   planted(
@@ -69,8 +67,8 @@ export const plantedOrderBugs: readonly PlantedBug[] = [
     one(
       'a retry of a held line goes on with the budget that is spent',
       orders,
-      "Object.assign(cursor, { pauseReason: null, resumes: resumes + 1 });",
-      "Object.assign(cursor, { pauseReason: null });",
+      'Object.assign(cursor, { pauseReason: null, resumes: resumes + 1 });',
+      'Object.assign(cursor, { pauseReason: null });',
     ),
   ),
   planted(
@@ -95,7 +93,7 @@ export const plantedOrderBugs: readonly PlantedBug[] = [
       'a line is held in memory alone',
       stored,
       'if (isGone || isHeld) cursor.pauseReason ??= row.pause;',
-      "if (isGone) cursor.pauseReason ??= row.pause;",
+      'if (isGone) cursor.pauseReason ??= row.pause;',
     ),
     ['receiver fails'],
   ),

@@ -5,13 +5,13 @@ import { createRelaySteps } from '../../src/outbox/relay-steps.ts';
 import { checkWritten } from './backlogs.ts';
 import { checkWindows } from './windows.ts';
 import { beginEpoch, beginStream } from './histories.ts';
+import { releaseLease, takeLeases } from './leases.ts';
 import { carryOutOrders } from './orders.ts';
 import type { OrderWatch } from './order-watch.ts';
 import type { Postgres } from './postgres.ts';
 import { createProcess } from './process.ts';
 import type { Receivers } from './receivers.ts';
 import { writeHealth } from './operational.ts';
-import * as leaseRows from './lease-rows.ts';
 import * as queue from './queue.ts';
 import * as tables from './tables.ts';
 import { createServiceStream } from './service-stream.ts';
@@ -86,7 +86,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
         ask(
           (stored) => {
             received = watch.heartbeat(process);
-            return { ...leaseRows.heartbeat(stored, id, question), server: String(postgres.server) };
+            return { ...tables.heartbeat(stored, id, question), server: String(postgres.server) };
           },
           (answer) => {
             if (answer) received();
@@ -97,14 +97,22 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       take(rows, done) {
         ask((stored) => {
           const former = new Map(stored.leases.map(({ lease, owner }) => [lease, owner]));
-          const taken = leaseRows.takeLeases(stored, id, rows);
+<<<<<<< HEAD
+          const taken = takeLeases(stored, id, rows);
+=======
+          const taken = takeLeases(stored, id, rows);
+>>>>>>> hold
           watch.taken(taken, former);
           return taken;
         }, done);
       },
       release(lease, done) {
         ask((stored) => {
-          if (leaseRows.releaseLease(stored, id, lease)) watch.released(process, lease);
+<<<<<<< HEAD
+          if (releaseLease(stored, id, lease)) watch.released(process, lease);
+=======
+          if (releaseLease(stored, id, lease)) watch.released(process, lease);
+>>>>>>> hold
         }, done);
       },
       trust: threads.trust,

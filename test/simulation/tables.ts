@@ -1,5 +1,6 @@
 // What the simulated Postgres stores, and the statements on it: the made-up twins of the SQL in src.
 
+import type { HeartbeatAnswer, HeartbeatQuestion } from '../../src/cluster/instance-ports.ts';
 import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import type { InstanceRow, LeaseRow } from '../../src/cluster/leases.ts';
 import type { CursorQuestion } from '../../src/cursors/cursor-loader.ts';
@@ -112,6 +113,41 @@ export function copyTables(tables: Tables): Tables {
     facts: [...tables.facts],
     givenUp: new Set(tables.givenUp),
     orders: tables.orders.map((order) => ({ ...order })),
+  };
+}
+
+export function heartbeat(
+  tables: Tables,
+  id: string,
+  { renew, known, aside, forget }: HeartbeatQuestion,
+): Omit<HeartbeatAnswer, 'server'> {
+  // One statement has one snapshot: what it reads is what stood before it.
+  const leases = tables.leases.map((row) => ({ ...row }));
+  const instances = tables.instances.map((row) => ({ ...row }));
+  const renewed: number[] = [];
+  for (const { index, epoch } of renew) {
+    const row = tables.leases.find(({ lease }) => lease === index);
+    if (row?.epoch !== epoch || row.owner !== id) continue;
+    row.beat += 1;
+    renewed.push(index);
+  }
+  for (const gone of forget)
+    tables.instances = tables.instances.filter((row) => row.id !== gone.id || row.beat !== gone.beat);
+  const me = tables.instances.find((row) => row.id === id);
+  if (me) Object.assign(me, { beat: me.beat + 1, standsAside: aside });
+  else tables.instances.push({ id, beat: 1, standsAside: aside });
+  return {
+    renewed,
+    leases,
+    instances,
+    head: tables.head,
+    headId: tables.log[tables.head]?.id ?? null,
+    epoch: tables.epoch,
+    stream: tables.stream,
+    gaps: tables.gaps,
+    idAtKnown: known === null ? null : (tables.log[known.position]?.id ?? null),
+    configuration: tables.configurations.at(-1)!.version,
+    controls: [...tables.controls],
   };
 }
 

@@ -79,7 +79,8 @@ export function actAsAdmin(stage: Stage) {
     retry: (endpointId: string) => ask(retrying, { endpointId }),
     skip: (endpointId: string, eventId: string) => ask(skipping, { endpointId, eventId }),
     /** The endpoint's blocked line; null when it has none. */
-    blocked: async (id: string) => (await ask<{ blocked: { nodes: Blocked[] } }>(blocking, { id })).blocked.nodes[0] ?? null,
+    blocked: async (id: string) =>
+      (await ask<{ blocked: { nodes: Blocked[] } }>(blocking, { id })).blocked.nodes[0] ?? null,
     sendTest: async (id: string) => (await ask<{ id: string }>(testing, { id })).id,
     endpoints: () => ask<object[]>('{ webhookEndpoints { id url events } }', {}),
     standing: (id: string) => ask<Standing>(looking, { id }),

@@ -6,7 +6,8 @@ import type { BlockedLine as Line } from './read-blocked-lines.ts';
 import { WebhookEvent } from './webhook-event.ts';
 
 export const BlockedLine = builder.objectRef<Line>('BlockedLine').implement({
-  description: 'A line that waits for a retry or is held: nothing behind its first event is sent before that is settled.',
+  description:
+    'A line that waits for a retry or is held: nothing behind its first event is sent before that is settled.',
   fields: (t) => ({
     endpointId: t.exposeID('endpointId', { description: "The endpoint's id." }),
     subject: t.string({
