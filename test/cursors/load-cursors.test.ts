@@ -236,15 +236,11 @@ function waiting(
   settled: number[],
 ) {
   const matches = compilePatterns(filter);
-  return log.filter(
-    ({ position, type, addressedTo, notFor }) =>
-      position > after &&
-      position <= head &&
-      addressedTo === null &&
-      notFor !== 'crm' &&
-      matches(type) &&
-      !settled.includes(position),
-  ).length;
+  const isFor = ({ type, addressedTo, notFor }: StoredEvent) =>
+    addressedTo === null && notFor !== 'crm' && matches(type);
+  return log
+    .slice(0, head)
+    .filter((event) => event.position > after && isFor(event) && !settled.includes(event.position)).length;
 }
 
 test('the backlog after a crash is what waits, counted one by one, even under a changed filter', async () => {

@@ -97,22 +97,14 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       take(rows, done) {
         ask((stored) => {
           const former = new Map(stored.leases.map(({ lease, owner }) => [lease, owner]));
-<<<<<<< HEAD
           const taken = takeLeases(stored, id, rows);
-=======
-          const taken = takeLeases(stored, id, rows);
->>>>>>> hold
           watch.taken(taken, former);
           return taken;
         }, done);
       },
       release(lease, done) {
         ask((stored) => {
-<<<<<<< HEAD
           if (releaseLease(stored, id, lease)) watch.released(process, lease);
-=======
-          if (releaseLease(stored, id, lease)) watch.released(process, lease);
->>>>>>> hold
         }, done);
       },
       trust: threads.trust,
