@@ -5,6 +5,9 @@ import { chainsFrom, importCycles, importGraph } from './support/import-graph.ts
 import { type SourceFile, lineAt, parseSource } from './support/source-file.ts';
 import { readSources } from './support/source-tree.ts';
 
+const threadNeeds = ['arrange', 'egress', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint', 'try-again'];
+const inOutbox = (name: string) => `outbox/${name}`;
+
 /**
  * What each part of src may import besides itself. A part is a folder, or a file without its ending; a file belongs
  * to the longest part that holds it, and one that belongs to none is refused.
@@ -35,7 +38,14 @@ const mayImport: Record<string, readonly string[]> = {
   outbox: ['policy', 'model', 'telemetry', 'log/entry', 'log/log-partitions'],
   log: ['policy', 'model', 'telemetry'],
   dispatch: ['policy', 'model', 'settings', 'log/entry', 'worker/turn'],
-  cursors: ['policy', 'model', 'settings', 'dispatch', 'worker/turn'],
+  cursors: [
+    'policy',
+    'model',
+    'settings',
+    ...['given-up', 'operational-events'].map(inOutbox),
+    'dispatch',
+    'worker/turn',
+  ],
   cluster: [
     'policy',
     'model',
@@ -48,7 +58,7 @@ const mayImport: Record<string, readonly string[]> = {
     'operations/configurations',
     ...['turn', 'turn-failure', 'pool', 'recorder', 'delivery-row'].map((name) => `worker/${name}`),
   ],
-  worker: ['arrange', 'egress', 'policy', 'model', 'telemetry', 'signing', 'settings/endpoint', 'try-again'],
+  worker: [...threadNeeds, 'outbox/given-up', 'outbox/operational-events'],
   'worker/pool': ['policy', 'telemetry', 'settings/start-error', 'worker'],
 
   // Around it.
@@ -75,11 +85,10 @@ const mayImport: Record<string, readonly string[]> = {
 
 /** Where a process begins and ends. */
 const processes = ['main', 'demo/main'];
-
 /** What a delivery thread may load, all the way down. */
 const thread = {
   file: 'src/worker/thread.ts',
-  parts: ['worker', 'arrange', 'egress', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint', 'try-again'],
+  parts: ['worker', ...threadNeeds, ...['given-up', 'operational-events', 'payload', 'record-events'].map(inOutbox)],
 };
 
 /** Decisions: they are given the time, the log and the transport, and take none of their own. */
@@ -93,6 +102,7 @@ const pure = [
   'dispatch',
   'cursors/cursor-loader',
   'cursors/cursor-writer',
+  'cursors/health-writer',
   ...[
     ...['configuration-barrier', 'heartbeat', 'instance', 'instance-ports', 'leases', 'log-check', 'remote-changes'],
     ...['shard-ownership', 'take-over-log', 'checked-reads', 'serve-endpoints', 'stream-in-force'],

@@ -13,8 +13,13 @@ create table webhook_cursors (
   backlog integer not null default 0,
   previous bigint not null default 0,
   resumes integer not null default 0,
-  pause_reason text check (pause_reason in ('admin', 'gone', 'exhausted')),
+  pause_reason text check (pause_reason in ('admin', 'gone', 'exhausted', 'failing')),
   paused_at timestamptz(3),
+  -- Its first event has failed three times, and its line is blocked since; and how often that has changed.
+  failing boolean not null default false,
+  failing_changes integer not null default 0,
+  -- Since then every attempt has failed.
+  failing_since timestamptz(3),
   owner uuid,
   owner_epoch bigint,
   -- The number of the last load of its owner: an older load that is late finds it, and does nothing.

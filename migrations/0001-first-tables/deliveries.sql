@@ -57,6 +57,18 @@ create index on webhook_deliveries using brin (
   event_type text_bloom_ops (n_distinct_per_range = 32), http_status int4_minmax_multi_ops (values_per_range = 16)
 ) with (pages_per_range = 16);
 
+-- Events that were given up and told of by an operational event: of two owners that both give the same event up, the second
+-- finds it here.
+create table webhook_given_up (
+  endpoint_id text not null,
+  event_id uuid not null,
+  generation bigint not null,
+  replay_id uuid,
+  delivery_id uuid not null,
+  recorded_at timestamptz(3) not null default clock_timestamp(),
+  unique nulls not distinct (endpoint_id, event_id, generation, replay_id)
+);
+
 -- One row for all endpoints together, '*', which no endpoint is called, beside one for each.
 create table webhook_endpoint_stats (
   endpoint_id text not null,

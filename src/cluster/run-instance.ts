@@ -20,6 +20,7 @@ import type { LostTurn, Turn, TurnReport } from '../worker/turn.ts';
 import { failureOf } from '../worker/turn-failure.ts';
 import { countMatches } from '../cursors/count-backlog.ts';
 import type { writeCursors } from '../cursors/write-cursors.ts';
+import { writeHealth } from '../cursors/write-health.ts';
 import type { OpenLeaseRows } from './heartbeat-sql.ts';
 import { type Instance, createInstance } from './instance.ts';
 import type { HeartbeatAnswer } from './instance-ports.ts';
@@ -135,6 +136,8 @@ export function runInstance(parts: InstanceParts): RunningInstance {
         answer(readReplays(orm, endpointId, question), done, 'replays could not be read'),
       writeCursors: (rows, server, done) =>
         answer(parts.writeCursors(orm, rows, server), done, 'cursors not written yet'),
+      writeHealth: (rows, server, done) =>
+        answer(writeHealth(orm, rows, server), done, 'the health of endpoints is not stored yet'),
       runTurn: (turn, done) => void runTurn(turn).then(done),
       interrupt: pool.interrupt,
     },

@@ -38,7 +38,8 @@ export async function assignCursors(em: EntityManager, endpoints: readonly Endpo
         order by endpoint_id
      on conflict (endpoint_id) do update
        set position = excluded.position, since = excluded.since, examined = excluded.examined,
-           filter = excluded.filter, previous = 0, backlog = 0, generation = ${newGeneration}
+           filter = excluded.filter, previous = 0, backlog = 0, generation = ${newGeneration},
+           failing = false, failing_since = null
        where (c.position is null) <> (excluded.position is null)`,
     [given],
   );

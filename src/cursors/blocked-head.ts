@@ -39,7 +39,7 @@ export async function findBlockedHead(
       where c.endpoint_id = ?
         and not exists (
           select 1 from webhook_log e
-           where e.position > c.position and e.position < last.position and ${isFor(boundPatterns)}
+           where e.position > c.position and e.position < last.position and ${isFor('c.endpoint_id', boundPatterns)}
              and not exists (select 1 from webhook_deliveries d where ${isOfLine} and ${isSettled} and ${isOfEvent}))`,
     [patterns, endpointId, patterns],
   );
@@ -58,7 +58,7 @@ export async function isFirstUnsettled(
     `select 1 from webhook_cursors c join webhook_log l on l.event_id = ? and l.position > c.position
       where c.endpoint_id = ? and (
         select e.event_id from webhook_log e
-         where e.position > c.position and e.position <= l.position and ${isFor(boundPatterns)}
+         where e.position > c.position and e.position <= l.position and ${isFor('c.endpoint_id', boundPatterns)}
            and not exists (select 1 from webhook_deliveries d where ${isOfLine} and ${isSettled} and ${isOfEvent})
          order by e.position limit 1) = l.event_id`,
     [eventId, endpointId, patterns],

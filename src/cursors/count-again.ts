@@ -25,9 +25,9 @@ export async function countAgain(
   };
   const near = Math.min(cursor, after + readAhead);
   let events = await count(aboveCursor, [endpoint.id, after, patterns, exactTo]);
-  if (after < cursor && events < exactTo) events += await count(inLog, [after, near, patterns, exactTo]);
+  if (after < cursor && events < exactTo) events += await count(inLog, [after, near, endpoint.id, patterns, exactTo]);
   if (near < cursor && events < exactTo)
-    events += await count(byType, [patterns, near, near, cursor, patterns, exactTo]);
+    events += await count(byType, [patterns, near, near, cursor, endpoint.id, patterns, exactTo]);
   return Math.min(events, exactTo);
 }
 
@@ -39,7 +39,7 @@ const aboveCursor = `
 
 const inLog = `
   select count(*)::int as events from (
-    select 1 from webhook_log e where e.position > ? and e.position <= ? and ${isFor(boundPatterns)} limit ?) counted`;
+    select 1 from webhook_log e where e.position > ? and e.position <= ? and ${isFor('?', boundPatterns)} limit ?) counted`;
 
 /**
  * By the index of the events' types: first the types that there are and that match, each found behind the last, then
@@ -61,5 +61,5 @@ const byType = `
   select count(*)::int as events from (
     select 1 from matching m
      cross join lateral (select id from webhook_events where type = m.type and id >= (select first from kept) offset 0) v
-      join webhook_log e on e.event_id = v.id and e.position > ? and e.position <= ? and ${isFor(boundPatterns)}
+      join webhook_log e on e.event_id = v.id and e.position > ? and e.position <= ? and ${isFor('?', boundPatterns)}
      limit ?) counted`;

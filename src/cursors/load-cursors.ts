@@ -83,6 +83,9 @@ async function readStored(em: EntityManager, endpointIds: readonly string[]) {
     `select c.endpoint_id as "endpointId", c.generation::float8 as generation, c.resumes,
             c.pause_reason as "pauseReason", ${pastGapSql('c.position')}::float8 as position,
             c.previous::float8 as previous, ${pastGapSql('c.examined')}::float8 as examined, c.filter, c.backlog,
+            c.failing, c.failing_changes as "failingChanges",
+            case when c.failing_since is not null
+                 then greatest(0, extract(epoch from clock_timestamp() - c.failing_since) * 1000) end::float8 as "failedMs",
             exists (select 1 from webhook_replays s where s.endpoint_id = c.endpoint_id) as "hasReplays"
        from webhook_cursors c where ${isAsked}`,
     [ids],

@@ -27,11 +27,12 @@ import { filterText } from '../policy/routing.ts';
 import { type Endpoint, type EndpointDelivery, deliveryOf } from '../settings/endpoint.ts';
 import { backoffMs } from '../policy/retry.ts';
 import { lostTurnDelaysMs } from '../policy/retry-delays.ts';
-import type { LostTurn, Turn, TurnReport } from '../worker/turn.ts';
+import type { LostTurn, Turn, TurnEvent, TurnReport } from '../worker/turn.ts';
 import type { Recount } from './backlog-count.ts';
 import type { Count, CursorState } from './cursor-state.ts';
+import { Health } from './health.ts';
 import { Reading } from './reading.ts';
-import { type Replay, type ReplayWindow, createReplayWindow } from './replay-window.ts';
+import { type Replay, type ReplayWindow, createReplayWindow, turnOf } from './replay-window.ts';
 import type { WindowBudget } from './window-budget.ts';
 
 type Work = { kind: 'line' } | { kind: 'replay'; replay: Replay };
@@ -39,7 +40,7 @@ type Work = { kind: 'line' } | { kind: 'replay'; replay: Replay };
 /** What to do next: begin a turn (of the line or of a replay), do nothing before `at`, or do nothing. */
 export type Choice = Work | { kind: 'wait'; at: number } | null;
 
-type Sending = { is: 'idle' } | { is: 'queued' } | { is: 'running'; slot: number; what: Work };
+type Sending = { is: 'idle' | 'queued' } | { is: 'running'; slot: number; what: Work; events: readonly TurnEvent[] };
 
 /** What it knows of the stored cursor. */
 type Stored = Pick<CursorState, 'generation' | 'resumes' | 'pauseReason'>;
@@ -47,6 +48,8 @@ type Stored = Pick<CursorState, 'generation' | 'resumes' | 'pauseReason'>;
 export class Actor {
   /** It sends under this lease. */
   readonly lease: Lease;
+  /** What its attempts say of its endpoint. */
+  readonly health = new Health(() => this.#reading.head);
 
   #endpoint: Endpoint;
   #delivery: EndpointDelivery;
@@ -67,7 +70,9 @@ export class Actor {
     this.#delivery = deliveryOf(endpoint);
     this.#matches = matches;
     this.lease = lease;
-    this.#reading = new Reading((type) => this.#matches(type), budget);
+    const isFor = ({ type, addressedTo, notFor }: LogEntry) =>
+      addressedTo === null && notFor !== endpoint.id && this.#matches(type);
+    this.#reading = new Reading(isFor, budget);
     this.#replays = createReplayWindow(budget);
   }
 
@@ -124,6 +129,7 @@ export class Actor {
     const { generation, resumes, pauseReason } = cursor;
     this.#stored = { generation, resumes, pauseReason };
     this.#replays.reset(cursor.hasReplays);
+    this.health.load(cursor.health, now);
     return true;
   }
 
@@ -200,14 +206,13 @@ export class Actor {
   }
 
   begin(what: Work, slot: number, configuration: number): Turn {
-    this.#sending = { is: 'running', slot, what };
     this.#isSlow = false;
     this.#replayNext = what.kind === 'line';
     const { generation, resumes } = this.#stored;
     const common = { slot, lease: this.lease, endpoint: this.#delivery, configuration, generation, resumes };
-    if (what.kind === 'line') return { ...common, origin: 'line', replayId: null, ...this.#reading.turn() };
-    const { id, event, origin, attempts } = what.replay;
-    return { ...common, origin, replayId: id, attemptsBefore: attempts, events: [event] };
+    const { events, ...rest } = what.kind === 'line' ? this.#reading.turn() : turnOf(what.replay);
+    this.#sending = { is: 'running', slot, what, events };
+    return { ...common, events, ...rest };
   }
 
   /** The running turn takes long. */
@@ -221,12 +226,13 @@ export class Actor {
    */
   finish(report: TurnReport | LostTurn, now: number): boolean {
     if (this.#sending.is !== 'running') throw new Error(`${this.#endpoint.id} has no turn that could end`);
-    const { what } = this.#sending;
+    const { what, events } = this.#sending;
     this.#sending = { is: 'idle' };
     const isLost = typeof report === 'string';
     const pause = isLost ? null : (report.failure?.pause ?? null);
     if (report === 'unsent') this.#waitAfterLoss(now);
     else if (!isLost) this.#unsent.turns = 0;
+    if (!isLost) this.health.attempted(report, what.kind === 'line', events, now);
     // With a stored state that has changed, or without a report, its rows tell what is settled. So they do when the retries
     // are spent: a former owner's row may have settled the event, and then nothing is held.
     if (isLost || this.#reading.is === 'loading' || pause === 'exhausted') {

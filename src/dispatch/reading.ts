@@ -9,9 +9,9 @@
 // A backlog is counted only while it lags: once it is live, what waits is in its mailbox.
 
 import type { LogEntry } from '../log/entry.ts';
-import type { TurnEvent } from '../worker/turn.ts';
 import { type BacklogCount, type Recount, countOf, createBacklogCount, isToCount, uncounted } from './backlog-count.ts';
 import type { Count, CursorState } from './cursor-state.ts';
+import type { Head } from './health.ts';
 import { Line, type Retry } from './line.ts';
 import type { QueuedEvent } from './mailbox.ts';
 import type { WindowBudget } from './window-budget.ts';
@@ -30,9 +30,9 @@ export class Reading {
   #line: Line;
   #state = loading();
 
-  /** `matches`: whether the endpoint asks for events of a type, as it is configured now. */
-  constructor(matches: (type: string) => boolean, budget: WindowBudget) {
-    this.#line = new Line(matches, budget);
+  /** `isFor`: whether an event is for the endpoint, as it is configured now. */
+  constructor(isFor: (entry: LogEntry) => boolean, budget: WindowBudget) {
+    this.#line = new Line(isFor, budget);
   }
 
   get is(): State['is'] {
@@ -48,6 +48,11 @@ export class Reading {
   /** When the first event of the line is due. Infinity: it has none. */
   get dueAt(): number {
     return this.#line.dueAt;
+  }
+  /** The first event of the line, as far as that is known. */
+  get head(): Head {
+    if (this.#state.is === 'loading' || this.#state.isOutdated) return null;
+    return this.#line.head ?? (this.#state.is === 'live' ? 'empty' : null);
   }
   /** It is lagging, has room for a page, and has asked for none. */
   get wantsPage(): boolean {
@@ -156,7 +161,7 @@ export class Reading {
   }
 
   /** The events of the line's next turn. */
-  turn(): { events: TurnEvent[]; attemptsBefore: number } {
+  turn(): ReturnType<Line['turn']> {
     return this.#line.turn();
   }
 

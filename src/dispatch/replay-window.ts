@@ -5,7 +5,7 @@
 // are committed does not matter.
 
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
-import type { TurnEvent } from '../worker/turn.ts';
+import type { Turn, TurnEvent } from '../worker/turn.ts';
 import type { WindowBudget } from './window-budget.ts';
 
 /**
@@ -27,6 +27,12 @@ export type StoredReplay = {
 };
 
 export type Replay = Omit<StoredReplay, 'waitMs'> & { notBefore: number };
+
+/** What a turn of it has. */
+export function turnOf(replay: Replay): Pick<Turn, 'events' | 'attemptsBefore' | 'origin' | 'replayId'> {
+  const { id, event, origin, attempts } = replay;
+  return { origin, replayId: id, attemptsBefore: attempts, events: [event] };
+}
 
 /** Which replays to read: none that is `known`, and at most so many, with payloads of about so many bytes. */
 export type ReplayQuestion = { known: readonly string[]; most: { replays: number; bytes: number } };

@@ -9,6 +9,8 @@ export type LogEntry = {
   subject: string | null;
   /** The only endpoint it is for, or null for all that subscribed. */
   addressedTo: string | null;
+  /** The endpoint that it tells about, which does not get it; null when it tells about none. */
+  notFor: string | null;
   /** Version of the configuration that was in force when it got its position. No older version may match it. */
   configuration: number;
   /** The body to deliver, byte for byte. */

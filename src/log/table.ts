@@ -43,6 +43,7 @@ export function createLogTable(orm: MikroORM): LogTable {
     const end = after - (after % pageSize) + pageSize;
     const rows = await orm.em.fork().execute<LogEntry[]>(
       `select position::float8 as position, event_id as id, type, subject, addressed_to as "addressedTo",
+              not_for as "notFor",
               configuration::float8 as configuration, payload
          from (select l.*, e.subject, e.payload, sum(octet_length(payload)) over (order by position) - octet_length(payload) as bytes_before
                  from webhook_log l

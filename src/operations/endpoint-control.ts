@@ -7,6 +7,7 @@
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { endPause } from '../cursors/end-pause.ts';
 import type { WebhookEvent } from '../model/webhook-event.ts';
+import { recordFacts } from '../outbox/operational-events.ts';
 import { recordTestEvent } from '../outbox/publish.ts';
 import { Refusal } from '../policy/refusal.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
@@ -128,13 +129,15 @@ export function createEndpointControl({ orm, read, configurations, announce }: E
     pause: (id) =>
       change(async (em, endpoints) => {
         find(endpoints, id, 'id');
-        await em.execute(
+        const paused = await em.execute<unknown[]>(
           `insert into webhook_cursors as c (endpoint_id, pause_reason, paused_at) values (?, 'admin', clock_timestamp())
              on conflict (endpoint_id) do update
-               set pause_reason = coalesce(c.pause_reason, excluded.pause_reason),
-                   paused_at = coalesce(c.paused_at, excluded.paused_at)`,
+               set pause_reason = excluded.pause_reason, paused_at = excluded.paused_at
+             where c.pause_reason is null returning 1`,
           [id],
         );
+        const facts = paused.map(() => ({ type: 'webhook.endpoint_paused', endpointId: id, reason: 'admin' }) as const);
+        await recordFacts(em, facts);
         return { result: undefined, touched: [id] };
       }),
     resume: (id) =>

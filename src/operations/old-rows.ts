@@ -33,6 +33,10 @@ export function logPurge(cutoff: number): Purge {
 export function purges({ cutoff, now }: { cutoff: number; now: number }): Purge[] {
   return [
     { table: 'webhook_deliveries_default', batch: (em) => deleteDeliveries(em, cutoff) },
+    {
+      table: 'webhook_given_up',
+      batch: (em) => deleteOlder(em, 'webhook_given_up', 'recorded_at', cutoff, '0 days'),
+    },
     { table: 'webhook_events_default', batch: (em) => deleteEvents(em, cutoff) },
     {
       table: 'webhook_idempotency_keys',

@@ -152,7 +152,7 @@ async function settledUpTo(em: EntityManager, endpoint: Endpoint, cursor: number
       where e.position > ? and ${isForIt}
         and not exists (select 1 from webhook_deliveries d where ${isOfLine} and ${isSettled} and ${isOfEvent})
       order by e.position limit 1`,
-    [endpoint.id, cursor, patternsOf(endpoint)],
+    [endpoint.id, cursor, endpoint.id, patternsOf(endpoint)],
   );
   return first ? first.position - 1 : Math.max(cursor, head);
 }
@@ -162,12 +162,12 @@ async function previousMatch(em: EntityManager, endpoint: Endpoint, since: numbe
   const [last] = await em.execute<{ position: number }[]>(
     `select e.position::float8 as position from webhook_log e
       where e.position > ? and e.position <= ? and ${isForIt} order by e.position desc limit 1`,
-    [since, position, patternsOf(endpoint)],
+    [since, position, endpoint.id, patternsOf(endpoint)],
   );
   return last?.position ?? 0;
 }
 
-const isForIt = isFor(boundPatterns);
+const isForIt = isFor('?', boundPatterns);
 
 function patternsOf({ events }: Endpoint): string {
   return JSON.stringify(events.map(likePattern));

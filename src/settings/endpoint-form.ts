@@ -2,7 +2,7 @@
 
 import { durationWritten } from './duration.ts';
 import { type EndpointSettings } from './endpoint.ts';
-import { type WebhooksYaml, builtIn, delays, timeouts } from './webhooks-schema.ts';
+import { type WebhooksYaml, builtIn, delays, pauseDelays, timeouts } from './webhooks-schema.ts';
 
 type EndpointForm = WebhooksYaml['endpoints'][number];
 
@@ -21,6 +21,7 @@ export function settingsOf(form: EndpointForm, defaults: WebhooksYaml['defaults'
     maxDelayMs: delays.parse(endpoint.max_delay) ?? 0,
     timeoutMs: timeouts.parse(endpoint.timeout) ?? 0,
     onExhausted: endpoint.on_exhausted,
+    pauseAfterMs: endpoint.pause_after === undefined ? null : pauseDelays.parse(endpoint.pause_after),
     headers: endpoint.headers,
     tls: isEmpty(endpoint.tls) ? null : endpoint.tls,
     signing: endpoint.signing,
@@ -44,6 +45,7 @@ export function formOf(settings: EndpointSettings): EndpointForm {
     max_delay: durationWritten(settings.maxDelayMs),
     timeout: durationWritten(settings.timeoutMs),
     on_exhausted: settings.onExhausted,
+    ...(settings.pauseAfterMs === null ? {} : { pause_after: `${settings.pauseAfterMs}ms` }),
     headers: settings.headers,
     ...(settings.tls === null ? {} : { tls: settings.tls }),
     signing: [...settings.signing],

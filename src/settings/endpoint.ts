@@ -38,6 +38,8 @@ export type EndpointSettings = Omit<EndpointDelivery, 'secrets' | 'headers' | 't
   headers: Record<string, HeaderSource>;
   /** Names of secrets. */
   tls: { ca?: string; cert?: string; key?: string } | null;
+  /** It is paused once every attempt has failed for so long; null: never. */
+  pauseAfterMs: number | null;
   secretName: string;
   previousSecretNames: readonly string[];
 };

@@ -10,6 +10,7 @@ import { type SigningScheme, signingSchemes } from '../signing/sign.ts';
 
 export const delays = durations('1ms', '7d');
 export const timeouts = durations('1ms', '5m');
+export const pauseDelays = durations('1m', '30d');
 
 const maxPreviousSecrets = 20;
 
@@ -82,6 +83,9 @@ const policy = {
     description:
       'When the retries are spent. skip: log the failure and go on with the next event. hold: keep the event and pause the endpoint.',
     default: builtIn.on_exhausted,
+  }),
+  pause_after: duration(pauseDelays).meta({
+    description: 'Pause the endpoint once every attempt has failed for this long. 1m to 30d; without it, never.',
   }),
   headers: z
     .record(headerName, headerValue, 'must be a map of header names and values')

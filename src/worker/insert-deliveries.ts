@@ -40,18 +40,29 @@ const columns: readonly [name: string, type: string, key: keyof DeliveryRow][] =
 const names = [...columns.map(([name]) => name), 'writer', 'batch', 'version'].join(', ');
 const keys = columns.map(([, , key]) => key);
 
-/** For rows that are surely not there yet: one whose id exists refuses them all. */
-export async function copyDeliveries(em: EntityManager, rows: readonly DeliveryRow[], batch: Batch): Promise<void> {
+/** For rows that are surely not there yet: one whose id exists refuses them all. Returns whether a row is new: each one is. */
+export async function copyDeliveries(
+  em: EntityManager,
+  rows: readonly DeliveryRow[],
+  batch: Batch,
+): Promise<(id: string) => boolean> {
   const statement = `copy webhook_deliveries (${names}) from stdin with (encoding 'UTF8')`;
   await em.getKysely().executeQuery(CompiledQuery.raw(statement, [Buffer.from(copyText(rows, batch))]));
+  return () => true;
 }
 
-/** A row whose id exists stays as it is, so a batch that may or may not have been committed can be inserted again. */
-export async function insertDeliveries(em: EntityManager, rows: readonly DeliveryRow[], batch: Batch): Promise<void> {
+/** A row whose id exists stays as it is, so a batch that may or may not have been committed can be inserted again. Returns whether a row, by its id, is new. */
+export async function insertDeliveries(
+  em: EntityManager,
+  rows: readonly DeliveryRow[],
+  batch: Batch,
+): Promise<(id: string) => boolean> {
   const arrays = columns.map(([, type, key]) => sql`${rows.map((row) => plain(row[key]))}::${sql.raw(type)}[]`);
-  await sql`insert into webhook_deliveries (${sql.raw(names)})
+  const inserted = await sql<{ id: string }>`insert into webhook_deliveries (${sql.raw(names)})
     select r.*, ${batch.writer}::uuid, ${batch.number}::bigint, ${batch.version}::text from unnest(${sql.join(arrays)}) r
-    on conflict (id) do nothing`.execute(em.getKysely());
+    on conflict (id) do nothing returning id`.execute(em.getKysely());
+  const ids = new Set(inserted.rows.map(({ id }) => id));
+  return (id) => ids.has(id);
 }
 
 /** COPY's text form: a line for each row, with tabs between its values. */

@@ -22,7 +22,7 @@ import type { DeliveryRow } from './delivery-row.ts';
 import { type Batch, copyDeliveries, insertDeliveries } from './insert-deliveries.ts';
 import { type Delivery, takeEffect } from './row-effects.ts';
 
-type WriteRows = (em: EntityManager, rows: readonly DeliveryRow[], batch: Batch) => Promise<void>;
+type WriteRows = (em: EntityManager, rows: readonly DeliveryRow[], batch: Batch) => Promise<(id: string) => boolean>;
 
 const maxBatch = 500;
 /** After a batch of `lingerAfterRows` the next one waits `lingerMs` for more rows, unless it has `flushAtRows` already. */
@@ -148,10 +148,10 @@ export function createRecorder({ orm, log, version }: RecorderParts): Recorder {
 async function write(
   em: EntityManager,
   deliveries: Delivery[],
-  writeRows: (rows: DeliveryRow[]) => Promise<void>,
+  writeRows: (rows: DeliveryRow[]) => Promise<(id: string) => boolean>,
 ): Promise<void> {
-  await writeRows(deliveries.map(({ row }) => row));
-  await takeEffect(em, deliveries);
+  const isNew = await writeRows(deliveries.map(({ row }) => row));
+  await takeEffect(em, deliveries, isNew);
 }
 
 /** SQLSTATE classes 22 (data exception) and 23 (integrity constraint violation). */

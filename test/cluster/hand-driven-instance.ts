@@ -205,6 +205,8 @@ export function driveInstance(...endpoints: Endpoint[]) {
         };
         answer('cursors', write, done);
       },
+      writeHealth: (_rows, _server, done) =>
+        answer('health', () => ({ refused: new Set<string>(), paused: new Set<string>() }), done),
       runTurn(turn, done) {
         const entry = {
           turn,

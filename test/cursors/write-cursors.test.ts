@@ -49,6 +49,7 @@ function rowOf(id: string, given: Partial<CursorRow> = {}): CursorRow {
     examined: 9,
     filter: 'a.*\nb.*',
     backlog: 2,
+    failing_run: 'none',
     ...given,
   };
 }

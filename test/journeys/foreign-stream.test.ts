@@ -56,6 +56,7 @@ async function forgeries(position: number): Promise<string[][]> {
     type: 'order.paid',
     subject: null,
     addressedTo: null,
+    notFor: null,
     configuration: 1,
     payload,
   };

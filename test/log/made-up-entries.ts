@@ -12,6 +12,7 @@ export function entryAt(position: number, given: Partial<LogEntry> = {}): LogEnt
     type: 'order.paid',
     subject: null,
     addressedTo: null,
+    notFor: null,
     configuration: 0,
     payload: `{"n":${position}}`,
     ...given,

@@ -22,6 +22,7 @@ test('what was sealed opens as it was, over batches of consecutive positions, wh
     type: text,
     subject: fc.option(text),
     addressedTo: fc.option(text),
+    notFor: fc.option(text),
     configuration: fc.nat(),
     payload: text,
   });

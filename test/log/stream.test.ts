@@ -66,13 +66,11 @@ test('an entry reads back as it was appended: any text, addressed or not', async
           type: text,
           subject: fc.option(text),
           addressedTo: fc.option(word),
+          notFor: fc.option(word),
           configuration: fc.nat(),
           payload: text,
         }),
-        {
-          minLength: 1,
-          maxLength: 20,
-        },
+        { minLength: 1, maxLength: 20 },
       ),
       fc.integer({ min: 1, max: 2 ** 50 }),
       async (made, first) => {

@@ -9,6 +9,7 @@ import type { History } from './history.ts';
 import type { Postgres } from './postgres.ts';
 import type { Service } from './service.ts';
 import { assignCursors, newGeneration } from './assign-cursors.ts';
+import { addFact, endPause } from './operational.ts';
 import type { Item, Queued, StoredEvent, Tables } from './tables.ts';
 import { isFor } from './wanted.ts';
 import type { Time } from './time.ts';
@@ -63,7 +64,7 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
     const cursor = tables.cursors.get(endpoint)!;
     const configured = tables.configurations.at(-1)!.endpoints.find(({ id }) => id === endpoint);
     if (!configured) return null;
-    const wanted = tables.log.filter((entry) => entry?.addressedTo === null && isFor(configured, entry.type));
+    const wanted = tables.log.filter((entry) => entry?.addressedTo === null && isFor(configured, entry));
     const isSettled = (position: number) =>
       tables.rows.some((row) => {
         const isHere = row.endpoint === endpoint && row.position === position && row.generation === cursor.generation;
@@ -114,14 +115,17 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
         },
         (seq) => {
           if (seq === null) postgres.abandonPublishing(id);
-          else by.process.after(openMs, () => commitEvent(by, { seq, id, type, addressedTo }));
+          else by.process.after(openMs, () => commitEvent(by, { seq, id, type, addressedTo, notFor: null }));
         },
       );
     },
 
     pause(by: Service, endpoint: string): void {
       control(by, endpoint, (tables) => {
-        tables.cursors.get(endpoint)!.pauseReason ??= 'admin';
+        const cursor = tables.cursors.get(endpoint)!;
+        if (cursor.pauseReason !== null) return false;
+        cursor.pauseReason = 'admin';
+        addFact(tables, { type: 'webhook.endpoint_paused', endpoint, reason: 'admin' });
         return true;
       });
     },
@@ -133,7 +137,7 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
         (tables) => {
           const cursor = tables.cursors.get(endpoint)!;
           if (cursor.pauseReason === null) return false;
-          Object.assign(cursor, { pauseReason: null, resumes: cursor.resumes + 1 });
+          endPause(tables, endpoint);
           return true;
         },
         done,

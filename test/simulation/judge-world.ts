@@ -15,7 +15,7 @@ import { isAlwaysFor, isEverFor } from './wanted.ts';
 import type { World } from './world.ts';
 
 /** As many as the endpoints of every world allow. */
-const mostAttempts = 3;
+const mostAttempts = 4;
 
 /** Throws a Violation for the first thing that must not be. */
 export function judgeWorld(world: World): void {

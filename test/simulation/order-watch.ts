@@ -13,7 +13,7 @@ import type { Time } from './time.ts';
 import { Violation } from './violation.ts';
 
 /** As many as the endpoints of every world allow. */
-const mostAttempts = 3;
+const mostAttempts = 4;
 
 export type OrderWatch = ReturnType<typeof createOrderWatch>;
 

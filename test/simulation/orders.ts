@@ -2,6 +2,7 @@
 
 import type { CursorQuestion } from '../../src/cursors/cursor-loader.ts';
 import { type OrderOutcome, orderMs } from '../../src/policy/line-orders.ts';
+import { endPause, recordGivenUp } from './operational.ts';
 import type { Cursor, Order, Row, Tables } from './tables.ts';
 import { isFor } from './wanted.ts';
 
@@ -29,7 +30,7 @@ export function blockedHead(tables: Tables, { endpoint: { id, events } }: Pick<C
   const cursor = tables.cursors.get(id)!;
   const above = tables.log.slice(cursor.position + 1);
   const head = above.find((entry) => {
-    if (entry?.addressedTo !== null || !isFor({ events }, entry.type)) return false;
+    if (entry?.addressedTo !== null || !isFor({ id, events }, entry)) return false;
     return !rowsOf(tables, id, cursor, entry.position, entry.id).some(({ status }) => status !== 'retrying');
   });
   return head ? rowsOf(tables, id, cursor, head.position, head.id) : [];
@@ -67,8 +68,9 @@ function carryOut(
     const given = { id: nextRow(), status: 'failed' as const, waitMs: 0, pause: null, leaseEpoch: 0, by: id };
     row = { ...last, ...given, resumes, attempt, recordedAt: clock };
     tables.rows.push(row);
+    recordGivenUp(tables, [row]);
   }
-  if (pause === 'exhausted') Object.assign(cursor, { pauseReason: null, resumes: resumes + 1 });
+  if (pause === 'exhausted') endPause(tables, endpoint);
   else if (kind === 'retry') endWait(tables, attempts, clock);
   return { outcome: 'done', row };
 }

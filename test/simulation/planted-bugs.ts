@@ -1,6 +1,7 @@
 // Bugs that the simulation must find: each is a change of the code that somebody could make by mistake.
 
 import { type PlantedBug, one } from './planted-bug.ts';
+import { plantedOperationalBugs } from './planted-operational-bugs.ts';
 import { plantedOrderBugs } from './planted-order-bugs.ts';
 import { plantedQueueBugs } from './planted-queue-bugs.ts';
 import { plantedStreamBugs } from './planted-stream-bugs.ts';
@@ -8,6 +9,7 @@ import { plantedStreamBugs } from './planted-stream-bugs.ts';
 export const plantedBugs: readonly PlantedBug[] = [
   ...plantedStreamBugs,
   ...plantedQueueBugs,
+  ...plantedOperationalBugs,
   ...plantedOrderBugs,
   {
     name: 'a thread sends without a look at its lease',
@@ -133,9 +135,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   one(
     'a test that is meant for one endpoint is sent to others',
-    'src/dispatch/line.ts',
-    'const isForIt = entry.addressedTo === null && this.#matches(entry.type);',
-    'const isForIt = this.#matches(entry.type);',
+    'src/dispatch/actor.ts',
+    'addressedTo === null && notFor !== endpoint.id && this.#matches(type);',
+    'notFor !== endpoint.id && this.#matches(addressedTo === null ? type : `order.paid`);',
   ),
   one(
     'a test or replay that was sent is sent again',

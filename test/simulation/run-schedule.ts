@@ -7,6 +7,7 @@ import { judgeOrders } from './judge-orders.ts';
 import { judgeWorld } from './judge-world.ts';
 import { type Schedule, faultyMs } from './schedule.ts';
 import { Violation } from './violation.ts';
+import { checkOperational } from './watch-operational.ts';
 import { makeWorld, passUntil } from './world.ts';
 
 export type Outcome = { violation: string | null; hash: number; simulatedMs: number; requests: number };
@@ -22,6 +23,7 @@ export function runSchedule(schedule: Schedule): Outcome {
     passUntil(time, faultyMs);
     converge(world);
     checkBacklogs(world.postgres.tables, world.endpoints);
+    checkOperational(world.postgres.tables);
     judgeWorld(world);
     judgeOrders(world);
   } catch (error) {

@@ -11,6 +11,7 @@ import type { OrderWatch } from './order-watch.ts';
 import type { Postgres } from './postgres.ts';
 import { createProcess } from './process.ts';
 import type { Receivers } from './receivers.ts';
+import { writeHealth } from './operational.ts';
 import * as queue from './queue.ts';
 import * as tables from './tables.ts';
 import { createServiceStream } from './service-stream.ts';
@@ -162,9 +163,15 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
           if (String(postgres.server) !== server) return new Set(rows.map((row) => row.endpoint_id));
           const own = watch.cursorsWritten(process, rows);
           for (const row of rows) if (own.has(row.endpoint_id)) checkWritten(stored, id, row);
-          const refused = tables.writeCursors(stored, rows);
+          const refused = tables.writeCursors(stored, rows, postgres.clock());
           watch.cursorsStored(process, rows, refused, own);
           return refused;
+        }, done);
+      },
+      writeHealth(rows, server, done) {
+        ask((stored) => {
+          const others = { refused: new Set(rows.map(({ endpointId }) => endpointId)), paused: new Set<string>() };
+          return String(postgres.server) === server ? writeHealth(stored, rows, postgres.clock()) : others;
         }, done);
       },
       runTurn(turn, done) {

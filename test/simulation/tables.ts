@@ -18,16 +18,19 @@ import type { FailurePause } from '../../src/policy/retry.ts';
 import { type Gap, pastGap } from '../../src/log/gaps.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 
+import { type FactTables, recordGivenUp, recordPause } from './operational.ts';
 import { isFor } from './wanted.ts';
 
 /** Written once, and never changed. */
-export type StoredEvent = { type: string; addressedTo: string | null };
+export type StoredEvent = { type: string; addressedTo: string | null; notFor: string | null };
 
 /** Committed, and without a position. */
 export type Queued = { seq: number; id: string };
 
-export type Cursor = Omit<StoredCursor, 'endpointId' | 'hasReplays'> & {
+export type Cursor = Omit<StoredCursor, 'endpointId' | 'hasReplays' | 'failedMs'> & {
   since: number;
+  /** By the database's clock. */
+  failingSince: number | null;
   owner: string | null;
   ownerEpoch: number;
   load: number;
@@ -70,7 +73,7 @@ export type Order = {
 /** `standsAside`: the instances (by number) that lack its secrets. */
 export type StoredConfiguration = { version: number; endpoints: readonly Endpoint[]; standsAside: readonly number[] };
 
-export type Tables = {
+export type Tables = FactTables & {
   head: number;
   epoch: string;
   stream: { number: number; secret: string };
@@ -80,12 +83,7 @@ export type Tables = {
   /** How often it was put back. */
   restores: number;
   gaps: Gap[];
-  /** The queue's sequence. */
-  seq: number;
   generations: number;
-  events: Map<string, StoredEvent>;
-  /** In the order of `seq`. */
-  queue: Queued[];
   /** By position; a gap's positions are empty. */
   log: (LogEntry | undefined)[];
   leases: LeaseRow[];
@@ -112,6 +110,8 @@ export function copyTables(tables: Tables): Tables {
     cursors: new Map([...tables.cursors].map(([id, cursor]) => [id, { ...cursor }])),
     rows: [...tables.rows],
     items: [...tables.items],
+    facts: [...tables.facts],
+    givenUp: new Set(tables.givenUp),
     orders: tables.orders.map((order) => ({ ...order })),
   };
 }
@@ -176,14 +176,15 @@ export function loadCursors(
     const hasReplays = tables.items.some((item) => item.endpoint === endpoint.id);
     const from = pastGap(tables.gaps, cursor.position);
     const examined = pastGap(tables.gaps, cursor.examined);
-    const stored = { endpointId: endpoint.id, ...cursor, position: from, examined, hasReplays };
+    const failedMs = cursor.failingSince === null ? null : Math.max(0, clock - cursor.failingSince);
+    const stored = { endpointId: endpoint.id, ...cursor, position: from, examined, hasReplays, failedMs };
     const rows = lineRows(tables, endpoint.id, cursor).map((line) => {
       return { ...line, endpointId: endpoint.id, attempts: line.attempt, waitMs: waitLeft(line, clock) };
     });
     let count = 0;
     for (let position = countedUpTo(stored, endpoint.events) + 1; position <= head; position += 1) {
       const entry = tables.log[position];
-      if (entry?.addressedTo === null && isFor(endpoint, entry.type)) count += 1;
+      if (entry?.addressedTo === null && isFor(endpoint, entry)) count += 1;
     }
     cursors.set(endpoint.id, cursorStateOf(stored, rows, endpoint.events, { count, isLowerBound: false }, head));
   }
@@ -217,7 +218,7 @@ export function readStoredStates(tables: Tables, endpointIds: readonly string[])
 }
 
 /** Writes cursors, but none of another generation or owner; gives the endpoints whose cursor it did not write. */
-export function writeCursors(tables: Tables, rows: readonly CursorRow[]): Set<string> {
+export function writeCursors(tables: Tables, rows: readonly CursorRow[], clock: number): Set<string> {
   const refused = new Set<string>();
   for (const row of rows) {
     const cursor = tables.cursors.get(row.endpoint_id);
@@ -226,8 +227,9 @@ export function writeCursors(tables: Tables, rows: readonly CursorRow[]): Set<st
       refused.add(row.endpoint_id);
       continue;
     }
-    const { position, previous, examined, filter, backlog } = row;
-    Object.assign(cursor, { position, previous, examined, filter, backlog });
+    const { position, previous, examined, filter, backlog, failing_run: run } = row;
+    const since = run === 'none' ? null : run === 'begins' ? clock : (cursor.failingSince ?? clock);
+    Object.assign(cursor, { position, previous, examined, filter, backlog, failingSince: since });
   }
   return refused;
 }
@@ -280,13 +282,18 @@ export function copy(tables: Tables, rows: readonly Row[], clock: number): 'reco
 /** A row that is there already is left as it is: a batch whose answer was lost is written again. */
 export function record(tables: Tables, rows: readonly Row[], clock: number): 'recorded' {
   for (const row of rows) {
-    if (!tables.rows.some(({ id }) => id === row.id)) tables.rows.push({ ...row, recordedAt: clock });
+    const isNew = !tables.rows.some(({ id }) => id === row.id);
+    if (isNew) tables.rows.push({ ...row, recordedAt: clock });
     const cursor = tables.cursors.get(row.endpoint);
     if (row.pause !== null && cursor?.generation === row.generation && cursor.resumes === row.resumes) {
       const isGone = row.pause === 'gone';
       const isHeld = cursor.ownerEpoch === row.leaseEpoch && !isSettled(tables, row);
-      if (isGone || isHeld) cursor.pauseReason ??= row.pause;
+      if (cursor.pauseReason === null && (isGone || isHeld)) {
+        cursor.pauseReason = row.pause;
+        recordPause(tables, row, row.pause);
+      }
     }
+    if (isNew) recordGivenUp(tables, [row]);
     if (row.item !== null && row.status !== 'retrying') tables.items = tables.items.filter(({ id }) => id !== row.item);
   }
   return 'recorded';

@@ -88,7 +88,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
   }
 
   function checkLine(process: Process, turn: Turn, index: number): void {
-    const { position, type, id } = turn.events[index]!;
+    const { position, id } = turn.events[index]!;
     const endpoint = turn.endpoint.id;
     const name = `${process.id} sends ${position} to ${endpoint}`;
     const entry = postgres().tables.log[position];
@@ -99,7 +99,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     if (entry.addressedTo !== null) fail(`${name}, which is another one’s test`);
     if (entry.configuration > know(process).version) fail(`${name} by an older configuration than the event’s`);
     const versions = postgres().tables.configurations.filter(({ version }) => version >= entry.configuration);
-    const isWanted = versions.some(({ endpoints }) => endpoints.some((one) => one.id === endpoint && isFor(one, type)));
+    const isWanted = versions.some(({ endpoints }) => endpoints.some((o) => o.id === endpoint && isFor(o, entry)));
     if (!isWanted && isInformed(process)) fail(`${name}, which does not want it`);
     checkRepeat(process, turn, turn.events[index]!);
     // It goes on in the history of before, and by a configuration that may be lost with it.

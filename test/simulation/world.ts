@@ -19,6 +19,7 @@ import { type Time, createTime } from './time.ts';
 import { type Valkey, createValkey } from './valkey.ts';
 import { Violation } from './violation.ts';
 import { createWatch } from './watch.ts';
+import { createOperationalWatch } from './watch-operational.ts';
 
 export type World = {
   time: Time;
@@ -40,7 +41,7 @@ export type World = {
 };
 
 const ids = ['a', 'b', 'c', 'd'];
-const filters = [['*'], ['order.paid'], ['order.sent', 'user.created'], ['*']];
+const filters = [['*', 'webhook.*'], ['order.paid'], ['order.sent', 'user.created'], ['*', 'webhook.*']];
 
 export function makeWorld({ seed, processes, endpoints: count, leaseTtlMs }: Omit<Schedule, 'steps'>): World {
   const time = createTime();
@@ -50,12 +51,13 @@ export function makeWorld({ seed, processes, endpoints: count, leaseTtlMs }: Omi
   const endpoints = filters.slice(0, count).map((events, index) => {
     // A request may outlive the lease under which it was sent.
     const timeoutMs = index % 2 === 0 ? 2_000 : 8_000;
-    const retries = { timeoutMs, maxRetries: 2, baseDelayMs: 100, maxDelayMs: 400 };
+    const retries = { timeoutMs, maxRetries: 3, baseDelayMs: 100, maxDelayMs: 400 };
+    const pauseAfterMs = index === 0 ? null : 2_000;
     const id = ids[index]!;
-    return makeEndpoint({ id, events, ...retries, onExhausted: onExhausted(id) });
+    return makeEndpoint({ id, events, ...retries, onExhausted: onExhausted(id), pauseAfterMs });
   });
   const tables = firstTables(endpoints);
-  const postgres = createPostgres({ time, chance, tables });
+  const postgres = createPostgres({ time, chance, tables, check: createOperationalWatch() });
   const valkey = createValkey({ time, chance });
   const receivers = createReceivers({ time, chance });
   const watch = createWatch({ time, history, postgres: () => postgres });
@@ -112,7 +114,7 @@ function firstTables(endpoints: readonly Endpoint[]): Tables {
       controls: Array.from({ length: 64 }, () => 0),
     },
     leases: shards.map((lease) => ({ lease, epoch: 0, beat: 0, owner: null })),
-    ...{ cursors: new Map(), rows: [], items: [], orders: [] },
+    ...{ cursors: new Map(), rows: [], items: [], orders: [], facts: [], givenUp: new Set<string>() },
   };
   assignCursors(tables, endpoints);
   return tables;

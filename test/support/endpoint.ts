@@ -21,6 +21,7 @@ export function makeEndpoint(given: Partial<Endpoint> = {}): Endpoint {
     description: null,
     ordering: 'endpoint',
     onExhausted: 'skip',
+    pauseAfterMs: null,
     secretName: 'crm_secret',
     previousSecretNames: [],
     ...given,

@@ -11,6 +11,12 @@ const duration = (mostMs: number) =>
     .filter(([, ms]) => ms <= mostMs)
     .chain(([unit, ms]) => fc.integer({ min: 1, max: Math.floor(mostMs / ms) }).map((count) => `${count}${unit}`));
 
+/** 1m to 30d. */
+const pauseDelay = fc.oneof(
+  fc.integer({ min: 60, max: 9_999 }).map((count) => `${count}s`),
+  fc.integer({ min: 1, max: 30 }).chain((count) => fc.constantFrom('m', 'h', 'd').map((unit) => `${count}${unit}`)),
+);
+
 const secretName = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,30}$/).filter((name) => !/^whse?[ck]_/.test(name));
 
 const headerName = fc
@@ -44,6 +50,7 @@ const policy = {
   max_delay: duration(604_800_000),
   timeout: duration(300_000),
   on_exhausted: fc.constantFrom('skip', 'hold'),
+  pause_after: pauseDelay,
   headers,
   tls: fc.oneof(tls, fc.constant({})),
   signing: fc.constantFrom(['standard'], ['timestamped'], ['standard', 'timestamped'], ['timestamped', 'standard']),

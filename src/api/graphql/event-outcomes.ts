@@ -98,7 +98,7 @@ const readFacts = `
      group by d.event_id, d.endpoint_id
   )
   select e.id as event_id, asked.endpoint_id, coalesce(tried.attempts, 0) as attempts, tried.last_id, tried.ended,
-         coalesce(asked.enabled and e.position > c.position and ${isFor('asked.patterns')} and tried.is_settled is not true,
+         coalesce(asked.enabled and e.position > c.position and ${isFor('asked.endpoint_id', 'asked.patterns')} and tried.is_settled is not true,
                   false) as is_to_come,
          coalesce(tried.is_tried, false) as is_tried,
          coalesce(c.pause_reason = 'exhausted', false) as is_held,

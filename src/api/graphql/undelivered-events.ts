@@ -86,7 +86,7 @@ export function undeliveredEvents(
                    ${types ? `and v.type = ${textsOf(':types')}` : ''} offset 0)
      ${end}`;
 
-  const isAhead = `e.position > :position and ${isFor(textsArray(':patterns'))}`;
+  const isAhead = `e.position > :position and ${isFor(':endpointId', textsArray(':patterns'))}`;
   const isUnsettled = (id: string) => `not (${id} = ${idsOf(':settled')})`;
 
   const logged = (place: Place, bounds: Bounds, end: string) => `
@@ -108,7 +108,7 @@ export function undeliveredEvents(
     select v.id from webhook_outbox o
      cross join lateral (select * from webhook_events where id = o.event_id offset 0) v
      cross join lateral (select v.type, v.addressed_to, v.not_for) e
-     where ${isFor(textsArray(':patterns'))} and ${isWanted} ${isWithin('v.id', 'v.type', place, bounds)}
+     where ${isFor(':endpointId', textsArray(':patterns'))} and ${isWanted} ${isWithin('v.id', 'v.type', place, bounds)}
      ${end}`;
 
   async function ids(bounds: Bounds, order: 'asc' | 'desc', limit: number | null): Promise<string> {

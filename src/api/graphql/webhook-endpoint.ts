@@ -40,7 +40,7 @@ const WebhookPauseReason = builder.enumType('WebhookPauseReason', {
     ADMIN: { value: 'admin', description: 'An admin paused it.' },
     GONE: { value: 'gone', description: 'It answered 410.' },
     EXHAUSTED: { value: 'exhausted', description: 'An event had its last attempt, and `on_exhausted` is hold.' },
-    FAILING: { value: 'failing', description: 'Every attempt failed for long. No endpoint can be configured so yet.' },
+    FAILING: { value: 'failing', description: 'Every attempt has failed for `pause_after`.' },
   },
 });
 
