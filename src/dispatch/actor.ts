@@ -25,14 +25,13 @@ import type { Lease } from '../policy/shards.ts';
 import type { LogEntry } from '../log/entry.ts';
 import { filterText } from '../policy/routing.ts';
 import { type Endpoint, type EndpointDelivery, deliveryOf } from '../settings/endpoint.ts';
-import { backoffMs } from '../policy/retry.ts';
-import { lostTurnDelaysMs } from '../policy/retry-delays.ts';
 import type { LostTurn, Turn, TurnEvent, TurnReport } from '../worker/turn.ts';
 import type { Recount } from './backlog-count.ts';
 import type { Count, CursorState } from './cursor-state.ts';
 import { Health } from './health.ts';
 import { Reading } from './reading.ts';
 import { type Replay, type ReplayWindow, createReplayWindow, turnOf } from './replay-window.ts';
+import { UnsentTurns } from './unsent-turns.ts';
 import type { WindowBudget } from './window-budget.ts';
 
 type Work = { kind: 'line' } | { kind: 'replay'; replay: Replay };
@@ -58,8 +57,7 @@ export class Actor {
   #sending: Sending = { is: 'idle' };
   #isRetiring = false;
   #isSlow = false;
-  /** Turns in a row that were lost with nothing on the wire, and when the next one may begin. */
-  #unsent = { turns: 0, notBefore: -Infinity };
+  #unsent = new UnsentTurns();
   #stored: Stored = { generation: 0, resumes: 0, pauseReason: null };
   #replays: ReplayWindow;
   #replayNext = true;
@@ -230,8 +228,8 @@ export class Actor {
     this.#sending = { is: 'idle' };
     const isLost = typeof report === 'string';
     const pause = isLost ? null : (report.failure?.pause ?? null);
-    if (report === 'unsent') this.#waitAfterLoss(now);
-    else if (!isLost) this.#unsent.turns = 0;
+    if (report === 'unsent') this.#unsent.add(now);
+    else if (!isLost) this.#unsent.forget();
     if (!isLost) this.health.attempted(report, what.kind === 'line', events, now);
     // With a stored state that has changed, or without a report, its rows tell what is settled. So they do when the retries
     // are spent: a former owner's row may have settled the event, and then nothing is held.
@@ -247,13 +245,6 @@ export class Actor {
     else if (again) Object.assign(what.replay, again);
     else if (report.settled > 0) this.#replays.remove(what.replay);
     return true;
-  }
-
-  /** What made it lose a turn may still be there: it would be lost again at once, for ever. */
-  #waitAfterLoss(now: number): void {
-    const { turns } = this.#unsent;
-    const notBefore = now + backoffMs(turns, lostTurnDelaysMs.base, lostTurnDelaysMs.most);
-    this.#unsent = { turns: turns + 1, notBefore };
   }
 
   /** Takes a changed configuration. A changed filter also applies to the events that wait. */

@@ -94,8 +94,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'src/dispatch/actor.ts',
-        find: "if (report === 'unsent') this.#waitAfterLoss(now);",
-        replace: "if (report === 'unsent') this.#unsent.turns = 0;",
+        find: "if (report === 'unsent') this.#unsent.add(now);",
+        replace: "if (report === 'unsent') this.#unsent.forget();",
       },
     ],
     kinds: ['kill thread'],
