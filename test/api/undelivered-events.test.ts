@@ -107,7 +107,7 @@ test('the list holds what failed and was not delivered since, and what is to com
               .fork()
               .execute(
                 `insert into webhook_replays (id, endpoint_id, event_id, origin) values (?, ?, ?, 'test')`,
-                test,
+                queued,
               ),
           );
         }
