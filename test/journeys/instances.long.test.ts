@@ -197,7 +197,7 @@ test('a skip whose endpoint has just lost its owner is carried out once by the n
   const skip = pair.through(stayer!.service).skip(id, bad);
   const outcome = await skip.then(
     () => 'done',
-    (error: { code: string }) => error.code,
+    (error: unknown) => (error as { code: string }).code,
   );
   expect(['done', 'UNAVAILABLE']).toContain(outcome);
   await eventually(async () => (await owners(stayer!.service))[id] === nameOf(stayer!.service), { withinMs: 15_000 });

@@ -186,12 +186,17 @@ export const plantedBugs: readonly PlantedBug[] = [
     'inFlight.turnEnded(id);\n      scheduleTurn(actor);',
     'inFlight.turnEnded(id);',
   ),
-  one(
-    'an event that the endpoint’s last owner has counted is counted once more',
-    'src/dispatch/cursor-state.ts',
-    'const countedTo = Math.max(head, countedUpTo(cursor, events));',
-    'const countedTo = head;',
-  ),
+  {
+    name: 'an event that the endpoint’s last owner has counted is counted once more',
+    edits: [
+      {
+        file: 'src/dispatch/cursor-state.ts',
+        find: 'const countedTo = Math.max(head, countedUpTo(cursor, events));',
+        replace: 'const countedTo = head;',
+      },
+    ],
+    kinds: ['leave', 'stop', 'kill thread', 'valkey is away'],
+  },
   one(
     'an event that came while a cursor was loaded is not counted',
     'src/dispatch/backlog-count.ts',

@@ -1,13 +1,14 @@
 // Bugs around held lines and orders that the simulation must find.
 
 import { type PlantedBug, one } from './planted-bug.ts';
+import type { Kind } from './schedule.ts';
 
 const orders = 'test/simulation/orders.ts';
 const stored = 'test/simulation/tables.ts';
 
 const failing = ['retry', 'skip', 'receiver fails'] as const;
 
-const planted = (bug: PlantedBug, kinds: PlantedBug['kinds'] = failing): PlantedBug => ({ ...bug, kinds: kinds! });
+const planted = (bug: PlantedBug, kinds: readonly Kind[] = failing): PlantedBug => ({ ...bug, kinds });
 
 export const plantedOrderBugs: readonly PlantedBug[] = [
   planted(
