@@ -6,7 +6,8 @@ import { type SourceFile, lineAt, parseSource } from './support/source-file.ts';
 import { readSources } from './support/source-tree.ts';
 
 const threadNeeds = ['arrange', 'egress', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint', 'try-again'];
-const inOutbox = (name: string) => `outbox/${name}`;
+/** Who records operational events. */
+const tellers = ['outbox/given-up', 'outbox/operational-events'];
 
 /**
  * What each part of src may import besides itself. A part is a folder, or a file without its ending; a file belongs
@@ -38,14 +39,7 @@ const mayImport: Record<string, readonly string[]> = {
   outbox: ['policy', 'model', 'telemetry', 'log/entry', 'log/log-partitions'],
   log: ['policy', 'model', 'telemetry'],
   dispatch: ['policy', 'model', 'settings', 'log/entry', 'worker/turn'],
-  cursors: [
-    'policy',
-    'model',
-    'settings',
-    ...['given-up', 'operational-events'].map(inOutbox),
-    'dispatch',
-    'worker/turn',
-  ],
+  cursors: ['policy', 'model', 'settings', ...tellers, 'dispatch', 'worker/turn'],
   cluster: [
     'policy',
     'model',
@@ -58,7 +52,7 @@ const mayImport: Record<string, readonly string[]> = {
     'operations/configurations',
     ...['turn', 'turn-failure', 'pool', 'recorder', 'delivery-row'].map((name) => `worker/${name}`),
   ],
-  worker: [...threadNeeds, 'outbox/given-up', 'outbox/operational-events'],
+  worker: [...threadNeeds, ...tellers],
   'worker/pool': ['policy', 'telemetry', 'settings/start-error', 'worker'],
 
   // Around it.
@@ -86,7 +80,7 @@ const processes = ['main', 'demo/main'];
 /** What a delivery thread may load, all the way down. */
 const thread = {
   file: 'src/worker/thread.ts',
-  parts: ['worker', ...threadNeeds, ...['given-up', 'operational-events', 'payload', 'record-events'].map(inOutbox)],
+  parts: ['worker', ...threadNeeds, ...tellers, 'outbox/payload', 'outbox/record-events'],
 };
 
 /** Decisions: they are given the time, the log and the transport, and take none of their own. */
