@@ -6,7 +6,6 @@ import { type SourceFile, lineAt, parseSource } from './support/source-file.ts';
 import { readSources } from './support/source-tree.ts';
 
 const threadNeeds = ['arrange', 'egress', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint', 'try-again'];
-/** Who records operational events. */
 const tellers = ['outbox/given-up', 'outbox/operational-events'];
 
 /**
