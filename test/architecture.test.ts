@@ -6,7 +6,7 @@ import { type SourceFile, lineAt, parseSource } from './support/source-file.ts';
 import { readSources } from './support/source-tree.ts';
 
 const threadNeeds = ['arrange', 'egress', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint', 'try-again'];
-const inOutbox = (name: string) => `outbox/${name}`;
+const tellers = ['outbox/given-up', 'outbox/operational-events'];
 
 /**
  * What each part of src may import besides itself. A part is a folder, or a file without its ending; a file belongs
@@ -38,16 +38,13 @@ const mayImport: Record<string, readonly string[]> = {
   outbox: ['policy', 'model', 'telemetry', 'log/entry', 'log/log-partitions'],
   log: ['policy', 'model', 'telemetry'],
   dispatch: ['policy', 'model', 'settings', 'log/entry', 'worker/turn'],
-  cursors: [
-    ...['policy', 'model', 'settings', 'dispatch', 'worker/turn'],
-    ...['given-up', 'operational-events'].map(inOutbox),
-  ],
+  cursors: ['policy', 'model', 'settings', ...tellers, 'dispatch', 'worker/turn'],
   cluster: [
     ...['policy', 'model', 'telemetry', 'settings', 'outbox/relay-steps', 'log', 'dispatch', 'cursors'],
     'operations/configurations',
     ...['turn', 'turn-failure', 'pool', 'recorder', 'delivery-row'].map((name) => `worker/${name}`),
   ],
-  worker: [...threadNeeds, 'outbox/given-up', 'outbox/operational-events'],
+  worker: [...threadNeeds, ...tellers],
   'worker/pool': ['policy', 'telemetry', 'settings/start-error', 'worker'],
 
   // Around it.
@@ -77,7 +74,7 @@ const processes = ['main', 'demo/main'];
 /** What a delivery thread may load, all the way down. */
 const thread = {
   file: 'src/worker/thread.ts',
-  parts: ['worker', ...threadNeeds, ...['given-up', 'operational-events', 'payload', 'record-events'].map(inOutbox)],
+  parts: ['worker', ...threadNeeds, ...tellers, 'outbox/payload', 'outbox/record-events'],
 };
 
 /** Decisions: they are given the time, the log and the transport, and take none of their own. */

@@ -12,10 +12,7 @@ import { judge } from '../support/judge/judge.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import { Violation } from './violation.ts';
 import { isAlwaysFor, isEverFor } from './wanted.ts';
-import type { World } from './world.ts';
-
-/** As many as the endpoints of every world allow. */
-const mostAttempts = 4;
+import { type World, mostAttemptsAt } from './world.ts';
 
 /** Throws a Violation for the first thing that must not be. */
 export function judgeWorld(world: World): void {
@@ -53,7 +50,7 @@ function linesOf({ postgres: { tables }, history, endpoints, onExhausted }: Worl
     const line = nameOf({ generation: Number(generation), item: null });
     const isWhole = present.has(name);
     // Where the line is held, the last attempt settles nothing.
-    const most = onExhausted(endpoint) === 'hold' ? {} : { mostAttempts };
+    const most = onExhausted(endpoint) === 'hold' ? {} : { mostAttempts: mostAttemptsAt(endpoint) };
     return { endpoint, line, begunAt, events, mayTake, isWhole, before: null, ...most };
   });
   const items = new Set<string>();
@@ -61,7 +58,7 @@ function linesOf({ postgres: { tables }, history, endpoints, onExhausted }: Worl
     if (item === null || items.has(item)) continue;
     items.add(item);
     const events = log.filter(({ id }) => id === eventId).map(toEvent);
-    lines.push({ endpoint, line: item, events, before: null, isWhole: false, mostAttempts });
+    lines.push({ endpoint, line: item, events, before: null, isWhole: false, mostAttempts: mostAttemptsAt(endpoint) });
   }
   return lines;
 }

@@ -30,12 +30,17 @@ export const plantedOperationalBugs: readonly PlantedBug[] = [
     ],
     kinds: ['receiver fails', 'receiver is slow', 'stop'],
   },
-  one(
-    'an endpoint for which nothing waits any more stays failing after a take-over',
-    'src/dispatch/health.ts',
-    "if (head === 'empty') return this.#becomeWell();",
-    "if (head === 'empty') return;",
-  ),
+  {
+    name: 'an endpoint for which nothing waits any more stays failing, also after a take-over',
+    edits: [
+      {
+        file: 'src/dispatch/health.ts',
+        find: "if (head === 'empty') return this.#becomeWell();",
+        replace: "if (head === 'empty') return;",
+      },
+    ],
+    kinds: ['receiver fails', 'crash'],
+  },
   one(
     'an endpoint is well, and no event tells of it',
     'test/simulation/operational.ts',

@@ -67,9 +67,9 @@ export const plantedOrderBugs: readonly PlantedBug[] = [
   planted(
     one(
       'a retry of a held line goes on with the budget that is spent',
-      orders,
-      'Object.assign(cursor, { pauseReason: null, resumes: resumes + 1 });',
-      'Object.assign(cursor, { pauseReason: null });',
+      'test/simulation/operational.ts',
+      'pauseReason: null, resumes: cursor.resumes + 1, failingSince',
+      'pauseReason: null, failingSince',
     ),
   ),
   planted(
