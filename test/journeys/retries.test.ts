@@ -130,7 +130,7 @@ test('an event whose retries are spent is failed, and the next one follows and n
   const told = await eventually(
     async () => {
       const { webhookEndpoint } = await stage.service().ask<{ webhookEndpoint: Told }>(telling, { id: 'broken' });
-      return webhookEndpoint.stats.attempts === 4 && webhookEndpoint.position === String(next!.position)
+      return webhookEndpoint.stats.attempts === 4 && Number(webhookEndpoint.position) >= next!.position
         ? webhookEndpoint
         : null;
     },

@@ -93,8 +93,8 @@ export const plantedOrderBugs: readonly PlantedBug[] = [
     one(
       'a line is held in memory alone',
       stored,
-      'if (isGone || isHeld) cursor.pauseReason ??= row.pause;',
-      'if (isGone) cursor.pauseReason ??= row.pause;',
+      '(isGone || isHeld)) {',
+      'isGone) {',
     ),
     ['receiver fails'],
   ),
