@@ -150,7 +150,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         replace: '',
       },
     ],
-    kinds: ['reload', 'postgres is restored', 'valkey is away'],
+    kinds: ['reload', 'postgres is restored', 'valkey is away', 'stop'],
   },
   one(
     'a new history of the log is ignored',
