@@ -10,8 +10,6 @@ import type { Tables } from './tables.ts';
 
 const lookEveryMs = 100;
 
-export type OrderDesk = ReturnType<typeof createOrderDesk>;
-
 export function createOrderDesk({
   chance,
   postgres,
