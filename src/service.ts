@@ -95,10 +95,15 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const poolLog = { logger, takeLines, options: logOptions };
   const poolOptions = arrange('poolOptions', { threads, database, allowedNetworks, log: poolLog, version });
   const pool = open(arrange('pool', await openThreadPool(poolOptions)));
-  const recorder = open(arrange('recorder', createRecorder({ orm, log: logger })));
+  const recorder = open(arrange('recorder', createRecorder({ orm, log: logger, version })));
   if (isOurs) await freeLeases(orm);
   const name = `${hostname()}:${process.pid}`;
-  const leases = open(arrange('leases', openLeaseRows({ database, ttlMs, instance: { id, name } })));
+  let draining = false;
+  const isDraining = () => draining;
+  const whyAside = () =>
+    draining ? 'it is ending' : (configurations.current().standsAside ?? 'it has no configuration yet');
+  const instanceName = { id, name, version, whyAside };
+  const leases = open(arrange('leases', openLeaseRows({ database, ttlMs, instance: instanceName })));
   const slots = { fast: slotsPerThread.fast * threads, slow: slotsPerThread.slow * threads };
   const cursors = arrange('cursors', { writeCursors });
   const logParts = { identity, stream, table, relay, wakes };
@@ -123,13 +128,11 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   await running.afterHeartbeat();
 
   // Control, health, and the door.
-  let draining = false;
-  const isDraining = () => draining;
   const reloadCursors = (endpointIds: readonly string[]) => {
     instance.reloadCursors(endpointIds);
     announce();
   };
-  const endpoints = createEndpointControl({ read, configurations, announce: reloadCursors });
+  const endpoints = createEndpointControl({ orm, read, configurations, announce: reloadCursors });
   const limits = open(await openRateLimits({ url: valkeyUrl, prefix: identity.prefix, log: logger }));
   const readiness = createReadiness({
     orm: databases.readinessOrm,

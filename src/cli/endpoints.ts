@@ -1,9 +1,9 @@
 // `tidings endpoints`: the state of every endpoint of a running service, and which instance serves it.
 
 import type { ClientOptions } from '../settings/client-settings.ts';
-import { openClient } from './client.ts';
+import { type Client, openClient } from './client.ts';
 import { table } from './table.ts';
-import { print, printJson } from './terminal.ts';
+import { print, printJson, printed } from './terminal.ts';
 
 type Endpoint = {
   id: string;
@@ -23,8 +23,11 @@ type Endpoint = {
   stats: { gaveUp: number };
 };
 
-const query = `{
-  webhookEndpoints {
+/** The most that the service gives at once. */
+const pageSize = 200;
+
+const query = `query ($after: ID) {
+  webhookEndpoints(first: ${pageSize}, after: $after) {
     id url state pauseReason pausedAt position backlog oldestUnsettledAt owner nextAttemptAt
     lastDeliveredAt lastErrorAt lastError givesUpAfter stats(window: DAY) { gaveUp }
   }
@@ -36,9 +39,22 @@ const countedTo = 10_000;
 /** Prints them as a table, or with `json` as a JSON array and nothing else. */
 export async function endpoints({ json, ...options }: ClientOptions & { json?: boolean }): Promise<void> {
   const client = await openClient(options);
-  const { webhookEndpoints: found } = await client.ask<{ webhookEndpoints: Endpoint[] }>(query);
+  const found = await all(client);
   if (json === true) printJson(found, 2);
   else for (const line of linesOf(found)) print(line);
+  await printed();
+}
+
+/** Page by page, until one is not full. */
+async function all(client: Client): Promise<Endpoint[]> {
+  const found: Endpoint[] = [];
+  for (;;) {
+    const after = found.at(-1)?.id ?? null;
+    const { webhookEndpoints: page } = await client.ask<{ webhookEndpoints: Endpoint[] }>(query, { after });
+    found.push(...page);
+    // Whatever answers, the pages come to an end.
+    if (page.length < pageSize || page.at(-1)!.id <= (after ?? '')) return found;
+  }
 }
 
 function linesOf(found: readonly Endpoint[]): string[] {

@@ -81,6 +81,6 @@ function aServers(command: Command): Command {
     .option('--url <url>', 'where it listens (else TIDINGS_URL, else the service that runs in this directory)')
     .option(
       '--token <token>',
-      "the admin's token (else TIDINGS_TOKEN, else that of the service that runs in this directory)",
+      'admin_token, or read_token for what only reads (else TIDINGS_TOKEN, else the admin_token of the service that runs in this directory)',
     );
 }

@@ -11,7 +11,8 @@ import type { RunningService } from '../support/service.ts';
 import { type Stage, openStage } from '../support/stage.ts';
 import { adminToken } from '../support/workplace.ts';
 
-const endpoints = Array.from({ length: 16 }, (_, index) => `endpoint-${index + 1}`);
+/** In the order in which they are listed. */
+const endpoints = Array.from({ length: 16 }, (_, index) => `endpoint-${String(index + 1).padStart(2, '0')}`);
 const acknowledged: string[] = [];
 let crashes = 0;
 let stage: Stage;
@@ -154,4 +155,56 @@ test('a rewind through the other instance is sent again by the one that serves t
       .map(({ eventId }) => eventId);
     expect(sent).toEqual([...again.map(({ eventId }) => eventId), ...next]);
   }
+});
+
+/** Has one of the endpoints of an instance fail an event, and everything in its line wait for an hour behind that. */
+async function block(id: string, by: RunningService): Promise<string> {
+  stage.receiver.behave(id, ({ type }) => ({
+    status: type === 'a.bad' ? 503 : 200,
+    headers: { 'retry-after': '3600' },
+  }));
+  const [bad] = await pair.through(by).publish('a.bad');
+  await eventually(async () => (await pair.through(by).blocked(id))?.event.id === bad, { saying: `${id} blocked` });
+  return bad!;
+}
+
+const skipsOf = async (event: string) =>
+  (await stage.attempts()).filter(({ eventId, error }) => eventId === event && error === 'skipped: by an admin');
+
+test('a retry and a skip through the other instance are carried out by the one that serves the endpoint', async () => {
+  const [first, second] = await pair.sharedOut();
+  for (const [{ ids }, { service: elsewhere }] of [
+    [first!, second!],
+    [second!, first!],
+  ] as const) {
+    const [id] = ids as [string];
+    const bad = await block(id, elsewhere);
+    await pair.through(elsewhere).retry(id);
+    await eventually(async () => (await pair.through(elsewhere).blocked(id))?.attempts === 2, { saying: 'the retry' });
+    await pair.through(elsewhere).skip(id, bad);
+    const [next] = await pair.through(elsewhere).publish('a.good');
+    await eventually(() => stage.receiver.of(id).at(-1)?.eventId === next);
+    expect(await skipsOf(bad)).toMatchObject([{ endpoint: id, attempt: 3, status: 'failed' }]);
+    await expect(pair.through(elsewhere).skip(id, bad)).rejects.toMatchObject({ code: 'CONFLICT' });
+  }
+});
+
+test('a skip whose endpoint has just lost its owner is carried out once by the next one, or never', async () => {
+  const [stayer, victim] = await pair.sharedOut();
+  const [id] = victim!.ids as [string];
+  const bad = await block(id, stayer!.service);
+  await victim!.service.kill();
+  running = [stayer!.service];
+  const skip = pair.through(stayer!.service).skip(id, bad);
+  const outcome = await skip.then(
+    () => 'done',
+    (error: unknown) => (error as { code: string }).code,
+  );
+  expect(['done', 'UNAVAILABLE']).toContain(outcome);
+  await eventually(async () => (await owners(stayer!.service))[id] === nameOf(stayer!.service), { withinMs: 15_000 });
+  expect(await skipsOf(bad)).toHaveLength(outcome === 'done' ? 1 : 0);
+  if (outcome !== 'done') await pair.through(stayer!.service).skip(id, bad);
+  const [next] = await pair.through(stayer!.service).publish('a.good');
+  await eventually(() => stage.receiver.of(id).at(-1)?.eventId === next);
+  expect(await skipsOf(bad)).toHaveLength(1);
 });
