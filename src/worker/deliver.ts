@@ -126,7 +126,8 @@ async function send(
   try {
     const headers = headersOf(attempt, Math.floor(createdAtMs / 1000));
     const body = Buffer.from(event.payload);
-    const outgoing = { headers, body, timeoutMs: endpoint.timeoutMs, mayBegin: attempt.mayBegin };
+    const { timeoutMs, secretValues } = endpoint;
+    const outgoing = { headers, body, timeoutMs, secretValues, mayBegin: attempt.mayBegin };
     return await exchange(connections.of(endpoint), outgoing, monotonicMs);
   } catch (error) {
     return { stage: 'no response', endedAtMs: monotonicMs(), opening: null, error };

@@ -57,21 +57,6 @@ test('when two instances start at once with different files, each makes a versio
   expect(await places()).toEqual([`${held} 0`]);
 });
 
-test('what a version changed is told by the ids of the endpoints, whatever the order of the file', async () => {
-  const { configurations } = await start(file(named('c'), named('b'), named('a')));
-  const other = { maxRetries: 9 };
-  await configurations.put(file(named('e'), named('c', other), named('a', other), named('d')), { allowDrop: true });
-  await configurations.put(file(), { allowDrop: true });
-  const rows = await orm.em
-    .fork()
-    .execute<{ changes: object }[]>('select changes from webhook_configurations order by version');
-  expect(rows.map(({ changes }) => changes)).toEqual([
-    { added: ['a', 'b', 'c'], changed: [], removed: [] },
-    { added: ['d', 'e'], changed: ['a', 'c'], removed: ['b'] },
-    { added: [], changed: [], removed: ['a', 'c', 'd', 'e'] },
-  ]);
-});
-
 test('a reload on one instance is in force on the other, with the secrets that the other finds', async () => {
   const [one, two] = [await start(file(named('crm'))), await start(file(named('crm')))];
   two.next.secret = () => 'another value, of the other instance';
