@@ -196,18 +196,15 @@ test.each(['on', 'off'])('no text of a filter is read as SQL, with standard_conf
     ],
   ];
   for (const [index, text] of texts.entries()) await attempt((index % 5) + 1, { eventType: text, endpointId: text });
-  const ask = async (filter: Parameters<typeof deliveriesBy>[0], may: readonly string[]) =>
-    await orm.em.fork().transactional(async (em) => {
-      await em.execute(`set local standard_conforming_strings = ${setting}`);
-      return await countReplays(em, { where: deliveriesBy(filter) }, new Set(may));
-    });
-  for (const text of texts) {
-    expect([text, await ask({ eventType: text }, texts)]).toEqual([text, 1]);
-    expect([text, await ask({ endpointId: text, eventType: text }, [text, 'crm'])]).toEqual([text, 1]);
-    expect([text, await ask({ endpointId: text, eventType: 'none' }, texts)]).toEqual([text, 0]);
-    expect([text, await ask({ subject: text }, texts)]).toEqual([text, 0]);
-  }
-  expect(await ask({}, texts)).toBe(texts.length);
+  await orm.em.fork().transactional(async (em) => {
+    await em.execute(`set local standard_conforming_strings = ${setting}`);
+    const may = new Set(['crm', ...texts]);
+    for (const text of texts) {
+      const by = (filter: Parameters<typeof deliveriesBy>[0]) => countReplays(em, { where: deliveriesBy(filter) }, may);
+      expect([text, await by({ endpointId: text, eventType: text })]).toEqual([text, 1]);
+      expect([text, await by({ eventType: text, subject: text })]).toEqual([text, 0]);
+    }
+  });
   for (const text of ['\0', `'\0`, '\ud83d']) expect(deliveriesBy({ eventType: text })).toBeNull();
 });
 
