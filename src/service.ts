@@ -8,6 +8,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { openDoor } from './api/door.ts';
 import { openListener } from './api/listener.ts';
 import { openRateLimits } from './api/rate-limits.ts';
+import { createTails } from './api/tail/tails.ts';
 import { type Arrange, asItIs } from './arrange.ts';
 import { freeLeases, openLeaseRows } from './cluster/heartbeat-sql.ts';
 import { runInstance } from './cluster/run-instance.ts';
@@ -123,8 +124,8 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   await running.afterHeartbeat();
 
   // Control, health, and the door.
-  let draining = false;
-  const isDraining = () => draining;
+  const ending = new AbortController();
+  const isDraining = () => ending.signal.aborted;
   const reloadCursors = (endpointIds: readonly string[]) => {
     instance.reloadCursors(endpointIds);
     announce();
@@ -143,7 +144,9 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
     isDraining,
   });
   const { serviceSecrets: secrets, oauth } = configuration;
-  const api = { orm, reads: databases.reads, transactions, endpoints, readiness, isDraining };
+  const { reads } = databases;
+  const tails = createTails({ reads, ending: ending.signal });
+  const api = { orm, reads, transactions, endpoints, tails, readiness, isDraining };
   const { providers } = oauth;
   const door = open(await openDoor({ settings, listener, ...api, secrets, providers, limits, log: logger, version }));
   const note = { listeningAt: listener.url, tokenDirectory: configuration.tokenDirectory };
@@ -155,7 +158,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
     url: door.url,
     failed: pool.failed,
     async drain() {
-      draining = true;
+      ending.abort();
       logger.info('draining');
       const endAt = performance.now() + settings.shutdownGraceMs;
       await running.drain(settings.shutdownGraceMs);

@@ -61,6 +61,9 @@ const nameless = 'localhost';
 /** While closing, idle connections are closed this often. */
 const lookForIdleMs = 20;
 
+/** Streams are told of the end; so long may they take until they are cut off, since they have no end of their own. */
+const streamsEndMs = 1_000;
+
 /** The longest that setTimeout can wait. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -72,8 +75,11 @@ export async function openHttp({ host, port, trustProxy = false, limits: given, 
     overrideGlobalObjects: false,
   });
   const unread = watchUnreadAnswers(limits);
+  const answers = new Set<ServerResponse>();
   const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     unread.watch(outgoing);
+    answers.add(outgoing);
+    outgoing.once('close', () => answers.delete(outgoing));
     const { method = '', headers } = incoming;
     const error = addressProblem(incoming);
     if (!methods.has(method)) {
@@ -123,7 +129,7 @@ export async function openHttp({ host, port, trustProxy = false, limits: given, 
   server.off('error', reject).on('error', () => {});
 
   let closing: Promise<void> | undefined;
-  const close = (graceMs: number) => (closing ??= drain(server, graceMs));
+  const close = (graceMs: number) => (closing ??= drain(server, answers, graceMs));
   const { port: taken } = server.address() as AddressInfo;
   return {
     url: `http://${authority(host, taken)}`,
@@ -147,15 +153,23 @@ function authority(host: string, port: number): string {
   return `${host.includes(':') ? `[${host.replace(/%.*/, '')}]` : host}:${port}`;
 }
 
-async function drain(server: Server, graceMs: number): Promise<void> {
+async function drain(server: Server, answers: Iterable<ServerResponse>, graceMs: number): Promise<void> {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
   // A kept-alive connection becomes idle after its answer, when close() has already looked for idle connections.
   const idle = setInterval(() => server.closeIdleConnections(), lookForIdleMs);
   const cut = setTimeout(() => server.closeAllConnections(), Math.min(graceMs, longestTimerMs));
+  const cutStreams = setTimeout(() => {
+    for (const answer of answers) if (isStream(answer)) answer.destroy();
+  }, streamsEndMs);
   await closed;
   clearInterval(idle);
+  clearTimeout(cutStreams);
   clearTimeout(cut);
+}
+
+function isStream(answer: ServerResponse): boolean {
+  return String(answer.getHeader('content-type')).startsWith('text/event-stream');
 }
 
 function advice(code: string | undefined): string {

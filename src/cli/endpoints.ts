@@ -1,11 +1,12 @@
 // `tidings endpoints`: the state of every endpoint of a running service, and which instance serves it.
 
 import type { ClientOptions } from '../settings/client-settings.ts';
-import { openClient } from './client.ts';
-import { table } from './table.ts';
-import { print, printJson } from './terminal.ts';
+import { type Client, openClient } from './client.ts';
+import { listEndpoints } from './documents.ts';
+import { type Column, table, when } from './table.ts';
+import { printJson, printLines, say } from './terminal.ts';
 
-type Endpoint = {
+export type ListedEndpoint = {
   id: string;
   url: string;
   state: string;
@@ -23,42 +24,69 @@ type Endpoint = {
   stats: { gaveUp: number };
 };
 
-const query = `{
-  webhookEndpoints {
-    id url state pauseReason pausedAt position backlog oldestUnsettledAt owner nextAttemptAt
-    lastDeliveredAt lastErrorAt lastError givesUpAfter stats(window: DAY) { gaveUp }
-  }
-}`;
-
 /** The service counts up to here, see `WebhookEndpoint.backlog`. */
 const countedTo = 10_000;
 
+const pageSize = 200;
+
+const columns: readonly Column[] = [
+  { head: 'ID' },
+  { head: 'STATE' },
+  { head: 'POSITION', drop: 4 },
+  { head: 'BACKLOG' },
+  { head: 'GAVE UP (DAY)', drop: 5 },
+  { head: 'OWNER', drop: 7 },
+  { head: 'LAST DELIVERED', drop: 6 },
+  { head: 'NEXT ATTEMPT', drop: 3 },
+  { head: 'LAST ERROR', cut: true, drop: 1 },
+];
+
 /** Prints them as a table, or with `json` as a JSON array and nothing else. */
 export async function endpoints({ json, ...options }: ClientOptions & { json?: boolean }): Promise<void> {
-  const client = await openClient(options);
-  const { webhookEndpoints: found } = await client.ask<{ webhookEndpoints: Endpoint[] }>(query);
+  const found = await readEndpoints(await openClient(options));
   if (json === true) printJson(found, 2);
-  else for (const line of linesOf(found)) print(line);
+  else if (found.length === 0) say('There are no endpoints.');
+  else printLines(linesOf(found));
 }
 
-function linesOf(found: readonly Endpoint[]): string[] {
-  if (found.length === 0) return ['There are no endpoints.'];
+export async function readEndpoints(client: Client): Promise<ListedEndpoint[]> {
+  const found: ListedEndpoint[] = [];
+  for (;;) {
+    const after = found.at(-1)?.id ?? null;
+    const { webhookEndpoints: page } = await client.ask<{ webhookEndpoints: ListedEndpoint[] }>(listEndpoints, {
+      after,
+    });
+    found.push(...page);
+    if (page.length < pageSize) return found;
+  }
+}
+
+function linesOf(found: readonly ListedEndpoint[]): string[] {
   return table(
-    ['ID', 'STATE', 'POSITION', 'BACKLOG', 'GAVE UP (DAY)', 'OWNER', 'LAST DELIVERED', 'NEXT ATTEMPT', 'LAST ERROR'],
+    columns,
     found.map(({ id, position, backlog, stats, owner, lastDeliveredAt, nextAttemptAt, ...rest }) => [
       id,
       stateOf(rest),
       position,
-      backlog < countedTo ? String(backlog) : `${backlog}+`,
+      backlogText(backlog),
       String(stats.gaveUp),
       owner,
-      lastDeliveredAt,
-      nextAttemptAt,
-      rest.lastError === null ? null : `${rest.lastErrorAt} ${rest.lastError}`,
+      when(lastDeliveredAt),
+      when(nextAttemptAt),
+      rest.lastError === null ? null : `${when(rest.lastErrorAt)} ${rest.lastError}`,
     ]),
   );
 }
 
-function stateOf({ state, pauseReason, pausedAt }: Pick<Endpoint, 'state' | 'pauseReason' | 'pausedAt'>): string {
-  return pauseReason === null ? state : `${state} (${pauseReason}${pausedAt === null ? '' : ` since ${pausedAt}`})`;
+export function backlogText(backlog: number): string {
+  return backlog < countedTo ? String(backlog) : `${backlog}+`;
+}
+
+export function stateOf({
+  state,
+  pauseReason,
+  pausedAt,
+}: Pick<ListedEndpoint, 'state' | 'pauseReason' | 'pausedAt'>): string {
+  if (pauseReason === null) return state;
+  return `${state} (${pauseReason}${pausedAt === null ? '' : ` since ${when(pausedAt)}`})`;
 }

@@ -32,7 +32,7 @@ const columns: readonly [name: string, type: string, key: keyof DeliveryRow][] =
   ['wait_ms', 'bigint', 'waitMs'],
 ];
 
-const names = [...columns.map(([name]) => name), 'writer', 'batch'].join(', ');
+const names = [...columns.map(([name]) => name), 'writer', 'batch', 'batch_from'].join(', ');
 const keys = columns.map(([, , key]) => key);
 
 /** For rows that are surely not there yet: one whose id exists refuses them all. */
@@ -43,20 +43,34 @@ export async function copyDeliveries(em: EntityManager, rows: readonly DeliveryR
 
 /** A row whose id exists stays as it is, so a batch that may or may not have been committed can be inserted again. */
 export async function insertDeliveries(em: EntityManager, rows: readonly DeliveryRow[], batch: Batch): Promise<void> {
+  const { first, last } = endsOf(rows);
   const arrays = columns.map(([, type, key]) => sql`${rows.map((row) => plain(row[key]))}::${sql.raw(type)}[]`);
   await sql`insert into webhook_deliveries (${sql.raw(names)})
-    select r.*, ${batch.writer}::uuid, ${batch.number}::bigint from unnest(${sql.join(arrays)}) r
+    select r.*, ${batch.writer}::uuid, ${batch.number}::bigint, case r.id when ${last}::uuid then ${first}::uuid end
+    from unnest(${sql.join(arrays)}) r (${sql.raw(columns.map(([name]) => name).join(', '))})
     on conflict (id) do nothing`.execute(em.getKysely());
 }
 
 /** COPY's text form: a line for each row, with tabs between its values. */
 function copyText(rows: readonly DeliveryRow[], { writer, number }: Batch): string {
+  const { first, last } = endsOf(rows);
   let text = '';
   for (const row of rows) {
     for (const key of keys) text += `${copyValue(row[key])}\t`;
-    text += `${writer}\t${number}\n`;
+    text += `${writer}\t${number}\t${row.id === last ? first : '\\N'}\n`;
   }
   return text;
+}
+
+/** By its row with the highest id a batch is found, and by the lowest all of it. */
+function endsOf(rows: readonly DeliveryRow[]): { first: string; last: string } {
+  let first = rows[0]!.id;
+  let last = first;
+  for (const { id } of rows) {
+    if (id < first) first = id;
+    if (id > last) last = id;
+  }
+  return { first, last };
 }
 
 const escapes: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };

@@ -4,6 +4,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
 import { createApp } from '../../src/api/app.ts';
 import type { Endpoints, Reload } from '../../src/api/graphql/builder.ts';
+import { createTails } from '../../src/api/tail/tails.ts';
 import { type Http, openHttp } from '../../src/api/server.ts';
 import type { Readiness } from '../../src/operations/readiness.ts';
 import type { RateLimits } from '../../src/api/rate-limits.ts';
@@ -87,6 +88,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const databaseUrl = url ?? database!.url;
   const orm = openOrm({ url: databaseUrl, connections: 4, name: 'test-door' });
   const reads = openReads({ url: databaseUrl });
+  const ending = new AbortController();
   const logged: string[] = [];
   const transactions = createTransactions({ orm, onCommit: () => {} });
   const sessions = createSessions({ orm, secret, ttlMs: 3_600_000 });
@@ -107,6 +109,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
       return (await response.json()) as Answer;
     },
     async [Symbol.asyncDispose]() {
+      ending.abort();
       await Promise.all([orm.close(true), reads.close(true)]);
       await database?.[Symbol.asyncDispose]();
     },
@@ -130,6 +133,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     publicUrl: () => publicUrl,
     trustProxy,
     endpoints: endpointsOf(door, transactions),
+    tails: createTails({ reads, ending: ending.signal, checkEveryMs: 100 }),
     adminToken,
     readiness: () => Promise.resolve(door.readiness),
     isDraining: () => door.draining,

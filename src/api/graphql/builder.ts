@@ -9,6 +9,7 @@ import type { ConfigProblem } from '../../settings/problem.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 import type { Transactions } from '../../outbox/transactions.ts';
 import type { SignIn } from '../../users/sign-in.ts';
+import type { Tails } from '../tail/tails.ts';
 import { type Viewer, needAdmin, needUser } from '../viewer.ts';
 import type { Loaders } from './loaders.ts';
 import { DateTime, JsonScalar } from './scalars.ts';
@@ -59,6 +60,9 @@ export type Context = {
   transactions: Transactions;
   endpoints: Endpoints;
   loaders: Loaders;
+  tails: Tails;
+  /** The address that limits count by. */
+  client: string;
   signIn: SignIn;
   /** Base of the addresses that browsers are sent to. */
   publicUrl(): string;
@@ -84,6 +88,7 @@ export const builder = new SchemaBuilder<{
   defaultFieldNullability: false,
   plugins: [ScopeAuthPlugin, RelayPlugin],
   scopeAuth: {
+    authorizeOnSubscribe: true,
     // They throw instead of returning false, so that the error says what is missing.
     authScopes: ({ viewer }) => ({
       admin: async () => {

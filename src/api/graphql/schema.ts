@@ -6,6 +6,7 @@ import { builder } from './builder.ts';
 import { answerInPieces } from './in-pieces.ts';
 import './profile.ts';
 import './reload.ts';
+import './recorded-delivery.ts';
 import './replay.ts';
 import './rewind.ts';
 import './sign-in.ts';
