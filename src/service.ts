@@ -145,7 +145,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   });
   const { serviceSecrets: secrets, oauth } = configuration;
   const { reads } = databases;
-  const tails = createTails({ reads, ending: ending.signal });
+  const tails = createTails({ reads, ending: ending.signal, log: logger });
   const api = { orm, reads, transactions, endpoints, tails, readiness, isDraining };
   const { providers } = oauth;
   const door = open(await openDoor({ settings, listener, ...api, secrets, providers, limits, log: logger, version }));

@@ -49,7 +49,7 @@ export const toolCommands: readonly Command[] = [
     more: 'Exit status 0 when it was, 1 when it was not.',
     examples: [
       [
-        "tidings verify --secret s --header 'webhook-id: …' --header 'webhook-timestamp: …' \\\n    --header 'webhook-signature: v1,…' < body.json",
+        "tidings verify --secret s --header 'webhook-id: …' \\\n    --header 'webhook-timestamp: …' --header 'webhook-signature: v1,…' < body",
         'with the headers of the request',
       ],
     ],

@@ -133,7 +133,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     publicUrl: () => publicUrl,
     trustProxy,
     endpoints: endpointsOf(door, transactions),
-    tails: createTails({ reads, ending: ending.signal, checkEveryMs: 100 }),
+    tails: createTails({ reads, ending: ending.signal, log: { debug() {} }, checkEveryMs: 100 }),
     adminToken,
     readiness: () => Promise.resolve(door.readiness),
     isDraining: () => door.draining,

@@ -72,7 +72,6 @@ export function createFeed(reader: BatchReader, signal: AbortSignal): Feed {
           const found = await reader.rows(ids);
           return ids.map((id) => found.get(id) ?? null);
         },
-        { maxBatchSize: 100 },
       );
       return { ...batch, load: async (id) => await loader.load(id) };
     });

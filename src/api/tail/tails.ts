@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { DeliveryStatus, WebhookDelivery } from '../../model/webhook-delivery.ts';
 import { Refusal } from '../../policy/refusal.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { reasonOf } from '../../telemetry/reason.ts';
 import { createShares } from '../shares.ts';
 import { type FedBatch, createFeed, hasSeen, pass } from './feed.ts';
 import { createPace } from './pace.ts';
@@ -45,16 +47,18 @@ const takeWithinMs = 20_000;
 /** A session may have ended, or its user have another role. */
 const usualCheckEveryMs = 5_000;
 const databaseAgainMs = 500;
+const rowsAtOnce = 100;
 
 export type TailsOptions = {
   reads: MikroORM;
   /** Aborted when the service is about to end. */
   ending: AbortSignal;
+  log: Pick<Logger, 'debug'>;
   /** Shorter in tests. */
   checkEveryMs?: number;
 };
 
-export function createTails({ reads, ending, checkEveryMs = usualCheckEveryMs }: TailsOptions): Tails {
+export function createTails({ reads, ending, log, checkEveryMs = usualCheckEveryMs }: TailsOptions): Tails {
   const reader = createBatchReader(reads);
   const feed = createFeed(reader, ending);
   const pace = createPace(deliveriesPerSecond);
@@ -77,7 +81,12 @@ export function createTails({ reads, ending, checkEveryMs = usualCheckEveryMs }:
     return { ...placed.seen, at: seen.at, part: seen.part };
   }
 
-  async function* follow(seen: Seen, { endpointId, status, check }: TailOptions): AsyncGenerator<Recorded, void> {
+  /** Ends at once when its client has gone, also while nothing comes. */
+  async function* follow(
+    seen: Seen,
+    { endpointId, status, check }: TailOptions,
+    isOpen: () => boolean,
+  ): AsyncGenerator<Recorded, void> {
     const wants = (row: FedBatch['rows'][number]) =>
       (endpointId === null || row.endpointId === endpointId) && (status === null || row.status === status);
     let checkedAt = performance.now();
@@ -99,15 +108,13 @@ export function createTails({ reads, ending, checkEveryMs = usualCheckEveryMs }:
       const passed = part?.writer === writer && part.batch === batch.batch ? part.id : '';
       const wanted = rows.filter((row) => row.id > passed && wants(row));
       let takenMs = 0;
-      for (const { id } of wanted) {
+      for await (const delivery of wholeRows(wanted, batch)) {
+        if (!isOpen()) return;
         await checkNowAndThen();
         const turn = pace.turn();
         if (turn !== null) await turn;
-        const delivery = await persistently(() => batch.load(id));
-        // One that retention has removed.
-        if (delivery === null) continue;
-        const isLast = id === rows.at(-1)!.id;
-        const upTo: Seen = isLast ? seen : { ...seen, part: { writer, batch: batch.batch, id } };
+        const isLast = delivery.id === rows.at(-1)!.id;
+        const upTo: Seen = isLast ? seen : { ...seen, part: { writer, batch: batch.batch, id: delivery.id } };
         if (isLast) pass(seen, batch);
         const yieldedAt = performance.now();
         yield { cursor: writeCursor(upTo, batch.history), delivery };
@@ -117,7 +124,7 @@ export function createTails({ reads, ending, checkEveryMs = usualCheckEveryMs }:
       pass(seen, batch);
     }
 
-    for (;;) {
+    while (isOpen()) {
       let place = feed.join(seen);
       if (place === null) {
         await checkNowAndThen();
@@ -126,7 +133,7 @@ export function createTails({ reads, ending, checkEveryMs = usualCheckEveryMs }:
         if (!isFull) await sleep(databaseAgainMs, undefined, { signal: ending }).catch(() => {});
         continue;
       }
-      for (;;) {
+      while (isOpen()) {
         const at = place;
         await checkNowAndThen();
         const batch = await persistently(() => feed.at(at));
@@ -138,12 +145,22 @@ export function createTails({ reads, ending, checkEveryMs = usualCheckEveryMs }:
     }
   }
 
+  /** Without those that retention has removed. */
+  async function* wholeRows(rows: FedBatch['rows'], batch: FedBatch): AsyncGenerator<WebhookDelivery, void> {
+    for (let from = 0; from < rows.length; from += rowsAtOnce) {
+      const some = rows.slice(from, from + rowsAtOnce);
+      const found = await persistently(() => Promise.all(some.map(async ({ id }) => await batch.load(id))));
+      for (const row of found) if (row !== null) yield row;
+    }
+  }
+
   /** A database that is away comes back. */
   async function persistently<T>(read: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
         return await read();
-      } catch {
+      } catch (error) {
+        log.debug({ reason: reasonOf(error) }, 'a live tail cannot read; trying again');
         await sleep(databaseAgainMs, undefined, { signal: ending }).catch(() => {});
         if (ending.aborted) throw new Refusal('UNAVAILABLE', `The service is ending. ${connectAgain}`);
       }
@@ -159,29 +176,31 @@ export function createTails({ reads, ending, checkEveryMs = usualCheckEveryMs }:
       }
       open += 1;
       let isOpen = true;
-      const release = () => {
+      const close = () => {
         if (!isOpen) return;
         isOpen = false;
         shares.release(options.client, 1);
         open -= 1;
         if (open === 0) feed.forget();
       };
-      const seen = await begin(options.after).catch((error: unknown) => {
-        release();
+      try {
+        const seen = await begin(options.after);
+        return closing(
+          follow(seen, options, () => isOpen),
+          close,
+        );
+      } catch (error) {
+        close();
         throw error;
-      });
-      return ended(follow(seen, options), release);
+      }
     },
   };
 }
 
 const connectAgain = 'Connect again, with the cursor of the last delivery that you got as after.';
 
-/** Its last value says why it ended, if it was not the client who ended it. Releases also what nobody ever began to read. */
-function ended(
-  deliveries: AsyncGenerator<Recorded, void>,
-  release: () => void,
-): AsyncGenerator<Recorded | Ended, void> {
+/** Its last value says why it ended, if it was not the client who ended it. */
+function closing(deliveries: AsyncGenerator<Recorded, void>, close: () => void): AsyncGenerator<Recorded | Ended, void> {
   async function* told(): AsyncGenerator<Recorded | Ended, void> {
     try {
       yield* deliveries;
@@ -189,13 +208,14 @@ function ended(
       if (!(error instanceof Refusal)) throw error;
       yield { refusal: error };
     } finally {
-      release();
+      close();
     }
   }
   const generator = told();
   const end = generator.return.bind(generator);
+  // A generator hears of its return only when it has something to give, or was never begun.
   generator.return = async (value) => {
-    release();
+    close();
     return await end(value);
   };
   return generator;

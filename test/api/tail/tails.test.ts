@@ -20,7 +20,7 @@ let recorders: Recorder[];
 let ending: AbortController;
 let tails: Tails;
 
-const log = { warn() {}, error() {} };
+const log = { debug() {}, warn() {}, error() {} };
 
 beforeAll(async () => {
   database = await openDatabase();
@@ -36,7 +36,7 @@ beforeEach(async () => {
   await orm.em.fork().execute('truncate webhook_deliveries');
   recorders = Array.from({ length: 3 }, () => createRecorder({ orm, log: log as never }));
   ending = new AbortController();
-  tails = createTails({ reads, ending: ending.signal, checkEveryMs: 0 });
+  tails = createTails({ reads, ending: ending.signal, log, checkEveryMs: 0 });
 });
 
 let position = 0;
