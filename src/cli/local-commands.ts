@@ -45,7 +45,7 @@ export const localCommands: readonly Command[] = [
     name: 'clean',
     does: 'remove the Postgres and the Valkey that the service ran for itself in this directory',
     options: [yesOption],
-    more: 'It also removes what directories that are gone have left behind. It says what it will\nremove, and asks. The secrets in .tidings stay.',
+    more: 'It also removes what directories that are gone have left behind. It says what\nit will remove, and asks. The secrets in .tidings stay.',
     examples: [
       ['tidings clean', 'show what would be removed, and ask'],
       ['tidings clean --yes', 'remove it, as a script does'],

@@ -1,6 +1,5 @@
 // The live tail over HTTP: who may open it, in which form it comes, and how it ends.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { serverSentEvents } from '../../src/cli/server-sent-events.ts';
 import { User } from '../../src/model/user.ts';
@@ -98,14 +97,14 @@ test('it ends when who asked is no admin any more', async () => {
 });
 
 test('a client that reads nothing does not hold up the end of the service', async () => {
-  const other = await serveDoor({ url: undefined });
+  const other = await serveDoor();
   const silent = await fetch(`${other.http.url}/graphql`, {
     method: 'POST',
     headers: { accept: 'text/event-stream', 'content-type': 'application/json', authorization: `Bearer ${adminToken}` },
     body: JSON.stringify({ query: document }),
   });
   const begunAt = performance.now();
-  await Promise.race([other.http.close(30_000), sleep(20_000, undefined, { ref: false })]);
+  await other.http.close(30_000);
   expect(performance.now() - begunAt).toBeLessThan(10_000);
   await silent.body!.cancel().catch(() => {});
   await other[Symbol.asyncDispose]();

@@ -94,7 +94,7 @@ test('a tail begins with what is recorded after it was opened', async () => {
 test('after a cut at any delivery the next one comes first, with whatever recorder and in whatever batch it was', async () => {
   const after = await beginning();
   const ids: string[] = [];
-  for (let round = 0; round < 4; round += 1) {
+  for (let round = 0; round < 2; round += 1) {
     // Those of one recorder share batches; one endpoint's go from recorder to recorder.
     const together = [0, 1, 2].flatMap((by) => Array.from({ length: 5 }, () => record(by, `endpoint-${by}`)));
     ids.push(...(await Promise.all(together)));
