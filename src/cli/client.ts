@@ -51,12 +51,12 @@ export async function openClient(options: ClientOptions): Promise<Client> {
   }
 
   /** Throws a Failure for an answer that holds none of what was asked for. */
-  function dataOf<Data>(status: number, answer: Answer | null): Data {
+  function dataOf(status: number, answer: Answer | null): unknown {
     const problem = answer?.errors?.[0];
     if (problem?.extensions?.code === 'UNAUTHENTICATED') throw new Failure(`${url} does not know the token.`);
     if (problem) throw new Failure(problem.message, problem.extensions?.code === 'NOT_FOUND' ? 3 : 1);
     if (!answer?.data) throw new Failure(`${url} does not answer as Tidings does (HTTP ${status}).`);
-    return answer.data as Data;
+    return answer.data;
   }
 
   return {
@@ -70,7 +70,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
       } catch (error) {
         throw unreachable(error);
       }
-      return dataOf<Data>(status, parsed(text));
+      return dataOf(status, parsed(text)) as Data;
     },
     async *subscribe<Data>(query: string, variables: Record<string, unknown>, opened: () => void) {
       const ended = new AbortController();
@@ -87,7 +87,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
           const answer = parsed(data);
           const problem = answer?.errors?.[0];
           if (problem?.extensions?.code === 'UNAVAILABLE') return { again: problem.message };
-          yield dataOf<Data>(statusCode, answer);
+          yield dataOf(statusCode, answer) as Data;
         }
         return { again: 'the connection ended' };
       } catch (error) {

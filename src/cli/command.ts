@@ -5,6 +5,8 @@ export type CommandSurroundings = {
   catchStop(): AbortSignal;
   /** Reports a wrong use, and ends with exit status 2. */
   refuse(usage: string): never;
+  /** All of them, in the order of help. */
+  commands: readonly Command[];
 };
 
 export type OptionSpec = {

@@ -37,7 +37,7 @@ function connect({ protocol, hostname, port }: URL, allowedNetworks: readonly st
   return new Promise((resolve, reject) => {
     // An IPv6 address has brackets in a URL alone.
     connector({ protocol, port, hostname: hostname.replace(/^\[(.*)\]$/, '$1') }, (error, socket) => {
-      if (error === null) resolve(socket as Socket);
+      if (error === null) resolve(socket);
       else reject(error);
     });
   });

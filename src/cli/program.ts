@@ -35,7 +35,7 @@ function add(
   command.addHelpText('after', helpOf(help));
   command.action(async (...given: unknown[]) => {
     const [chosen] = given.splice(-2) as [object];
-    const surroundings = { catchStop, refuse: (usage: string) => command.error(usage) };
+    const surroundings = { catchStop, commands, refuse: (usage: string) => command.error(usage) };
     const args = given.flat().filter((one) => one !== undefined) as string[];
     process.exitCode = (await run(args, chosen, surroundings)) ?? 0;
   });

@@ -45,7 +45,7 @@ export function sayProgress(line: string | null): void {
 
 /** Whether a person reads the data. */
 export function isTerminal(): boolean {
-  return process.stdout.isTTY === true;
+  return process.stdout.isTTY;
 }
 
 /** In columns; what nobody reads on a terminal may be as wide as it is. */

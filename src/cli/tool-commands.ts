@@ -79,11 +79,8 @@ export const toolCommands: readonly Command[] = [
       ['source <(tidings completion bash)', 'in ~/.bashrc; for zsh in ~/.zshrc'],
       ['tidings completion fish | source', 'in ~/.config/fish/config.fish'],
     ],
-    async run([shell], _options, { refuse }) {
-      const [{ completion, shells }, { commands }] = await Promise.all([
-        import('./completion.ts'),
-        import('./commands.ts'),
-      ]);
+    async run([shell], _options, { refuse, commands }) {
+      const { completion, shells } = await import('./completion.ts');
       if (!shells.includes(shell as Shell)) refuse(`error: give one of ${shells.join(', ')}`);
       completion(shell as Shell, commands);
     },

@@ -2,5 +2,6 @@
 
 /** An empty variable counts as unset. */
 export function readGivenSecret(environment: Record<string, string | undefined> = process.env): string | undefined {
-  return environment['TIDINGS_SECRET'] || undefined;
+  const value = environment['TIDINGS_SECRET'];
+  return value === '' ? undefined : value;
 }

@@ -13,9 +13,13 @@ beforeAll(async () => {
 });
 afterAll(() => door[Symbol.asyncDispose]());
 
-const document = 'subscription ($after: String) { webhookDeliveryRecorded(after: $after) { cursor delivery { id status } } }';
+const document =
+  'subscription ($after: String) { webhookDeliveryRecorded(after: $after) { cursor delivery { id status } } }';
 
-type Sent = { data?: { webhookDeliveryRecorded: { cursor: string; delivery: { id: string } } } | null; errors?: { extensions: { code: string } }[] };
+type Sent = {
+  data?: { webhookDeliveryRecorded: { cursor: string; delivery: { id: string } } } | null;
+  errors?: { extensions: { code: string } }[];
+};
 
 async function open({
   method = 'POST',
@@ -52,22 +56,27 @@ let batch = 0;
 async function record(): Promise<string> {
   batch += 1;
   const { id } = await storeDelivery(door.orm, { batch });
-  await door.orm.em.fork().execute('update webhook_deliveries set batch_from = id, recorded_at = clock_timestamp() where id = ?', [id]);
+  await door.orm.em
+    .fork()
+    .execute('update webhook_deliveries set batch_from = id, recorded_at = clock_timestamp() where id = ?', [id]);
   return id;
 }
 
-test.for(['GET', 'POST'] as const)('by %s it comes as server-sent events, and goes on from a cursor', async (method) => {
-  const first = await open({ method });
-  expect(first.response.headers.get('content-type')).toBe('text/event-stream');
-  const id = await record();
-  const sent = (await first.next()) as Sent;
-  expect(sent.data?.webhookDeliveryRecorded.delivery.id).toBe(id);
-  first.close();
-  const missed = await record();
-  const second = await open({ method, variables: { after: sent.data!.webhookDeliveryRecorded.cursor } });
-  expect(((await second.next()) as Sent).data?.webhookDeliveryRecorded.delivery.id).toBe(missed);
-  second.close();
-});
+test.for(['GET', 'POST'] as const)(
+  'by %s it comes as server-sent events, and goes on from a cursor',
+  async (method) => {
+    const first = await open({ method });
+    expect(first.response.headers.get('content-type')).toBe('text/event-stream');
+    const id = await record();
+    const sent = (await first.next()) as Sent;
+    expect(sent.data?.webhookDeliveryRecorded.delivery.id).toBe(id);
+    first.close();
+    const missed = await record();
+    const second = await open({ method, variables: { after: sent.data!.webhookDeliveryRecorded.cursor } });
+    expect(((await second.next()) as Sent).data?.webhookDeliveryRecorded.delivery.id).toBe(missed);
+    second.close();
+  },
+);
 
 test('it is for admins: nobody else gets one delivery', async () => {
   const user = await signInAs(door, 'USER');

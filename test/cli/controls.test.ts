@@ -54,7 +54,9 @@ async function seenOf(id: string) {
   const attempts = (await stage.attempts(id)).map(({ attempt, status, origin, error }) => {
     return { attempt, status, origin, error };
   });
-  const replays = await stage.query<{ origin: string }>(`select origin from webhook_replays where endpoint_id = '${id}'`);
+  const replays = await stage.query<{ origin: string }>(
+    `select origin from webhook_replays where endpoint_id = '${id}'`,
+  );
   return { endpoint: await ask(looking, { id }), attempts, replays };
 }
 
@@ -141,7 +143,13 @@ test('a retry of a held line, and a skip of its head', async () => {
 });
 
 test('replays, by ids and by a window, and their end', async () => {
-  const delivered = { attempts: [{ status: 'failed', origin: 'line' }, { status: 'delivered', origin: 'replay' }], replays: [] };
+  const delivered = {
+    attempts: [
+      { status: 'failed', origin: 'line' },
+      { status: 'delivered', origin: 'replay' },
+    ],
+    replays: [],
+  };
   await fail('ids');
   const failed = async (id: string) => [...(await admin.failed(id)).values()];
   await both('ids', {

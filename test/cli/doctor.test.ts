@@ -20,7 +20,10 @@ type Finding = { part: string; is: string; message: string };
 
 async function doctor(args: string[] = [], environment: Record<string, string> = {}) {
   const given = { PORT: '0', SECRETS_DIR: scratch.path, ...environment };
-  const { status, stdout } = await runTidings(['doctor', '--json', ...args], { environment: given, directory: scratch.path });
+  const { status, stdout } = await runTidings(['doctor', '--json', ...args], {
+    environment: given,
+    directory: scratch.path,
+  });
   const { ok, findings } = JSON.parse(stdout) as { ok: boolean; findings: Finding[] };
   expect(ok).toBe(status === 0);
   return { status, of: (part: string) => findings.filter((one) => one.part === part) };

@@ -3,7 +3,8 @@
 import { expect, test } from 'vitest';
 import { type ServerSentEvent, serverSentEvents } from '../../src/cli/server-sent-events.ts';
 
-const text = ':\n\nevent: next\ndata: {"a":"é\u20ac"}\n\n:\n\nevent: next\r\ndata: one\r\ndata: two\r\n\r\nevent: complete\ndata:\n\n';
+const text =
+  ':\n\nevent: next\ndata: {"a":"é\u20ac"}\n\n:\n\nevent: next\r\ndata: one\r\ndata: two\r\n\r\nevent: complete\ndata:\n\n';
 const events = [
   { event: 'next', data: '{"a":"é\u20ac"}' },
   { event: 'next', data: 'one\ntwo' },

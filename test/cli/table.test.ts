@@ -13,7 +13,13 @@ const columns: readonly Column[] = [
 ];
 const rows = [
   [id, 'DELIVERED', 'crm', 'order.paid', null],
-  [id, 'RETRYING', 'billing', 'order.shipped_with_a_very_long_name', `tls: ${'the certificate has expired '.repeat(5)}`],
+  [
+    id,
+    'RETRYING',
+    'billing',
+    'order.shipped_with_a_very_long_name',
+    `tls: ${'the certificate has expired '.repeat(5)}`,
+  ],
 ];
 
 test.for([60, 70, 80, 100, 120, 200])('in %i columns nothing wraps, and no id is cut', (width) => {
@@ -35,7 +41,14 @@ test('an id is not cut where even it does not fit', () => {
 });
 
 test('what a terminal would obey is shown, and East Asian text takes two columns', () => {
-  const lines = table([{ head: 'A' }, { head: 'B' }], [['日本', 'x'], ['\u001b[2J', 'y'], ['abcd', 'z']]);
+  const lines = table(
+    [{ head: 'A' }, { head: 'B' }],
+    [
+      ['日本', 'x'],
+      ['\u001b[2J', 'y'],
+      ['abcd', 'z'],
+    ],
+  );
   expect(lines).toEqual(['A          B', '日本       x', String.raw`\u001b[2J  y`, 'abcd       z']);
   expect(table([{ head: 'A', cut: true }], [['日本'.repeat(20)]], 13)[1]).toBe(`${'日本'.repeat(3)}…`);
 });

@@ -126,11 +126,12 @@ test('bash completes every command, and the options of each', async () => {
 
 async function openTarget(heard: (text: string) => void) {
   const server = createServer((request, response) => {
-    void request.setEncoding('utf8').toArray().then((chunks) => {
-      if (request.url === '/healthz') return response.writeHead(200).end();
-      if (request.method === 'POST') heard(chunks.join(''));
-      response.writeHead(request.method === 'POST' ? 202 : 404).end();
-    });
+    void (async () => {
+      const chunks = await request.setEncoding('utf8').toArray();
+      const status = request.url === '/healthz' ? 200 : request.method === 'POST' ? 202 : 404;
+      if (status === 202) heard(chunks.join(''));
+      response.writeHead(status).end();
+    })();
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

@@ -35,7 +35,11 @@ export async function openTail(service: () => RunningService): Promise<Tail> {
     connection = new AbortController();
     const response = await fetch(`${service().url}/graphql`, {
       method: 'POST',
-      headers: { accept: 'text/event-stream', 'content-type': 'application/json', authorization: `Bearer ${adminToken}` },
+      headers: {
+        accept: 'text/event-stream',
+        'content-type': 'application/json',
+        authorization: `Bearer ${adminToken}`,
+      },
       body: JSON.stringify({ query: document, variables: { after } }),
       signal: connection.signal,
     });

@@ -67,12 +67,10 @@ export function createFeed(reader: BatchReader, signal: AbortSignal): Feed {
 
   function fed({ batches }: Pick<BatchPage, 'batches'>): FedBatch[] {
     return batches.map((batch) => {
-      const loader = new DataLoader<string, WebhookDelivery | null>(
-        async (ids) => {
-          const found = await reader.rows(ids);
-          return ids.map((id) => found.get(id) ?? null);
-        },
-      );
+      const loader = new DataLoader<string, WebhookDelivery | null>(async (ids) => {
+        const found = await reader.rows(ids);
+        return ids.map((id) => found.get(id) ?? null);
+      });
       return { ...batch, load: async (id) => await loader.load(id) };
     });
   }

@@ -200,7 +200,10 @@ export function createTails({ reads, ending, log, checkEveryMs = usualCheckEvery
 const connectAgain = 'Connect again, with the cursor of the last delivery that you got as after.';
 
 /** Its last value says why it ended, if it was not the client who ended it. */
-function closing(deliveries: AsyncGenerator<Recorded, void>, close: () => void): AsyncGenerator<Recorded | Ended, void> {
+function closing(
+  deliveries: AsyncGenerator<Recorded, void>,
+  close: () => void,
+): AsyncGenerator<Recorded | Ended, void> {
   async function* told(): AsyncGenerator<Recorded | Ended, void> {
     try {
       yield* deliveries;

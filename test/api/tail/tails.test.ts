@@ -53,7 +53,13 @@ async function record(by: number, endpointId: string, status: 'delivered' | 'fai
   return id;
 }
 
-const given: TailOptions = { endpointId: null, status: null, after: null, client: 'one', check: () => Promise.resolve() };
+const given: TailOptions = {
+  endpointId: null,
+  status: null,
+  after: null,
+  client: 'one',
+  check: () => Promise.resolve(),
+};
 
 /** So many of what a tail sends; the tail is closed then. */
 async function take(count: number, options: Partial<TailOptions> = {}): Promise<Recorded[]> {
