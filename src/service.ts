@@ -96,10 +96,15 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const poolLog = { logger, takeLines, options: logOptions };
   const poolOptions = arrange('poolOptions', { threads, database, allowedNetworks, log: poolLog, version });
   const pool = open(arrange('pool', await openThreadPool(poolOptions)));
-  const recorder = open(arrange('recorder', createRecorder({ orm, log: logger })));
+  const recorder = open(arrange('recorder', createRecorder({ orm, log: logger, version })));
   if (isOurs) await freeLeases(orm);
   const name = `${hostname()}:${process.pid}`;
-  const leases = open(arrange('leases', openLeaseRows({ database, ttlMs, instance: { id, name } })));
+  const ending = new AbortController();
+  const isDraining = () => ending.signal.aborted;
+  const whyAside = () =>
+    isDraining() ? 'it is ending' : (configurations.current().standsAside ?? 'it has no configuration yet');
+  const instanceName = { id, name, version, whyAside };
+  const leases = open(arrange('leases', openLeaseRows({ database, ttlMs, instance: instanceName })));
   const slots = { fast: slotsPerThread.fast * threads, slow: slotsPerThread.slow * threads };
   const cursors = arrange('cursors', { writeCursors });
   const logParts = { identity, stream, table, relay, wakes };
@@ -124,13 +129,11 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   await running.afterHeartbeat();
 
   // Control, health, and the door.
-  const ending = new AbortController();
-  const isDraining = () => ending.signal.aborted;
   const reloadCursors = (endpointIds: readonly string[]) => {
     instance.reloadCursors(endpointIds);
     announce();
   };
-  const endpoints = createEndpointControl({ read, configurations, announce: reloadCursors });
+  const endpoints = createEndpointControl({ orm, read, configurations, announce: reloadCursors });
   const limits = open(await openRateLimits({ url: valkeyUrl, prefix: identity.prefix, log: logger }));
   const readiness = createReadiness({
     orm: databases.readinessOrm,

@@ -5,6 +5,9 @@ import { chainsFrom, importCycles, importGraph } from './support/import-graph.ts
 import { type SourceFile, lineAt, parseSource } from './support/source-file.ts';
 import { readSources } from './support/source-tree.ts';
 
+const threadNeeds = ['arrange', 'egress', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint', 'try-again'];
+const tellers = ['outbox/given-up', 'outbox/operational-events'];
+
 /**
  * What each part of src may import besides itself. A part is a folder, or a file without its ending; a file belongs
  * to the longest part that holds it, and one that belongs to none is refused.
@@ -35,30 +38,22 @@ const mayImport: Record<string, readonly string[]> = {
   outbox: ['policy', 'model', 'telemetry', 'log/entry', 'log/log-partitions'],
   log: ['policy', 'model', 'telemetry'],
   dispatch: ['policy', 'model', 'settings', 'log/entry', 'worker/turn'],
-  cursors: ['policy', 'model', 'settings', 'dispatch', 'worker/turn'],
+  cursors: ['policy', 'model', 'settings', ...tellers, 'dispatch', 'worker/turn'],
   cluster: [
-    'policy',
-    'model',
-    'telemetry',
-    'settings',
-    'outbox/relay-steps',
-    'log',
-    'dispatch',
-    'cursors',
+    ...['policy', 'model', 'telemetry', 'settings', 'outbox/relay-steps', 'log', 'dispatch', 'cursors'],
     'operations/configurations',
-    'worker/turn',
-    'worker/pool',
-    'worker/recorder',
-    'worker/delivery-row',
+    ...['turn', 'turn-failure', 'pool', 'recorder', 'delivery-row'].map((name) => `worker/${name}`),
   ],
-  worker: ['arrange', 'egress', 'policy', 'model', 'telemetry', 'signing', 'settings/endpoint', 'try-again'],
+  worker: [...threadNeeds, ...tellers],
   'worker/pool': ['policy', 'telemetry', 'settings/start-error', 'worker'],
 
   // Around it.
   api: [
     ...['policy', 'model', 'telemetry', 'settings', 'users', 'outbox', 'log/valkey', 'operations/readiness'],
-    ...['predicates', 'count-backlog', 'oldest-unsettled'].map((name) => `cursors/${name}`),
+    ...['predicates', 'backlog-samples', 'count-backlog', 'oldest-unsettled'].map((name) => `cursors/${name}`),
     'log/positions',
+    // What is sent is made again as it was made.
+    ...['signing', 'worker/request-headers'],
   ],
   operations: ['policy', 'model', 'telemetry', 'settings', 'outbox', 'log', 'cursors', 'try-again'],
   'operations/open-databases': ['operations', 'model', 'telemetry', 'settings', 'embedded'],
@@ -76,11 +71,10 @@ const mayImport: Record<string, readonly string[]> = {
 
 /** Where a process begins and ends. */
 const processes = ['main', 'demo/main'];
-
 /** What a delivery thread may load, all the way down. */
 const thread = {
   file: 'src/worker/thread.ts',
-  parts: ['worker', 'arrange', 'egress', 'signing', 'policy', 'model', 'telemetry', 'settings/endpoint', 'try-again'],
+  parts: ['worker', ...threadNeeds, ...tellers, 'outbox/payload', 'outbox/record-events'],
 };
 
 /** Decisions: they are given the time, the log and the transport, and take none of their own. */
@@ -94,6 +88,7 @@ const pure = [
   'dispatch',
   'cursors/cursor-loader',
   'cursors/cursor-writer',
+  'cursors/health-writer',
   ...[
     ...['configuration-barrier', 'heartbeat', 'instance', 'instance-ports', 'leases', 'log-check', 'remote-changes'],
     ...['shard-ownership', 'take-over-log', 'checked-reads', 'serve-endpoints', 'stream-in-force'],

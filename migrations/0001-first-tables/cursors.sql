@@ -13,10 +13,17 @@ create table webhook_cursors (
   backlog integer not null default 0,
   previous bigint not null default 0,
   resumes integer not null default 0,
-  pause_reason text check (pause_reason in ('admin', 'gone', 'exhausted')),
+  pause_reason text check (pause_reason in ('admin', 'gone', 'exhausted', 'failing')),
   paused_at timestamptz(3),
+  -- Its first event has failed three times, and its line is blocked since; and how often that has changed.
+  failing boolean not null default false,
+  failing_changes integer not null default 0,
+  -- Since then every attempt has failed.
+  failing_since timestamptz(3),
   owner uuid,
   owner_epoch bigint,
+  -- The number of the last load of its owner: an older load that is late finds it, and does nothing.
+  load bigint not null default 0,
   updated_at timestamptz(3) not null default clock_timestamp()
 );
 
@@ -31,3 +38,16 @@ create table webhook_replays (
   unique (endpoint_id, event_id)
 );
 create index on webhook_replays (endpoint_id, id);
+
+-- What admins want of blocked lines, for a few seconds each. Only the endpoint's owner writes an outcome, together with the
+-- effect. Whoever asked deletes the row: before there is an outcome, that withdraws the order.
+create table webhook_orders (
+  id uuid primary key,
+  endpoint_id text not null,
+  kind text not null check (kind in ('retry', 'skip')),
+  -- The event to skip; null for a retry, which is about the line.
+  event_id uuid check ((event_id is null) = (kind = 'retry')),
+  asked_at timestamptz(3) not null default clock_timestamp(),
+  outcome text
+);
+create index on webhook_orders (endpoint_id);

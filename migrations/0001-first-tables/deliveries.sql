@@ -14,9 +14,9 @@ create table webhook_deliveries (
   created_at timestamptz(3) not null,
   completed_at timestamptz(3),
   response_body text,
-  -- A JSON array of [name, value]; null after a 2xx.
+  -- A JSON array of [name, value]; null after a 2xx and without an answer.
   response_headers text,
-  -- Opening the connection, where one was opened.
+  -- Opening the connection, where one was opened: each step that succeeded.
   dns_ms real,
   connect_ms real,
   tls_ms real,
@@ -28,6 +28,8 @@ create table webhook_deliveries (
   first_position bigint,
   batch_count integer,
   configuration bigint not null,
+  -- Of Tidings itself.
+  version text not null default '',
   -- Which attempts count with it: those of the same generation, resumes and budget.
   generation bigint not null,
   resumes integer not null,
@@ -51,10 +53,28 @@ create index on webhook_deliveries (event_id);
 create index on webhook_deliveries (status, id) where status <> 'delivered';
 -- For the live tail: an entry a batch, which leads to all rows of it.
 create index on webhook_deliveries (writer, batch) where batch_from is not null;
--- For types that are rare: it tells which few pages may have them. Summarised every 20 seconds.
-create index on webhook_deliveries using brin (event_type text_bloom_ops (n_distinct_per_range = 32))
-  with (pages_per_range = 16);
+-- Finds what failed at an endpoint and was not delivered by a replay since, the newest event first.
+create index on webhook_deliveries (endpoint_id, event_id) where status = 'failed' or origin = 'replay';
+-- Replays and tests, of which there are few.
+create index on webhook_deliveries (origin, id) where replay_id is not null;
+-- For types and statuses that are rare: it tells which few pages may have them. Summarised every 20 seconds.
+create index on webhook_deliveries using brin (
+  event_type text_bloom_ops (n_distinct_per_range = 32), http_status int4_minmax_multi_ops (values_per_range = 16)
+) with (pages_per_range = 16);
 
+-- Events that were given up and told of by an operational event: of two owners that both give the same event up, the second
+-- finds it here.
+create table webhook_given_up (
+  endpoint_id text not null,
+  event_id uuid not null,
+  generation bigint not null,
+  replay_id uuid,
+  delivery_id uuid not null,
+  recorded_at timestamptz(3) not null default clock_timestamp(),
+  unique nulls not distinct (endpoint_id, event_id, generation, replay_id)
+);
+
+-- One row for all endpoints together, '*', which no endpoint is called, beside one for each.
 create table webhook_endpoint_stats (
   endpoint_id text not null,
   minute timestamptz(0) not null,
@@ -62,8 +82,18 @@ create table webhook_endpoint_stats (
   delivered integer not null,
   failed integer not null,
   gave_up integer not null,
-  latency_buckets integer[] not null,
+  -- Those that are not empty, as src/policy/latency-histogram.ts writes them: any number of rows put together is read as one.
+  latency_buckets bytea not null,
   primary key (endpoint_id, minute, writer)
+);
+
+-- How many events waited for an endpoint at the beginning of a minute: a row where that changed since its last one. Of '*',
+-- which stands for all of them together, there is a row for each minute that was looked at.
+create table webhook_backlog_samples (
+  endpoint_id text not null,
+  at timestamptz(0) not null,
+  backlog integer not null,
+  primary key (endpoint_id, at)
 );
 
 -- How the newest attempts ended. Written about once a second, so pages keep room for new versions of rows.

@@ -13,7 +13,10 @@ create table webhook_instances (
   id uuid primary key,
   name text not null,
   beat bigint not null,
-  stands_aside boolean not null,
+  -- Why it serves no endpoint; null: it does.
+  stands_aside text,
+  -- Of the program.
+  version text not null,
   seen_at timestamptz(3) not null default clock_timestamp()
 );
 
@@ -29,5 +32,14 @@ create table webhook_configurations (
   digest text not null,
   content text not null,
   since bigint not null,
+  -- Ids of the endpoints that it added, changed and removed against the one before.
+  changes jsonb not null default '{"added": [], "changed": [], "removed": []}',
   created_at timestamptz(3) not null default clock_timestamp()
+);
+
+-- What was wrong with the newest reload, while that was refused.
+create table webhook_refused_reload (
+  id smallint primary key default 1 check (id = 1),
+  errors jsonb not null,
+  refused_at timestamptz(3) not null default clock_timestamp()
 );

@@ -2,7 +2,6 @@
 
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
-import type { Readiness } from '../operations/readiness.ts';
 import { withoutQueries } from '../telemetry/without-queries.ts';
 import type { Sessions } from '../users/sessions.ts';
 import { accountRoutes } from './account.ts';
@@ -19,21 +18,18 @@ import type { RateLimits } from './rate-limits.ts';
 import { hasUtf8Query } from './request-address.ts';
 import { homeOf } from './refused.ts';
 import { createCookies } from './session-cookie.ts';
-import { createViewers } from './viewer.ts';
+import { type Tokens, createViewers } from './viewer.ts';
 
 export type Api = Omit<EngineOptions, 'viewers' | 'cookies' | 'countStart' | 'refusedQueries'> & {
-  adminToken: string;
+  tokens: Tokens;
   sessions: Sessions;
   limits: RateLimits;
   /** Take the client's address from the last X-Forwarded-For entry. */
   trustProxy: boolean;
-  readiness(): Promise<Readiness>;
   /** True once the service is about to end: no more requests are taken. */
   isDraining(): boolean;
   /** Origins whose pages may call the API from a browser; nobody else's get CORS headers. */
   allowedOrigins: readonly string[];
-  /** Of this program, as in package.json. */
-  version: string;
 };
 
 const routes: Record<string, string> = {

@@ -18,7 +18,7 @@ export type DoorParts = Pick<
   settings: Pick<Settings, 'publicUrl' | 'allowedOrigins' | 'trustProxy' | 'sessionTtlMs'>;
   listener: Listener;
   providers: readonly ProviderSettings[];
-  secrets: Pick<ServiceSecrets, 'adminToken' | 'sessionSecret'>;
+  secrets: Omit<ServiceSecrets, 'local'>;
   limits: RateLimits;
 };
 
@@ -32,7 +32,7 @@ export type Door = AsyncDisposable & {
 /** Resolves when it answers. */
 export async function openDoor(parts: DoorParts): Promise<Door> {
   const { settings, listener, orm, transactions } = parts;
-  const { adminToken, sessionSecret } = parts.secrets;
+  const { sessionSecret, ...tokens } = parts.secrets;
   await using opening = new AsyncDisposableStack();
   const publicUrl = () => settings.publicUrl ?? listener.url;
   const ownOrigin = settings.publicUrl ? [new URL(settings.publicUrl).origin] : [];
@@ -49,7 +49,7 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
   });
   const app = createApp({
     ...parts,
-    adminToken,
+    tokens,
     sessions,
     signIn,
     publicUrl,

@@ -13,7 +13,7 @@ export const tokenBar = `
 </style>
 <div id="token-bar">
   <label for="token">Token</label>
-  <input id="token" type="password" autocomplete="off" spellcheck="false" placeholder="the admin token, or a session's" />
+  <input id="token" type="password" autocomplete="off" spellcheck="false" placeholder="admin_token, read_token, or a session's" />
   <button id="forget-token" type="button">Forget</button>
   <span>For all tabs below, until this browser tab is closed. Empty: the session of this browser, if there is one.</span>
 </div>

@@ -57,7 +57,8 @@ export async function readEndpoints(client: Client): Promise<ListedEndpoint[]> {
       after,
     });
     found.push(...page);
-    if (page.length < pageSize) return found;
+    // Whatever answers, the pages come to an end.
+    if (page.length < pageSize || page.at(-1)!.id <= (after ?? '')) return found;
   }
 }
 

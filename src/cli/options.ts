@@ -16,7 +16,7 @@ export const serverOptions: readonly OptionSpec[] = [
   },
   {
     flags: '--token <token>',
-    does: "the admin's token (else TIDINGS_TOKEN, else that of the service that runs in this directory)",
+    does: 'admin_token, or read_token for what only reads (else TIDINGS_TOKEN, else the admin_token of the service that runs in this directory)',
   },
 ];
 

@@ -4,7 +4,7 @@ import { Command as Commander, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Command, OptionSpec } from './command.ts';
 import { commands } from './commands.ts';
-import { sayLines } from './terminal.ts';
+import { printed, sayLines } from './terminal.ts';
 
 export type ProgramOptions = {
   /** Begins to catch SIGTERM and SIGINT; aborted by the first. */
@@ -38,6 +38,7 @@ function add(
     const surroundings = { catchStop, commands, refuse: (usage: string) => command.error(usage) };
     const args = given.flat().filter((one) => one !== undefined) as string[];
     process.exitCode = (await run(args, chosen, surroundings)) ?? 0;
+    await printed();
   });
 }
 

@@ -28,6 +28,11 @@ export function printJson(value: unknown, indent?: number): void {
   write(`${printableJson(JSON.stringify(value, null, indent))}\n`);
 }
 
+/** Resolves when all data is handed over: an end of the process before cuts off what a slow reader has not taken. */
+export async function printed(): Promise<void> {
+  await new Promise<void>((resolve) => void process.stdout.write('', () => resolve()));
+}
+
 /** Talk of several lines, with their ends. */
 export function sayLines(text: string): void {
   process.stderr.write(printableLines(text));

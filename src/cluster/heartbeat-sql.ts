@@ -7,8 +7,16 @@ import { openOrm } from '../model/orm.ts';
 import type { HeartbeatAnswer, HeartbeatQuestion } from './instance-ports.ts';
 import type { LeaseRow } from './leases.ts';
 
-/** `id` names this run of the instance; `name` is for people. */
-export type InstanceName = { id: string; name: string };
+export type InstanceName = {
+  /** Names this run of the instance. */
+  id: string;
+  /** For people. */
+  name: string;
+  /** Of the program. */
+  version: string;
+  /** A sentence for people, while it stands aside. */
+  whyAside(): string;
+};
 
 export type LeaseRows = {
   heartbeat(question: HeartbeatQuestion): Promise<HeartbeatAnswer>;
@@ -87,12 +95,12 @@ export async function freeLeases(orm: MikroORM): Promise<void> {
  */
 async function heartbeat(
   orm: MikroORM,
-  { id, name }: InstanceName,
+  { id, name, version, whyAside }: InstanceName,
   { renew, known, aside, forget }: HeartbeatQuestion,
 ): Promise<HeartbeatAnswer> {
   const [answer] = await orm.em.fork().execute<[HeartbeatAnswer]>(
     `with me as (
-       insert into webhook_instances as i (id, name, beat, stands_aside) values (?, ?, 1, ?)
+       insert into webhook_instances as i (id, name, version, beat, stands_aside) values (?, ?, ?, 1, ?)
        on conflict (id) do update set beat = i.beat + 1, stands_aside = excluded.stands_aside, seen_at = clock_timestamp()
      ), gone as (
        delete from webhook_instances i using json_to_recordset(?::json) as g (id uuid, beat bigint)
@@ -111,13 +119,22 @@ async function heartbeat(
             (select coalesce(json_agg(lease), '[]') from renewed) as renewed,
             (select json_agg(json_build_object('lease', lease, 'epoch', epoch, 'beat', beat, 'owner', owner))
                from webhook_leases) as leases,
-            (select coalesce(json_agg(json_build_object('id', id, 'beat', beat, 'standsAside', stands_aside)), '[]')
+            (select coalesce(json_agg(json_build_object('id', id, 'beat', beat, 'standsAside', stands_aside is not null)), '[]')
                from webhook_instances) as instances,
             (select json_agg(version order by shard) from webhook_controls) as controls,
             (select coalesce(json_agg(json_build_object('first', first, 'last', last) order by first), '[]')
                from webhook_log_gaps) as gaps
        from webhook_log_head h`,
-    [id, name, aside, JSON.stringify(forget), JSON.stringify(renew), id, known?.position ?? 0],
+    [
+      id,
+      name,
+      version,
+      aside ? whyAside() : null,
+      JSON.stringify(forget),
+      JSON.stringify(renew),
+      id,
+      known?.position ?? 0,
+    ],
   );
   return answer;
 }

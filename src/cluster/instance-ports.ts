@@ -10,6 +10,7 @@ import type { RelaySteps } from '../outbox/relay-steps.ts';
 import type { RemoteChangePorts } from './remote-changes.ts';
 import type { StreamInForcePorts } from './stream-in-force.ts';
 import type { CursorPorts, CursorRow } from '../cursors/cursor-writer.ts';
+import type { HealthAnswer, HealthRow } from '../cursors/health-writer.ts';
 import type { DispatcherPorts } from '../dispatch/dispatcher.ts';
 import type { InstanceRow, LeaseRow } from './leases.ts';
 import type { CursorLoaderPorts } from '../cursors/cursor-loader.ts';
@@ -84,6 +85,8 @@ export type InstancePorts = HeartbeatPorts &
       server: string | null,
       done: (refused: ReadonlySet<string> | null) => void,
     ): void;
+    /** Stores changes of health, likewise. Null: it failed, or nobody knows what it did. */
+    writeHealth(rows: readonly HealthRow[], server: string | null, done: (answer: HealthAnswer | null) => void): void;
     relay: Pick<RelaySteps, 'setMode'>;
     /** Begins a new history after `past`, unless `from` is not the present history any more. */
     beginEpoch(change: { from: string; past: number }, done: () => void): void;

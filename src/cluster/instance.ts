@@ -14,6 +14,7 @@ import { type Asked, createHeartbeat } from './heartbeat.ts';
 import { createConfigurationBarrier } from './configuration-barrier.ts';
 import { createRemoteChanges } from './remote-changes.ts';
 import { createCursorWriter } from '../cursors/cursor-writer.ts';
+import { createHealthWriter } from '../cursors/health-writer.ts';
 import { type Dispatcher, createDispatcher } from '../dispatch/dispatcher.ts';
 import type { HeartbeatAnswer, InstancePorts } from './instance-ports.ts';
 import { type KnownLog, createCheckedReads } from './checked-reads.ts';
@@ -82,6 +83,14 @@ export function createInstance({
     dispatched: () => dispatcher.position,
     mayWrite: () => log.isVerified,
     onRefused: dispatcher.reloadCursor,
+  });
+  const health = createHealthWriter({
+    ports: { ...ports, writeHealth: (rows, done) => ports.writeHealth(rows, log.server, done) },
+    owner: id,
+    actors: dispatcher.actors,
+    serves: dispatcher.serves,
+    mayWrite: () => log.isVerified,
+    onChanged: dispatcher.reloadCursor,
   });
   const shards = createShardOwnership({
     ports,
@@ -178,6 +187,7 @@ export function createInstance({
       if (!streamIsRead) heartbeat.distrustStream();
       // It may have lost the last cursors, pauses and rows, too.
       cursors.forget();
+      health.forget();
       for (const { endpoint } of dispatcher.actors()) dispatcher.reloadCursor(endpoint.id);
     }
     log.server = answer.server;
@@ -216,12 +226,12 @@ export function createInstance({
     onDrained?.();
     onDrained = null;
   }
-
   return {
     dispatcher,
     start(): void {
       heartbeat.ask();
       cursors.start();
+      health.start();
     },
 
     /** Calls back once another heartbeat has succeeded and the leases that this instance could take are taken. */
@@ -282,6 +292,7 @@ export function createInstance({
     stop(): void {
       heartbeat.stop();
       cursors.stop();
+      health.stop();
       reader.stop();
       dispatcher.stop();
     },

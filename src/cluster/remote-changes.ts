@@ -1,4 +1,4 @@
-// Notices what other instances have changed of endpoints: pauses, resumes, rewinds and replays. Pure.
+// Notices what other instances have changed of endpoints: pauses, resumes, rewinds, replays and their cancelling, orders. Pure.
 //
 // Each such change raises its shard's control version. When a version is not the one that was seen last, the stored states
 // of that shard's endpoints are compared with the actors.
@@ -22,12 +22,14 @@ export function createRemoteChanges(ports: RemoteChangePorts, dispatcher: () => 
   const seen = new Map<number, number>();
   let newest: readonly number[] = [];
 
-  function compare({ endpointId, generation, resumes, pauseReason, hasReplays }: StoredState): void {
+  function compare({ endpointId, generation, resumes, pauseReason, hasReplays, hasOrders }: StoredState): void {
     const actor = dispatcher().actor(endpointId);
     if (!actor) return;
     const { stored } = actor;
     const same = stored.generation === generation && stored.resumes === resumes && stored.pauseReason === pauseReason;
-    if (actor.reading === 'loading' || !same) dispatcher().reloadCursor(endpointId);
+    // Nothing tells which replays were cancelled: those that it holds are read again.
+    const isToLoad = actor.reading === 'loading' || !same || actor.holdsReplays || hasOrders;
+    if (isToLoad) dispatcher().reloadCursor(endpointId);
     else if (hasReplays) dispatcher().wakeReplays(endpointId);
   }
 

@@ -11,15 +11,16 @@ import type { Wakes } from '../log/wakes.ts';
 import { newId } from '../model/new-id.ts';
 import type { ConfigurationInForce } from '../operations/configurations.ts';
 import type { RelaySteps } from '../outbox/relay-steps.ts';
-import { decideAfterFailure } from '../policy/retry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import { deliveryRow } from '../worker/delivery-row.ts';
 import type { ThreadPool } from '../worker/pool.ts';
 import type { Recorder } from '../worker/recorder.ts';
 import type { LostTurn, Turn, TurnReport } from '../worker/turn.ts';
+import { failureOf } from '../worker/turn-failure.ts';
 import { countMatches } from '../cursors/count-backlog.ts';
 import type { writeCursors } from '../cursors/write-cursors.ts';
+import { writeHealth } from '../cursors/write-health.ts';
 import type { OpenLeaseRows } from './heartbeat-sql.ts';
 import { type Instance, createInstance } from './instance.ts';
 import type { HeartbeatAnswer } from './instance-ports.ts';
@@ -135,6 +136,8 @@ export function runInstance(parts: InstanceParts): RunningInstance {
         answer(readReplays(orm, endpointId, question), done, 'replays could not be read'),
       writeCursors: (rows, server, done) =>
         answer(parts.writeCursors(orm, rows, server), done, 'cursors not written yet'),
+      writeHealth: (rows, server, done) =>
+        answer(writeHealth(orm, rows, server), done, 'the health of endpoints is not stored yet'),
       runTurn: (turn, done) => void runTurn(turn).then(done),
       interrupt: pool.interrupt,
     },
@@ -162,19 +165,19 @@ export function runInstance(parts: InstanceParts): RunningInstance {
   async function recordLost(turn: Turn, current: number): Promise<void> {
     const event = turn.events[current]!;
     const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
-    const { maxRetries, baseDelayMs, maxDelayMs } = turn.endpoint;
-    const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, gone: false });
+    const failure = failureOf(turn, attempt, { gone: false, retryAfterMs: null });
     const lost = {
       createdAt: new Date(),
       completedAt: null,
       latencyMs: 0,
       httpStatus: null,
       errorMessage: 'worker lost: the delivery thread ended while this request was under way',
+      responseHeaders: null,
       responseBody: null,
+      opening: null,
     };
-    const failure = { status: next.status, waitMs: next.status === 'retrying' ? next.waitMs : 0 };
     const row = deliveryRow({ id: newId(), turn, event, attempt, result: lost, failure });
-    await recorder.record({ row, gone: false });
+    await recorder.record({ row, pause: failure.pause, leaseEpoch: turn.lease.epoch });
   }
 
   /** Counts a backlog again that was too long to count, or was counted with another filter, once it may be exact. */

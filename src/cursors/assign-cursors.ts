@@ -7,7 +7,7 @@ import type { EndpointSettings } from '../settings/endpoint.ts';
 
 /**
  * Sets the cursor of each enabled endpoint that has none to the log's end. A disabled endpoint loses its position and keeps
- * its pause; a removed one loses its row. Run it in a transaction: it locks the log's head, so that the new endpoints get
+ * its pause; a removed one loses its row, and has no backlog from then on. Run it in a transaction: it locks the log's head, so that the new endpoints get
  * whatever is committed later. Returns the head.
  */
 export async function assignCursors(em: EntityManager, endpoints: readonly EndpointSettings[]): Promise<number> {
@@ -21,17 +21,25 @@ export async function assignCursors(em: EntityManager, endpoints: readonly Endpo
   }));
   const given = JSON.stringify(rows);
   await em.execute(
-    `delete from webhook_cursors c
-      where not exists (select 1 from json_to_recordset(?::json) as v (endpoint_id text) where v.endpoint_id = c.endpoint_id)`,
+    `with gone as (
+       delete from webhook_cursors c
+        where not exists (select 1 from json_to_recordset(?::json) as v (endpoint_id text) where v.endpoint_id = c.endpoint_id)
+       returning c.endpoint_id
+     )
+     insert into webhook_backlog_samples (endpoint_id, at, backlog)
+       select endpoint_id, date_trunc('minute', clock_timestamp()) + interval '1 min', 0 from gone
+     on conflict (endpoint_id, at) do update set backlog = excluded.backlog`,
     [given],
   );
   await em.execute(
     `insert into webhook_cursors as c (endpoint_id, position, since, examined, filter)
        select endpoint_id, position, coalesce(position, 0), coalesce(position, 0), filter
          from json_to_recordset(?::json) as v (endpoint_id text, position bigint, filter text)
+        order by endpoint_id
      on conflict (endpoint_id) do update
        set position = excluded.position, since = excluded.since, examined = excluded.examined,
-           filter = excluded.filter, previous = 0, backlog = 0, generation = ${newGeneration}
+           filter = excluded.filter, previous = 0, backlog = 0, generation = ${newGeneration},
+           failing = false, failing_since = null
        where (c.position is null) <> (excluded.position is null)`,
     [given],
   );

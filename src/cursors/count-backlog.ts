@@ -20,7 +20,7 @@ const countTo = 2 * exactTo;
 /** How many events ahead Postgres looks: for an endpoint that matches few, it would read a long log for minutes. */
 const lookAhead = 1_000_000;
 
-type Asked = { endpoint: Pick<Endpoint, 'events'>; after: number };
+type Asked = { endpoint: Pick<Endpoint, 'id' | 'events'>; after: number };
 
 /**
  * For each endpoint, the number of events after `after` and up to `head` that match its filter. Reads the events near the
@@ -31,8 +31,8 @@ export async function countNear(orm: MikroORM, asked: readonly Asked[], head: nu
   const first = Math.max(near, Math.min(head, ...asked.map(({ after }) => after)));
   const recent =
     first < head
-      ? await orm.em.fork().execute<{ position: number; type: string }[]>(
-          `select e.position::float8 as position, e.type from webhook_log e
+      ? await orm.em.fork().execute<{ position: number; type: string; notFor: string | null }[]>(
+          `select e.position::float8 as position, e.type, e.not_for as "notFor" from webhook_log e
             where e.position > ? and e.position <= ? and ${isUnaddressed}`,
           [first, head],
         )
@@ -41,7 +41,8 @@ export async function countNear(orm: MikroORM, asked: readonly Asked[], head: nu
     if (after < near) return { count: 0, isLowerBound: true };
     const matches = compilePatterns(endpoint.events);
     return {
-      count: recent.filter(({ position, type }) => position > after && matches(type)).length,
+      count: recent.filter(({ position, type, notFor }) => position > after && notFor !== endpoint.id && matches(type))
+        .length,
       isLowerBound: false,
     };
   });
@@ -56,15 +57,15 @@ export async function countMatches(orm: MikroORM, asked: Asked, head: number): P
 
 async function countInPostgres(
   orm: MikroORM,
-  { events }: Pick<Endpoint, 'events'>,
+  { id, events }: Asked['endpoint'],
   after: number,
   head: number,
 ): Promise<Count> {
   const [row] = await orm.em
     .fork()
     .execute<[{ count: number }]>(
-      `select count(*)::int as count from (${eventsFor('e.position > ? and e.position <= ?', boundPatterns)} limit ?) counted`,
-      [after, Math.min(head, after + lookAhead), JSON.stringify(events.map(likePattern)), countTo],
+      `select count(*)::int as count from (${eventsFor('e.position > ? and e.position <= ?', '?', boundPatterns)} limit ?) counted`,
+      [after, Math.min(head, after + lookAhead), id, JSON.stringify(events.map(likePattern)), countTo],
     );
   return { count: row.count, isLowerBound: row.count === countTo || after + lookAhead < head };
 }
@@ -106,14 +107,14 @@ const storedAndComing = `
   ) settled
   cross join lateral (
     select count(*) as events from (
-      ${eventsFor('e.position > known.up_to', 'asked.patterns')}
+      ${eventsFor('e.position > known.up_to', 'asked.endpoint_id', 'asked.patterns')}
       union all
-      select 1 from ${unnumbered} where ${isFor('asked.patterns')}
+      select 1 from ${unnumbered} where ${isFor('asked.endpoint_id', 'asked.patterns')}
       limit ${exactTo + 1} + settled.events
     ) unexamined
   ) coming
   where c.position is not null`;
 
-function eventsFor(where: string, patterns: string): string {
-  return `select 1 from webhook_log e where ${where} and ${isFor(patterns)}`;
+function eventsFor(where: string, endpointId: string, patterns: string): string {
+  return `select 1 from webhook_log e where ${where} and ${isFor(endpointId, patterns)}`;
 }

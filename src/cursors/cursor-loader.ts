@@ -8,7 +8,12 @@ import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { CursorState } from '../dispatch/cursor-state.ts';
 
 /** Whose cursor to load, and under which lease. Who loads a cursor is from then on the only one who writes it. */
-export type CursorQuestion = { endpoint: Endpoint; lease: Lease };
+export type CursorQuestion = {
+  endpoint: Endpoint;
+  lease: Lease;
+  /** Of this instance's loads each has a higher one: of two loads of a cursor, the one that was begun first does nothing. */
+  number: number;
+};
 
 export type CursorLoaderPorts = {
   schedule(delayMs: number, callback: () => void): () => void;
@@ -28,6 +33,7 @@ export type CursorLoader = {
 export function createCursorLoader(ports: CursorLoaderPorts, dispatcher: () => Dispatcher): CursorLoader {
   const asked = new Set<string>();
   let scheduled = false;
+  let loads = 0;
 
   function loadCursor(endpointId: string): void {
     asked.add(endpointId);
@@ -51,7 +57,8 @@ export function createCursorLoader(ports: CursorLoaderPorts, dispatcher: () => D
     asked.clear();
     if (actors.length === 0) return;
     for (const actor of actors) actor.loadBegins(head);
-    const questions = actors.map(({ endpoint, lease }) => ({ endpoint, lease }));
+    loads += 1;
+    const questions = actors.map(({ endpoint, lease }) => ({ endpoint, lease, number: loads }));
     ports.loadCursors(questions, head, (cursors) => {
       const missing: Actor[] = [];
       for (const actor of actors) {

@@ -5,6 +5,7 @@
 
 import { filterText } from '../policy/routing.ts';
 import type { Actor } from '../dispatch/actor.ts';
+import type { FailingRun } from '../dispatch/health.ts';
 
 /** A cursor to write. It is written only if its generation, owner and owner's epoch are still those of the stored one. */
 export type CursorRow = {
@@ -17,6 +18,8 @@ export type CursorRow = {
   examined: number;
   filter: string;
   backlog: number;
+  /** Every attempt has failed: since this write, or since an earlier one. */
+  failing_run: 'none' | 'begins' | 'goes on';
 };
 
 export type CursorPorts = {
@@ -40,8 +43,8 @@ const idle = { positions: 10_000, looks: 30 };
 /** A statement's rows as JSON text; the last one may go beyond. */
 const mostBytes = 1024 * 1024;
 
-type Written = { row: CursorRow; look: number };
-type Moved = { rows: Map<Actor, CursorRow>; left: Actor[] };
+type Written = { row: CursorRow; run: FailingRun | null; look: number };
+type Moved = { rows: Map<Actor, Omit<Written, 'look'>>; left: Actor[] };
 
 export function createCursorWriter({
   ports,
@@ -81,10 +84,14 @@ export function createCursorWriter({
       if (bytes >= mostBytes) return { rows, left: some.slice(index) };
       // While an actor skips settled events its backlog does not match its cursor.
       if (actor.reading === 'loading' || actor.isSkipping(dispatched()) || !serves(actor)) continue;
-      const row = rowOf(actor, dispatched(), owner);
+      // Its rows above the cursor still tell of its health, should this instance end before that is stored.
+      actor.health.look();
+      if (actor.health.unstored.changes.length > 0) continue;
       const before = written.get(actor);
+      const { run } = actor.health;
+      const row = rowOf(actor, dispatched(), owner, before?.run ?? null);
       if (before && isSame(before.row, row) && mayWait(before, row, isLast)) continue;
-      rows.set(actor, row);
+      rows.set(actor, { row, run });
       bytes += Buffer.byteLength(JSON.stringify(row));
     }
     return { rows, left: [] };
@@ -107,13 +114,16 @@ export function createCursorWriter({
       return;
     }
     writing = true;
-    ports.writeCursors([...rows.values()], (refused) => {
-      for (const [actor, row] of refused ? rows : []) {
-        if (refused!.has(row.endpoint_id)) onRefused(row.endpoint_id);
-        else written.set(actor, { row, look });
-      }
-      write(refused ? left : [], isLast, done);
-    });
+    ports.writeCursors(
+      Array.from(rows.values(), ({ row }) => row),
+      (refused) => {
+        for (const [actor, { row, run }] of refused ? rows : []) {
+          if (refused!.has(row.endpoint_id)) onRefused(row.endpoint_id);
+          else written.set(actor, { row, run, look });
+        }
+        write(refused ? left : [], isLast, done);
+      },
+    );
   }
 
   function goOn(): void {
@@ -142,7 +152,8 @@ export function createCursorWriter({
   };
 }
 
-function rowOf(actor: Actor, dispatched: number, owner: string): CursorRow {
+function rowOf(actor: Actor, dispatched: number, owner: string, written: FailingRun | null): CursorRow {
+  const { run } = actor.health;
   const { position, previous } = actor.cursor(dispatched);
   return {
     endpoint_id: actor.endpoint.id,
@@ -153,6 +164,7 @@ function rowOf(actor: Actor, dispatched: number, owner: string): CursorRow {
     previous,
     filter: filterText(actor.endpoint.events),
     ...actor.storedBacklog(dispatched),
+    failing_run: run === null ? 'none' : run.isStored || run === written ? 'goes on' : 'begins',
   };
 }
 
@@ -164,6 +176,8 @@ function isSame(one: CursorRow, other: CursorRow): boolean {
     one.owner_epoch === other.owner_epoch &&
     one.previous === other.previous &&
     one.filter === other.filter &&
-    one.backlog === other.backlog
+    one.backlog === other.backlog &&
+    other.failing_run !== 'begins' &&
+    (one.failing_run === 'none') === (other.failing_run === 'none')
   );
 }

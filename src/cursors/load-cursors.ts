@@ -1,6 +1,8 @@
-// Loads cursors, and the rows above them, for actors that start or have lost a turn.
+// Loads cursors, and the rows above them, for actors that start or have lost a turn, or whose stored state was changed.
+//
+// An actor has no turn out while it is loaded. So the load is also where its owner carries out orders.
 
-import { type EntityManager, IsolationLevel, type MikroORM } from '@mikro-orm/postgresql';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { CursorQuestion } from './cursor-loader.ts';
 import {
   type CursorState,
@@ -10,6 +12,7 @@ import {
   cursorStateOf,
 } from '../dispatch/cursor-state.ts';
 import { countNear } from './count-backlog.ts';
+import { carryOutOrders } from './carry-out-orders.ts';
 import { isOfEvent, isOfLine, pastGapSql } from './predicates.ts';
 
 /** The rest of the wait that a row `d` stores, by the database's clock, and never more than was stored. */
@@ -27,17 +30,17 @@ export async function loadCursors(
   head: number,
 ): Promise<Map<string, CursorState>> {
   const asked = JSON.stringify(
-    questions.map(({ endpoint, lease: { index, epoch } }) => ({ id: endpoint.id, lease: index, epoch })),
-  );
-  // One snapshot: a cursor that is written between the two reads would not match the rows above it.
-  const { cursors, lines } = await orm.em.fork().transactional(
-    async (em) => {
-      await own(em, owner, asked);
-      return await readStored(em, owner, asked);
-    },
-    { isolationLevel: IsolationLevel.REPEATABLE_READ },
+    questions.map(({ endpoint, lease: { index, epoch }, number }) => {
+      return { id: endpoint.id, lease: index, epoch, number };
+    }),
   );
   const byId = new Map(questions.map(({ endpoint }) => [endpoint.id, endpoint]));
+  // The cursors stay locked: one that is written between the two reads would not match the rows above it.
+  const { cursors, lines } = await orm.em.fork().transactional(async (em) => {
+    const own = await takeCursors(em, owner, asked);
+    await carryOutOrders(em, new Map(own.map((id) => [id, byId.get(id)!])));
+    return await readStored(em, own);
+  });
   const uncounted = cursors.map((cursor) => {
     const endpoint = byId.get(cursor.endpointId)!;
     return { endpoint, after: countedUpTo(cursor, endpoint.events) };
@@ -53,38 +56,51 @@ export async function loadCursors(
   );
 }
 
-const askedEndpoints = 'json_to_recordset(?::json) as a (id text, lease smallint, epoch bigint)';
-
-async function own(em: EntityManager, owner: string, asked: string): Promise<void> {
-  await em.execute(
-    `update webhook_cursors c set owner = l.owner, owner_epoch = l.epoch
-       from ${askedEndpoints} join webhook_leases l on l.lease = a.lease and l.epoch = a.epoch
-      where c.endpoint_id = a.id and l.owner = ?
-        and (c.owner is distinct from l.owner or c.owner_epoch is distinct from l.epoch)`,
+/** Locks the cursors of which this load is the newest of their owner, in the order of their ids. */
+async function takeCursors(em: EntityManager, owner: string, asked: string): Promise<string[]> {
+  const taken = await em.execute<{ id: string }[]>(
+    `with locked as materialized (
+       select c.endpoint_id, l.owner, l.epoch, a.number
+         from json_to_recordset(?::json) as a (id text, lease smallint, epoch bigint, number bigint)
+         join webhook_leases l on l.lease = a.lease and l.epoch = a.epoch and l.owner = ?
+         join webhook_cursors c on c.endpoint_id = a.id
+        where c.position is not null
+          and (c.owner is distinct from l.owner or c.owner_epoch is distinct from l.epoch or c.load < a.number)
+        order by c.endpoint_id for update of c
+     )
+     update webhook_cursors c set owner = locked.owner, owner_epoch = locked.epoch, load = locked.number
+       from locked where c.endpoint_id = locked.endpoint_id
+     returning c.endpoint_id as id`,
     [asked, owner],
   );
+  return taken.map(({ id }) => id);
 }
 
-async function readStored(em: EntityManager, owner: string, asked: string) {
+async function readStored(em: EntityManager, endpointIds: readonly string[]) {
+  const ids = JSON.stringify(endpointIds);
+  const isAsked = 'c.endpoint_id in (select json_array_elements_text(?::json))';
   const cursors = await em.execute<StoredCursor[]>(
     `select c.endpoint_id as "endpointId", c.generation::float8 as generation, c.resumes,
             c.pause_reason as "pauseReason", ${pastGapSql('c.position')}::float8 as position,
             c.previous::float8 as previous, ${pastGapSql('c.examined')}::float8 as examined, c.filter, c.backlog,
+            c.failing, c.failing_changes as "failingChanges",
+            case when c.failing_since is not null
+                 then greatest(0, extract(epoch from clock_timestamp() - c.failing_since) * 1000) end::float8 as "failedMs",
             exists (select 1 from webhook_replays s where s.endpoint_id = c.endpoint_id) as "hasReplays"
-       from ${askedEndpoints} join webhook_cursors c on c.endpoint_id = a.id
-      where c.position is not null and c.owner = ? and c.owner_epoch = a.epoch`,
-    [asked, owner],
+       from webhook_cursors c where ${isAsked}`,
+    [ids],
   );
   // A row may belong to an event that the database has lost, and another event may have its position by now.
   const lines = groupByEndpoint(
     await em.execute<LineRow[]>(
       `select d.endpoint_id as "endpointId", d.position::float8 as position, d.event_type as type, d.status,
               d.attempt_count as attempts, d.resumes, ${waitLeft}
-         from ${askedEndpoints} join webhook_cursors c on c.endpoint_id = a.id
+         from webhook_cursors c
          join webhook_deliveries d
            on ${isOfLine} and d.position > c.position
-         join webhook_log e on ${isOfEvent} order by d.id`,
-      [asked],
+         join webhook_log e on ${isOfEvent}
+        where ${isAsked} order by d.id`,
+      [ids],
     ),
   );
   return { cursors, lines };

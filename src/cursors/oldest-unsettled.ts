@@ -5,7 +5,7 @@ import { isFor, isOfEvent, isOfLine, isSettled, unnumbered } from './predicates.
 import { likePattern } from '../policy/routing.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
 
-const isForIt = isFor('asked.patterns');
+const isForIt = isFor('asked.endpoint_id', 'asked.patterns');
 
 const findOldest = `
   select c.endpoint_id, extract(epoch from coalesce(

@@ -15,17 +15,19 @@ export const isSettled = `d.status in ('delivered', 'failed')`;
 export const isOfEvent = 'd.event_id = e.event_id and d.position = e.position';
 
 /** The committed events without a position, as `e`, with `seq` and `created_at`. */
-export const unnumbered = `(select o.seq, n.type, n.addressed_to, n.created_at from webhook_outbox o
+export const unnumbered = `(select o.seq, n.type, n.addressed_to, n.not_for, n.created_at from webhook_outbox o
   cross join lateral (select * from webhook_events where id = o.event_id offset 0) n) e`;
 
 /** Event `e` is for every endpoint that asks for its type. */
 export const isUnaddressed = 'e.addressed_to is null';
 
-/** An event type matches one of these LIKE patterns, which are an array or a query. */
-export const matchesAny = (type: string, patterns: string) => `${type} like any (${patterns})`;
+/** An event type matches one of these patterns, which are an array or a query, in the form of policy/routing.ts. */
+export const matchesAny = (type: string, patterns: string) =>
+  `(case when ${type} like 'webhook.%' then '!' else '.' end || ${type}) like any (${patterns})`;
 
-/** Event `e` is for an endpoint with these patterns. */
-export const isFor = (patterns: string) => `${isUnaddressed} and ${matchesAny('e.type', patterns)}`;
+/** Event `e` is for this endpoint, with these patterns. */
+export const isFor = (endpointId: string, patterns: string) =>
+  `${isUnaddressed} and e.not_for is distinct from ${endpointId} and ${matchesAny('e.type', patterns)}`;
 
 /** The patterns of one endpoint, bound as a JSON array of text. */
 export const boundPatterns = 'select json_array_elements_text(?::json)';

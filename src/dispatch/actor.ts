@@ -2,7 +2,7 @@
 //
 // Its mailbox holds the next events for the endpoint. Its line is strictly in log order: one turn at a time, and after a
 // failed attempt the same event again, until its retries are spent. Replays (tests are replays, too) are sent beside the
-// line: they alternate with it, and never change its order.
+// line, and never change its order. They alternate with it, also where the line must be read from the table first.
 //
 // Four things change independently. How it reads (loading, lagging, live) is in reading.ts. Whether it sends, whether its
 // endpoint is paused, and whether it retires is here:
@@ -12,7 +12,7 @@
 //   queued ──▶ idle           nothing is due any more
 //   running ──▶ idle          the turn has ended
 //
-//   active ──▶ paused         an admin pauses it, or it answers 410
+//   active ──▶ paused         an admin pauses it, it answers 410, or its line is held as its retries are spent
 //   paused ──▶ active         a resume is loaded
 //
 //   serving ──▶ retiring      its lease is given back
@@ -25,13 +25,13 @@ import type { Lease } from '../policy/shards.ts';
 import type { LogEntry } from '../log/entry.ts';
 import { filterText } from '../policy/routing.ts';
 import { type Endpoint, type EndpointDelivery, deliveryOf } from '../settings/endpoint.ts';
-import { backoffMs } from '../policy/retry.ts';
-import { lostTurnDelaysMs } from '../policy/retry-delays.ts';
-import type { LostTurn, Turn, TurnReport } from '../worker/turn.ts';
+import type { LostTurn, Turn, TurnEvent, TurnReport } from '../worker/turn.ts';
 import type { Recount } from './backlog-count.ts';
 import type { Count, CursorState } from './cursor-state.ts';
+import { Health } from './health.ts';
 import { Reading } from './reading.ts';
-import { type Replay, type ReplayWindow, createReplayWindow } from './replay-window.ts';
+import { type Replay, type ReplayWindow, createReplayWindow, turnOf } from './replay-window.ts';
+import { UnsentTurns } from './unsent-turns.ts';
 import type { WindowBudget } from './window-budget.ts';
 
 type Work = { kind: 'line' } | { kind: 'replay'; replay: Replay };
@@ -39,7 +39,7 @@ type Work = { kind: 'line' } | { kind: 'replay'; replay: Replay };
 /** What to do next: begin a turn (of the line or of a replay), do nothing before `at`, or do nothing. */
 export type Choice = Work | { kind: 'wait'; at: number } | null;
 
-type Sending = { is: 'idle' } | { is: 'queued' } | { is: 'running'; slot: number; what: Work };
+type Sending = { is: 'idle' | 'queued' } | { is: 'running'; slot: number; what: Work; events: readonly TurnEvent[] };
 
 /** What it knows of the stored cursor. */
 type Stored = Pick<CursorState, 'generation' | 'resumes' | 'pauseReason'>;
@@ -47,6 +47,8 @@ type Stored = Pick<CursorState, 'generation' | 'resumes' | 'pauseReason'>;
 export class Actor {
   /** It sends under this lease. */
   readonly lease: Lease;
+  /** What its attempts say of its endpoint. */
+  readonly health = new Health(() => this.#reading.head);
 
   #endpoint: Endpoint;
   #delivery: EndpointDelivery;
@@ -55,8 +57,7 @@ export class Actor {
   #sending: Sending = { is: 'idle' };
   #isRetiring = false;
   #isSlow = false;
-  /** Turns in a row that were lost with nothing on the wire, and when the next one may begin. */
-  #unsent = { turns: 0, notBefore: -Infinity };
+  #unsent = new UnsentTurns();
   #stored: Stored = { generation: 0, resumes: 0, pauseReason: null };
   #replays: ReplayWindow;
   #replayNext = true;
@@ -67,7 +68,9 @@ export class Actor {
     this.#delivery = deliveryOf(endpoint);
     this.#matches = matches;
     this.lease = lease;
-    this.#reading = new Reading((type) => this.#matches(type), budget);
+    const isFor = ({ type, addressedTo, notFor }: LogEntry) =>
+      addressedTo === null && notFor !== endpoint.id && this.#matches(type);
+    this.#reading = new Reading(isFor, budget);
     this.#replays = createReplayWindow(budget);
   }
 
@@ -124,6 +127,7 @@ export class Actor {
     const { generation, resumes, pauseReason } = cursor;
     this.#stored = { generation, resumes, pauseReason };
     this.#replays.reset(cursor.hasReplays);
+    this.health.load(cursor.health, now);
     return true;
   }
 
@@ -151,12 +155,17 @@ export class Actor {
    * examined as much as the dispatcher. `pastGap` gives the position after which the log continues.
    */
   takePage(page: readonly LogEntry[], dispatched: number, pastGap: (position: number) => number): void {
-    this.#reading.takePage(page, dispatched, pastGap);
+    if (this.#reading.takePage(page, dispatched, pastGap)) this.#replayNext = true;
   }
 
   /** A replay was stored for its endpoint. */
   replayStored(): void {
     this.#replays.wake();
+  }
+
+  /** It may hold a replay that was cancelled since it was read. */
+  get holdsReplays(): boolean {
+    return !this.#replays.isEmpty;
   }
 
   wantsReplays(): boolean {
@@ -175,8 +184,11 @@ export class Actor {
     const replay = this.#replays.next();
     const lineReady = lineAt <= now;
     const replayReady = replay !== undefined && replay.notBefore <= now;
-    if (replayReady && (this.#replayNext || !lineReady)) return { kind: 'replay', replay };
+    const lineHasTurn = !this.#replayNext && (lineReady || this.#reading.awaitsPage);
+    if (replayReady && !lineHasTurn) return { kind: 'replay', replay };
     if (lineReady) return { kind: 'line' };
+    // The page's arrival asks again.
+    if (lineHasTurn && replayReady) return null;
     const at = Math.min(lineAt, replay?.notBefore ?? Infinity);
     return at === Infinity ? null : { kind: 'wait', at };
   }
@@ -192,14 +204,13 @@ export class Actor {
   }
 
   begin(what: Work, slot: number, configuration: number): Turn {
-    this.#sending = { is: 'running', slot, what };
     this.#isSlow = false;
     this.#replayNext = what.kind === 'line';
     const { generation, resumes } = this.#stored;
     const common = { slot, lease: this.lease, endpoint: this.#delivery, configuration, generation, resumes };
-    if (what.kind === 'line') return { ...common, origin: 'line', replayId: null, ...this.#reading.turn() };
-    const { id, event, origin, attempts } = what.replay;
-    return { ...common, origin, replayId: id, attemptsBefore: attempts, events: [event] };
+    const { events, ...rest } = what.kind === 'line' ? this.#reading.turn() : turnOf(what.replay);
+    this.#sending = { is: 'running', slot, what, events };
+    return { ...common, events, ...rest };
   }
 
   /** The running turn takes long. */
@@ -213,31 +224,27 @@ export class Actor {
    */
   finish(report: TurnReport | LostTurn, now: number): boolean {
     if (this.#sending.is !== 'running') throw new Error(`${this.#endpoint.id} has no turn that could end`);
-    const { what } = this.#sending;
+    const { what, events } = this.#sending;
     this.#sending = { is: 'idle' };
     const isLost = typeof report === 'string';
-    if (report === 'unsent') this.#waitAfterLoss(now);
-    else if (!isLost) this.#unsent.turns = 0;
-    // With a stored state that has changed, or without a report, its rows tell what is settled.
-    if (isLost || this.#reading.is === 'loading') {
+    const pause = isLost ? null : (report.failure?.pause ?? null);
+    if (report === 'unsent') this.#unsent.add(now);
+    else if (!isLost) this.#unsent.forget();
+    if (!isLost) this.health.attempted(report, what.kind === 'line', events, now);
+    // With a stored state that has changed, or without a report, its rows tell what is settled. So they do when the retries
+    // are spent: a former owner's row may have settled the event, and then nothing is held.
+    if (isLost || this.#reading.is === 'loading' || pause === 'exhausted') {
       this.#reading.lose();
       return false;
     }
     const { failure } = report;
-    if (failure?.gone) this.#stored.pauseReason ??= 'gone';
+    if (pause !== null) this.#stored.pauseReason ??= pause;
     const again =
       failure?.status === 'retrying' ? { attempts: failure.attempt, notBefore: now + failure.waitMs } : null;
     if (what.kind === 'line') this.#reading.settle(report.settled, again);
     else if (again) Object.assign(what.replay, again);
     else if (report.settled > 0) this.#replays.remove(what.replay);
     return true;
-  }
-
-  /** What made it lose a turn may still be there: it would be lost again at once, for ever. */
-  #waitAfterLoss(now: number): void {
-    const { turns } = this.#unsent;
-    const notBefore = now + backoffMs(turns, lostTurnDelaysMs.base, lostTurnDelaysMs.most);
-    this.#unsent = { turns: turns + 1, notBefore };
   }
 
   /** Takes a changed configuration. A changed filter also applies to the events that wait. */

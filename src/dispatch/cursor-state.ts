@@ -1,6 +1,7 @@
 // An endpoint's cursor as it is stored, and the state that an actor starts from, which follows from it.
 
 import type { PauseReason } from '../model/webhook-cursor.ts';
+import type { StoredHealth } from './health.ts';
 import { compilePatterns, filterText } from '../policy/routing.ts';
 
 /** What an actor needs to continue an endpoint's line. */
@@ -27,6 +28,7 @@ export type CursorState = {
   countedTo: number;
   /** The backlog was too long to count, or was not counted yet: it is at least this. */
   backlogIsLowerBound: boolean;
+  health: StoredHealth;
 };
 
 /** A backlog is exact up to here. Counting stops at twice that, so that it is not repeated at once. */
@@ -45,10 +47,18 @@ export type StoredCursor = {
   filter: string;
   backlog: number;
   hasReplays: boolean;
+  /** Its first event has failed three times, and how often that has changed. */
+  failing: boolean;
+  failingChanges: number;
+  /** For how long every attempt has failed; null when the last one was delivered. */
+  failedMs: number | null;
 };
 
 /** What a request may change, on whichever instance it is made. */
-export type StoredState = Pick<StoredCursor, 'endpointId' | 'generation' | 'resumes' | 'pauseReason' | 'hasReplays'>;
+export type StoredState = Pick<StoredCursor, 'endpointId' | 'generation' | 'resumes' | 'pauseReason' | 'hasReplays'> & {
+  /** Orders wait for the owner, who carries them out when it loads the cursor. */
+  hasOrders: boolean;
+};
 
 /** An attempt in the endpoint's line, above its cursor and of its generation. */
 export type LineRow = {
@@ -98,6 +108,7 @@ export function cursorStateOf(
     backlog: Math.max(0, stored + count - counted),
     countedTo,
     backlogIsLowerBound: isLowerBound || stored >= exactTo,
+    health: healthOf(cursor, rows),
   };
 }
 
@@ -108,6 +119,20 @@ function retriesOf(rows: readonly LineRow[], settled: ReadonlySet<number>, resum
   const inOrder = counted.toSorted((one, other) => one.attempts - other.attempts);
   const last = new Map(inOrder.map(({ position, attempts, waitMs }) => [position, { position, attempts, waitMs }]));
   return [...last.values()];
+}
+
+/** The rows above the cursor are newer than what is stored of its health with it. */
+function healthOf({ failing, failingChanges, failedMs: stored }: StoredCursor, rows: readonly LineRow[]): StoredHealth {
+  const delivered = rows.findLastIndex(({ status }) => status === 'delivered');
+  const hasFailed = rows.length > delivered + 1;
+  const since = delivered === -1 ? stored : null;
+  return {
+    failing,
+    changes: failingChanges,
+    failedMs: since ?? (hasFailed ? 0 : null),
+    isStored: since !== null,
+    wasDelivered: delivered !== -1 && !hasFailed,
+  };
 }
 
 function isCountedBy(cursor: StoredCursor, events: readonly string[]): boolean {

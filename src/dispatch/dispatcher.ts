@@ -199,6 +199,7 @@ export function createDispatcher({
           continue;
         }
         for (const actor of routes.to(entry.type)) {
+          if (entry.notFor === actor.endpoint.id) continue;
           actor.take(entry);
           touched.add(actor);
         }

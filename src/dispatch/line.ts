@@ -1,7 +1,8 @@
 // One endpoint's line: its next events in log order, the attempts that they had, and what is settled behind the first. Pure.
 
 import type { LogEntry } from '../log/entry.ts';
-import type { TurnEvent } from '../worker/turn.ts';
+import type { Turn, TurnEvent } from '../worker/turn.ts';
+import type { Head } from './health.ts';
 import type { CursorState } from './cursor-state.ts';
 import { type Mailbox, type QueuedEvent, createMailbox } from './mailbox.ts';
 import type { WindowBudget } from './window-budget.ts';
@@ -20,7 +21,7 @@ export type Retry = { attempts: number; notBefore: number };
 
 /** It begins at the log's start. */
 export class Line {
-  #matches: (type: string) => boolean;
+  #isFor: (entry: LogEntry) => boolean;
   #mailbox: Mailbox;
   #examined = 0;
   #lastMatch = 0;
@@ -31,9 +32,9 @@ export class Line {
   /** How many events its last turn had. */
   #lastTurn = 0;
 
-  /** `matches`: whether the endpoint asks for events of a type, as it is configured now. */
-  constructor(matches: (type: string) => boolean, budget: WindowBudget) {
-    this.#matches = matches;
+  /** `isFor`: whether an event is for the endpoint, as it is configured now. */
+  constructor(isFor: (entry: LogEntry) => boolean, budget: WindowBudget) {
+    this.#isFor = isFor;
     this.#mailbox = createMailbox(budget);
   }
 
@@ -52,6 +53,12 @@ export class Line {
   /** A few large events fill it, too. A page of which it can take nothing would be read again and again. */
   get hasRoom(): boolean {
     return this.#mailbox.size <= lowWater && !this.#mailbox.full;
+  }
+  /** Its first event, and how often that has failed. */
+  get head(): Exclude<Head, 'empty'> {
+    const head = this.#mailbox.first();
+    if (head === undefined) return null;
+    return { event: head.entry, attempts: this.#retries.get(head.entry.position)?.attempts ?? 0 };
   }
   /** When its first event is due. Infinity: it has none. */
   get dueAt(): number {
@@ -90,7 +97,7 @@ export class Line {
     for (const entry of page) {
       const { position } = entry;
       if (position !== this.#examined + 1) continue;
-      const isForIt = entry.addressedTo === null && this.#matches(entry.type);
+      const isForIt = this.#isFor(entry);
       if (this.#settled.skip(position, isForIt)) {
         if (isForIt) this.#lastMatch = position;
       } else if (!isForIt) {
@@ -106,14 +113,14 @@ export class Line {
   }
 
   /** The events of its next turn. */
-  turn(): { events: TurnEvent[]; attemptsBefore: number } {
+  turn(): Pick<Turn, 'events' | 'attemptsBefore' | 'origin' | 'replayId'> {
     const queued = this.#mailbox.front(this.#mostEvents);
     // A turn counts the attempts of its first event only, so an event that was tried before begins a turn of its own.
     const end = queued.findIndex(({ entry }, index) => index > 0 && this.#retries.has(entry.position));
     const attemptsBefore = this.#retries.get(queued[0]!.entry.position)?.attempts ?? 0;
     const events = queued.slice(0, end === -1 ? undefined : end).map(turnEvent);
     this.#lastTurn = events.length;
-    return { events, attemptsBefore };
+    return { events, attemptsBefore, origin: 'line', replayId: null };
   }
 
   /** Its first events are settled. `again`: the one behind them failed. Returns the last settled one. */
@@ -195,8 +202,8 @@ export class Line {
   }
 }
 
-function turnEvent({ entry: { id, type, payload, position }, previous }: QueuedEvent): TurnEvent {
-  return { id, type, payload, position, previous };
+function turnEvent({ entry: { id, type, subject, payload, position }, previous }: QueuedEvent): TurnEvent {
+  return { id, type, subject, payload, position, previous };
 }
 
 /** The positions above an endpoint's cursor that were settled when it was loaded: the actor skips each of them once. */

@@ -9,9 +9,9 @@
 // A backlog is counted only while it lags: once it is live, what waits is in its mailbox.
 
 import type { LogEntry } from '../log/entry.ts';
-import type { TurnEvent } from '../worker/turn.ts';
 import { type BacklogCount, type Recount, countOf, createBacklogCount, isToCount, uncounted } from './backlog-count.ts';
 import type { Count, CursorState } from './cursor-state.ts';
+import type { Head } from './health.ts';
 import { Line, type Retry } from './line.ts';
 import type { QueuedEvent } from './mailbox.ts';
 import type { WindowBudget } from './window-budget.ts';
@@ -30,9 +30,9 @@ export class Reading {
   #line: Line;
   #state = loading();
 
-  /** `matches`: whether the endpoint asks for events of a type, as it is configured now. */
-  constructor(matches: (type: string) => boolean, budget: WindowBudget) {
-    this.#line = new Line(matches, budget);
+  /** `isFor`: whether an event is for the endpoint, as it is configured now. */
+  constructor(isFor: (entry: LogEntry) => boolean, budget: WindowBudget) {
+    this.#line = new Line(isFor, budget);
   }
 
   get is(): State['is'] {
@@ -49,9 +49,18 @@ export class Reading {
   get dueAt(): number {
     return this.#line.dueAt;
   }
+  /** The first event of the line, as far as that is known. */
+  get head(): Head {
+    if (this.#state.is === 'loading' || this.#state.isOutdated) return null;
+    return this.#line.head ?? (this.#state.is === 'live' ? 'empty' : null);
+  }
   /** It is lagging, has room for a page, and has asked for none. */
   get wantsPage(): boolean {
     return this.#state.is === 'lagging' && !this.#state.pageAsked && this.#line.hasRoom;
+  }
+  /** It has no event, and a page that may bring one is being read. */
+  get awaitsPage(): boolean {
+    return this.#state.is === 'lagging' && this.#state.pageAsked && this.#line.size === 0;
   }
   /** How many events wait: unsettled ones that the filter asks for, as far as the dispatcher has read. */
   get backlog(): Count {
@@ -121,12 +130,17 @@ export class Reading {
     if (this.#state.is === 'lagging') this.#state.pageAsked = true;
   }
 
-  /** Takes a page of consecutive events while it is lagging. `pastGap` gives the position after which the log continues. */
-  takePage(page: readonly LogEntry[], dispatched: number, pastGap: (position: number) => number): void {
-    if (this.#state.is !== 'lagging') return;
+  /**
+   * Takes a page of consecutive events while it is lagging. `pastGap` gives the position after which the log continues.
+   * Returns true when the line waited for it in vain.
+   */
+  takePage(page: readonly LogEntry[], dispatched: number, pastGap: (position: number) => number): boolean {
+    if (this.#state.is !== 'lagging') return false;
+    const { awaitsPage } = this;
     this.#state.pageAsked = false;
     this.#line.takePage(page, pastGap);
     if (this.examined >= dispatched) this.#state = { is: 'live', isOutdated: this.#state.isOutdated };
+    return awaitsPage && this.#line.size === 0;
   }
 
   /** Gives back all events but the first, and reads them again when there is room. `dispatched`: how far the dispatcher has read. */
@@ -147,7 +161,7 @@ export class Reading {
   }
 
   /** The events of the line's next turn. */
-  turn(): { events: TurnEvent[]; attemptsBefore: number } {
+  turn(): ReturnType<Line['turn']> {
     return this.#line.turn();
   }
 

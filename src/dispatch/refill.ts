@@ -43,8 +43,8 @@ export function createRefill({
     actor.pageAsked();
     ports.readPage(actor.examined, (page) => {
       actor.takePage(page, position(), ports.pastGap);
-      if (page.length > 0) onRefilled(actor);
-      else if (actor.reading !== 'live') wakeups.set(actor, ports.now() + retryDelaysMs.refill);
+      if (page.length > 0 || actor.reading === 'live') onRefilled(actor);
+      else wakeups.set(actor, ports.now() + retryDelaysMs.refill);
     });
   }
 

@@ -5,7 +5,7 @@
 // are committed does not matter.
 
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
-import type { TurnEvent } from '../worker/turn.ts';
+import type { Turn, TurnEvent } from '../worker/turn.ts';
 import type { WindowBudget } from './window-budget.ts';
 
 /**
@@ -28,6 +28,12 @@ export type StoredReplay = {
 
 export type Replay = Omit<StoredReplay, 'waitMs'> & { notBefore: number };
 
+/** What a turn of it has. */
+export function turnOf(replay: Replay): Pick<Turn, 'events' | 'attemptsBefore' | 'origin' | 'replayId'> {
+  const { id, event, origin, attempts } = replay;
+  return { origin, replayId: id, attemptsBefore: attempts, events: [event] };
+}
+
 /** Which replays to read: none that is `known`, and at most so many, with payloads of about so many bytes. */
 export type ReplayQuestion = { known: readonly string[]; most: { replays: number; bytes: number } };
 
@@ -40,6 +46,8 @@ export type ReplayWindow = {
   /** Something was added to the stored queue. */
   wake(): void;
   readonly wantsMore: boolean;
+  /** It holds none, and reads none. */
+  readonly isEmpty: boolean;
   /** What it holds. */
   readonly bytes: number;
   /** What to read next. There is one question at a time; an answer that comes after a `reset` is ignored. */
@@ -70,6 +78,9 @@ export function createReplayWindow(budget: WindowBudget): ReplayWindow {
     },
     get wantsMore() {
       return more && asked === null && replays.length <= lowWater && window.room > 0;
+    },
+    get isEmpty() {
+      return replays.length === 0 && asked === null;
     },
     get bytes() {
       return window.bytes;

@@ -1,5 +1,8 @@
 // Why a connection could not be opened, as a class and a sentence without stack or secret.
 
+import { refusalOfCertificate } from '../policy/refused-certificate.ts';
+import { adviceOnCertificate } from '../policy/untrusted-certificate.ts';
+
 export type FailureClass = 'egress refused' | 'dns' | 'connect' | 'tls' | 'timeout' | 'reset' | 'protocol';
 
 /**
@@ -33,6 +36,17 @@ export function detailOf(error: unknown): string {
   text = text.replace(/[\0-\x1f\x7f-\x9f]+/g, ' ').trim();
   if (code !== '' && !text.includes(code)) text = `${text} (${code})`.trim();
   return text.slice(0, longestDetail).toWellFormed();
+}
+
+/** The same for an error of TLS: with whose certificate it is, and what helps. */
+export function tlsDetailOf(error: unknown): string {
+  const refusal = refusalOfCertificate(error);
+  if (refusal !== null) return `${refusal} (${codeOf(error)})`;
+  const advice = adviceOnCertificate(error);
+  if (advice !== null)
+    return `${detailOf(error)}; ${advice}; "tls.ca" in config/webhooks.yaml adds one for one endpoint`;
+  if (codeOf(error) === 'CERT_HAS_EXPIRED') return `${detailOf(error)}; the endpoint must renew it`;
+  return detailOf(error);
 }
 
 /** The code of Node, undici or OpenSSL, else the empty text. */

@@ -2,7 +2,7 @@
 
 import type { LookupAddress } from 'node:dns';
 import { type LookupFunction, type Socket, connect as connectTcp, isIP } from 'node:net';
-import { type SecureContext, connect as connectTls, createSecureContext } from 'node:tls';
+import { type SecureContext, connect as connectTls } from 'node:tls';
 
 export type Target = {
   secure: boolean;
@@ -18,11 +18,11 @@ export type Dial = (target: Target) => Socket;
 /** An endpoint's first address gets this long before the second is tried; Node's default of 250 ms is less than some round trips. */
 const nextAddressAfterMs = 500;
 
-/** Made once, since each holds all root certificates. */
-let rootCertificates: SecureContext | undefined;
-
-/** Dials for one origin; TLS sessions are resumed between its connections. HTTP/1.1 only: HTTP/2 repeats requests by itself. */
-export function createDial(): Dial {
+/**
+ * Dials for one origin; TLS sessions are resumed between its connections. HTTP/1.1 only: HTTP/2 repeats requests by itself.
+ * `secureContext` is asked for by the first connection over TLS.
+ */
+export function createDial(secureContext: () => SecureContext): Dial {
   let session: Buffer | undefined;
 
   return ({ secure, hostname, port, addresses }) => {
@@ -35,12 +35,11 @@ export function createDial(): Dial {
       autoSelectFamilyAttemptTimeout: nextAddressAfterMs,
     };
     if (!secure) return connectTcp(common);
-    rootCertificates ??= createSecureContext();
     const socket = connectTls({
       ...common,
       // An IP address is no server name (RFC 6066, section 3), and a server name has no final dot.
       servername: isIP(hostname) === 0 ? hostname.replace(/\.$/, '') : undefined,
-      secureContext: rootCertificates,
+      secureContext: secureContext(),
       session,
       ALPNProtocols: ['http/1.1'],
       // Explicit, because an environment variable could turn the default off.

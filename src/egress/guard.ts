@@ -4,14 +4,32 @@ import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { type Socket, isIP } from 'node:net';
 import type { buildConnector } from 'undici';
-import { adviceOnCertificate } from '../policy/untrusted-certificate.ts';
-import { ConnectFailure, detailOf } from './connect-failure.ts';
-import { type Dial, createDial } from './dial.ts';
+import { ConnectFailure, detailOf, tlsDetailOf } from './connect-failure.ts';
+import { createDial } from './dial.ts';
 import { permittedBy } from './permitted-address.ts';
+import { type TlsMaterial, secureContextOf } from './secure-contexts.ts';
 
 export type EgressGuard = {
   /** A connector for one undici client; aborting `givenUp` ends the connection being opened. */
-  connector(givenUp: AbortSignal): buildConnector.connector;
+  connector(givenUp: AbortSignal, more?: ConnectorOptions): buildConnector.connector;
+};
+
+export type ConnectorOptions = {
+  /** Null: nothing of our own. */
+  tls?: TlsMaterial | null;
+  /** Is told of each connection when it begins. */
+  onOpening?(opening: Opening): void;
+};
+
+/** How a connection is opened; filled in as its steps succeed. A step that did not, or was not needed, took null. */
+export type Opening = {
+  /** Looking the name up; null for an IP address. */
+  dnsMs: number | null;
+  /** TCP, over all addresses that were tried. */
+  connectMs: number | null;
+  tlsMs: number | null;
+  /** `ip:port` or `[ip]:port` of the peer, as soon as there is one: with `connectMs`. */
+  remoteAddress: string | null;
 };
 
 /** All addresses of a name. */
@@ -23,7 +41,7 @@ export type EgressOptions = {
   /** Replaced in tests. */
   resolve?: Resolve;
   /** Replaced in tests, so that no address of theirs is ever dialled. */
-  dial?: () => Dial;
+  dial?: typeof createDial;
 };
 
 /**
@@ -38,7 +56,7 @@ export function createEgressGuard({
 }: EgressOptions): EgressGuard {
   const permitted = permittedBy(allowedNetworks);
 
-  async function vettedAddresses(hostname: string): Promise<readonly LookupAddress[]> {
+  async function vettedAddresses(hostname: string, looked: () => void): Promise<readonly LookupAddress[]> {
     const family = isIP(hostname);
     if (family !== 0) {
       if (!permitted(hostname)) throw refused(hostname);
@@ -47,6 +65,7 @@ export function createEgressGuard({
     const addresses = await resolve(hostname).catch((error: unknown) => {
       throw new ConnectFailure('dns', `${hostname} could not be resolved (${detailOf(error)})`);
     });
+    looked();
     if (addresses.length === 0) throw new ConnectFailure('dns', `${hostname} has no address`);
     const bad = addresses.find(({ address }) => !permitted(address));
     if (bad) throw refused(bad.address, hostname);
@@ -54,16 +73,18 @@ export function createEgressGuard({
   }
 
   return {
-    connector(givenUp) {
-      const dial = dialling();
+    connector(givenUp, { tls = null, onOpening } = {}) {
+      const dial = dialling(() => secureContextOf(tls));
       return ({ protocol, hostname, port }, callback) => {
         const secure = protocol === 'https:';
-        const opening = vettedAddresses(hostname).then((addresses) => {
+        const steps = timeSteps();
+        onOpening?.(steps.opening);
+        const opened = vettedAddresses(hostname, () => steps.ended('dnsMs')).then((addresses) => {
           if (givenUp.aborted) throw new ConnectFailure('connect', 'given up before it began');
           const socket = dial({ secure, hostname, port: portOf(port, secure), addresses });
-          return established(socket, secure, givenUp, permitted);
+          return established(socket, secure, givenUp, permitted, steps);
         });
-        opening.then(
+        opened.then(
           (socket) => callback(null, socket),
           (error: unknown) => callback(error as Error, null),
         );
@@ -82,6 +103,7 @@ function established(
   secure: boolean,
   givenUp: AbortSignal,
   permitted: (address: string) => boolean,
+  steps: Steps,
 ): Promise<Socket> {
   return new Promise((resolve, reject) => {
     let stage: 'connect' | 'tls' = 'connect';
@@ -93,13 +115,16 @@ function established(
     };
     const onReady = () => {
       finish();
+      if (secure) steps.ended('tlsMs');
       // The error listener below stays: until undici adds its own, an error without a listener would be thrown.
       resolve(socket);
     };
     const onConnect = () => {
-      const { remoteAddress } = socket;
+      const { remoteAddress, remotePort } = socket;
       // When the peer has already reset the connection, there is no address.
       if (remoteAddress === undefined) return void socket.destroy();
+      steps.ended('connectMs');
+      steps.opening.remoteAddress = `${isIP(remoteAddress) === 6 ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
       if (!permitted(remoteAddress)) {
         finish();
         socket.destroy();
@@ -115,11 +140,28 @@ function established(
     socket.on('connect', onConnect).on('secureConnect', onReady).on('close', onClose);
     socket.on('error', (error) => {
       finish();
-      const advice = adviceOnCertificate(error);
-      const sentence = advice === null ? detailOf(error) : `${detailOf(error)}; ${advice}`;
+      // An alert after the handshake does not end the socket, and undici would give the end that follows as the reason.
+      socket.destroy(error);
+      const sentence = stage === 'tls' ? tlsDetailOf(error) : detailOf(error);
       reject(new ConnectFailure(stage, sentence, { cause: error }));
     });
   });
+}
+
+type Steps = { opening: Opening; ended(step: 'dnsMs' | 'connectMs' | 'tlsMs'): void };
+
+/** Each step begins where the one before it has ended. */
+function timeSteps(): Steps {
+  const opening: Opening = { dnsMs: null, connectMs: null, tlsMs: null, remoteAddress: null };
+  let since = performance.now();
+  return {
+    opening,
+    ended(step) {
+      const now = performance.now();
+      opening[step] = Math.round((now - since) * 1000) / 1000;
+      since = now;
+    },
+  };
 }
 
 function refused(address: string, hostname?: string): ConnectFailure {

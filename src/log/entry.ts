@@ -5,8 +5,12 @@ export type LogEntry = {
   position: number;
   id: string;
   type: string;
+  /** What it is about, or null. */
+  subject: string | null;
   /** The only endpoint it is for, or null for all that subscribed. */
   addressedTo: string | null;
+  /** The endpoint that it tells about, which does not get it; null when it tells about none. */
+  notFor: string | null;
   /** Version of the configuration that was in force when it got its position. No older version may match it. */
   configuration: number;
   /** The body to deliver, byte for byte. */

@@ -3,7 +3,8 @@
 // An entry of the stream has the id `<last position>-0` and one field:
 //
 //   seal      base64url   HMAC-SHA-256, by the stream's secret, over the stream's key, the id, and all that follows
-//   index     JSON        [first position, [[id, type, addressee, configuration, bytes of its payload or null], …]]
+//   index     JSON        [first position, [[id, type, subject, addressee, whom it is not for, configuration, bytes of its
+//                         payload or null], …]]
 //   a line break
 //   payloads              one after another
 //
@@ -29,7 +30,10 @@ const sealLength = 43;
 const frameBytes = 32;
 const lineBreak = 10;
 
-type IndexEntry = [id: string, type: string, addressedTo: string | null, configuration: number, bytes: number | null];
+type IndexEntry = [
+  ...[id: string, type: string, subject: string | null, addressedTo: string | null, notFor: string | null],
+  ...[configuration: number, bytes: number | null],
+];
 
 /**
  * Seals entries of consecutive positions, in order, in batches within the limits. An entry that alone is above them is in
@@ -56,10 +60,18 @@ export function sealBatches(
     [index, payloads, bytes, first] = [[], [], frameBytes, next];
   }
 
-  entries.forEach(({ id, type, addressedTo, configuration, payload }, at) => {
+  entries.forEach(({ id, type, subject, addressedTo, notFor, configuration, payload }, at) => {
     const payloadBytes = Buffer.byteLength(payload);
     const isLeftOut = payloadBytes > limits.payloadBytes;
-    const line = JSON.stringify([id, type, addressedTo, configuration, isLeftOut ? null : payloadBytes]);
+    const line = JSON.stringify([
+      id,
+      type,
+      subject,
+      addressedTo,
+      notFor,
+      configuration,
+      isLeftOut ? null : payloadBytes,
+    ]);
     const more = Buffer.byteLength(line) + 1 + (isLeftOut ? 0 : payloadBytes);
     if (at - first >= limits.events || bytes + more > limits.bytes) end(at);
     if (bytes + more > limits.bytes) {
@@ -82,11 +94,11 @@ export function openBatch({ id, sealed }: StoredBatch, name: StreamName): Batch 
   const indexEnd = sealed.indexOf(lineBreak);
   const [first, lines] = JSON.parse(sealed.toString('utf8', sealLength, indexEnd)) as [number, IndexEntry[]];
   let from = indexEnd + 1;
-  return lines.map(([eventId, type, addressedTo, configuration, bytes], at): BatchEntry => {
+  return lines.map(([eventId, type, subject, addressedTo, notFor, configuration, bytes], at): BatchEntry => {
     // A text of its own: a part of the whole would keep all of it in memory.
     const payload = bytes === null ? null : sealed.toString('utf8', from, from + bytes);
     from += bytes ?? 0;
-    return { position: first + at, id: eventId, type, addressedTo, configuration, payload };
+    return { position: first + at, id: eventId, type, subject, addressedTo, notFor, configuration, payload };
   });
 }
 

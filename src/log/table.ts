@@ -42,11 +42,12 @@ export function createLogTable(orm: MikroORM): LogTable {
     const asked = era;
     const end = after - (after % pageSize) + pageSize;
     const rows = await orm.em.fork().execute<LogEntry[]>(
-      `select position::float8 as position, event_id as id, type, addressed_to as "addressedTo",
+      `select position::float8 as position, event_id as id, type, subject, addressed_to as "addressedTo",
+              not_for as "notFor",
               configuration::float8 as configuration, payload
-         from (select l.*, e.payload, sum(octet_length(payload)) over (order by position) - octet_length(payload) as bytes_before
+         from (select l.*, e.subject, e.payload, sum(octet_length(payload)) over (order by position) - octet_length(payload) as bytes_before
                  from webhook_log l
-                cross join lateral (select payload from webhook_events where id = l.event_id offset 0) e
+                cross join lateral (select subject, payload from webhook_events where id = l.event_id offset 0) e
                 where position > ? and position <= ?) page
         where bytes_before < ? order by position`,
       [after, end, maxPageBytes],

@@ -2,6 +2,9 @@
 
 import { type InferEntity, defineEntity, p } from '@mikro-orm/core';
 
+/** Its rows stand for all endpoints together. No endpoint is called so. */
+export const allEndpoints = '*';
+
 export const EndpointStats = defineEntity({
   name: 'EndpointStats',
   tableName: 'webhook_endpoint_stats',
@@ -14,8 +17,8 @@ export const EndpointStats = defineEntity({
     failed: p.integer(),
     /** Of the failed attempts, those after which their event was given up. */
     gaveUp: p.integer().fieldName('gave_up'),
-    /** Attempts by latency, see policy/latency-histogram.ts for the bounds. */
-    latencyBuckets: p.array(Number).columnType('integer[]').fieldName('latency_buckets'),
+    /** Attempts by latency, in the form of policy/latency-histogram.ts. */
+    latencyBuckets: p.blob().fieldName('latency_buckets'),
   },
 });
 

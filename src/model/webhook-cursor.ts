@@ -2,7 +2,7 @@
 
 import { type InferEntity, defineEntity, p } from '@mikro-orm/core';
 
-export const pauseReasons = ['admin', 'gone', 'exhausted'] as const;
+export const pauseReasons = ['admin', 'gone', 'exhausted', 'failing'] as const;
 export type PauseReason = (typeof pauseReasons)[number];
 
 /**
@@ -31,9 +31,16 @@ export const WebhookCursor = defineEntity({
     resumes: p.integer().default(0),
     pauseReason: p.enum(pauseReasons).nullable().fieldName('pause_reason'),
     pausedAt: p.datetime(3).nullable().fieldName('paused_at'),
+    /** Its first event has failed three times, and its line is blocked since; and how often that has changed. */
+    failing: p.boolean().default(false),
+    failingChanges: p.integer().default(0).fieldName('failing_changes'),
+    /** Since then every attempt has failed; null after one that was delivered. */
+    failingSince: p.datetime(3).nullable().fieldName('failing_since'),
     /** The instance that serves the endpoint, and the epoch of its lease: nobody else writes the cursor. */
     owner: p.uuid().nullable(),
     ownerEpoch: p.bigint('number').nullable().fieldName('owner_epoch'),
+    /** The number of the last load of its owner: an older load that is late does nothing. */
+    load: p.bigint('number').default(0),
     updatedAt: p.datetime(3).fieldName('updated_at').defaultRaw('clock_timestamp()'),
   },
 });

@@ -27,9 +27,9 @@ export const WebhookDelivery = defineEntity({
     createdAt: p.datetime(3).fieldName('created_at'),
     completedAt: p.datetime(3).nullable().fieldName('completed_at'),
     responseBody: p.text().nullable().fieldName('response_body'),
-    /** A JSON array of [name, value]; null after a 2xx. */
+    /** A JSON array of [name, value]; null after a 2xx and without an answer. */
     responseHeaders: p.text().nullable().fieldName('response_headers'),
-    /** Opening the connection took so long, where one was opened. */
+    /** Opening the connection took so long, where one was opened; null for a step that was not needed or did not succeed. */
     dnsMs: p.float().nullable().fieldName('dns_ms'),
     connectMs: p.float().nullable().fieldName('connect_ms'),
     tlsMs: p.float().nullable().fieldName('tls_ms'),
@@ -47,6 +47,8 @@ export const WebhookDelivery = defineEntity({
     resumes: p.integer(),
     /** How many budgets of retries its event had had before. */
     budget: p.integer().default(0),
+    /** Of the Tidings that sent it. */
+    version: p.text().default(''),
     origin: p.enum(deliveryOrigins),
     /** Which test or replay it was an attempt of; null in the line. */
     replayId: p.uuid().nullable().fieldName('replay_id'),

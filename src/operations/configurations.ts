@@ -5,7 +5,7 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { type Transactions, withoutSql } from '../outbox/transactions.ts';
 import { Refusal } from '../policy/refusal.ts';
 import { retryDelaysMs } from '../policy/retry-delays.ts';
-import type { Endpoint, EndpointSettings } from '../settings/endpoint.ts';
+import { type Endpoint, type EndpointSettings, noSecrets } from '../settings/endpoint.ts';
 import type { ResolvedEndpoints } from '../settings/stored-endpoints.ts';
 import type { Webhooks } from '../settings/webhooks.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -13,6 +13,7 @@ import { reasonOf } from '../telemetry/reason.ts';
 import { type DroppedBacklog, events } from './configuration-changes.ts';
 import { tryAgain } from '../try-again.ts';
 import type { Announce } from './control-versions.ts';
+import { type ReloadProblem, forgetRefusal, recordRefusal } from './refused-reloads.ts';
 import {
   type Acceptance,
   type StoredVersion,
@@ -54,6 +55,8 @@ export type Configurations = AsyncDisposable & {
    * that removes or disables an endpoint with a backlog is not applied. Refusal UNAVAILABLE.
    */
   put(file: ReadFile, options: { allowDrop: boolean }): Promise<{ applied: boolean; dropped: DroppedBacklog[] }>;
+  /** Makes known to everybody why a reload was refused, until one is accepted. Never rejects. */
+  refused(errors: readonly ReloadProblem[]): Promise<void>;
   /**
    * Runs `work` in a transaction that ends before another version comes into force. Throws as Transactions.run does;
    * `work` runs again when its version was no longer in force.
@@ -133,7 +136,7 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
     set(
       found,
       'problem' in resolved
-        ? { endpoints: settings.map((endpoint) => ({ ...endpoint, secrets: [] })), problem: resolved.problem }
+        ? { endpoints: settings.map((endpoint) => ({ ...endpoint, ...noSecrets })), problem: resolved.problem }
         : { endpoints: resolved.endpoints, problem: null },
     );
   }
@@ -163,6 +166,7 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
     if (missing) {
       fileMissing = true;
       await load({ again: true });
+      if (how.insists) await transactions.run(forgetRefusal);
       return null;
     }
     const accepted = await untilStill(() => transactions.run((em) => acceptConfiguration(em, endpoints, how)));
@@ -203,9 +207,16 @@ export function createConfigurations(parts: ConfigurationParts): Configurations 
     refresh: () => inTurn(load),
     readAgain: () => inTurn(() => load({ again: true })),
     async put(file, { allowDrop }) {
+      for (const { file: path, line, path: key, message } of file.warnings)
+        log.warn({ file: path, line, path: key }, message);
       const accepted = await inTurn(() => put(file, { insists: true, mayDrop: allowDrop }));
       const dropped = accepted !== null && 'dropped' in accepted ? accepted.dropped : [];
       return { applied: accepted?.outcome !== 'refused', dropped };
+    },
+    async refused(errors) {
+      await transactions
+        .run((em) => recordRefusal(em, errors))
+        .catch((error: unknown) => log.warn({ reason: reasonOf(error) }, 'what is wrong with a reload is not stored'));
     },
     async whileInForce(work) {
       const { result } = await untilStill(async () => {

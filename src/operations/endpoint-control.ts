@@ -1,14 +1,16 @@
-// What an admin does to the endpoints in force: reload, pause, resume, rewind, replay and test, from any instance.
+// What an admin does to the endpoints in force, from any instance: reload, pause, resume, rewind, replay, cancel, test, retry
+// and skip.
 //
 // Each change is a transaction that ends by raising control versions. By them the owner of an endpoint finds out; this
 // file does not know who that is.
 
-import type { EntityManager } from '@mikro-orm/postgresql';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import { endPause } from '../cursors/end-pause.ts';
 import type { WebhookEvent } from '../model/webhook-event.ts';
+import { recordFacts } from '../outbox/operational-events.ts';
 import { recordTestEvent } from '../outbox/publish.ts';
 import { Refusal } from '../policy/refusal.ts';
 import type { Endpoint } from '../settings/endpoint.ts';
-import type { ConfigProblem } from '../settings/problem.ts';
 import type { Webhooks } from '../settings/webhooks.ts';
 import {
   type ConfigurationChanges,
@@ -19,8 +21,10 @@ import {
 } from './configuration-changes.ts';
 import type { Configurations, ReadFile } from './configurations.ts';
 import { type Announce, raiseControlVersions } from './control-versions.ts';
-import { type ReplayWish, queueReplays } from './replay.ts';
-import { type RewindTo, findTarget, rewindCursor } from './rewind.ts';
+import { type LineOrders, createLineOrders } from './line-orders.ts';
+import { type ReplayWish, countReplays, forgetReplays, queueReplays } from './replay.ts';
+import type { ReloadProblem } from './refused-reloads.ts';
+import { type RewindTo, countRewind, findTarget, rewindCursor } from './rewind.ts';
 
 export type Reload = {
   applied: boolean;
@@ -34,10 +38,7 @@ export type Reload = {
   errors: ReloadProblem[];
 };
 
-/** Of what a reload would drop, nobody can say where in the file it is missing. */
-export type ReloadProblem = Omit<ConfigProblem, 'line' | 'column'> & { line: number | null; column: number | null };
-
-export type EndpointControl = {
+export type EndpointControl = LineOrders & {
   /** As this instance knows it: another instance's reload is known here a moment later. */
   inForce(): readonly Endpoint[];
   /**
@@ -54,24 +55,32 @@ export type EndpointControl = {
    * NOT_FOUND, CONFLICT for a disabled endpoint, BAD_USER_INPUT for a position that is ahead, no longer kept, or invalid.
    */
   rewind(id: string, to: RewindTo): Promise<void>;
+  /** How many events that would send again now, exact to 10,000 and never more. Throws as `rewind` does. */
+  rewindCount(em: EntityManager, id: string, to: RewindTo): Promise<number>;
   /**
-   * Queues failed deliveries to be sent again beside their endpoints' lines; returns how many. Refusal NOT_FOUND for an
-   * unknown id, CONFLICT for what cannot be sent again, BAD_USER_INPUT for more than 100,000.
+   * Queues failed deliveries to be sent again beside their endpoints' lines; returns how many. `dryRun`: it only counts
+   * them. Refusal NOT_FOUND for an unknown id, CONFLICT for what cannot be sent again, BAD_USER_INPUT for more than 100,000.
    */
-  replay(wish: ReplayWish): Promise<number>;
+  replay(wish: ReplayWish & Named, options: { dryRun: boolean }): Promise<number>;
+  /** Forgets an endpoint's replays that are not over; returns how many. Refusal NOT_FOUND. */
+  cancelReplays(id: string): Promise<number>;
   /** Records a webhook.test for an endpoint. Refusal NOT_FOUND, CONFLICT for a disabled or paused endpoint. */
   sendTest(id: string): Promise<WebhookEvent>;
 };
 
 export type EndpointControlParts = {
+  orm: MikroORM;
   read(): Promise<Webhooks>;
-  configurations: Pick<Configurations, 'current' | 'refresh' | 'readAgain' | 'put' | 'whileInForce'>;
+  configurations: Pick<Configurations, 'current' | 'refresh' | 'readAgain' | 'put' | 'refused' | 'whileInForce'>;
   announce: Announce;
 };
 
+/** The endpoint that is named, and the argument that names it. */
+type Named = { endpoint?: { id: string; argument: string } | null };
+
 type Done<T> = { result: T; touched: readonly string[] };
 
-export function createEndpointControl({ read, configurations, announce }: EndpointControlParts): EndpointControl {
+export function createEndpointControl({ orm, read, configurations, announce }: EndpointControlParts): EndpointControl {
   let lastReload: Promise<unknown> = Promise.resolve();
 
   async function change<T>(work: (em: EntityManager, endpoints: readonly Endpoint[]) => Promise<Done<T>>): Promise<T> {
@@ -89,6 +98,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
     if (!found.ok) {
       // The bad file changes nothing, but a secret that this instance lacked may exist by now.
       if (!dryRun && configurations.current().standsAside !== null) await configurations.readAgain();
+      if (!dryRun) await configurations.refused(found.problems);
       const { endpoints } = configurations.current();
       return { applied: false, endpoints, added: [], changed: [], removed: [], dropped: [], errors: found.problems };
     }
@@ -97,6 +107,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
     const difference = changesBetween(configurations.current().endpoints, found.endpoints);
     const { applied, dropped } = dryRun ? await wouldPut(found) : await configurations.put(found, { allowDrop });
     const errors = allowDrop ? [] : dropped.map((drop) => refusedDrop(drop, difference));
+    if (!applied && !dryRun) await configurations.refused(errors);
     const endpoints = applied || dryRun ? found.endpoints : configurations.current().endpoints;
     return { applied, endpoints, ...difference, dropped, errors };
   }
@@ -108,6 +119,7 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
   }
 
   return {
+    ...createLineOrders({ orm, change, findEnabled }),
     inForce: () => configurations.current().endpoints,
     reload(options) {
       const result = lastReload.then(() => reload(options));
@@ -117,24 +129,21 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
     pause: (id) =>
       change(async (em, endpoints) => {
         find(endpoints, id, 'id');
-        await em.execute(
+        const paused = await em.execute<unknown[]>(
           `insert into webhook_cursors as c (endpoint_id, pause_reason, paused_at) values (?, 'admin', clock_timestamp())
              on conflict (endpoint_id) do update
-               set pause_reason = coalesce(c.pause_reason, excluded.pause_reason),
-                   paused_at = coalesce(c.paused_at, excluded.paused_at)`,
+               set pause_reason = excluded.pause_reason, paused_at = excluded.paused_at
+             where c.pause_reason is null returning 1`,
           [id],
         );
+        const facts = paused.map(() => ({ type: 'webhook.endpoint_paused', endpointId: id, reason: 'admin' }) as const);
+        await recordFacts(em, facts);
         return { result: undefined, touched: [id] };
       }),
     resume: (id) =>
       change(async (em, endpoints) => {
         find(endpoints, id, 'id');
-        const resumed = await em.execute<unknown[]>(
-          `update webhook_cursors set pause_reason = null, paused_at = null, resumes = resumes + 1
-            where endpoint_id = ? and pause_reason is not null returning 1`,
-          [id],
-        );
-        return { result: undefined, touched: resumed.length > 0 ? [id] : [] };
+        return { result: undefined, touched: (await endPause(em, id)) ? [id] : [] };
       }),
     rewind: (id, to) =>
       change(async (em, endpoints) => {
@@ -142,12 +151,23 @@ export function createEndpointControl({ read, configurations, announce }: Endpoi
         await rewindCursor(em, endpoint, await findTarget(em, endpoint, to));
         return { result: undefined, touched: [id] };
       }),
-    replay: (wish) =>
+    rewindCount: async (em, id, to) => {
+      const { endpoints } = configurations.current();
+      return await countRewind(em, findEnabled(endpoints, id, 'id'), to);
+    },
+    replay: (wish, { dryRun }) =>
       change(async (em, endpoints) => {
-        if ('endpointId' in wish) findEnabled(endpoints, wish.endpointId, 'endpointId');
-        const enabled = new Set(endpoints.filter((endpoint) => endpoint.enabled).map(({ id }) => id));
-        const { endpoints: touched, queued } = await queueReplays(em, wish, (id) => enabled.has(id));
+        const named = wish.endpoint ? [findEnabled(endpoints, wish.endpoint.id, wish.endpoint.argument)] : endpoints;
+        const enabled = new Set(named.filter((endpoint) => endpoint.enabled).map(({ id }) => id));
+        if (dryRun) return { result: await countReplays(em, wish, enabled), touched: [] };
+        const { endpoints: touched, queued } = await queueReplays(em, wish, enabled);
         return { result: queued, touched };
+      }),
+    cancelReplays: (id) =>
+      change(async (em, endpoints) => {
+        find(endpoints, id, 'endpointId');
+        const forgotten = await forgetReplays(em, id);
+        return { result: forgotten, touched: forgotten > 0 ? [id] : [] };
       }),
     sendTest: (id) =>
       change(async (em, endpoints) => {
@@ -179,6 +199,6 @@ function find(endpoints: readonly Endpoint[], id: string, argument: string): End
 
 function findEnabled(endpoints: readonly Endpoint[], id: string, argument: string): Endpoint {
   const endpoint = find(endpoints, id, argument);
-  if (!endpoint.enabled) throw new Refusal('CONFLICT', `${id} is disabled: enable it in the file first.`);
+  if (!endpoint.enabled) throw new Refusal('CONFLICT', `${id} is disabled: enable it in the file first.`, argument);
   return endpoint;
 }

@@ -12,8 +12,8 @@ const limits = { rows: 5_000, batches: 200 };
 
 /** A key is valid for a day; its row is kept this long. */
 const keyIsKept = '2 days';
-/** The longest window of the statistics is a week. */
-const minuteIsKept = '8 days';
+/** The longest window of an endpoint's statistics is a week. */
+const leastOfMinutesMs = 8 * 24 * 60 * 60 * 1000;
 /** A sign-in state is valid for ten minutes; for as long it must be known as used. */
 const usedStateIsKept = '1 day';
 /** For whoever opens it too late, it still says that it is too old. */
@@ -33,15 +33,17 @@ export function logPurge(cutoff: number): Purge {
 export function purges({ cutoff, now }: { cutoff: number; now: number }): Purge[] {
   return [
     { table: 'webhook_deliveries_default', batch: (em) => deleteDeliveries(em, cutoff) },
+    {
+      table: 'webhook_given_up',
+      batch: (em) => deleteOlder(em, 'webhook_given_up', 'recorded_at', cutoff, '0 days'),
+    },
     { table: 'webhook_events_default', batch: (em) => deleteEvents(em, cutoff) },
     {
       table: 'webhook_idempotency_keys',
       batch: (em) => deleteOlder(em, 'webhook_idempotency_keys', 'created_at', now, keyIsKept),
     },
-    {
-      table: 'webhook_endpoint_stats',
-      batch: (em) => deleteOlder(em, 'webhook_endpoint_stats', 'minute', now, minuteIsKept),
-    },
+    { table: 'webhook_endpoint_stats', batch: (em) => deleteOldMinutes(em, Math.min(cutoff, now - leastOfMinutesMs)) },
+    { table: 'webhook_backlog_samples', batch: (em) => deleteOldSamples(em, cutoff) },
     { table: 'webhook_endpoint_outcomes', batch: deleteOrphans },
     {
       table: 'oauth_used_states',
@@ -120,6 +122,46 @@ async function deleteOlder(
     `delete from ${table} where ctid in (
        select ctid from ${table} where ${column} < to_timestamp(?::float8 / 1000) - ?::interval limit ${limits.rows})`,
     [now, kept],
+  );
+}
+
+/** The ids that a table begins its key with, as `each`: one look into the index for each, however many rows it has. */
+const eachEndpointOf = (table: string) => `
+  with recursive each (endpoint_id) as (
+    (select endpoint_id from ${table} order by endpoint_id limit 1)
+    union all
+    select (select t.endpoint_id from ${table} t where t.endpoint_id > each.endpoint_id order by t.endpoint_id limit 1)
+      from each where each.endpoint_id is not null
+  )`;
+
+async function deleteOldMinutes(em: EntityManager, cutoff: number): Promise<number> {
+  return await countDeleted(
+    em,
+    `delete from webhook_endpoint_stats where ctid in (
+       ${eachEndpointOf('webhook_endpoint_stats')}
+       select old.ctid from each cross join lateral (
+         select s.ctid from webhook_endpoint_stats s
+          where s.endpoint_id = each.endpoint_id and s.minute < to_timestamp(?::float8 / 1000) limit ${limits.rows}
+       ) old limit ${limits.rows})`,
+    [cutoff],
+  );
+}
+
+/** The last one before the cutoff still says how many wait, unless none does. */
+async function deleteOldSamples(em: EntityManager, cutoff: number): Promise<number> {
+  return await countDeleted(
+    em,
+    `delete from webhook_backlog_samples where ctid in (
+       ${eachEndpointOf('webhook_backlog_samples')}
+       select old.ctid from each cross join lateral (
+         select s.endpoint_id, s.at, s.backlog from webhook_backlog_samples s
+          where s.endpoint_id = each.endpoint_id and s.at < to_timestamp(?::float8 / 1000) order by s.at desc limit 1
+       ) last cross join lateral (
+         select s.ctid from webhook_backlog_samples s
+          where s.endpoint_id = each.endpoint_id
+            and (s.at < last.at or s.at = last.at and (last.backlog = 0 or s.endpoint_id = '*')) limit ${limits.rows}
+       ) old limit ${limits.rows})`,
+    [cutoff],
   );
 }
 

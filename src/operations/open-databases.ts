@@ -9,6 +9,7 @@ import { openOrm } from '../model/orm.ts';
 import { openReads } from '../model/reads.ts';
 import type { Settings } from '../settings/environment.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { startBacklogSamples } from './backlog-samples.ts';
 import { prepareDatabase } from './database.ts';
 import { durabilityWarnings } from './durability.ts';
 import { openReadinessOrm } from './readiness.ts';
@@ -59,6 +60,7 @@ export async function openDatabases(
   opening.use(await startPartitions({ orm, log }));
   opening.use(startRetention({ orm, retentionMs, log }));
   opening.use(startSummaries({ orm, log }));
+  opening.use(startBacklogSamples({ orm, log }));
 
   let { valkeyUrl } = settings;
   if (valkeyUrl === null) {

@@ -1,15 +1,13 @@
-// Queues failed deliveries to be sent again, beside the lines of their endpoints.
+// Queues failed deliveries to be sent again, beside the lines of their endpoints, and forgets those that wait.
 
-import type { EntityManager } from '@mikro-orm/postgresql';
+import type { EntityManager, FilterQuery, QBFilterQuery } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import { newId } from '../model/new-id.ts';
-import { idBeyond, lowestIdSince } from '../model/uuid.ts';
+import { WebhookDelivery } from '../model/webhook-delivery.ts';
 import { Refusal } from '../policy/refusal.ts';
 
-/** By the ids of deliveries (UUIDs in lower case), or by an endpoint and the time at which its attempts began. */
-export type ReplayWish =
-  | { deliveryIds: readonly string[] }
-  | { endpointId: string; since: Date | null; until: Date | null };
+/** By the ids of deliveries (UUIDs in lower case), or all that match; null: none does. Only those that failed count. */
+export type ReplayWish = { deliveryIds: readonly string[] } | { where: FilterQuery<WebhookDelivery> | null };
 
 const mostAtOnce = 100_000;
 /** Rows of one insert. */
@@ -19,19 +17,16 @@ type Failed = { id: string; endpointId: string; eventId: string; position: numbe
 
 /**
  * Queues what the wish names, once for each endpoint and event, in log order; returns the ids of the endpoints and how
- * many were queued. Left out is what was delivered after its failure and what is queued already. `mayReplay` says whether
- * an endpoint may be sent to. Throws Refusal NOT_FOUND for an unknown id, CONFLICT for a delivery that did not fail or
+ * many were queued. Left out is what was delivered after its failure and what is queued already. `enabled`: the ids of the
+ * endpoints that may be sent to. Throws Refusal NOT_FOUND for an unknown id, CONFLICT for a delivery that did not fail or
  * whose endpoint is removed or disabled, BAD_USER_INPUT for too many.
  */
 export async function queueReplays(
   em: EntityManager,
   wish: ReplayWish,
-  mayReplay: (endpointId: string) => boolean,
+  enabled: ReadonlySet<string>,
 ): Promise<{ endpoints: string[]; queued: number }> {
-  const failed = 'deliveryIds' in wish ? await byIds(em, wish.deliveryIds, mayReplay) : await byWindow(em, wish);
-  if (failed.length > mostAtOnce) {
-    throw new Refusal('BAD_USER_INPUT', `More than ${mostAtOnce} failed deliveries match: choose a narrower window.`);
-  }
+  const failed = await findFailed(em, wish, enabled);
   // Removing an endpoint deletes its queued replays: either before this lock, or after these are committed.
   const endpoints = [...new Set(failed.map(({ endpointId }) => endpointId))].toSorted();
   await em.execute(
@@ -44,10 +39,36 @@ export async function queueReplays(
   return { endpoints, queued };
 }
 
+/** How many replays `queueReplays` would queue now. Throws as it does. */
+export async function countReplays(em: EntityManager, wish: ReplayWish, enabled: ReadonlySet<string>): Promise<number> {
+  let count = 0;
+  for (const rows of inBatches(await inLogOrder(em, await findFailed(em, wish, enabled)))) {
+    count += rows.length - (await countQueued(em, rows));
+  }
+  return count;
+}
+
+/** Forgets the replays of an endpoint that are not over; its tests stay. Returns how many. */
+export async function forgetReplays(em: EntityManager, endpointId: string): Promise<number> {
+  const forgotten = await em.execute<unknown[]>(
+    `delete from webhook_replays where endpoint_id = ? and origin = 'replay' returning 1`,
+    [endpointId],
+  );
+  return forgotten.length;
+}
+
+async function findFailed(em: EntityManager, wish: ReplayWish, enabled: ReadonlySet<string>): Promise<Failed[]> {
+  const failed =
+    'deliveryIds' in wish ? await byIds(em, wish.deliveryIds, enabled) : await byFilter(em, wish.where, enabled);
+  if (failed.length <= mostAtOnce) return failed;
+  const message = `More than ${mostAtOnce} failed deliveries match: choose a shorter time (since, until) or a narrower filter, and call again for the rest.`;
+  throw new Refusal('BAD_USER_INPUT', message);
+}
+
 async function byIds(
   em: EntityManager,
   deliveryIds: readonly string[],
-  mayReplay: (endpointId: string) => boolean,
+  enabled: ReadonlySet<string>,
 ): Promise<Failed[]> {
   const rows = await em.execute<(Failed & { status: string })[]>(
     `select id, endpoint_id as "endpointId", event_id as "eventId", position::float8 as position, status from webhook_deliveries
@@ -62,7 +83,7 @@ async function byIds(
       const state = row.status === 'retrying' ? 'another attempt follows it' : 'it was delivered';
       throw new Refusal('CONFLICT', `The delivery ${id} did not fail for good: ${state}.`, 'deliveryIds');
     }
-    if (!mayReplay(row.endpointId)) {
+    if (!enabled.has(row.endpointId)) {
       const message = `The delivery ${id} was for ${row.endpointId}, which is removed or disabled.`;
       throw new Refusal('CONFLICT', message, 'deliveryIds');
     }
@@ -71,25 +92,22 @@ async function byIds(
 }
 
 /** One more than the limit, so that too many are noticed. */
-async function byWindow(
+async function byFilter(
   em: EntityManager,
-  { endpointId, since, until }: Extract<ReplayWish, { endpointId: string }>,
+  where: FilterQuery<WebhookDelivery> | null,
+  enabled: ReadonlySet<string>,
 ): Promise<Failed[]> {
-  const conditions = [
-    ...(since ? ['created_at >= ?::timestamptz and id >= ?::uuid'] : []),
-    ...(until ? ['created_at < ?::timestamptz and id < ?::uuid'] : []),
-  ];
-  const values = [
-    ...(since ? [since.toISOString(), lowestIdSince(since)] : []),
-    ...(until ? [until.toISOString(), idBeyond(until)] : []),
-  ];
-  return await em.execute<Failed[]>(
-    `select distinct on (event_id) id, endpoint_id as "endpointId", event_id as "eventId", position::float8 as position
-       from webhook_deliveries
-      where endpoint_id = ? and status = 'failed' ${conditions.map((condition) => `and ${condition}`).join(' ')}
-      order by event_id, id desc limit ${mostAtOnce + 1}`,
-    [endpointId, ...values],
-  );
+  if (where === null) return [];
+  const onlyFailed = { $and: [where, { status: 'failed' }] } as QBFilterQuery<WebhookDelivery>;
+  const query = em.createQueryBuilder(WebhookDelivery).select(['id', 'endpointId', 'eventId', 'position']);
+  const matching = sql.raw(query.where(onlyFailed).getFormattedQuery());
+  const { rows } = await sql<Failed>`
+    select distinct on (endpoint_id, event_id)
+           id, endpoint_id as "endpointId", event_id as "eventId", position::float8 as position
+      from (${matching}) matching
+     where endpoint_id = any(${[...enabled]}::text[])
+     order by endpoint_id, event_id, id desc limit ${mostAtOnce + 1}`.execute(em.getKysely());
+  return rows;
 }
 
 function newestOfEach(rows: readonly Failed[]): Failed[] {
@@ -123,6 +141,13 @@ async function insert(em: EntityManager, failed: readonly Failed[]): Promise<num
       select f.id, f."endpointId", f."eventId", f.position, 'replay' from ${unnested(items)} order by f.id
     on conflict (endpoint_id, event_id) do nothing returning 1`.execute(em.getKysely());
   return rows.length;
+}
+
+async function countQueued(em: EntityManager, rows: readonly Failed[]): Promise<number> {
+  const found = await sql<{ count: number }>`
+    select count(*)::int as count from ${unnested(rows)}
+      join webhook_replays s on s.endpoint_id = f."endpointId" and s.event_id = f."eventId"`.execute(em.getKysely());
+  return found.rows[0]!.count;
 }
 
 function unnested(rows: readonly Failed[]) {

@@ -1,6 +1,7 @@
-// Moves an endpoint's cursor back, so that everything from there is sent again.
+// Moves an endpoint's cursor back, so that everything from there is sent again, and counts what that is.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
+import { countAgain } from '../cursors/count-again.ts';
 import { keepLog } from '../cursors/kept-place.ts';
 import { boundPatterns, isFor, isOfEvent, isOfLine, isSettled, pastGapSql } from '../cursors/predicates.ts';
 import { newGeneration } from '../model/webhook-cursor.ts';
@@ -21,16 +22,34 @@ export type RewindTarget = { position: number; previous: number; since: number }
  * endpoint without a position.
  */
 export async function findTarget(em: EntityManager, endpoint: Endpoint, to: RewindTo): Promise<RewindTarget> {
-  const { position, at } = to;
-  const [cursor] = await em.execute<{ position: number | null; since: number }[]>(
-    `select position::float8 as position, since::float8 as since from webhook_cursors where endpoint_id = ? for update`,
-    [endpoint.id],
-  );
-  if (typeof cursor?.position !== 'number') {
-    const message = `${endpoint.id} is disabled and has no position in the log: enable it in the file first.`;
-    throw new Refusal('CONFLICT', message);
-  }
+  const cursor = await readCursor(em, endpoint, 'for update');
   await keepLog(em);
+  return await targetOf(em, endpoint, cursor, to);
+}
+
+/**
+ * How many events a rewind would send again now: those between its target and what the endpoint has come to, by its
+ * present filter; exact to 10,000 and never more. Locks nothing. Throws as `findTarget` does.
+ */
+export async function countRewind(em: EntityManager, endpoint: Endpoint, to: RewindTo): Promise<number> {
+  const cursor = await readCursor(em, endpoint);
+  const { position } = await targetOf(em, endpoint, cursor, to);
+  return await countAgain(em, endpoint, { after: position, cursor: cursor.position });
+}
+
+type Place = { position: number; since: number };
+
+async function readCursor(em: EntityManager, { id }: Endpoint, lock = ''): Promise<Place> {
+  const [cursor] = await em.execute<{ position: number | null; since: number }[]>(
+    `select position::float8 as position, since::float8 as since from webhook_cursors where endpoint_id = ? ${lock}`,
+    [id],
+  );
+  if (typeof cursor?.position === 'number') return { position: cursor.position, since: cursor.since };
+  throw new Refusal('CONFLICT', `${id} is disabled and has no position in the log: enable it in the file first.`);
+}
+
+async function targetOf(em: EntityManager, endpoint: Endpoint, cursor: Place, to: RewindTo): Promise<RewindTarget> {
+  const { position, at } = to;
   const log = await readLog(em);
   const first = at ? await firstSince(em, log, at) : parsePosition(position);
   if (at && first > log.head) {
@@ -133,7 +152,7 @@ async function settledUpTo(em: EntityManager, endpoint: Endpoint, cursor: number
       where e.position > ? and ${isForIt}
         and not exists (select 1 from webhook_deliveries d where ${isOfLine} and ${isSettled} and ${isOfEvent})
       order by e.position limit 1`,
-    [endpoint.id, cursor, patternsOf(endpoint)],
+    [endpoint.id, cursor, endpoint.id, patternsOf(endpoint)],
   );
   return first ? first.position - 1 : Math.max(cursor, head);
 }
@@ -143,12 +162,12 @@ async function previousMatch(em: EntityManager, endpoint: Endpoint, since: numbe
   const [last] = await em.execute<{ position: number }[]>(
     `select e.position::float8 as position from webhook_log e
       where e.position > ? and e.position <= ? and ${isForIt} order by e.position desc limit 1`,
-    [since, position, patternsOf(endpoint)],
+    [since, position, endpoint.id, patternsOf(endpoint)],
   );
   return last?.position ?? 0;
 }
 
-const isForIt = isFor(boundPatterns);
+const isForIt = isFor('?', boundPatterns);
 
 function patternsOf({ events }: Endpoint): string {
   return JSON.stringify(events.map(likePattern));

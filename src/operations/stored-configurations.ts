@@ -11,6 +11,7 @@ import {
   droppedBacklogs,
 } from './configuration-changes.ts';
 import { raiseControlVersions } from './control-versions.ts';
+import { forgetRefusal } from './refused-reloads.ts';
 
 /** Older versions are deleted; a file that equals a deleted one counts as new. */
 const keptVersions = 1_000;
@@ -81,17 +82,16 @@ export async function acceptConfiguration(
   await assignCursors(em, endpoints);
   const after = await positionedEndpoints(em);
   const version = head.version + 1;
-  await em.execute('insert into webhook_configurations (version, digest, content, since) values (?, ?, ?, ?)', [
-    version,
-    digest,
-    content,
-    head.position,
-  ]);
+  const changes = changesBetween(before, endpointsIn(content));
+  await em.execute(
+    'insert into webhook_configurations (version, digest, content, since, changes) values (?, ?, ?, ?, ?::jsonb)',
+    [version, digest, content, head.position, JSON.stringify(changes)],
+  );
   await em.execute('update webhook_log_head set configuration = ?', [version]);
   await em.execute('delete from webhook_configurations where version <= ?', [version - keptVersions]);
   const repositioned = [...positioned.symmetricDifference(after)].toSorted();
   await raiseControlVersions(em, repositioned);
-  const changes = changesBetween(before, endpointsIn(content));
+  await forgetRefusal(em);
   return { outcome: 'new', version, digest, repositioned, changes, dropped };
 }
 

@@ -14,11 +14,11 @@ export async function recordEvents(em: EntityManager, events: readonly NewWebhoo
   await sql`
     with events as (
       select * from unnest(${column('id')}::uuid[], ${column('type')}::text[], ${column('subject')}::text[],
-        ${column('addressedTo')}::text[], ${column('payload')}::text[], ${times}::timestamptz[])
-        with ordinality as e (id, type, subject, addressed_to, payload, created_at, place)
+        ${column('addressedTo')}::text[], ${column('notFor')}::text[], ${column('payload')}::text[], ${times}::timestamptz[])
+        with ordinality as e (id, type, subject, addressed_to, not_for, payload, created_at, place)
     ), recorded as (
-      insert into webhook_events (id, type, subject, addressed_to, payload, created_at)
-        select id, type, subject, addressed_to, payload, created_at from events
+      insert into webhook_events (id, type, subject, addressed_to, not_for, payload, created_at)
+        select id, type, subject, addressed_to, not_for, payload, created_at from events
     )
     insert into webhook_outbox (event_id) select id from events order by place`.execute(em.getKysely());
 }

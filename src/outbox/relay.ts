@@ -192,8 +192,8 @@ async function number(
   if (server !== knownServer) throw new Error('the database server was replaced between a look and its batch');
   const rows = await moveBatch(em, aboveSeq, head);
   if (rows.length === 0) return { entries: [], position: head.position, seq: 0, cut: false };
-  const entries = rows.map(({ position, id, type, addressedTo, payload }) => {
-    return { position, id, type, addressedTo, configuration, payload };
+  const entries = rows.map(({ position, id, type, subject, addressedTo, notFor, payload }) => {
+    return { position, id, type, subject, addressedTo, notFor, configuration, payload };
   });
   const bytes = rows.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0);
   const cut = rows.length === batch.events || bytes >= batch.bytes;
@@ -228,7 +228,8 @@ async function moveBatch(
       update webhook_log_head set position = ends.position, positioned_at = ${at}::timestamptz
         from (select max(position) as position from batch) ends where ends.position is not null
     )
-    select seq::float8 as seq, position::float8 as position, id, type, addressed_to as "addressedTo", payload
+    select seq::float8 as seq, position::float8 as position, id, type, subject, addressed_to as "addressedTo",
+           not_for as "notFor", payload
       from batch order by position`.execute(em.getKysely());
   return rows;
 }

@@ -18,6 +18,37 @@ export function bucketOf(latencyMs: number): number {
 }
 
 /**
+ * The buckets that are not empty, each as its number in a byte and its count in bytes of seven bits, the lowest first, of
+ * which all but the last have the highest bit set (LEB128).
+ */
+export function encodeHistogram(counts: readonly number[]): Uint8Array {
+  const bytes: number[] = [];
+  for (const [bucket, count] of counts.entries()) {
+    if (count === 0) continue;
+    bytes.push(bucket);
+    let left = count;
+    for (; left > 0x7f; left = Math.floor(left / 0x80)) bytes.push((left % 0x80) | 0x80);
+    bytes.push(left);
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** The sums of any number of encoded histograms, one after another. */
+export function decodeHistograms(bytes: Uint8Array): number[] {
+  const counts = Array.from({ length: bucketCount }, () => 0);
+  for (let at = 0; at < bytes.length;) {
+    const bucket = bytes[at++]!;
+    let unit = 1;
+    for (let more = true; more; unit *= 0x80) {
+      const byte = bytes[at++] ?? 0;
+      counts[bucket]! += (byte & 0x7f) * unit;
+      more = byte > 0x7f;
+    }
+  }
+  return counts;
+}
+
+/**
  * The latency in ms below which the share `q` (0 to 1) of the counted values lies, within 5 % for values from 0.1 ms
  * to 5 minutes; null when nothing was counted. `counts` may be shorter than `bucketCount`: what is missing is 0.
  */

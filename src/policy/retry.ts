@@ -2,7 +2,11 @@
 
 import { parseHttpDate } from './http-date.ts';
 
-export type AfterFailure = { status: 'retrying'; waitMs: number } | { status: 'failed' };
+/** Why a failure pauses its endpoint: it answered 410, or the retries are spent and the event is held. */
+export type FailurePause = 'gone' | 'exhausted';
+
+/** With a pause the event stays the head, and nothing is waited for but the end of the pause. */
+export type AfterFailure = { status: 'retrying'; waitMs: number; pause: FailurePause | null } | { status: 'failed' };
 
 export type Failure = {
   /** This attempt's number, from 1. */
@@ -16,6 +20,8 @@ export type Failure = {
   retryAfterMs: number | null;
   /** The endpoint answered 410: it is paused, and the event is the first one sent after resume. */
   gone: boolean;
+  /** When the retries are spent: skip gives the event up, hold keeps it and pauses the endpoint. */
+  onExhausted: 'skip' | 'hold';
 };
 
 /** Wait before retry `k`, counted from 0: base * 2^k, at most `maxDelayMs`. */
@@ -35,12 +41,17 @@ export function givesUpAfterMs({
   return sum;
 }
 
-/** After a 410 only a resume is waited for, so it is `retrying` with no wait, also at the last attempt. */
+/** A 410 pauses the endpoint also at the last attempt, whatever is to follow that. */
 export function decideAfterFailure(failure: Failure): AfterFailure {
-  if (failure.gone) return { status: 'retrying', waitMs: 0 };
-  if (failure.attempt > failure.maxRetries) return { status: 'failed' };
+  if (failure.gone) return { status: 'retrying', waitMs: 0, pause: 'gone' };
+  if (failure.attempt > failure.maxRetries) {
+    return failure.onExhausted === 'hold'
+      ? { status: 'retrying', waitMs: 0, pause: 'exhausted' }
+      : { status: 'failed' };
+  }
   const backoff = backoffMs(failure.attempt - 1, failure.baseDelayMs, failure.maxDelayMs);
-  return { status: 'retrying', waitMs: Math.min(Math.max(backoff, failure.retryAfterMs ?? 0), failure.maxDelayMs) };
+  const waitMs = Math.min(Math.max(backoff, failure.retryAfterMs ?? 0), failure.maxDelayMs);
+  return { status: 'retrying', waitMs, pause: null };
 }
 
 /**

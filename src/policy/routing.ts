@@ -1,7 +1,18 @@
 // Decides which event types an endpoint subscribed to.
 
-/** Compiles patterns in which `*` matches any run of characters, dots included, into one test of an event type. */
+import { isOperational } from './operational.ts';
+
+/**
+ * Compiles patterns in which `*` matches any run of characters, dots included, into one test of an event type. Only patterns
+ * that begin with `webhook.` match types that do: whoever asks for `*` means the events of his programs.
+ */
 export function compilePatterns(patterns: readonly string[]): (type: string) => boolean {
+  const own = compileAlike(patterns.filter(isOperational));
+  const others = compileAlike(patterns.filter((pattern) => !isOperational(pattern)));
+  return (type) => (isOperational(type) ? own(type) : others(type));
+}
+
+function compileAlike(patterns: readonly string[]): (type: string) => boolean {
   // Called for every entry of a long log, so exact types take one look-up.
   const exact = new Set(patterns.filter((pattern) => !pattern.includes('*')));
   const wild = patterns.filter((pattern) => pattern.includes('*'));
@@ -34,9 +45,10 @@ function matchesPattern(pattern: string, type: string): boolean {
   return at === pattern.length;
 }
 
-/** The same pattern for SQL's LIKE with its default escape character. */
+/** The same pattern for `matchesAny` of cursors/predicates.ts, which tells operational types from others by a first character. */
 export function likePattern(pattern: string): string {
-  return pattern.replace(/[\\%_]/g, '\\$&').replaceAll('*', '%');
+  const like = pattern.replace(/[\\%_]/g, '\\$&').replaceAll('*', '%');
+  return `${isOperational(pattern) ? '!' : '.'}${like}`;
 }
 
 /** The form in which a filter is stored beside the backlog that was counted with it. */

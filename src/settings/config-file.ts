@@ -24,9 +24,14 @@ export type ConfigForm<Schema extends z.ZodType> = {
   without: string;
   /** The names of secrets in the file, right or wrong. */
   secretsIn(value: unknown): SecretReference[];
+  /** What is wrong between its parts; also in a file that breaks the schema. */
+  problemsIn(value: unknown): FilePlace[];
   /** What a file without a problem says and nobody can mean. */
-  doubtsIn(content: z.output<Schema>): { path: PropertyKey[]; message: string }[];
+  doubtsIn(content: z.output<Schema>): FilePlace[];
 };
+
+/** Something to say about the value at a path. */
+export type FilePlace = { path: PropertyKey[]; message: string };
 
 export type ConfigFile<T> =
   | {
@@ -62,6 +67,7 @@ export async function readConfigFile<Schema extends z.ZodType>(
     ...file.problems,
     ...(parsed.success ? [] : schemaProblems(parsed.error.issues, file, form.unknownKeys)),
     ...duplicateIds(file, form.list),
+    ...form.problemsIn(file.value).flatMap(({ path, message }) => file.problemAt(path, message) ?? []),
     ...resolved.problems,
   ]).slice(0, mostProblems);
   const doubts = parsed.success ? form.doubtsIn(parsed.data) : [];

@@ -38,6 +38,13 @@ export function durationText(ms: number): string {
   return text === '' ? '0s' : text;
 }
 
+/** As an operator writes it: the largest unit that gives a whole number, such as `90s`. */
+export function durationWritten(ms: number): string {
+  const units = Object.entries(unitMs).toSorted(([, one], [, other]) => other - one);
+  const [unit, unitIs] = units.find(([, size]) => ms >= size && ms % size === 0) ?? ['ms', 1];
+  return `${ms / unitIs}${unit}`;
+}
+
 function toMs(text: string): number | null {
   const [, count, unit] = form.exec(text) ?? [];
   return count === undefined ? null : Number(count) * unitMs[unit as keyof typeof unitMs];

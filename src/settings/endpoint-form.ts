@@ -1,7 +1,8 @@
 // An endpoint as config/webhooks.yaml and the database write it, and as the service reads it.
 
+import { durationWritten } from './duration.ts';
 import { type EndpointSettings } from './endpoint.ts';
-import { type WebhooksYaml, builtIn, delays, timeouts } from './webhooks-schema.ts';
+import { type WebhooksYaml, builtIn, delays, pauseDelays, timeouts } from './webhooks-schema.ts';
 
 type EndpointForm = WebhooksYaml['endpoints'][number];
 
@@ -20,7 +21,9 @@ export function settingsOf(form: EndpointForm, defaults: WebhooksYaml['defaults'
     maxDelayMs: delays.parse(endpoint.max_delay) ?? 0,
     timeoutMs: timeouts.parse(endpoint.timeout) ?? 0,
     onExhausted: endpoint.on_exhausted,
+    pauseAfterMs: endpoint.pause_after === undefined ? null : pauseDelays.parse(endpoint.pause_after),
     headers: endpoint.headers,
+    tls: isEmpty(endpoint.tls) ? null : endpoint.tls,
     signing: endpoint.signing,
     secretName: endpoint.secret,
     previousSecretNames: endpoint.previous_secrets,
@@ -38,12 +41,18 @@ export function formOf(settings: EndpointSettings): EndpointForm {
     ...(settings.description === null ? {} : { description: settings.description }),
     ordering: settings.ordering,
     max_retries: settings.maxRetries,
-    base_delay: `${settings.baseDelayMs}ms`,
-    max_delay: `${settings.maxDelayMs}ms`,
-    timeout: `${settings.timeoutMs}ms`,
+    base_delay: durationWritten(settings.baseDelayMs),
+    max_delay: durationWritten(settings.maxDelayMs),
+    timeout: durationWritten(settings.timeoutMs),
     on_exhausted: settings.onExhausted,
+    ...(settings.pauseAfterMs === null ? {} : { pause_after: `${settings.pauseAfterMs}ms` }),
     headers: settings.headers,
+    ...(settings.tls === null ? {} : { tls: settings.tls }),
     signing: [...settings.signing],
     previous_secrets: [...settings.previousSecretNames],
   };
+}
+
+function isEmpty(map: object): boolean {
+  return Object.keys(map).length === 0;
 }

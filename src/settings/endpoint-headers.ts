@@ -1,6 +1,9 @@
 // Which headers an endpoint may have of its own.
 
-const maxHeaderBytes = 8 * 1024;
+import type { HeaderSource } from './endpoint.ts';
+
+/** Of one endpoint: names and values together. */
+export const maxHeaderBytes = 8 * 1024;
 
 const refusedNames = new Set([
   'host',
@@ -29,17 +32,22 @@ export function headerValueProblem(value: string): string | null {
   return value === value.trim() ? null : 'must not begin or end with a blank';
 }
 
-/** What is wrong with headers that are each valid. */
-export function headersProblems(headers: Record<string, string>): { name: string | null; message: string }[] {
+/** The same for what comes before a secret's value. */
+export function headerPrefixProblem(prefix: string): string | null {
+  return headerValueProblem(`${prefix}-`);
+}
+
+/** What is wrong with headers that are each valid. Of a secret's value nothing is known here. */
+export function headersProblems(headers: Record<string, HeaderSource>): { name: string | null; message: string }[] {
   const problems: { name: string | null; message: string }[] = [];
   const seen = new Set<string>();
   let bytes = 0;
-  for (const [name, value] of Object.entries(headers)) {
+  for (const [name, source] of Object.entries(headers)) {
     if (seen.has(name.toLowerCase())) {
       problems.push({ name, message: 'the header is given twice; upper and lower case are the same' });
     }
     seen.add(name.toLowerCase());
-    bytes += name.length + value.length;
+    bytes += name.length + (typeof source === 'string' ? source : (source.prefix ?? '')).length;
   }
   if (bytes > maxHeaderBytes) {
     problems.push({ name: null, message: `names and values together must be at most ${maxHeaderBytes} bytes` });

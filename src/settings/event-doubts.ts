@@ -1,10 +1,12 @@
 // Finds patterns of event types that nobody can mean, and says what was probably meant.
 
 import { nearest } from '../policy/nearest.ts';
+import { operationalTypes } from '../policy/operational.ts';
 import { compilePatterns } from '../policy/routing.ts';
 
 /** The types that Tidings makes. All others are published by the operator's programs, and nobody knows them here. */
-const ownTypes = [
+const ownTypes: readonly string[] = [
+  ...operationalTypes,
   'user.created',
   'user.deleted',
   'user.login',
@@ -29,6 +31,7 @@ function doubtAbout(pattern: string): string | null {
   if (pattern === 'webhook.test')
     return 'needs no entry: a test goes to the endpoint whatever its events are; remove it';
   if (ownTypes.some(compilePatterns([pattern]))) return null;
+  if (pattern === 'webhook*') return 'matches no event type that Tidings makes; did you mean "webhook.*"?';
   if (reserved.test(pattern)) return `matches no event type that Tidings makes${instead(pattern)}`;
   if (pattern.includes('*'))
     return isPossible(pattern) ? null : 'can match no event type: parts of a type are not empty';
@@ -46,7 +49,9 @@ function isPossible(pattern: string): boolean {
 }
 
 function instead(pattern: string): string {
-  if (nearest(pattern, ['user', 'user.'], 1) !== null) return '; did you mean "user.*"?';
+  for (const own of ['user', 'webhook']) {
+    if (nearest(pattern, [own, `${own}.`], 1) !== null) return `; did you mean "${own}.*"?`;
+  }
   const dotted = pattern.includes('.') ? pattern : pattern.replace('_', '.');
   const meant = nearest(dotted, ownTypes, 3);
   return meant === null ? '' : `; did you mean ${meant}?`;

@@ -8,8 +8,8 @@ import type { YamlFile } from './yaml-file.ts';
 export type SecretReference = {
   name: unknown;
   path: PropertyKey[];
-  /** Whether a secret's value can be used here; the sentences never contain it. */
-  check(value: string): { problem?: string; warning?: string };
+  /** Whether a secret's value can be used here, beside those found before it; the sentences never contain any. */
+  check(value: string, earlier: ReadonlyMap<string, string>): { problem?: string; warning?: string };
 };
 
 export type FileSecrets = {
@@ -39,7 +39,7 @@ export async function resolveFileSecrets(
       note(problems, found.missing ? found.problem : `the secret cannot be used: ${found.problem}`);
       continue;
     }
-    const { problem, warning } = check(found.value);
+    const { problem, warning } = check(found.value, values);
     if (problem !== undefined) {
       note(problems, problem);
     } else {

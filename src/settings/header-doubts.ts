@@ -7,5 +7,5 @@ const credentials =
 /** Null for a header that everybody may read. */
 export function doubtAboutHeader(name: string): string | null {
   if (!credentials.test(name)) return null;
-  return `${name} looks like a credential, and its value stands in clear in this file and in the database; let the receiver trust the signature instead`;
+  return `${name} looks like a credential, and its value stands in clear in this file and in the database; store it as a secret, and write { secret: NAME } here`;
 }

@@ -52,6 +52,7 @@ const form = {
   unknownKeys,
   without: 'nobody can sign in',
   secretsIn,
+  problemsIn: () => [],
   doubtsIn: () => [],
 };
 

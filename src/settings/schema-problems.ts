@@ -15,7 +15,9 @@ export function schemaProblems(
   file: YamlFile,
   unknownKeys: Readonly<Record<string, string>>,
 ): ConfigProblem[] {
-  const found = issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? ofUnknownKeys(issue) : [one(issue)]));
+  const found = issues
+    .flatMap((issue) => inForms(issue))
+    .flatMap((issue) => (issue.code === 'unrecognized_keys' ? ofUnknownKeys(issue) : [one(issue)]));
   const known = new Set(file.problems.map(spot));
   const byPath = new Map<string, ConfigProblem>();
   for (const { path, message, at } of found) {
@@ -40,6 +42,15 @@ export function schemaProblems(
     const atKey = issue.code === 'custom' && issue.params?.['at'] === 'key';
     return { path, message: issue.message, at: atKey ? 'key' : 'value' };
   }
+}
+
+/** Of a value that may have one of several forms: what is wrong in the form that it has, if it has one. */
+function inForms(issue: Issue): Issue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  const meant = issue.errors.find(
+    (errors) => !errors.some(({ code, path }) => code === 'invalid_type' && path.length === 0),
+  );
+  return meant?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })) ?? [issue];
 }
 
 function spot({ line, column, path }: ConfigProblem): string {

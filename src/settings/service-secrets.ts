@@ -1,4 +1,4 @@
-// The service's own two secrets: resolved like every secret, or made for a service with its own database.
+// The service's own secrets: resolved like every secret, and two of them made for a service with its own database.
 
 import { randomBytes, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -11,13 +11,16 @@ import { StartError } from './start-error.ts';
 export type ServiceSecrets = {
   adminToken: string;
   sessionSecret: string;
+  /** Null: nobody may read, or publish, without being an admin. */
+  readToken: string | null;
+  publishToken: string | null;
   /** Those that live in local files, so that the start can say where. */
   local: { name: string; path: string; created: boolean }[];
 };
 
 export type ServiceSecretsOptions = {
   secrets: Secrets;
-  /** Where missing ones are stored and, at the first start, made; null: a missing one is a problem. */
+  /** Where missing ones that must be are stored and, at the first start, made; null: a missing one is a problem. */
   localDirectory: string | null;
 };
 
@@ -26,7 +29,7 @@ const minSessionSecretCharacters = 32;
 /** Of every token that travels in a header: a shorter one could be found by guessing. */
 const minTokenCharacters = 24;
 
-/** Resolves `admin_token` and `session_secret`; all problems at once, none with a value in it. */
+/** Resolves `admin_token`, `session_secret`, `read_token` and `publish_token`; all problems at once, none with a value in it. */
 export async function resolveServiceSecrets(
   options: ServiceSecretsOptions,
 ): Promise<ServiceSecrets | { problems: string[] }> {
@@ -47,11 +50,34 @@ export async function resolveServiceSecrets(
     return '';
   };
 
+  const findOptional = async (name: string): Promise<string | null> => {
+    const found = await options.secrets.resolve(name);
+    if ('problem' in found && found.missing) return null;
+    const problem = 'problem' in found ? found.problem : tokenProblem(found.value);
+    if (problem !== null) problems.push(`${name}: ${problem}`);
+    return problem === null && 'value' in found ? found.value : null;
+  };
+
   const adminToken = await find('admin_token', tokenProblem);
   const sessionSecret = await find('session_secret', (value) =>
     value.length >= minSessionSecretCharacters ? null : `must be at least ${minSessionSecretCharacters} characters`,
   );
-  return problems.length > 0 ? { problems } : { adminToken, sessionSecret, local };
+  const readToken = await findOptional('read_token');
+  const publishToken = await findOptional('publish_token');
+  problems.push(...equalTokens({ admin_token: adminToken, read_token: readToken, publish_token: publishToken }));
+  return problems.length > 0 ? { problems } : { adminToken, sessionSecret, readToken, publishToken, local };
+}
+
+/** What a token may do must be known by its value. A token that is missing or bad is equal to none. */
+function equalTokens(tokens: Record<string, string | null>): string[] {
+  const given = Object.entries(tokens).filter(([, value]) => value);
+  const byValue = Map.groupBy(given, ([, value]) => value);
+  return [...byValue.values()]
+    .filter((equal) => equal.length > 1)
+    .map((equal) => {
+      const [first, ...others] = equal.map(([name]) => name);
+      return `${first}: is the same as ${others.join(' and ')}; give each a value of its own`;
+    });
 }
 
 function tokenProblem(value: string): string | null {

@@ -3,10 +3,10 @@
 import { createHash } from 'node:crypto';
 import { formOf, settingsOf } from './endpoint-form.ts';
 import { endpointUrlProblem } from './endpoint-url.ts';
-import { type Endpoint, type EndpointSettings, secretNames } from './endpoint.ts';
+import { type Endpoint, type EndpointSettings, withSecrets } from './endpoint.ts';
 import type { Secrets } from './secrets.ts';
 import { webhooksSchema } from './webhooks-schema.ts';
-import { checkSigning } from './webhooks-secrets.ts';
+import { webhooksSecrets } from './webhooks-secrets.ts';
 
 /** An instance that cannot serve one endpoint as its own settings and secrets are serves none. */
 export type ResolvedEndpoints = { endpoints: Endpoint[] } | { problem: string };
@@ -53,27 +53,25 @@ export async function resolveEndpoints(
   endpoints: readonly EndpointSettings[],
   { secrets, allowHttp }: { secrets: Secrets; allowHttp: boolean },
 ): Promise<ResolvedEndpoints> {
-  const found = new Map<string, Awaited<ReturnType<Secrets['resolve']>>>();
-  const resolved: Endpoint[] = [];
-  for (const endpoint of endpoints) {
-    const urlProblem = endpointUrlProblem(endpoint.url, allowHttp);
-    if (urlProblem !== null) return { problem: `the url of the endpoint "${endpoint.id}" ${urlProblem}` };
-    const values: string[] = [];
-    for (const name of secretNames(endpoint)) {
-      const secret = found.get(name) ?? (await secrets.resolve(name));
-      found.set(name, secret);
-      const problem =
-        'problem' in secret
-          ? secret.problem
-          : checkSigning(secret.value, endpoint.signing.includes('timestamped')).problem;
-      if (problem !== undefined) {
-        return { problem: `the secret "${name}" of the endpoint "${endpoint.id}": ${problem}` };
-      }
-      if ('value' in secret) values.push(secret.value);
-    }
-    resolved.push({ ...endpoint, secrets: values });
+  for (const { id, url } of endpoints) {
+    const urlProblem = endpointUrlProblem(url, allowHttp);
+    if (urlProblem !== null) return { problem: `the url of the endpoint "${id}" ${urlProblem}` };
   }
-  return { endpoints: resolved };
+  const found = new Map<string, Awaited<ReturnType<Secrets['resolve']>>>();
+  const values = new Map<string, string>();
+  for (const { name, path, check } of webhooksSecrets({ endpoints: endpoints.map(formOf) })) {
+    // Stored names are valid, as the schema says; a key that is absent has none.
+    if (typeof name !== 'string') continue;
+    const secret = found.get(name) ?? (await secrets.resolve(name));
+    found.set(name, secret);
+    const problem = 'problem' in secret ? secret.problem : check(secret.value, values).problem;
+    if (problem !== undefined) {
+      const { id } = endpoints[path[1] as number]!;
+      return { problem: `the secret "${name}" of the endpoint "${id}": ${problem}` };
+    }
+    if ('value' in secret) values.set(name, secret.value);
+  }
+  return { endpoints: endpoints.map((endpoint) => withSecrets(endpoint, values)) };
 }
 
 function sortKeys(_key: string, value: unknown): unknown {

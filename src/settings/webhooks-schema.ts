@@ -3,13 +3,14 @@
 import { z } from 'zod';
 import { addProblem, configId, printedJsonSchema, secretName } from './config-schema.ts';
 import { durationPattern, durations } from './duration.ts';
-import { headerNameProblem, headerValueProblem, headersProblems } from './endpoint-headers.ts';
+import { headerNameProblem, headerPrefixProblem, headerValueProblem, headersProblems } from './endpoint-headers.ts';
 import { endpointUrlProblem } from './endpoint-url.ts';
-import { exhaustions, orderings } from './endpoint.ts';
+import { type EndpointSettings, type HeaderSource, exhaustions, orderings } from './endpoint.ts';
 import { type SigningScheme, signingSchemes } from '../signing/sign.ts';
 
 export const delays = durations('1ms', '7d');
 export const timeouts = durations('1ms', '5m');
+export const pauseDelays = durations('1m', '30d');
 
 const maxPreviousSecrets = 20;
 
@@ -22,24 +23,39 @@ export const builtIn = {
   max_delay: '1h',
   timeout: '15s',
   on_exhausted: exhaustions[0],
-  headers: {} as Record<string, string>,
+  headers: {} as Record<string, HeaderSource>,
+  tls: {} as NonNullable<EndpointSettings['tls']>,
   signing: ['standard'] as SigningScheme[],
   previous_secrets: [] as string[],
 };
 
 /** Values that the contract names and this version lacks. */
-const later = { ordering: ['subject', 'none'], on_exhausted: ['hold'] };
+const later = { ordering: ['subject', 'none'] };
 
 /** Sentences for unknown keys that people may expect here. */
 export const unknownKeys = {
   rate_limit: 'the key "rate_limit" is not in this version yet; remove it',
+  batch: 'the key "batch" is not in this version yet; remove it',
   '<<': '"<<" is no merge here; "defaults" holds what endpoints share',
 };
 
+const headerForm = 'must be text in quotes, or { secret: NAME }';
 const headerName = z.string().superRefine((name, context) => addProblem(context, headerNameProblem(name)));
-const headerValue = z
+const headerText = z
   .string('must be text; put it in quotes')
   .superRefine((value, context) => addProblem(context, headerValueProblem(value)));
+const headerSecret = z.strictObject(
+  {
+    secret: secretName.meta({ description: 'The NAME of the secret that holds the value.' }),
+    prefix: z
+      .string('must be text; put it in quotes')
+      .superRefine((value, context) => addProblem(context, headerPrefixProblem(value)))
+      .optional()
+      .meta({ description: 'What comes before the value.', examples: ['Bearer '] }),
+  },
+  headerForm,
+);
+const headerValue = z.union([headerText, headerSecret], headerForm);
 
 const policy = {
   ordering: available(orderings, later.ordering).meta({
@@ -63,9 +79,13 @@ const policy = {
     description: "One attempt, from connecting to the end of the answer's headers. 1ms to 5m.",
     default: builtIn.timeout,
   }),
-  on_exhausted: available(exhaustions, later.on_exhausted).meta({
-    description: 'skip: when the retries are spent, log the failure and go on with the next event.',
+  on_exhausted: z.enum(exhaustions, `must be ${exhaustions.join(' or ')}`).meta({
+    description:
+      'When the retries are spent. skip: log the failure and go on with the next event. hold: keep the event and pause the endpoint.',
     default: builtIn.on_exhausted,
+  }),
+  pause_after: duration(pauseDelays).meta({
+    description: 'Pause the endpoint once every attempt has failed for this long. 1m to 30d; without it, never.',
   }),
   headers: z
     .record(headerName, headerValue, 'must be a map of header names and values')
@@ -78,7 +98,31 @@ const policy = {
         });
       }
     })
-    .meta({ description: 'Sent with every request. At most 8 KiB of printable ASCII.' }),
+    .meta({
+      description: 'Sent with every request: text, or the NAME of a secret. At most 8 KiB of printable ASCII.',
+      examples: [{ 'X-Env': 'production', Authorization: { secret: 'crm_token', prefix: 'Bearer ' } }],
+    }),
+  tls: z
+    .strictObject(
+      {
+        ca: secretName.optional().meta({
+          description: 'The NAME of a secret: certificates in PEM that are trusted beside the public authorities.',
+        }),
+        cert: secretName.optional().meta({
+          description: 'The NAME of a secret: our certificate in PEM, with those that lead to its authority.',
+        }),
+        key: secretName
+          .optional()
+          .meta({ description: 'The NAME of a secret: the key of that certificate in PEM, without a passphrase.' }),
+      },
+      'must be a map of ca, cert and key',
+    )
+    .superRefine(({ cert, key }, context) => {
+      if ((cert === undefined) === (key === undefined)) return;
+      const [given, lacking] = cert === undefined ? ['key', 'cert'] : ['cert', 'key'];
+      context.addIssue({ code: 'custom', path: [given], message: `needs "${lacking}" beside it: they go together` });
+    })
+    .meta({ description: 'Whom we trust and what we show, for https: NAMES of secrets that hold PEM.' }),
   signing: z
     .array(z.enum(signingSchemes, 'must be standard or timestamped'), 'must be a list: [standard]')
     .min(1, 'must name at least one scheme')

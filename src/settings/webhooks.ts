@@ -1,11 +1,12 @@
 // Reads config/webhooks.yaml: gives complete endpoints, or every problem.
 
 import { doubtAboutUrl } from './address-doubts.ts';
-import { readConfigFile } from './config-file.ts';
-import { type Endpoint, type EndpointSettings, secretNames } from './endpoint.ts';
+import { type FilePlace, readConfigFile } from './config-file.ts';
+import { type Endpoint, type HeaderSource, withSecrets } from './endpoint.ts';
 import { settingsOf } from './endpoint-form.ts';
 import { doubtAboutPattern } from './event-doubts.ts';
 import { doubtAboutHeader } from './header-doubts.ts';
+import { asList, asMap } from './plain-value.ts';
 import type { ConfigProblem } from './problem.ts';
 import type { Secrets } from './secrets.ts';
 import { type WebhooksYaml, unknownKeys, webhooksSchema } from './webhooks-schema.ts';
@@ -46,6 +47,7 @@ export async function readWebhooks({
     unknownKeys,
     without: 'no webhooks are sent',
     secretsIn: webhooksSecrets,
+    problemsIn: (value: unknown) => (allowHttp ? tlsWithoutHttps(value) : []),
     doubtsIn: (content: WebhooksYaml) => doubtsIn(content, allowedNetworks),
   };
   const read = await readConfigFile(form, { directory, secrets });
@@ -61,8 +63,10 @@ export async function readWebhooks({
 
 function doubtsIn({ defaults, endpoints }: WebhooksYaml, allowedNetworks: readonly string[] | undefined) {
   const doubt = (path: PropertyKey[], message: string | null) => (message === null ? [] : [{ path, message }]);
-  const ofHeaders = (path: PropertyKey[], headers: Record<string, string> = {}) =>
-    Object.keys(headers).flatMap((name) => doubt([...path, 'headers', name], doubtAboutHeader(name)));
+  const ofHeaders = (path: PropertyKey[], headers: Record<string, HeaderSource> = {}) =>
+    Object.entries(headers).flatMap(([name, source]) =>
+      typeof source === 'string' ? doubt([...path, 'headers', name], doubtAboutHeader(name)) : [],
+    );
   return [
     ...ofHeaders(['defaults'], defaults?.headers),
     ...endpoints.flatMap(({ url, events, headers }, index) => [
@@ -73,6 +77,15 @@ function doubtsIn({ defaults, endpoints }: WebhooksYaml, allowedNetworks: readon
   ];
 }
 
-function withSecrets(settings: EndpointSettings, values: ReadonlyMap<string, string>): Endpoint {
-  return { ...settings, secrets: secretNames(settings).flatMap((name) => values.get(name) ?? []) };
+/** What `tls` asks for, http would not give. Works also on a file that breaks the schema. */
+function tlsWithoutHttps(value: unknown): FilePlace[] {
+  const root = asMap(value);
+  const byDefault = asMap(root['defaults'])['tls'];
+  return asList(root['endpoints']).flatMap((item, index) => {
+    const endpoint = asMap(item);
+    const { url, tls = byDefault } = endpoint;
+    if (typeof url !== 'string' || !/^http:/i.test(url) || Object.keys(asMap(tls)).length === 0) return [];
+    const [key, advice] = Object.hasOwn(endpoint, 'tls') ? ['tls', 'remove it'] : ['url', 'write tls: {} for none'];
+    return [{ path: ['endpoints', index, key], message: `"tls" needs an https url; ${advice}` }];
+  });
 }

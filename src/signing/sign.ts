@@ -32,16 +32,30 @@ export function signatureHeaders(
   keys: readonly SigningKey[],
   content: SignedContent,
 ): Record<string, string> {
+  const { id, body } = content;
+  return schemeHeaders(schemes, content, (scheme, timestamp) =>
+    scheme === 'standard'
+      ? standardSignatures(keys, standardContent(id, timestamp, body))
+      : timestampedSignatures(keys, timestampedContent(timestamp, body)),
+  );
+}
+
+/** The same headers in the same order, with what `signature` gives in place of the signatures. */
+export function schemeHeaders(
+  schemes: readonly SigningScheme[],
+  { id, timestampSeconds }: Omit<SignedContent, 'body'>,
+  signature: (scheme: SigningScheme, timestamp: string) => string,
+): Record<string, string> {
   const headers: Record<string, string> = {};
-  const timestamp = String(content.timestampSeconds);
+  const timestamp = String(timestampSeconds);
   if (schemes.includes('standard')) {
-    headers['webhook-id'] = content.id;
+    headers['webhook-id'] = id;
     headers['webhook-timestamp'] = timestamp;
-    headers['webhook-signature'] = standardSignatures(keys, standardContent(content.id, timestamp, content.body));
+    headers['webhook-signature'] = signature('standard', timestamp);
   }
   if (schemes.includes('timestamped')) {
     headers['x-webhook-timestamp'] = timestamp;
-    headers['x-webhook-signature'] = timestampedSignatures(keys, timestampedContent(timestamp, content.body));
+    headers['x-webhook-signature'] = signature('timestamped', timestamp);
   }
   return headers;
 }

@@ -5,10 +5,12 @@ import { mayDefer, verdictOf, type Verdict } from '../policy/verdict.ts';
 import { parseRetryAfter } from '../policy/retry.ts';
 import type { SigningKey } from '../signing/secret.ts';
 import { signatureHeaders } from '../signing/sign.ts';
+import type { Opening } from '../egress/guard.ts';
 import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { Connections } from './connections.ts';
 import { errorMessage } from './error-message.ts';
 import { type Exchanged, exchange } from './exchange.ts';
+import { requestHeaders } from './request-headers.ts';
 import type { TurnEvent } from './turn.ts';
 
 export type Attempt = {
@@ -36,6 +38,10 @@ export type AttemptResult = {
   httpStatus: number | null;
   /** `HTTP 503`, or a failure's class and a sentence; null when delivered. */
   errorMessage: string | null;
+  /** Of an answer that was no 2xx: a JSON array of [name, value]. */
+  responseHeaders: string | null;
+  /** How the connection was opened; null for one that was open already. */
+  opening: Opening | null;
   /** The first 1 KiB of the response's body; null when there was none. */
   responseBody: string | null;
   /** What a 429 or 503 asks us to wait; not yet capped. */
@@ -64,30 +70,42 @@ export async function deliver(
   if (exchanged.stage === 'before sending') return null;
   // Microseconds: finer digits are noise, and every digit is stored.
   const latencyMs = Math.max(0, Math.round((exchanged.endedAtMs - startedAtMs) * 1000) / 1000);
-  const times = { createdAt: new Date(createdAtMs), latencyMs };
+  const common = { createdAt: new Date(createdAtMs), latencyMs, opening: exchanged.opening };
   if (exchanged.stage === 'no response') {
     return {
-      ...times,
+      ...common,
       completedAt: null,
       httpStatus: null,
-      errorMessage: errorMessage(exchanged.error),
+      errorMessage: messageOf(exchanged, attempt.endpoint),
+      responseHeaders: null,
       responseBody: null,
       retryAfterMs: null,
       verdict: verdictOf(null),
     };
   }
-  const { status, retryAfter, body } = exchanged;
+  const { status, retryAfter, headers, body } = exchanged;
   const completedAtMs = createdAtMs + Math.round(latencyMs);
   const verdict = verdictOf(status);
   return {
-    ...times,
+    ...common,
     completedAt: new Date(completedAtMs),
     httpStatus: status,
     errorMessage: verdict === 'delivered' ? null : `HTTP ${status}`,
+    responseHeaders: headers,
     responseBody: body,
     retryAfterMs: mayDefer(status) ? parseRetryAfter(retryAfter, completedAtMs) : null,
     verdict,
   };
+}
+
+function messageOf(
+  { error, opening }: Extract<Exchanged, { stage: 'no response' }>,
+  { tls }: Pick<EndpointDelivery, 'tls'>,
+): string {
+  const message = errorMessage(error);
+  // Some receivers, Node's own among them, only close the connection on which they were shown a certificate.
+  const mayRefuse = tls?.cert !== undefined && opening !== null && opening.tlsMs !== null;
+  return mayRefuse && message.startsWith('reset: ') ? `${message}; perhaps it refuses our certificate` : message;
 }
 
 async function send(
@@ -98,42 +116,19 @@ async function send(
 ): Promise<Exchanged> {
   const { endpoint, event } = attempt;
   try {
-    const headers = requestHeaders(attempt, Math.floor(createdAtMs / 1000));
+    const headers = headersOf(attempt, Math.floor(createdAtMs / 1000));
     const body = Buffer.from(event.payload);
     const outgoing = { headers, body, timeoutMs: endpoint.timeoutMs, mayBegin: attempt.mayBegin };
     return await exchange(connections.of(endpoint), outgoing, monotonicMs);
   } catch (error) {
-    return { stage: 'no response', endedAtMs: monotonicMs(), error };
+    return { stage: 'no response', endedAtMs: monotonicMs(), opening: null, error };
   }
 }
 
 /** Names and values in turn, the form that undici takes as it is. */
-function requestHeaders(
-  { endpoint, event, origin, attempt, keys, version }: Attempt,
-  timestampSeconds: number,
-): string[] {
-  const headers = [
-    'content-type',
-    'application/json',
-    'user-agent',
-    `Tidings/${version}`,
-    'x-webhook-attempt',
-    String(attempt),
-  ];
-  // A replay's position lies before what the receiver has seen, so it would be dropped as a repeat. A test's position
-  // lies after events that still wait, so the receiver would drop those.
-  if (origin === 'line') headers.push('x-webhook-position', String(event.position));
-  if (event.previous !== null) headers.push('x-webhook-previous', String(event.previous));
+function headersOf(attempt: Attempt, timestampSeconds: number): string[] {
+  const { endpoint, event, keys } = attempt;
   const content = { id: event.id, timestampSeconds, body: event.payload };
-  for (const [name, value] of Object.entries(signatureHeaders(endpoint.signing, keys, content))) {
-    headers.push(name, value);
-  }
-  let namesEncoding = false;
-  for (const [name, value] of Object.entries(endpoint.headers)) {
-    headers.push(name, value);
-    namesEncoding ||= name.toLowerCase() === 'accept-encoding';
-  }
-  // The beginning of the answer's body is kept as text. Without the header any coding would do (RFC 9110, section 12.5.3).
-  if (!namesEncoding) headers.push('accept-encoding', 'identity');
-  return headers;
+  const signatures = signatureHeaders(endpoint.signing, keys, content);
+  return requestHeaders({ ...attempt, signatures, headers: endpoint.headers });
 }

@@ -11,15 +11,23 @@ export type FinishedAttempt = {
   attempt: number;
   result: Pick<
     AttemptResult,
-    'createdAt' | 'completedAt' | 'latencyMs' | 'httpStatus' | 'errorMessage' | 'responseBody'
+    | 'createdAt'
+    | 'completedAt'
+    | 'latencyMs'
+    | 'httpStatus'
+    | 'errorMessage'
+    | 'responseHeaders'
+    | 'responseBody'
+    | 'opening'
   >;
-  failure: Pick<TurnFailure, 'status' | 'waitMs'> | null;
+  failure: Pick<TurnFailure, 'status' | 'waitMs' | 'pause'> | null;
 };
 
-/** A row of webhook_deliveries without `recorded_at`, which the database sets. */
+/** A row of webhook_deliveries without what its batch has, and `recorded_at`, which the database sets. */
 export type DeliveryRow = ReturnType<typeof deliveryRow>;
 
 export function deliveryRow({ id, turn, event, attempt, result, failure }: FinishedAttempt) {
+  const { opening } = result;
   return {
     id,
     eventId: event.id,
@@ -34,6 +42,11 @@ export function deliveryRow({ id, turn, event, attempt, result, failure }: Finis
     createdAt: result.createdAt,
     completedAt: result.completedAt,
     responseBody: result.responseBody,
+    responseHeaders: result.responseHeaders,
+    dnsMs: opening && opening.dnsMs,
+    connectMs: opening && opening.connectMs,
+    tlsMs: opening && opening.tlsMs,
+    remoteAddress: opening && opening.remoteAddress,
     position: event.position,
     previous: event.previous,
     configuration: turn.configuration,
@@ -41,6 +54,7 @@ export function deliveryRow({ id, turn, event, attempt, result, failure }: Finis
     resumes: turn.resumes,
     origin: turn.origin,
     replayId: turn.replayId,
-    waitMs: failure?.status === 'retrying' ? failure.waitMs : null,
+    // None is known where a pause follows.
+    waitMs: failure?.status === 'retrying' && failure.pause === null ? failure.waitMs : null,
   };
 }

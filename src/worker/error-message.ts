@@ -1,13 +1,14 @@
 // Puts a transport error into a class and a sentence for the delivery log, without stack or secret.
 
-import { ConnectFailure, codeOf, detailOf } from '../egress/connect-failure.ts';
+import { ConnectFailure, codeOf, detailOf, tlsDetailOf } from '../egress/connect-failure.ts';
 
 /** `class: sentence`, the form of `error_message`. */
 export function errorMessage(error: unknown): string {
   if (error instanceof ConnectFailure) return `${error.failureClass}: ${error.message}`;
   const code = codeOf(error);
   const detail = detailOf(error);
-  if (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS') || code.startsWith('ERR_OSSL')) return `tls: ${detail}`;
+  // With TLS 1.3 our certificate is refused after the handshake, with the first that is read.
+  if (/^ERR_(SSL|TLS|OSSL)/.test(code)) return `tls: ${tlsDetailOf(error)}`;
   switch (code) {
     case 'ECONNRESET':
     case 'EPIPE':

@@ -4,7 +4,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Connection } from './connections.ts';
 import { ConnectFailure } from '../egress/connect-failure.ts';
+import type { Opening } from '../egress/guard.ts';
 import { type ResponseBody, createResponseBody } from './response-body.ts';
+import { keptHeaders } from './response-headers.ts';
 
 export type Outgoing = {
   /** Names and values in turn. */
@@ -16,16 +18,25 @@ export type Outgoing = {
   mayBegin(): boolean;
 };
 
-/** How far the exchange came; `endedAtMs` is by the monotonic clock. */
+/**
+ * How far the exchange came; `endedAtMs` is by the monotonic clock. `opening`: of the connection that was opened for it, as
+ * far as that came.
+ */
 export type Exchanged =
   /** Nothing was sent: the attempt may no longer begin. */
   | { stage: 'before sending' }
   /** Failed without a response. The endpoint may have got the request. */
-  | { stage: 'no response'; endedAtMs: number; error: unknown }
+  | { stage: 'no response'; endedAtMs: number; opening: Opening | null; error: unknown }
   /** `endedAtMs`: the final headers were complete. */
-  | ({ stage: 'response'; body: string | null } & ResponseHead);
+  | ({ stage: 'response'; opening: Opening | null; body: string | null } & ResponseHead);
 
-type ResponseHead = { endedAtMs: number; status: number; retryAfter: string | string[] | undefined };
+type ResponseHead = {
+  endedAtMs: number;
+  status: number;
+  retryAfter: string | string[] | undefined;
+  /** All that are kept, as they are stored; null for a 2xx. */
+  headers: string | null;
+};
 
 /** The body may take this long after the headers; it changes nothing. */
 const bodyWithinMs = 1_000;
@@ -49,6 +60,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #timer: NodeJS.Timeout;
   /** Set when the request is about to be written. */
   #controller: Dispatcher.DispatchController | undefined;
+  #opening: Opening | null = null;
   #head: ResponseHead | undefined;
   #settled = false;
 
@@ -69,15 +81,21 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
+    this.#opening = this.#connection.takeOpening();
     if (!this.#settled && !this.#mayBegin()) this.#settle({ stage: 'before sending' });
     // An abort in this callback comes before undici writes a byte.
     if (this.#settled) controller.abort(new Error('the attempt was over before its connection was free'));
     else this.#connection.begin();
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+  onResponseStart({ rawHeaders }: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (status < 200 || this.#settled) return;
-    this.#head = { endedAtMs: this.#monotonicMs(), status, retryAfter: headers['retry-after'] };
+    this.#head = {
+      endedAtMs: this.#monotonicMs(),
+      status,
+      retryAfter: headers['retry-after'],
+      headers: status <= 299 ? null : keptHeaders(rawHeaders as Buffer[]),
+    };
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#cut(), bodyWithinMs);
   }
@@ -116,8 +134,10 @@ class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #end(error?: Error): void {
-    if (this.#head) this.#settle({ stage: 'response', ...this.#head, body: this.#body.text() });
-    else this.#settle({ stage: 'no response', endedAtMs: this.#monotonicMs(), error });
+    // Before the request could begin, its connection is what failed.
+    const opening = this.#controller || this.#settled ? this.#opening : this.#connection.takeOpening();
+    if (this.#head) this.#settle({ stage: 'response', ...this.#head, opening, body: this.#body.text() });
+    else this.#settle({ stage: 'no response', endedAtMs: this.#monotonicMs(), opening, error });
   }
 
   #settle(exchanged: Exchanged): void {

@@ -4,8 +4,8 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { CompiledQuery, sql } from 'kysely';
 import type { DeliveryRow } from './delivery-row.ts';
 
-/** Whose rows they are, and which of its batches. */
-export type Batch = { writer: string; number: number };
+/** Whose rows they are, and which of its batches. `version`: of the Tidings that writes them. */
+export type Batch = { writer: string; number: number; version: string };
 
 /** Each column's name, its type in Postgres, and its key in a row. A column that is missing here has its default. */
 const columns: readonly [name: string, type: string, key: keyof DeliveryRow][] = [
@@ -22,6 +22,11 @@ const columns: readonly [name: string, type: string, key: keyof DeliveryRow][] =
   ['created_at', 'timestamptz', 'createdAt'],
   ['completed_at', 'timestamptz', 'completedAt'],
   ['response_body', 'text', 'responseBody'],
+  ['response_headers', 'text', 'responseHeaders'],
+  ['dns_ms', 'real', 'dnsMs'],
+  ['connect_ms', 'real', 'connectMs'],
+  ['tls_ms', 'real', 'tlsMs'],
+  ['remote_address', 'text', 'remoteAddress'],
   ['origin', 'text', 'origin'],
   ['position', 'bigint', 'position'],
   ['previous', 'bigint', 'previous'],
@@ -32,32 +37,44 @@ const columns: readonly [name: string, type: string, key: keyof DeliveryRow][] =
   ['wait_ms', 'bigint', 'waitMs'],
 ];
 
-const names = [...columns.map(([name]) => name), 'writer', 'batch', 'batch_from'].join(', ');
+const names = [...columns.map(([name]) => name), 'writer', 'batch', 'version', 'batch_from'].join(', ');
 const keys = columns.map(([, , key]) => key);
 
-/** For rows that are surely not there yet: one whose id exists refuses them all. */
-export async function copyDeliveries(em: EntityManager, rows: readonly DeliveryRow[], batch: Batch): Promise<void> {
+/** For rows that are surely not there yet: one whose id exists refuses them all. Returns whether a row is new: each one is. */
+export async function copyDeliveries(
+  em: EntityManager,
+  rows: readonly DeliveryRow[],
+  batch: Batch,
+): Promise<(id: string) => boolean> {
   const statement = `copy webhook_deliveries (${names}) from stdin with (encoding 'UTF8')`;
   await em.getKysely().executeQuery(CompiledQuery.raw(statement, [Buffer.from(copyText(rows, batch))]));
+  return () => true;
 }
 
-/** A row whose id exists stays as it is, so a batch that may or may not have been committed can be inserted again. */
-export async function insertDeliveries(em: EntityManager, rows: readonly DeliveryRow[], batch: Batch): Promise<void> {
+/** A row whose id exists stays as it is, so a batch that may or may not have been committed can be inserted again. Returns whether a row, by its id, is new. */
+export async function insertDeliveries(
+  em: EntityManager,
+  rows: readonly DeliveryRow[],
+  batch: Batch,
+): Promise<(id: string) => boolean> {
   const { first, last } = endsOf(rows);
   const arrays = columns.map(([, type, key]) => sql`${rows.map((row) => plain(row[key]))}::${sql.raw(type)}[]`);
-  await sql`insert into webhook_deliveries (${sql.raw(names)})
-    select r.*, ${batch.writer}::uuid, ${batch.number}::bigint, case r.id when ${last}::uuid then ${first}::uuid end
-    from unnest(${sql.join(arrays)}) r (${sql.raw(columns.map(([name]) => name).join(', '))})
-    on conflict (id) do nothing`.execute(em.getKysely());
+  const inserted = await sql<{ id: string }>`insert into webhook_deliveries (${sql.raw(names)})
+    select r.*, ${batch.writer}::uuid, ${batch.number}::bigint, ${batch.version}::text,
+           case r.id when ${last}::uuid then ${first}::uuid end
+      from unnest(${sql.join(arrays)}) r (${sql.raw(columns.map(([name]) => name).join(', '))})
+    on conflict (id) do nothing returning id`.execute(em.getKysely());
+  const ids = new Set(inserted.rows.map(({ id }) => id));
+  return (id) => ids.has(id);
 }
 
 /** COPY's text form: a line for each row, with tabs between its values. */
-function copyText(rows: readonly DeliveryRow[], { writer, number }: Batch): string {
+function copyText(rows: readonly DeliveryRow[], { writer, number, version }: Batch): string {
   const { first, last } = endsOf(rows);
   let text = '';
   for (const row of rows) {
     for (const key of keys) text += `${copyValue(row[key])}\t`;
-    text += `${writer}\t${number}\t${row.id === last ? first : '\\N'}\n`;
+    text += `${writer}\t${number}\t${version}\t${row.id === last ? first : '\\N'}\n`;
   }
   return text;
 }

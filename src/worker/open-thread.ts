@@ -41,7 +41,7 @@ export async function openThread(data: ThreadData, arrange = asItIs): Promise<Th
   });
   const orm = openOrm({ ...data.database, connections: 1, name: 'tidings-thread', statementMs: 10_000 });
   const connections = createConnections({ guard: createEgressGuard({ allowedNetworks: data.allowedNetworks }) });
-  const recorder = createRecorder({ orm, log: log.logger });
+  const recorder = createRecorder({ orm, log: log.logger, version: data.version });
   const statistics = createStatistics({ orm, log: log.logger });
   const outcomes = createOutcomes({ orm, log: log.logger });
 

@@ -12,9 +12,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type EntityManager, type MikroORM, raw } from '@mikro-orm/postgresql';
-import { Replay } from '../model/replay.ts';
-import { WebhookCursor } from '../model/webhook-cursor.ts';
+import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { backoffMs } from '../policy/retry.ts';
 import { recorderDelaysMs } from '../policy/retry-delays.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -22,14 +20,9 @@ import { reasonOf } from '../telemetry/reason.ts';
 import { tryAgain } from '../try-again.ts';
 import type { DeliveryRow } from './delivery-row.ts';
 import { type Batch, copyDeliveries, insertDeliveries } from './insert-deliveries.ts';
+import { type Delivery, takeEffect } from './row-effects.ts';
 
-export type Delivery = {
-  row: DeliveryRow;
-  /** 410 Gone: the endpoint is paused in the same transaction. */
-  gone: boolean;
-};
-
-type WriteRows = (em: EntityManager, rows: readonly DeliveryRow[], batch: Batch) => Promise<void>;
+type WriteRows = (em: EntityManager, rows: readonly DeliveryRow[], batch: Batch) => Promise<(id: string) => boolean>;
 
 const maxBatch = 500;
 /** After a batch of `lingerAfterRows` the next one waits `lingerMs` for more rows, unless it has `flushAtRows` already. */
@@ -45,7 +38,14 @@ export type Recorder = AsyncDisposable & {
   problem(): string | null;
 };
 
-export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 'warn' | 'error'> }): Recorder {
+type RecorderParts = {
+  orm: MikroORM;
+  log: Pick<Logger, 'warn' | 'error'>;
+  /** Tidings' own. */
+  version: string;
+};
+
+export function createRecorder({ orm, log, version }: RecorderParts): Recorder {
   const writer = randomUUID();
   let batches = 0;
   let waiting: { delivery: Delivery; done: () => void }[] = [];
@@ -78,7 +78,7 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
   /** False: the recorder was closed first. The rows are not written, and their attempts are repeated. */
   async function writeUntilDurable(deliveries: Delivery[], first: WriteRows, blanked = false): Promise<boolean> {
     batches += 1;
-    const batch = { writer, number: batches };
+    const batch = { writer, number: batches, version };
     let next = first;
     const writeOnce = async () => {
       const writeRows = next;
@@ -119,10 +119,12 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
       for (const half of halves) if (!(await writeUntilDurable(half, insertDeliveries))) return false;
       return true;
     }
-    const { row, gone } = deliveries[0]!;
+    const [delivery] = deliveries;
+    const { row } = delivery!;
     log.error({ delivery_id: row.id, reason: reasonOf(error) }, 'delivery row refused; written without its text');
-    const blank = { ...row, endpointUrl: '', errorMessage: row.errorMessage === null ? null : '', responseBody: null };
-    return await writeUntilDurable([{ row: blank, gone }], insertDeliveries, true);
+    const errorMessage = row.errorMessage === null ? null : '';
+    const blank = { ...row, endpointUrl: '', errorMessage, responseBody: null, responseHeaders: null };
+    return await writeUntilDurable([{ ...delivery!, row: blank }], insertDeliveries, true);
   }
 
   return {
@@ -146,21 +148,10 @@ export function createRecorder({ orm, log }: { orm: MikroORM; log: Pick<Logger, 
 async function write(
   em: EntityManager,
   deliveries: Delivery[],
-  writeRows: (rows: DeliveryRow[]) => Promise<void>,
+  writeRows: (rows: DeliveryRow[]) => Promise<(id: string) => boolean>,
 ): Promise<void> {
-  await writeRows(deliveries.map(({ row }) => row));
-  for (const { row, gone } of deliveries) {
-    const { endpointId, generation, resumes, replayId } = row;
-    if (gone) {
-      const cursor = { endpointId, generation, resumes, pauseReason: null };
-      await em.nativeUpdate(WebhookCursor, cursor, { pauseReason: 'gone', pausedAt: raw('clock_timestamp()') });
-    }
-    if (endsReplay(row)) await em.nativeDelete(Replay, { id: replayId! });
-  }
-}
-
-function endsReplay(row: DeliveryRow): boolean {
-  return row.replayId !== null && row.status !== 'retrying';
+  const isNew = await writeRows(deliveries.map(({ row }) => row));
+  await takeEffect(em, deliveries, isNew);
 }
 
 /** SQLSTATE classes 22 (data exception) and 23 (integrity constraint violation). */

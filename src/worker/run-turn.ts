@@ -7,6 +7,7 @@
 //   after            the row is not written yet: it is written later; nothing is sent again because of it
 
 import { newId } from '../model/new-id.ts';
+import type { FailurePause } from '../policy/retry.ts';
 import type { SigningKey } from '../signing/secret.ts';
 import { prepareKeys } from '../signing/sign.ts';
 import type { EndpointDelivery } from '../settings/endpoint.ts';
@@ -55,11 +56,11 @@ export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport>
       continue;
     }
     const failure = steps.attempted(result);
-    void record(deliveryRow({ id: newId(), turn, event, attempt, result, failure }), failure?.gone ?? false);
+    void record(deliveryRow({ id: newId(), turn, event, attempt, result, failure }), failure?.pause ?? null);
   }
 
-  async function record(row: DeliveryRow, gone: boolean): Promise<void> {
-    await parts.recorder.record({ row, gone });
+  async function record(row: DeliveryRow, pause: FailurePause | null): Promise<void> {
+    await parts.recorder.record({ row, pause, leaseEpoch: turn.lease.epoch });
     parts.onRecorded(row);
     steps.recorded();
     wake();

@@ -2,7 +2,8 @@
 
 import { randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
-import { bucketCount, bucketOf } from '../policy/latency-histogram.ts';
+import { allEndpoints } from '../model/endpoint-stats.ts';
+import { bucketCount, bucketOf, encodeHistogram } from '../policy/latency-histogram.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import { createDeferredWriter } from './deferred-writer.ts';
@@ -86,20 +87,28 @@ export function createStatistics({
     }
   }
 
+  function countsOf(endpointId: string, minute: number): Counts {
+    const counts = current.get(endpointId);
+    // After the clock was set back, the newest minute goes on: a minute begun twice would overwrite its own row.
+    if (counts && counts.minute >= minute) return counts;
+    const latencyBuckets = Array.from({ length: bucketCount }, () => 0);
+    const begun = { endpointId, minute, delivered: 0, failed: 0, gaveUp: 0, latencyBuckets };
+    current.set(endpointId, begun);
+    return begun;
+  }
+
   return {
     count({ endpointId, status, latencyMs, createdAt }) {
       const minute = Math.max(firstKept, Math.floor(createdAt.getTime() / minuteMs));
-      let counts = current.get(endpointId);
-      // After the clock was set back, the newest minute goes on: a minute begun twice would overwrite its own row.
-      if (!counts || counts.minute < minute) {
-        const latencyBuckets = Array.from({ length: bucketCount }, () => 0);
-        counts = { endpointId, minute, delivered: 0, failed: 0, gaveUp: 0, latencyBuckets };
-        current.set(endpointId, counts);
+      const bucket = bucketOf(latencyMs);
+      // Whoever asks of all at once need not read the rows of each.
+      for (const whose of [endpointId, allEndpoints]) {
+        const counts = countsOf(whose, minute);
+        counts[status === 'delivered' ? 'delivered' : 'failed'] += 1;
+        if (status === 'failed') counts.gaveUp += 1;
+        counts.latencyBuckets[bucket]! += 1;
+        changed.add(counts);
       }
-      counts[status === 'delivered' ? 'delivered' : 'failed'] += 1;
-      if (status === 'failed') counts.gaveUp += 1;
-      counts.latencyBuckets[bucketOf(latencyMs)]! += 1;
-      changed.add(counts);
       if (changed.size > mostUnwritten) changed.delete(changed.values().next().value!);
       deferred.arm();
     },
@@ -115,6 +124,7 @@ function toRow({ endpointId, minute, delivered, failed, gaveUp, latencyBuckets }
     delivered,
     failed,
     gave_up: gaveUp,
-    latency_buckets: latencyBuckets,
+    // How Postgres reads bytes in JSON.
+    latency_buckets: `\\x${Buffer.from(encodeHistogram(latencyBuckets)).toString('hex')}`,
   };
 }

@@ -2,11 +2,11 @@
 //
 // Pure: it asks for the time and the control memory, and is given the result of each attempt.
 
-import { decideAfterFailure } from '../policy/retry.ts';
 import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { Control } from './control.ts';
 import type { AttemptResult } from './deliver.ts';
 import type { Turn, TurnFailure, TurnReport } from './turn.ts';
+import { failureOf } from './turn-failure.ts';
 
 /**
  * A turn begins no request after this long, so that its endpoint's cursor moves and other endpoints get the slot. The
@@ -39,8 +39,8 @@ export type TurnSteps = {
 };
 
 export function createTurnSteps(
-  turn: Pick<Turn, 'slot' | 'lease' | 'attemptsBefore'> & {
-    endpoint: Pick<EndpointDelivery, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>;
+  turn: Pick<Turn, 'slot' | 'lease' | 'origin' | 'attemptsBefore'> & {
+    endpoint: Pick<EndpointDelivery, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs' | 'onExhausted'>;
     events: { readonly length: number };
   },
   { now, control }: { now(): number; control: Pick<Control, 'stopped' | 'trusts'> },
@@ -74,8 +74,9 @@ export function createTurnSteps(
     notSent() {
       over = true;
     },
-    attempted(result) {
-      failure = failureOf(result, attemptOf(), turn.endpoint);
+    attempted({ verdict, retryAfterMs }) {
+      const gone = verdict === 'gone';
+      failure = verdict === 'delivered' ? null : failureOf(turn, attemptOf(), { gone, retryAfterMs });
       if (failure?.status !== 'retrying') settled += 1;
       index += 1;
       unrecorded += 1;
@@ -85,16 +86,4 @@ export function createTurnSteps(
       unrecorded -= 1;
     },
   };
-}
-
-function failureOf(
-  { verdict, retryAfterMs }: Result,
-  attempt: number,
-  { maxRetries, baseDelayMs, maxDelayMs }: Pick<EndpointDelivery, 'maxRetries' | 'baseDelayMs' | 'maxDelayMs'>,
-): TurnFailure | null {
-  if (verdict === 'delivered') return null;
-  const gone = verdict === 'gone';
-  const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs, gone });
-  const waitMs = next.status === 'retrying' ? next.waitMs : 0;
-  return { status: next.status, attempt, waitMs, gone };
 }

@@ -1,6 +1,7 @@
 // What crosses the thread boundary: a turn goes to the thread, a report comes back. Plain values only.
 
 import type { DeliveryOrigin } from '../model/webhook-delivery.ts';
+import type { FailurePause } from '../policy/retry.ts';
 import type { Lease } from '../policy/shards.ts';
 import type { EndpointDelivery } from '../settings/endpoint.ts';
 
@@ -10,6 +11,7 @@ export const maxSlots = 16_384;
 export type TurnEvent = {
   id: string;
   type: string;
+  subject: string | null;
   payload: string;
   position: number;
   /** Position of this endpoint's event before this one; null for a test or replay. */
@@ -58,6 +60,6 @@ export type TurnFailure = {
   /** The attempt's number, from 1. */
   attempt: number;
   waitMs: number;
-  /** The response was 410 Gone: the endpoint is now paused, durably. */
-  gone: boolean;
+  /** The endpoint is now paused, durably, and the event stays the head. */
+  pause: FailurePause | null;
 };

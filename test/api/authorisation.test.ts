@@ -2,6 +2,7 @@ import {
   type GraphQLField,
   type GraphQLInputType,
   type GraphQLNamedType,
+  type GraphQLObjectType,
   getNamedType,
   isEnumType,
   isInputObjectType,
@@ -15,7 +16,17 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { schema } from '../../src/api/graphql/schema.ts';
-import { type Answer, type Door, adminToken, endpoint, openDoor, post, signInAs } from './door.ts';
+import {
+  type Answer,
+  type Door,
+  adminToken,
+  endpoint,
+  openDoor,
+  post,
+  publishToken,
+  readToken,
+  signInAs,
+} from './door.ts';
 
 let door: Door;
 beforeAll(async () => {
@@ -30,40 +41,49 @@ const askers = {
   'a user': async () => `Bearer ${(await signInAs(door, 'USER')).token}`,
   'a user who is an admin': async () => `Bearer ${(await signInAs(door, 'ADMIN')).token}`,
   'the admin token': async () => `Bearer ${adminToken}`,
+  'the read token': async () => `Bearer ${readToken}`,
+  'the publish token': async () => `Bearer ${publishToken}`,
 };
 
 /** What each is told, in the order above; null is let in, whatever is said of the arguments then. */
 const rights = {
-  admin: ['UNAUTHENTICATED', 'UNAUTHENTICATED', 'FORBIDDEN', null, null],
-  own: ['UNAUTHENTICATED', 'UNAUTHENTICATED', null, null, 'UNAUTHENTICATED'],
-  somebody: ['UNAUTHENTICATED', 'UNAUTHENTICATED', null, null, null],
-  anybody: [null, 'UNAUTHENTICATED', null, null, null],
+  admin: ['UNAUTHENTICATED', 'UNAUTHENTICATED', 'FORBIDDEN', null, null, 'FORBIDDEN', 'FORBIDDEN'],
+  read: ['UNAUTHENTICATED', 'UNAUTHENTICATED', 'FORBIDDEN', null, null, null, 'FORBIDDEN'],
+  publish: ['UNAUTHENTICATED', 'UNAUTHENTICATED', 'FORBIDDEN', null, null, 'FORBIDDEN', null],
+  own: ['UNAUTHENTICATED', 'UNAUTHENTICATED', null, null, 'UNAUTHENTICATED', 'FORBIDDEN', 'FORBIDDEN'],
+  somebody: ['UNAUTHENTICATED', 'UNAUTHENTICATED', null, null, null, 'FORBIDDEN', 'FORBIDDEN'],
+  anybody: [null, 'UNAUTHENTICATED', null, null, null, 'FORBIDDEN', 'FORBIDDEN'],
+  'anybody but the publish token': [null, 'UNAUTHENTICATED', null, null, null, null, 'FORBIDDEN'],
 } as const;
 
 /** Every field of Query, Mutation and Subscription. */
 const matrix: Record<string, keyof typeof rights> = {
-  'Query.me': 'anybody',
-  'Query.user': 'admin',
-  'Query.users': 'admin',
-  'Query.webhookDeliveries': 'admin',
-  'Query.webhookDelivery': 'admin',
-  'Query.webhookEndpoint': 'admin',
-  'Query.webhookEndpoints': 'admin',
-  'Query.webhookEvent': 'admin',
-  'Query.webhookEvents': 'admin',
+  'Query.me': 'anybody but the publish token',
+  'Query.rewindCount': 'read',
+  'Query.user': 'read',
+  'Query.users': 'read',
+  'Query.webhookDeliveries': 'read',
+  'Query.webhookDelivery': 'read',
+  'Query.webhookEndpoint': 'read',
+  'Query.webhookEndpoints': 'read',
+  'Query.webhookEvent': 'read',
+  'Query.webhookEvents': 'read',
+  'Mutation.cancelWebhookReplays': 'admin',
   'Mutation.completeOAuth': 'anybody',
   'Mutation.createUser': 'admin',
   'Mutation.deleteAccount': 'own',
   'Mutation.deleteUser': 'admin',
   'Mutation.logout': 'own',
   'Mutation.pauseWebhookEndpoint': 'admin',
-  'Mutation.publishWebhookEvents': 'admin',
+  'Mutation.publishWebhookEvents': 'publish',
   'Mutation.reloadWebhooks': 'admin',
   'Mutation.replayWebhookDeliveries': 'admin',
   'Mutation.resumeWebhookEndpoint': 'admin',
+  'Mutation.retryWebhookLine': 'admin',
   'Mutation.revokeSession': 'somebody',
   'Mutation.rewindWebhookEndpoint': 'admin',
   'Mutation.sendTestWebhook': 'admin',
+  'Mutation.skipWebhookEvent': 'admin',
   'Mutation.startOAuth': 'anybody',
   'Mutation.unlinkOAuth': 'own',
   'Mutation.updateProfile': 'own',
@@ -114,9 +134,56 @@ test('through what is not only for admins, a user reaches their own data and not
     reached.add(type);
     if (isObjectType(type)) Object.values(type.getFields()).forEach((field) => reach(getNamedType(field.type)));
   }
-  for (const { name, field } of fields) if (matrix[name] !== 'admin') reach(getNamedType(field.type));
+  const isForUsers = (name: string) => !['admin', 'read', 'publish'].includes(matrix[name]!);
+  for (const { name, field } of fields) if (isForUsers(name)) reach(getNamedType(field.type));
   const objects = [...reached].filter((type) => isObjectType(type)).map(({ name }) => name);
   expect(objects.toSorted()).toEqual(['OAuthAccount', 'OAuthStart', 'Session', 'User', 'UserSession']);
+});
+
+test('of a document’s fields each says for itself what a token may', async () => {
+  const asked = async (query: string, token: string) => {
+    const { data, errors = [] } = await door.ask(query, {}, { authorization: `Bearer ${token}` });
+    return [data, errors.map(({ path, extensions }) => `${path?.join('.')}: ${extensions.code}`).toSorted()];
+  };
+  const read = '{ webhookEndpoint(id: "crm") { id } me { id } webhookEvents(first: 0) { nodes { id } } __typename }';
+  const shown = { webhookEndpoint: { id: 'crm' }, me: null, webhookEvents: { nodes: [] }, __typename: 'Query' };
+  expect(await asked(read, readToken)).toEqual([shown, []]);
+  expect(await asked(read, publishToken)).toEqual([
+    { webhookEndpoint: null, me: null, webhookEvents: null, __typename: 'Query' },
+    ['me: FORBIDDEN', 'webhookEndpoint: FORBIDDEN', 'webhookEvents: FORBIDDEN'],
+  ]);
+  const change = `mutation { pauseWebhookEndpoint(id: "crm") { id } ${publish('{ type }')} sendTestWebhook(endpointId: "crm") { id } }`;
+  expect(await asked(change, publishToken)).toEqual([
+    { pauseWebhookEndpoint: null, publishWebhookEvents: [{ type: 'order.paid' }], sendTestWebhook: null },
+    ['pauseWebhookEndpoint: FORBIDDEN', 'sendTestWebhook: FORBIDDEN'],
+  ]);
+  expect((await asked(change, readToken))[1]).toEqual([
+    'pauseWebhookEndpoint: FORBIDDEN',
+    'publishWebhookEvents: FORBIDDEN',
+    'sendTestWebhook: FORBIDDEN',
+  ]);
+});
+
+test('the publish token reads the own fields of what it publishes, and else nothing is recorded', async () => {
+  const event = schema.getType('WebhookEvent') as GraphQLObjectType;
+  const names = (isOwn: boolean) =>
+    Object.values(event.getFields()).flatMap(({ name, type }) =>
+      isLeafType(getNamedType(type)) === isOwn ? [name] : [],
+    );
+  const asked = async (selection: string, variables = {}) => {
+    const before = await recorded();
+    const query = `mutation ($no: Boolean = false) { ${publish(selection)} } fragment More on WebhookEvent { id ... { deliveries { id } } }`;
+    const { errors } = await door.ask(query, variables, { authorization: `Bearer ${publishToken}` });
+    return [errors?.map(({ extensions }) => extensions.code), (await recorded()) - before];
+  };
+  const spread = '...More @include(if: $no)';
+  expect(names(true)).toContain('payload');
+  expect(await asked(`{ ${names(true).join(' ')} ${spread} }`)).toEqual([undefined, 1]);
+  expect(names(false)).toContain('deliveries');
+  for (const name of names(false)) {
+    expect(await asked(`{ ${name} { __typename } ${spread} }`), name).toEqual([['FORBIDDEN'], 0]);
+  }
+  expect(await asked(`{ ${spread} }`, { no: true })).toEqual([['FORBIDDEN'], 0]);
 });
 
 test('a page of a foreign origin is anonymous, whatever cookie the browser adds', async () => {
@@ -134,6 +201,10 @@ test('a page of a foreign origin is anonymous, whatever cookie the browser adds'
   expect(await asking({ origin: 'https://evil.example' })).toEqual(['UNAUTHENTICATED']);
   expect(await asking({ origin: 'null' })).toEqual(['UNAUTHENTICATED']);
 });
+
+function publish(selection: string): string {
+  return `publishWebhookEvents(events: [{ type: "order.paid", data: {} }]) ${selection}`;
+}
 
 /** Everything that a mutation does is an event or leads to one, but for what only a configuration or a pause has. */
 async function recorded(): Promise<number> {

@@ -22,6 +22,8 @@ import { openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 
 export const adminToken = 'the-admin-token-of-the-door';
+export const readToken = 'the-read-token-of-the-door-';
+export const publishToken = 'the-publish-token-of-the-door';
 
 export type GraphqlError = { message: string; path?: string[]; extensions: { code: string } };
 // oxlint-disable-next-line typescript/no-explicit-any -- an answer has the shape of the query in the test
@@ -134,7 +136,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     trustProxy,
     endpoints: endpointsOf(door, transactions),
     tails: createTails({ reads, ending: ending.signal, log: { debug() {} }, checkEveryMs: 100 }),
-    adminToken,
+    tokens: { adminToken, readToken, publishToken },
     readiness: () => Promise.resolve(door.readiness),
     isDraining: () => door.draining,
     allowedOrigins,
@@ -182,19 +184,27 @@ export function endpoint(given: Partial<Endpoint> & { id: string }): Endpoint {
 /** What goes to the database is real; the file, and whoever serves endpoints, are not. */
 function endpointsOf(door: Door, transactions: Transactions): Endpoints {
   const nothing = () => Promise.resolve();
-  const { inForce, pause, resume, sendTest } = createEndpointControl({
+  const control = createEndpointControl({
+    orm: door.orm,
     read: () => Promise.reject(new Error('there is no file behind the door')),
     configurations: {
       current: () => ({ version: 1, endpoints: door.endpoints, standsAside: null }),
-      ...{ refresh: nothing, readAgain: nothing, put: () => Promise.resolve({ applied: true, dropped: [] }) },
+      ...{
+        refresh: nothing,
+        readAgain: nothing,
+        refused: nothing,
+        put: () => Promise.resolve({ applied: true, dropped: [] }),
+      },
       whileInForce: async (work) => await transactions.run(async (em) => await work(em, door.endpoints)),
     },
     announce() {},
   });
   return {
-    ...{ inForce, pause, resume, sendTest },
+    ...control,
     rewind: (id, to) => Promise.resolve(void door.asked.push({ rewind: id, to: { ...to } })),
-    replay: (wish) => Promise.resolve(door.asked.push({ replay: wish })),
+    replay: (wish, options) => Promise.resolve(door.asked.push({ replay: wish, ...options })),
+    rewindCount: (_em, id, to) => Promise.resolve(door.asked.push({ rewindCount: id, to: { ...to } })),
+    cancelReplays: (id) => Promise.resolve(door.asked.push({ cancel: id })),
     reload(options) {
       door.asked.push({ reload: options });
       return Promise.resolve({ ...door.reload, applied: door.reload.applied && !options.dryRun });

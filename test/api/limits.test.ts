@@ -95,13 +95,13 @@ test('every limit that a query exceeds is named', async () => {
 describe('cost', () => {
   const events = (first: number | string, more = '') => `webhookEvents(first: ${first}) { nodes { ${more} } }`;
   const all =
-    'id eventId eventType endpointId endpointUrl status httpStatus errorMessage attemptCount latencyMs createdAt completedAt responseBody event { id }';
+    'id eventId eventType endpointId endpointUrl status httpStatus errorMessage attemptCount latencyMs createdAt completedAt responseBody timings { dnsMs connectMs tlsMs } remoteAddress nextAttemptAt origin event { id }';
   const wholeLog = `{ ${events(200, `id type position timestamp subject data payload deliveries { ${all} }`)} }`;
 
   // Counted by hand: a page is 10, a field 1, a list without a page has 10 rows.
   test.each([
     ['{ __typename }', {}, 1],
-    ['{ webhookEndpoints { id url } }', {}, 1 + 10 * 2],
+    ['{ webhookEndpoints { id url } }', {}, 1 + 10 + 10 * 2],
     ['{ webhookEvents { nodes { id } } }', {}, 1 + 10 + (1 + 50)],
     ['{ webhookEvents(first: 3) { nodes { id } pageInfo { endCursor } } }', {}, 1 + 10 + (1 + 3) + (1 + 1)],
     ['{ webhookEvents(first: 3) { edges { node { id } } } }', {}, 1 + 10 + (1 + 3 * (1 + 1))],
@@ -117,6 +117,13 @@ describe('cost', () => {
     ['{ users { totalCount } }', {}, 1 + 10 + 5_000],
     ['{ webhookEvent(id: 1) { deliveries { id } } }', {}, 1 + (1 + 10 + 10)],
     ['{ webhookEvent(id: 1) { deliveries(first: 3) { id } } }', {}, 1 + (1 + 10 + 3)],
+    // An event has an outcome at every endpoint, and a span of time has every bucket.
+    ['{ webhookEvent(id: 1) { outcomes { outcome } } }', {}, 1 + (1 + 10 + 200)],
+    ['{ webhookEvent(id: 1) { outcomes(first: 3) { lastDelivery { id } } } }', {}, 1 + (1 + 10 + 3 * (1 + 1))],
+    ['query ($n: Int) { webhookEvent(id: 1) { outcomes(first: $n) { outcome } } }', { n: null }, 1 + (1 + 10 + 200)],
+    ['{ webhookStats(since: "") { start } }', {}, 1_000 + 10 + 60],
+    ['{ webhookStats(since: "", buckets: 7) { start backlog } }', {}, 1_000 + 10 + 7 * 2],
+    ['query ($n: Int) { webhookStats(since: "", buckets: $n) { start } }', { n: 9_999 }, 1_000 + 10 + 500],
     // Of the introspection each field of the answer is counted, as 10. A User has 9 fields, and none takes an argument.
     ['{ __type(name: "User") { name fields { name args { name } } } }', {}, 1 + 10 * (1 + (1 + 9 * (1 + 1)))],
     ['query ($n: String!) { __type(name: $n) { fields { name } } }', { n: 'User' }, 1 + 10 * (1 + 9)],
@@ -158,7 +165,7 @@ describe('cost', () => {
   });
 
   test('a query that was parsed before is weighed again with new variables or another operation', async () => {
-    const all200 = events('$n', `id deliveries { event { deliveries { ${all} } } }`);
+    const all200 = events('$n', `id deliveries { event { deliveries { id status errorMessage responseBody } } }`);
     const query = `query Small { __typename } query Page($n: Int) { ${all200} }`;
     const token = asAdmin;
     const asking = async (operationName: string, n?: number) =>

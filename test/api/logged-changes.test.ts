@@ -1,6 +1,7 @@
 // What admins and people do leaves one line each, which says who did it.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { logged } from '../../src/api/graphql/logged-endpoints.ts';
 import { type Door, endpoint, openDoor, signInAs } from './door.ts';
 import { storeCursor } from './stored-rows.ts';
 
@@ -38,6 +39,11 @@ test.each<[query: string, line: object]>([
     'replayWebhookDeliveries(deliveryIds: ["0195aaaa-0000-7000-8000-000000000000"])',
     { msg: 'failed deliveries were queued to be sent again', deliveries: 1 },
   ],
+  [
+    'replayWebhookDeliveries(filter: { eventType: "order.paid" })',
+    { msg: 'failed deliveries were queued to be sent again', filter: { eventType: 'order.paid' } },
+  ],
+  ['cancelWebhookReplays(endpointId: "crm")', { msg: 'replays were cancelled', endpoint_id: 'crm' }],
   ['sendTestWebhook(endpointId: "crm") { id }', { msg: 'a test was recorded', endpoint_id: 'crm' }],
   ['reloadWebhooks { applied }', { msg: 'a reload was accepted', added: [], changed: [], removed: [], dropped: [] }],
 ])('%s leaves one line', async (query, line) => {
@@ -52,10 +58,25 @@ test.each<[query: string, line: object]>([
   }
 });
 
+test('a retry and a skip leave one line each, once they are carried out', async () => {
+  const said: object[] = [];
+  const log = { info: (fields: object, msg: string) => said.push({ msg, ...fields }) };
+  const carriedOut = { retryLine: () => Promise.resolve(), skipEvent: () => Promise.resolve() };
+  const endpoints = logged(carriedOut as never, { by: () => Promise.resolve('admin_token'), log: log as never });
+  await endpoints.retryLine('crm', { subject: null, eventId: null });
+  await endpoints.skipEvent('crm', 'an-event');
+  expect(said).toEqual([
+    { msg: 'a blocked line was made due', endpoint_id: 'crm', by: 'admin_token' },
+    { msg: 'a blocked event was skipped', endpoint_id: 'crm', event_id: 'an-event', by: 'admin_token' },
+  ]);
+});
+
 test('a refused reload leaves a line with what was wrong, and a dry run none', async () => {
   const problem = { file: 'config/webhooks.yaml', line: 8, column: 5, path: 'endpoints.1.timout', message: 'Unknown.' };
   door.reload = { ...door.reload, applied: false, errors: Array.from({ length: 12 }, () => problem) };
-  await door.ask('mutation { reloadWebhooks(dryRun: true) { applied } }');
+  await door.ask(
+    'mutation { reloadWebhooks(dryRun: true) { applied } replayWebhookDeliveries(filter: {}, dryRun: true) }',
+  );
   expect(lines()).toEqual([]);
   await door.ask('mutation { reloadWebhooks { applied } }');
   const [line, ...others] = lines();

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { deliveriesBy } from '../../src/api/graphql/delivery-filter.ts';
 import { newId } from '../../src/model/new-id.ts';
 import { type Door, endpoint, openDoor } from './door.ts';
 
@@ -13,8 +14,8 @@ afterEach(() => {
 afterAll(async () => await door[Symbol.asyncDispose]());
 
 const rewind = 'mutation ($to: WebhookPositionInput!) { rewindWebhookEndpoint(id: "crm", to: $to) { id } }';
-const replay = `mutation ($deliveryIds: [ID!], $endpointId: ID, $since: DateTime, $until: DateTime) {
-  replayWebhookDeliveries(deliveryIds: $deliveryIds, endpointId: $endpointId, since: $since, until: $until)
+const replay = `mutation ($deliveryIds: [ID!], $endpointId: ID, $since: DateTime, $until: DateTime, $filter: WebhookDeliveryFilter, $dryRun: Boolean) {
+  replayWebhookDeliveries(deliveryIds: $deliveryIds, endpointId: $endpointId, since: $since, until: $until, filter: $filter, dryRun: $dryRun)
 }`;
 
 test('a rewind is asked for as it was given, and the endpoint is the answer', async () => {
@@ -37,22 +38,44 @@ test.each([{}, { position: null }, { position: null, at: null }, { position: '1'
   },
 );
 
-test('replays are asked for by ids, or by endpoint and window', async () => {
+test('the count of a rewind is asked for as the rewind is', async () => {
+  const { data } = await door.ask('{ rewindCount(id: "crm", to: { position: "12" }) }');
+  expect(data).toEqual({ rewindCount: 1 });
+  expect(door.asked).toEqual([{ rewindCount: 'crm', to: { position: '12' } }]);
+});
+
+test('a cancel is asked for by its endpoint', async () => {
+  expect((await door.ask('mutation { cancelWebhookReplays(endpointId: "crm") }')).data).toEqual({
+    cancelWebhookReplays: 1,
+  });
+  expect(door.asked).toEqual([{ cancel: 'crm' }]);
+});
+
+test('replays are asked for by ids, by endpoint and window, or by a filter, whose status is FAILED', async () => {
   const id = newId();
   const { data } = await door.ask(replay, { deliveryIds: [id.toUpperCase()] });
   expect(data).toEqual({ replayWebhookDeliveries: 1 });
   await door.ask(replay, { endpointId: 'crm' });
-  await door.ask(replay, { endpointId: 'crm', since: '2026-11-23T10:00:00Z', until: '2026-11-23T11:00:00Z' });
-  expect(door.asked).toEqual([
-    { replay: { deliveryIds: [id] } },
-    { replay: { endpointId: 'crm', since: null, until: null } },
+  const [from, to] = ['2026-11-23T10:00:00Z', '2026-11-23T11:00:00Z'] as const;
+  await door.ask(replay, { endpointId: 'crm', since: from, until: to });
+  await door.ask(replay, { filter: { eventType: 'order.paid', status: 'DELIVERED' }, dryRun: true });
+  await door.ask(replay, { filter: { endpointId: 'crm', until: to }, dryRun: null });
+  await door.ask(replay, { filter: { eventId: 'what is no id' } });
+  const [since, until] = [new Date(from), new Date(to)];
+  const failed = 'failed' as const;
+  const byEndpoint = (argument: string) => ({ endpoint: { id: 'crm', argument } });
+  expect(door.asked).toMatchObject([
+    { replay: { deliveryIds: [id] }, dryRun: false },
     {
-      replay: {
-        endpointId: 'crm',
-        since: new Date('2026-11-23T10:00:00Z'),
-        until: new Date('2026-11-23T11:00:00Z'),
-      },
+      replay: { where: deliveriesBy({ endpointId: 'crm', status: failed }), ...byEndpoint('endpointId') },
+      dryRun: false,
     },
+    { replay: { where: deliveriesBy({ endpointId: 'crm', since, until, status: failed }) }, dryRun: false },
+    { replay: { where: deliveriesBy({ eventType: 'order.paid', status: failed }), endpoint: null }, dryRun: true },
+    {
+      replay: { where: deliveriesBy({ endpointId: 'crm', until, status: failed }), ...byEndpoint('filter.endpointId') },
+    },
+    { replay: { where: null, endpoint: null } },
   ]);
 });
 
@@ -61,6 +84,9 @@ test.each([
   ['by a window alone', { since: '2026-11-23T10:00:00Z' }, 'BAD_USER_INPUT', undefined],
   ['by ids and endpoint', { deliveryIds: [], endpointId: 'crm' }, 'BAD_USER_INPUT', 'deliveryIds'],
   ['by ids and window', { deliveryIds: [], until: '2026-11-23T10:00:00Z' }, 'BAD_USER_INPUT', 'deliveryIds'],
+  ['by ids and filter', { deliveryIds: [], filter: {} }, 'BAD_USER_INPUT', 'deliveryIds'],
+  ['by filter and endpoint', { filter: {}, endpointId: 'crm' }, 'BAD_USER_INPUT', 'filter'],
+  ['by filter and window', { filter: {}, since: '2026-11-23T10:00:00Z' }, 'BAD_USER_INPUT', 'filter'],
   ['by what is no id', { deliveryIds: ['7'] }, 'NOT_FOUND', 'deliveryIds'],
 ])('deliveries that are chosen %s are refused', async (_, variables, code, argument) => {
   const { errors } = await door.ask(replay, variables);

@@ -8,6 +8,7 @@ import { User } from '../../src/model/user.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
+import { encodeHistogram } from '../../src/policy/latency-histogram.ts';
 import { storePositions } from '../support/recorded-events.ts';
 
 /** A recorder. */
@@ -76,6 +77,7 @@ export async function storeDelivery(orm: MikroORM, given: Partial<WebhookDeliver
     firstPosition: null,
     batchCount: null,
     configuration: 1,
+    version: '1.2.3',
     generation: 1,
     resumes: 0,
     budget: 0,
@@ -97,8 +99,11 @@ export async function storeCursor(
   await orm.em.fork().upsert(WebhookCursor, { generation: 1, filter: '*', ...given });
 }
 
-export async function storeStats(orm: MikroORM, given: EndpointStats): Promise<void> {
-  await orm.em.fork().insert(EndpointStats, given);
+export async function storeStats(
+  orm: MikroORM,
+  { latencyBuckets, ...given }: Omit<EndpointStats, 'latencyBuckets'> & { latencyBuckets: readonly number[] },
+): Promise<void> {
+  await orm.em.fork().insert(EndpointStats, { ...given, latencyBuckets: Buffer.from(encodeHistogram(latencyBuckets)) });
 }
 
 async function insert<Row extends object>(orm: MikroORM, entity: Parameters<MikroORM['em']['insert']>[0], row: Row) {

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Session } from '../../src/model/session.ts';
 import { createViewers } from '../../src/api/viewer.ts';
-import { type Answer, type Door, adminToken, openDoor, post, signInAs } from './door.ts';
+import { type Answer, type Door, adminToken, openDoor, post, publishToken, readToken, signInAs } from './door.ts';
 import { sessionCookie } from './shim.ts';
 
 const friend = 'https://app.example.com';
@@ -137,7 +137,7 @@ test('a role is read for each request: a change of it holds for sessions that ar
 test('a request looks for its session once, however many fields need it', async () => {
   let searched = 0;
   const { asking } = createViewers({
-    adminToken,
+    tokens: { adminToken, readToken: null, publishToken: null },
     sessions: { find: () => Promise.resolve({ kind: 'unknown', searched: (searched += 1) }) },
     cookies: { sessionToken: () => undefined },
     publicUrl: () => 'https://tidings.example.com',
@@ -147,6 +147,34 @@ test('a request looks for its session once, however many fields need it', async 
   const one = request();
   await Promise.all([asking(one), asking(one), asking(request())]);
   expect(searched).toBe(2);
+});
+
+test('the service’s own tokens are known without a look for a session, and count as no guess; one that is not set is nobody’s', async () => {
+  let searched = 0;
+  const viewersOf = (set: string | null) =>
+    createViewers({
+      tokens: { adminToken, readToken, publishToken: set },
+      sessions: { find: () => Promise.resolve({ kind: 'unknown', searched: (searched += 1) }) },
+      cookies: { sessionToken: () => undefined },
+      publicUrl: () => 'https://tidings.example.com',
+      allowedOrigins: [],
+    });
+  const asked = async (token: string, set: string | null = publishToken) => {
+    const request = new Request('https://tidings.example.com/', { headers: bearer(token) });
+    const { viewer, guessed, unknownToken } = await viewersOf(set).asking(request);
+    return [viewer?.kind, guessed, unknownToken];
+  };
+  expect(await asked(adminToken)).toEqual(['admin', false, false]);
+  expect(await asked(readToken)).toEqual(['reader', false, false]);
+  expect(await asked(publishToken)).toEqual(['publisher', false, false]);
+  expect(searched).toBe(0);
+  for (const [token, set] of [
+    [`${readToken}x`, publishToken],
+    [publishToken, null],
+    ['null', null],
+  ] as const) {
+    expect(await asked(token, set)).toEqual([undefined, true, true]);
+  }
 });
 
 test('while the database is away the viewer is unknown: UNAVAILABLE, and only for fields that need it', async () => {

@@ -5,7 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { shardOf } from '../../src/policy/shards.ts';
-import { type ServedDoor, adminToken, endpoint, serveDoor } from '../api/door.ts';
+import { type ServedDoor, adminToken, endpoint, publishToken, readToken, serveDoor } from '../api/door.ts';
 import { noteService } from '../../src/settings/running-services.ts';
 import { EndpointOutcomes } from '../../src/model/endpoint-outcomes.ts';
 import { storeCursor, storeDelivery, storeEvent, storeStats } from '../api/stored-rows.ts';
@@ -35,9 +35,7 @@ test('each endpoint is a line of its state, position, backlog, what it gave up, 
   door.endpoints = ['crm', 'billing', 'off'].map((id) => endpoint({ id, enabled: id !== 'off' }));
   const owner = randomUUID();
   const em = door.orm.em.fork();
-  await em.execute(`insert into webhook_instances (id, name, beat, stands_aside) values (?, 'one:10', 1, false)`, [
-    owner,
-  ]);
+  await em.execute(`insert into webhook_instances (id, name, beat, version) values (?, 'one:10', 1, '1.2.3')`, [owner]);
   await em.execute('update webhook_leases set owner = ? where lease = ?', [owner, shardOf('crm')]);
   await storeCursor(door.orm, { endpointId: 'crm', position: 0, examined: 1, backlog: 1 });
   await storeCursor(door.orm, {
@@ -62,8 +60,8 @@ test('each endpoint is a line of its state, position, backlog, what it gave up, 
     status: 0,
     stdout: [
       'ID       STATE                                         POSITION  BACKLOG  GAVE UP (DAY)  OWNER   LAST DELIVERED            NEXT ATTEMPT              LAST ERROR',
-      'crm      RETRYING                                      0         1        0              one:10  -                         2026-11-23T12:00:04.000Z  2026-11-23T12:00:00.000Z HTTP 503\\u001b[2J',
       'billing  PAUSED (GONE since 2026-11-23T11:00:00.000Z)  1         0        3              -       2026-11-23T10:00:00.000Z  -                         2026-11-23T11:00:00.000Z HTTP 410',
+      'crm      RETRYING                                      0         1        0              one:10  -                         2026-11-23T12:00:04.000Z  2026-11-23T12:00:00.000Z HTTP 503\\u001b[2J',
       'off      DISABLED                                      0         0        0              -       -                         -                         -',
       '',
     ].join('\n'),
@@ -78,18 +76,36 @@ test('each endpoint is a line of its state, position, backlog, what it gave up, 
     ...{ position: '0', givesUpAfter: '31s', stats: { gaveUp: 0 }, ...rest },
   });
   expect(JSON.parse(stdout)).toEqual([
-    of('crm', {
-      ...{ state: 'RETRYING', backlog: 1, oldestUnsettledAt: event.createdAt.toISOString(), owner: 'one:10' },
-      ...{ nextAttemptAt: '2026-11-23T12:00:04.000Z', lastError: failed.errorMessage },
-      lastErrorAt: at.toISOString(),
-    }),
     of('billing', {
       ...{ state: 'PAUSED', pauseReason: 'GONE', pausedAt: '2026-11-23T11:00:00.000Z', position: '1' },
       ...{ lastError: 'HTTP 410', lastErrorAt: '2026-11-23T11:00:00.000Z', stats: { gaveUp: 3 } },
       lastDeliveredAt: '2026-11-23T10:00:00.000Z',
     }),
+    of('crm', {
+      ...{ state: 'RETRYING', backlog: 1, oldestUnsettledAt: event.createdAt.toISOString(), owner: 'one:10' },
+      ...{ nextAttemptAt: '2026-11-23T12:00:04.000Z', lastError: failed.errorMessage },
+      lastErrorAt: at.toISOString(),
+    }),
     of('off', { state: 'DISABLED' }),
   ]);
+});
+
+test('all endpoints are shown, however many pages of the server they are', async () => {
+  const names = Array.from({ length: 400 }, (_, index) => `e-${String(index).padStart(3, '0')}`);
+  door.endpoints = names.map((id) => endpoint({ id, enabled: false }));
+  const { status, stdout } = await run(['--json'], given());
+  expect(status).toBe(0);
+  expect((JSON.parse(stdout) as { id: string }[]).map(({ id }) => id)).toEqual(names);
+});
+
+test('the read token is enough, and the publish token is told what it may do', async () => {
+  door.endpoints = [];
+  expect(await run(['--token', readToken], given())).toMatchObject({ status: 0, stdout: 'There are no endpoints.\n' });
+  expect(await run(['--token', publishToken], given())).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: 'tidings: This is not for publish_token, which may publish events, and nothing else.\n',
+  });
 });
 
 test('options come before the environment, and the environment before the token of the working directory', async () => {

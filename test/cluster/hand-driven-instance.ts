@@ -186,7 +186,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
           () =>
             ids.map((endpointId) => {
               const { generation, resumes, pauseReason, hasReplays } = database.cursors.get(endpointId) ?? emptyCursor;
-              return { endpointId, generation, resumes, pauseReason, hasReplays };
+              return { endpointId, generation, resumes, pauseReason, hasReplays, hasOrders: false };
             }),
           done,
         ),
@@ -205,6 +205,8 @@ export function driveInstance(...endpoints: Endpoint[]) {
         };
         answer('cursors', write, done);
       },
+      writeHealth: (_rows, _server, done) =>
+        answer('health', () => ({ refused: new Set<string>(), paused: new Set<string>() }), done),
       runTurn(turn, done) {
         const entry = {
           turn,

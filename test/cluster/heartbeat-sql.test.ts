@@ -30,7 +30,12 @@ const all = Array.from({ length: leaseCount }, (_, lease) => lease);
 
 function start(name = 'an instance') {
   const id = randomUUID();
-  const { heartbeat, ...rest } = createLeaseRows(orm, { id, name });
+  const { heartbeat, ...rest } = createLeaseRows(orm, {
+    id,
+    name,
+    version: '1.2.3',
+    whyAside: () => 'a secret is missing',
+  });
   const ask = (given: Partial<HeartbeatQuestion> = {}): Promise<HeartbeatAnswer> =>
     heartbeat({ renew: [], known: null, aside: false, forget: [], ...given });
   return { id, ask, ...rest, takeAll: async () => await rest.take((await ask()).leases) };
@@ -80,6 +85,15 @@ test('a heartbeat reads no event where the log has none: at a head in a gap, and
   expect(answer).toMatchObject({ head: 1_000, headId: null, idAtKnown: null, gaps: [{ first: 2, last: 1_000 }] });
 });
 
+async function whys(): Promise<(string | null)[]> {
+  const rows = await orm.em
+    .fork()
+    .execute<{ why: string | null }[]>(
+      `select stands_aside as why from webhook_instances order by stands_aside is null`,
+    );
+  return rows.map(({ why }) => why);
+}
+
 test('instances see each other’s heartbeats and who stands aside, and no instance that has left', async () => {
   const [me, other] = [start(), start()];
   await other.ask();
@@ -87,6 +101,9 @@ test('instances see each other’s heartbeats and who stands aside, and no insta
   const row = { id: other.id, beat: 2, standsAside: true };
   expect((await me.ask()).instances).toEqual([row]);
   expect((await me.ask()).instances).toContainEqual(row);
+  expect(await whys()).toEqual(['a secret is missing', null]);
+  await other.ask();
+  expect(await whys()).toEqual([null, null]);
   await other.removeInstance();
   expect((await me.ask()).instances.map(({ id }) => id)).toEqual([me.id]);
 });

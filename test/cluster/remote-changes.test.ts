@@ -4,6 +4,7 @@ import { createRemoteChanges } from '../../src/cluster/remote-changes.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { driveDispatcher } from '../dispatch/hand-driven-dispatcher.ts';
 import { emptyCursor } from '../dispatch/made-up-actors.ts';
+import { replayAt } from '../dispatch/made-up-replays.ts';
 
 const state = (endpointId: string, given: Partial<StoredState> = {}): StoredState => ({
   endpointId,
@@ -11,6 +12,7 @@ const state = (endpointId: string, given: Partial<StoredState> = {}): StoredStat
   resumes: 0,
   pauseReason: null,
   hasReplays: false,
+  hasOrders: false,
   ...given,
 });
 
@@ -76,6 +78,28 @@ test('new tests and replays are read, and stop no turn', () => {
   readings[0]!.answer([state('one', { hasReplays: true }), state('two')]);
   expect(readingReplays.map(({ id }) => id)).toEqual(['one']);
   expect([interrupted, loadingCursors]).toEqual([[], []]);
+});
+
+test('an endpoint that holds replays, or reads some, loads its cursor again: they may have been cancelled', () => {
+  const { onVersions, readings, readingReplays, world, loadingCursors } = start();
+  world.dispatcher.wakeReplays('one');
+  onVersions([1, 0], [0, 1]);
+  readings[0]!.answer([state('one'), state('two')]);
+  world.deliver('one');
+  expect(loadingCursors).toEqual(['one']);
+  readingReplays[0]!.done([replayAt(9), replayAt(10)]);
+  world.loadAs({ ...emptyCursor, position: 1 });
+  expect(world.out.map(({ turn }) => turn.endpoint.id)).not.toContain('one');
+  readingReplays.at(-1)!.done([]);
+
+  world.dispatcher.wakeReplays('two');
+  readingReplays.at(-1)!.done([replayAt(9)]);
+  onVersions([2, 0], [0, 1]);
+  readings[0]!.answer([state('one'), state('two')]);
+  world.deliver('two');
+  expect(loadingCursors).toEqual(['two']);
+  world.loadAs({ ...emptyCursor, position: 1 });
+  expect(world.out.map(({ turn }) => turn.endpoint.id)).not.toContain('two');
 });
 
 test('a cursor that is being loaded is loaded again: the first load may be from before the change', () => {

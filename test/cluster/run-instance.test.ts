@@ -47,7 +47,7 @@ type Outcome = { report: TurnReport } | { lost: { current: number | null } };
 /** RunningInstance on a real database, whose turns end when and as the test says, with these endpoints in force. */
 function start(...endpoints: Endpoint[]) {
   const id = randomUUID();
-  const leases = createLeaseRows(orm, { id, name: 'reload-test' });
+  const leases = createLeaseRows(orm, { id, name: 'reload-test', version: '1.2.3', whyAside: () => 'it was told to' });
   /** What it listens to. `seen`: what it did to the parts beside it. */
   const listeners = {
     numbered: (_last: LogEntry) => {},

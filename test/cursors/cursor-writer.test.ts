@@ -19,6 +19,7 @@ test('all cursors that moved are written in one go, and no others', () => {
     examined: 9,
     filter: 'a.*\nb.*',
     backlog: 2,
+    failing_run: 'none',
   });
   expect(ids(writer.writes[0]!.rows)).toEqual(['one', 'two']);
   writer.writes[0]!.end();

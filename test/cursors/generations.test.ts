@@ -59,7 +59,7 @@ test('a rewind that is repeated on a restored database sends again what the lost
   ]);
   const [owner, lease] = [randomUUID(), { index: shardOf('crm'), epoch: 1 }];
   await orm.em.fork().execute('update webhook_leases set owner = ?, epoch = 1', [owner]);
-  const loaded = await loadCursors(orm, owner, [{ endpoint: crm, lease }], 10);
+  const loaded = await loadCursors(orm, owner, [{ endpoint: crm, lease, number: 1 }], 10);
   expect(loaded.get('crm')).toMatchObject({ position: 3, settled: new Set(), retries: [], backlog: 7 });
 });
 

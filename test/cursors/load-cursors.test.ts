@@ -18,7 +18,7 @@ import type { Endpoint } from '../../src/settings/endpoint.ts';
 import { storeCursor } from '../api/stored-rows.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
-import { startActor } from '../dispatch/made-up-actors.ts';
+import { emptyCursor, startActor } from '../dispatch/made-up-actors.ts';
 import {
   type Attempted,
   type StoredEvent,
@@ -50,9 +50,12 @@ beforeEach(clear);
 const me = randomUUID();
 const epoch = 6;
 
+let loads = 0;
+
 const asMine = (endpoint: Endpoint): CursorQuestion => ({
   endpoint,
   lease: { index: shardOf(endpoint.id), epoch },
+  number: (loads += 1),
 });
 
 async function load(head: number, endpoint: Endpoint = makeEndpoint()): Promise<CursorState> {
@@ -93,6 +96,7 @@ test('each endpoint has its cursor, and a disabled one or one that never had any
     generation: 7,
     resumes: 3,
     pauseReason: 'gone',
+    health: emptyCursor.health,
     position: 2,
     previous: 1,
     settled: new Set(),
@@ -210,8 +214,8 @@ test('a loaded cursor says whether there are tests or replays to read', async ()
   ]);
 });
 
-const types = ['order.paid', 'order_paid', 'user.login', 'webhook.test'];
-const filters = [['*'], ['order.*'], ['order_paid', 'user.*'], ['user.login']];
+const types = ['order.paid', 'order_paid', 'user.login', 'webhook.test', 'webhook.endpoint_paused'];
+const filters = [['*'], ['order.*', 'webhook.*'], ['order_paid', 'user.*'], ['user.login']];
 
 const history = fc.record({
   log: fc.array(fc.constantFrom(...types), { maxLength: 30 }),
@@ -232,10 +236,11 @@ function waiting(
   settled: number[],
 ) {
   const matches = compilePatterns(filter);
-  return log.filter(
-    ({ position, type, addressedTo }) =>
-      position > after && position <= head && addressedTo === null && matches(type) && !settled.includes(position),
-  ).length;
+  const isFor = ({ type, addressedTo, notFor }: StoredEvent) =>
+    addressedTo === null && notFor !== 'crm' && matches(type);
+  return log
+    .slice(0, head)
+    .filter((event) => event.position > after && isFor(event) && !settled.includes(event.position)).length;
 }
 
 test('the backlog after a crash is what waits, counted one by one, even under a changed filter', async () => {

@@ -42,7 +42,7 @@ test('an endpoint’s own tests and replays come in the order of their ids, with
     {
       id: third_,
       origin: 'replay',
-      event: { id: third!.id, type: 'a.a', payload: '{}', position: 3, previous: null },
+      event: { id: third!.id, type: 'a.a', subject: null, payload: '{}', position: 3, previous: null },
       attempts: 0,
       waitMs: 0,
     },

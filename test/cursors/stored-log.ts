@@ -6,20 +6,31 @@ import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { WebhookEvent } from '../../src/model/webhook-event.ts';
 import { emptyLog, storePositions } from '../support/recorded-events.ts';
 
-export type StoredEvent = { id: string; position: number; type: string; addressedTo: string | null };
+export type StoredEvent = {
+  id: string;
+  position: number;
+  type: string;
+  addressedTo: string | null;
+  notFor: string | null;
+};
 
-/** Stores events of these types at the positions after `after`; `webhook.test` ones are addressed to `crm`. */
+/**
+ * Stores events of these types at the positions after `after`. `webhook.test` ones are addressed to `crm`, and
+ * `webhook.endpoint_*` ones at odd positions tell about it.
+ */
 export async function storeLog(orm: MikroORM, types: readonly string[], after = 0): Promise<StoredEvent[]> {
   const events = types.map((type, index) => {
     const addressedTo = type === 'webhook.test' ? 'crm' : null;
-    return { id: randomUUIDv7(), position: after + index + 1, type, addressedTo };
+    const position = after + index + 1;
+    const notFor = type.startsWith('webhook.endpoint_') && position % 2 === 1 ? 'crm' : null;
+    return { id: randomUUIDv7(), position, type, addressedTo, notFor };
   });
   const at = new Date();
-  const empty = { subject: null, notFor: null, traceparent: null, payload: '{}' };
+  const empty = { subject: null, traceparent: null, payload: '{}' };
   if (events.length > 0) {
     await orm.em.fork().insertMany(
       WebhookEvent,
-      events.map(({ id, type, addressedTo }) => ({ ...empty, id, type, addressedTo, createdAt: at })),
+      events.map(({ id, type, addressedTo, notFor }) => ({ ...empty, id, type, addressedTo, notFor, createdAt: at })),
     );
     await storePositions(orm, events);
   }
@@ -82,7 +93,8 @@ export async function storeGap(orm: MikroORM, first: number, last: number): Prom
 export async function clearTables(orm: MikroORM): Promise<void> {
   await emptyLog(orm);
   await orm.em.fork().execute(
-    `truncate webhook_deliveries, webhook_cursors, webhook_replays, webhook_configurations;
+    `truncate webhook_deliveries, webhook_cursors, webhook_replays, webhook_orders, webhook_configurations,
+              webhook_refused_reload;
      update webhook_log_head set configuration = 0;
      update webhook_controls set version = 0;
      update webhook_leases set owner = null`,

@@ -49,6 +49,7 @@ function rowOf(id: string, given: Partial<CursorRow> = {}): CursorRow {
     examined: 9,
     filter: 'a.*\nb.*',
     backlog: 2,
+    failing_run: 'none',
     ...given,
   };
 }
@@ -197,10 +198,13 @@ test('no event is numbered between the cursor of a new endpoint and its commit',
 
 const holdLeases = () => orm.em.fork().execute('update webhook_leases set owner = ?, epoch = ?', [me, epoch]);
 
+let loads = 0;
+
 /** Reads the cursor of `crm` for an owner of its shard's lease. */
 async function load(by = me, under = epoch) {
   const lease = { index: shardOf('crm'), epoch: under };
-  return (await loadCursors(orm, by, [{ endpoint: makeEndpoint(), lease }], 0)).get('crm');
+  loads += 1;
+  return (await loadCursors(orm, by, [{ endpoint: makeEndpoint(), lease, number: loads }], 0)).get('crm');
 }
 
 async function owner() {
@@ -248,10 +252,13 @@ test('the states say what others may have changed, for each endpoint that was as
   await storeCursor(orm, { endpointId: 'disabled', position: null });
   await storeCursor(orm, { endpointId: 'not asked for', position: 0 });
   await orm.em.fork().insert(Replay, { id: newId(), endpointId: 'two', eventId: newId(), origin: 'replay' });
+  const orders = `insert into webhook_orders (id, endpoint_id, kind, outcome) values (?, ?, 'retry', ?)`;
+  await orm.em.fork().execute(orders, [newId(), 'one', null]);
+  await orm.em.fork().execute(orders, [newId(), 'two', 'done']);
   const states = await readStoredStates(orm, ['one', 'two', 'disabled', 'unknown']);
   expect(states.toSorted((a, b) => a.endpointId.localeCompare(b.endpointId))).toEqual([
-    { endpointId: 'one', generation: 9, resumes: 2, pauseReason: 'gone', hasReplays: false },
-    { endpointId: 'two', generation: 1, resumes: 0, pauseReason: null, hasReplays: true },
+    { endpointId: 'one', generation: 9, resumes: 2, pauseReason: 'gone', hasReplays: false, hasOrders: true },
+    { endpointId: 'two', generation: 1, resumes: 0, pauseReason: null, hasReplays: true, hasOrders: false },
   ]);
   expect(await readStoredStates(orm, [])).toEqual([]);
 });

@@ -56,7 +56,7 @@ test('what a page brought before the dispatcher read it is counted once, also wh
   const actor = startActor(makeEndpoint());
   actor.takePage(entriesFrom(1, 3), 1, noGap);
   actor.begin({ kind: 'line' }, 0, 1);
-  actor.finish({ settled: 0, failure: { status: 'retrying', attempt: 1, waitMs: 1_000, gone: false } }, 0);
+  actor.finish({ settled: 0, failure: { status: 'retrying', attempt: 1, waitMs: 1_000, pause: null } }, 0);
   actor.giveBack(1, 0);
   expect(actor.storedBacklog(1)).toEqual({ examined: 3, backlog: 3 });
   for (const entry of entriesFrom(2, 3)) actor.take(entry);

@@ -8,7 +8,7 @@ import { aLease, emptyCursor } from './made-up-actors.ts';
 
 const retrying = (waitMs: number, settled = 0): TurnReport => ({
   settled,
-  failure: { status: 'retrying', attempt: 1, waitMs, gone: false },
+  failure: { status: 'retrying', attempt: 1, waitMs, pause: null },
 });
 
 const sent = (world: ReturnType<typeof driveDispatcher>, id: string) =>

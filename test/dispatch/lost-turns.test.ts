@@ -8,7 +8,7 @@ import { driveDispatcher } from './hand-driven-dispatcher.ts';
 const delivered: TurnReport = { settled: 1, failure: null };
 const refused: TurnReport = {
   settled: 0,
-  failure: { status: 'retrying', attempt: 1, waitMs: 10, gone: false },
+  failure: { status: 'retrying', attempt: 1, waitMs: 10, pause: null },
 };
 
 const stopped: TurnReport = { settled: 0, failure: null };

@@ -19,7 +19,7 @@ test('2,000 endpoints that all recover at once get a turn each, in the order in 
     const { turn, end } = world.out[0]!;
     const { id } = turn.endpoint;
     came[kindOf(id)].push(id);
-    end({ settled: 0, failure: { status: 'retrying', attempt: 1, waitMs: 1_000, gone: false } });
+    end({ settled: 0, failure: { status: 'retrying', attempt: 1, waitMs: 1_000, pause: null } });
   };
   world.publish('hung.a');
   while (world.out.length < each) world.pass(250);

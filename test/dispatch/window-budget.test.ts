@@ -89,7 +89,7 @@ test('endpoints that wait for a retry give back what they hold to those that can
   const [living, ...dead] = endpoints(10);
   for (const endpoint of dead) driven.serve(endpoint);
   driven.publish('a.a', { payload });
-  const failure = { status: 'retrying' as const, attempt: 1, waitMs: 60_000, gone: false };
+  const failure = { status: 'retrying' as const, attempt: 1, waitMs: 60_000, pause: null };
   for (const { id } of dead) driven.turnOf(id).end({ settled: 0, failure });
   for (let count = 0; count < 40; count += 1) driven.publish('a.a', { payload });
   driven.pass(1_000);

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findFreePort, isFree } from '../support/free-port.ts';
 import { fromPayload } from '../../src/outbox/payload.ts';
 import { attemptAt, deliver, openConnections } from '../support/attempt.ts';
+import { issueCertificate } from '../support/certificate-authority.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Received } from '../support/receiver/replying-server.ts';
 import { type ScratchDirectory, scratchDirectory } from '../support/scratch-directory.ts';
@@ -27,7 +28,7 @@ import {
 
 /** Where each is run. A sample that is in no list is not run, so it may not be in the docs. */
 const runHere = [
-  ...['README.md yaml 1', 'README.md js 1', 'docs/operations.md yaml 1'],
+  ...['README.md yaml 1', 'README.md js 1', 'docs/operations.md yaml 1', 'docs/settings.md yaml 1'],
   ...['docs/receiving.md json 1', 'docs/receiving.md js 1', 'docs/receiving.md js 2', 'docs/receiving.md js 3'],
   'docs/receiving.md python 1',
 ];
@@ -184,6 +185,16 @@ test('the YAML samples are valid, and name the secrets that the text says', asyn
     GITHUB_CLIENT_SECRET: 'h'.repeat(24),
   });
   expect(oauth).toMatchObject({ ok: true, providers: [{ id: 'google' }, { id: 'github' }] });
+  const { cert, key } = issueCertificate({ subject: 'crm', untilDays: 30 });
+  const keys = sampleNamed('docs/settings.md yaml 1').replaceAll(/^/gm, '    ');
+  const endpoint = await readWebhooksText(`${sampleNamed('README.md yaml 1').trimEnd()}\n${keys}`, {
+    ...{ CRM_WEBHOOK_SECRET: prefixedSecret, CRM_TOKEN: 'a-token' },
+    ...{ CRM_CA: cert, CRM_CLIENT_CERT: cert, CRM_CLIENT_KEY: key },
+  });
+  expect(endpoint).toMatchObject({
+    ...{ ok: true, warnings: [] },
+    endpoints: [{ secretHeaders: { Authorization: 'Bearer a-token' }, pem: { ca: cert, cert, key } }],
+  });
 });
 
 test('the body that docs/receiving.md shows is one that Tidings makes', () => {

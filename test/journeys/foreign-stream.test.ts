@@ -50,7 +50,16 @@ const payload = `{"event_id":"${eventId}","event_type":"order.paid","timestamp":
 
 /** The fields of an entry that would be an event of nobody's, in the forms that an entry ever had. */
 async function forgeries(position: number): Promise<string[][]> {
-  const entry: LogEntry = { position, id: eventId, type: 'order.paid', addressedTo: null, configuration: 1, payload };
+  const entry: LogEntry = {
+    position,
+    id: eventId,
+    type: 'order.paid',
+    subject: null,
+    addressedTo: null,
+    notFor: null,
+    configuration: 1,
+    payload,
+  };
   const [batch] = sealBatches([entry], { key: await key(), secret: '' });
   return [
     ['event', JSON.stringify([eventId, 'order.paid', null, 1]), 'payload', payload],

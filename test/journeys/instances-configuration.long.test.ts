@@ -2,6 +2,7 @@
 
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { instanceProgram } from '../chaos/instance-program.ts';
 import { actAsAdmin } from '../support/admin.ts';
@@ -67,6 +68,17 @@ async function standsAside(): Promise<{ code: number; status: string; why: strin
   await eventually(async () => (await readiness(there)).checks.leases.detail === '0 of 64 shards');
   await eventually(async () => (await readiness(here)).checks.leases.detail === '64 of 64 shards, the relay');
   const { code, status, checks } = await readiness(there);
+  // Asked of the other one.
+  await eventually(async () => {
+    const { service } = await here.ask<{ service: { instances: { shards: number; standsAside: string | null }[] } }>(
+      '{ service { instances { shards standsAside } } }',
+    );
+    const said = service.instances.toSorted((one, other) => one.shards - other.shards);
+    return isDeepStrictEqual(said, [
+      { shards: 0, standsAside: checks.configuration.detail },
+      { shards: 64, standsAside: null },
+    ]);
+  });
   return { code, status, why: checks.configuration.detail };
 }
 

@@ -155,3 +155,55 @@ test('a rewind through the other instance is sent again by the one that serves t
     expect(sent).toEqual([...again.map(({ eventId }) => eventId), ...next]);
   }
 });
+
+/** Has one of the endpoints of an instance fail an event, and everything in its line wait for an hour behind that. */
+async function block(id: string, by: RunningService): Promise<string> {
+  stage.receiver.behave(id, ({ type }) => ({
+    status: type === 'a.bad' ? 503 : 200,
+    headers: { 'retry-after': '3600' },
+  }));
+  const [bad] = await pair.through(by).publish('a.bad');
+  await eventually(async () => (await pair.through(by).blocked(id))?.event.id === bad, { saying: `${id} blocked` });
+  return bad!;
+}
+
+const skipsOf = async (event: string) =>
+  (await stage.attempts()).filter(({ eventId, error }) => eventId === event && error === 'skipped: by an admin');
+
+test('a retry and a skip through the other instance are carried out by the one that serves the endpoint', async () => {
+  const [first, second] = await pair.sharedOut();
+  for (const [{ ids }, { service: elsewhere }] of [
+    [first!, second!],
+    [second!, first!],
+  ] as const) {
+    const [id] = ids as [string];
+    const bad = await block(id, elsewhere);
+    await pair.through(elsewhere).retry(id);
+    await eventually(async () => (await pair.through(elsewhere).blocked(id))?.attempts === 2, { saying: 'the retry' });
+    await pair.through(elsewhere).skip(id, bad);
+    const [next] = await pair.through(elsewhere).publish('a.good');
+    await eventually(() => stage.receiver.of(id).at(-1)?.eventId === next);
+    expect(await skipsOf(bad)).toMatchObject([{ endpoint: id, attempt: 3, status: 'failed' }]);
+    await expect(pair.through(elsewhere).skip(id, bad)).rejects.toMatchObject({ code: 'CONFLICT' });
+  }
+});
+
+test('a skip whose endpoint has just lost its owner is carried out once by the next one, or never', async () => {
+  const [stayer, victim] = await pair.sharedOut();
+  const [id] = victim!.ids as [string];
+  const bad = await block(id, stayer!.service);
+  await victim!.service.kill();
+  running = [stayer!.service];
+  const skip = pair.through(stayer!.service).skip(id, bad);
+  const outcome = await skip.then(
+    () => 'done',
+    (error: unknown) => (error as { code: string }).code,
+  );
+  expect(['done', 'UNAVAILABLE']).toContain(outcome);
+  await eventually(async () => (await owners(stayer!.service))[id] === nameOf(stayer!.service), { withinMs: 15_000 });
+  expect(await skipsOf(bad)).toHaveLength(outcome === 'done' ? 1 : 0);
+  if (outcome !== 'done') await pair.through(stayer!.service).skip(id, bad);
+  const [next] = await pair.through(stayer!.service).publish('a.good');
+  await eventually(() => stage.receiver.of(id).at(-1)?.eventId === next);
+  expect(await skipsOf(bad)).toHaveLength(1);
+});

@@ -11,7 +11,7 @@ import { startLoad } from '../support/load.ts';
 import { type JournalReceiver, openJournalReceiver } from '../support/receiver/journal-receiver.ts';
 import { type RestorablePostgres, openRestorablePostgres } from '../support/restorable-postgres.ts';
 import { type RunningService, startService } from '../support/service.ts';
-import { type StoredEvent, readLog, toLogged } from '../support/stored-history.ts';
+import { type StoredEvent, forEverybody, readLog, toLogged } from '../support/stored-history.ts';
 import { type Workplace, openWorkplace, secrets } from '../support/workplace.ts';
 
 const endpoints = ['quick', 'behind'];
@@ -81,12 +81,12 @@ function refuse(endpoint: string): () => void {
 
 /** What must not be in the requests since the restore, before which `earlier` had come: those may come again, once. */
 function wrongsOf(earlier: number, log: readonly StoredEvent[], gaps: readonly { first: number; last: number }[]) {
-  const events = toLogged(log);
+  const wanted = toLogged(forEverybody(log));
   const requests = receiver.journal.map((request, index) => ({ ...request, isLate: index < earlier }));
   return judge({
-    events,
+    events: toLogged(log),
     gaps,
-    lines: endpoints.map((endpoint) => ({ endpoint, events, before: 0, isWhole: true })),
+    lines: endpoints.map((endpoint) => ({ endpoint, events: wanted, before: 0, isWhole: true })),
     requests: requests.filter(({ endpoint }) => endpoints.includes(endpoint)),
     attempts: null,
     acknowledged: new Map(held.map((id) => [id, 0])),
@@ -124,7 +124,11 @@ async function loseTail(lose: (accept: () => void) => Promise<void>): Promise<st
 
   const log = await readLog(orm);
   const wrongs = wrongsOf(since, log, await readGaps());
-  if (log.map(({ id }) => id).join() !== held.join())
+  if (
+    forEverybody(log)
+      .map(({ id }) => id)
+      .join() !== held.join()
+  )
     wrongs.push('the log is not what the backup had and what came after it');
   for (const { id, position } of log) {
     if (added.includes(id) && position <= given) wrongs.push(`${position} was given before`);

@@ -20,7 +20,9 @@ test('what was sealed opens as it was, over batches of consecutive positions, wh
   const fields = fc.record({
     id: text,
     type: text,
+    subject: fc.option(text),
     addressedTo: fc.option(text),
+    notFor: fc.option(text),
     configuration: fc.nat(),
     payload: text,
   });

@@ -61,10 +61,17 @@ test('an entry reads back as it was appended: any text, addressed or not', async
   await using log = await open();
   await fc.assert(
     fc.asyncProperty(
-      fc.array(fc.record({ type: text, addressedTo: fc.option(word), configuration: fc.nat(), payload: text }), {
-        minLength: 1,
-        maxLength: 20,
-      }),
+      fc.array(
+        fc.record({
+          type: text,
+          subject: fc.option(text),
+          addressedTo: fc.option(word),
+          notFor: fc.option(word),
+          configuration: fc.nat(),
+          payload: text,
+        }),
+        { minLength: 1, maxLength: 20 },
+      ),
       fc.integer({ min: 1, max: 2 ** 50 }),
       async (made, first) => {
         log.stream.use(newName());

@@ -64,10 +64,10 @@ test('from any position, pages lead to the end of the log without a gap', async 
 
 test('an entry has all that its event has', async () => {
   await orm.em.fork().execute(
-    `insert into webhook_events (id, type, addressed_to, payload, created_at)
-       values ('0195f0a0-0000-7000-8000-000000000001', 'webhook.test', 'crm', '{"a":"é\u2028"}', now());
-     insert into webhook_log (position, event_id, type, addressed_to, line, configuration, positioned_at)
-       values (1, '0195f0a0-0000-7000-8000-000000000001', 'webhook.test', 'crm', 0, 7, now())`,
+    `insert into webhook_events (id, type, subject, addressed_to, not_for, payload, created_at)
+       values ('0195f0a0-0000-7000-8000-000000000001', 'webhook.test', 'shop-7', 'crm', 'erp', '{"a":"é\u2028"}', now());
+     insert into webhook_log (position, event_id, type, addressed_to, not_for, line, configuration, positioned_at)
+       values (1, '0195f0a0-0000-7000-8000-000000000001', 'webhook.test', 'crm', 'erp', 0, 7, now())`,
   );
   const { table } = open();
   expect(await table.readPage(0)).toEqual([
@@ -75,7 +75,9 @@ test('an entry has all that its event has', async () => {
       position: 1,
       id: '0195f0a0-0000-7000-8000-000000000001',
       type: 'webhook.test',
+      subject: 'shop-7',
       addressedTo: 'crm',
+      notFor: 'erp',
       configuration: 7,
       payload: '{"a":"é\u2028"}',
     },

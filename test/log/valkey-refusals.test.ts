@@ -10,6 +10,7 @@ import { openLogStream } from '../../src/operations/log-stream.ts';
 import { togetherChecked } from '../../src/operations/readiness.ts';
 import { openLogger } from '../../src/telemetry/logger.ts';
 import { eventually } from '../support/eventually.ts';
+import { findFreePort } from '../support/free-port.ts';
 import { type ValkeyServer, openValkeyServer } from '../support/valkey-server.ts';
 import { entriesFrom } from './made-up-entries.ts';
 
@@ -159,7 +160,8 @@ test('a server that is full, a replica, and one of a cluster that has no slots r
   expect(await opened.check()).toBeNull();
   await valkey.kill();
   await valkey.lose();
-  await valkey.start({ config: ['cluster-enabled yes'] });
+  // Without it, a cluster's second port is the first one and 10,000, which somebody else may have.
+  await valkey.start({ config: ['cluster-enabled yes', `cluster-port ${await findFreePort()}`] });
   await eventually(async () => (await opened.check())?.startsWith('CLUSTERDOWN '));
   await valkey.kill();
   await valkey.start();

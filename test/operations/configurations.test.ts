@@ -199,15 +199,19 @@ test('a reload compares with what is in force everywhere, not with what this ins
 
 test('no value of a secret is stored', async () => {
   const secrets = ['whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD', 'an older value that still signs'];
-  const { reload: again, next } = await start(file(named('crm', { secrets, previousSecretNames: ['older_secret'] })));
-  next.found = file(named('crm', { secrets, maxRetries: 1 }));
+  const headers = { Authorization: { secret: 'header_secret', prefix: 'Bearer ' } };
+  const values = { secretHeaders: { Authorization: 'Bearer c4n4ry' }, pem: { cert: 'c4n4ry', key: 'c4n4ry' } };
+  const keys = { headers, tls: { cert: 'cert_secret', key: 'key_secret' }, previousSecretNames: ['older_secret'] };
+  const { reload: again, next } = await start(file(named('crm', { secrets, ...keys, ...values })));
+  next.found = file(named('crm', { secrets, ...keys, ...values, maxRetries: 1 }));
   await again(reload);
   const [row] = await orm.em
     .fork()
     .execute<[{ text: string }]>(`select string_agg(c::text, ' ') as text from webhook_configurations c`);
-  for (const value of secrets) expect(row.text).not.toContain(value);
-  expect(row.text).toContain('crm_secret');
-  expect(row.text).toContain('older_secret');
+  for (const value of [...secrets, 'c4n4ry']) expect(row.text).not.toContain(value);
+  for (const name of ['crm_secret', 'older_secret', 'header_secret', 'cert_secret', 'key_secret']) {
+    expect(row.text).toContain(name);
+  }
 });
 
 test('the version in force is loaded once Postgres answers', async () => {

@@ -55,11 +55,34 @@ test('the endpoints of replays are announced once they are stored, and the answe
   const { id: eventId } = await storeEvent(orm);
   const { id } = await storeDelivery(orm, { eventId, endpointId: 'crm', status: 'failed' });
   const control = await start(file(named('crm'), named('off', { enabled: false })));
-  expect(await control.replay({ deliveryIds: [id] })).toBe(1);
+  expect(await control.replay({ deliveryIds: [id] }, { dryRun: false })).toBe(1);
   expect(control.told).toEqual(['announced crm']);
   const codeOf = (endpointId: string) =>
-    control.replay({ endpointId, since: null, until: null }).catch((error: unknown) => (error as Refusal).code);
-  expect([await codeOf('crm'), await codeOf('off'), await codeOf('no such')]).toEqual([0, 'CONFLICT', 'NOT_FOUND']);
+    control
+      .replay({ where: {}, endpoint: { id: endpointId, argument: 'filter.endpointId' } }, { dryRun: false })
+      .catch((error: unknown) => `${(error as Refusal).code} ${(error as Refusal).argument}`);
+  expect([await codeOf('crm'), await codeOf('off'), await codeOf('no such')]).toEqual([
+    0,
+    'CONFLICT filter.endpointId',
+    'NOT_FOUND filter.endpointId',
+  ]);
+});
+
+test('a dry run is announced to nobody, and a cancel to the owner when it forgot something', async () => {
+  const { id: eventId } = await storeEvent(orm);
+  const { id } = await storeDelivery(orm, { eventId, endpointId: 'crm', status: 'failed' });
+  const control = await start(file(named('crm'), named('off', { enabled: false })));
+  const wish = { deliveryIds: [id] };
+  expect(await control.replay(wish, { dryRun: true })).toBe(1);
+  expect([await control.cancelReplays('crm'), await control.cancelReplays('off')]).toEqual([0, 0]);
+  expect(control.told).toEqual([]);
+  expect(await control.replay(wish, { dryRun: false })).toBe(1);
+  expect(await control.replay(wish, { dryRun: true })).toBe(0);
+  expect(await control.cancelReplays('crm')).toBe(1);
+  expect(control.told).toEqual(['announced crm', 'announced crm']);
+  expect(await control.cancelReplays('no such').catch((error: unknown) => (error as Refusal).argument)).toBe(
+    'endpointId',
+  );
 });
 
 test('a test is recorded for its endpoint and announced, and is refused when that is paused or disabled', async () => {

@@ -23,23 +23,60 @@ afterAll(async () => {
 });
 
 const log = { debug: () => {}, info: () => {}, warn: (fields: object) => expect.fail(JSON.stringify(fields)) } as never;
-const run = () => runRetention({ orm, retentionMs: 5 * 86_400_000, log });
+const run = (days = 5) => runRetention({ orm, retentionMs: days * 86_400_000, log });
 
-test('idempotency keys go after two days, the statistics of a minute after eight, more than one batch in a run', async () => {
+test('idempotency keys go after two days, more than one batch in a run', async () => {
   await stored.sql(
     `insert into webhook_idempotency_keys (key, event_id, created_at)
        select 'old ' || n, gen_random_uuid(), timestamptz '2024-03-18T11:59:59Z' from generate_series(1, 5001) n
        union all values ('young', gen_random_uuid(), timestamptz '2024-03-18T12:00:00Z')`,
   );
-  await stored.sql(
-    `insert into webhook_endpoint_stats (endpoint_id, minute, writer, delivered, failed, gave_up, latency_buckets)
-       select 'crm', minute::timestamptz, gen_random_uuid(), 1, 0, 0, '{}'
-         from unnest(array['2024-03-12T11:59:00Z', '2024-03-12T12:00:00Z']) minute`,
-  );
   await run();
   expect(await stored.sql('select key from webhook_idempotency_keys')).toEqual([{ key: 'young' }]);
-  expect(await stored.sql('select minute::text from webhook_endpoint_stats')).toEqual([
-    { minute: '2024-03-12 12:00:00+00' },
+});
+
+test.each([
+  ['DELIVERY_RETENTION', 10, '2024-03-10'],
+  ['eight days, the longest window of an endpoint and some hours, where that is shorter', 2, '2024-03-12'],
+])('the statistics of a minute, of every endpoint and of all together, go after %s', async (_, days, oldest) => {
+  await stored.sql(
+    `insert into webhook_endpoint_stats (endpoint_id, minute, writer, delivered, failed, gave_up, latency_buckets)
+       select endpoint_id, minute, gen_random_uuid(), 1, 0, 0, ''
+         from unnest(array['*', 'crm', 'gone']) endpoint_id,
+              generate_series(timestamptz '${oldest}T00:00:00Z', timestamptz '${oldest}T23:59:00Z', interval '1 min') minute`,
+  );
+  await run(days);
+  const left = await stored.sql(
+    `select endpoint_id, min(minute)::text as first, count(*)::int as minutes
+       from webhook_endpoint_stats group by 1 order by endpoint_id collate "C"`,
+  );
+  await stored.sql('truncate webhook_endpoint_stats');
+  const kept = { first: `${oldest} 12:00:00+00`, minutes: 720 };
+  expect(left).toEqual(['*', 'crm', 'gone'].map((endpoint_id) => ({ endpoint_id, ...kept })));
+});
+
+test('samples of backlogs go after DELIVERY_RETENTION, but the last one that says that something waits', async () => {
+  const sample = (endpoint: string, at: string, backlog: number) =>
+    stored.sql('insert into webhook_backlog_samples (endpoint_id, at, backlog) values (?, ?, ?)', [
+      endpoint,
+      at,
+      backlog,
+    ]);
+  for (const [endpoint, last] of [
+    ['waits', 7],
+    ['idle', 0],
+    ['*', 9],
+  ] as const) {
+    await sample(endpoint, '2024-03-10T12:00:00Z', 1);
+    await sample(endpoint, '2024-03-15T11:59:00Z', last);
+  }
+  await sample('*', '2024-03-15T12:00:00Z', 9);
+  await run();
+  expect(
+    await stored.sql('select endpoint_id, at::text, backlog from webhook_backlog_samples order by backlog'),
+  ).toEqual([
+    { endpoint_id: 'waits', at: '2024-03-15 11:59:00+00', backlog: 7 },
+    { endpoint_id: '*', at: '2024-03-15 12:00:00+00', backlog: 9 },
   ]);
 });
 

@@ -4,7 +4,8 @@ import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { Replay } from '../../src/model/replay.ts';
 import type { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
-import { type ReplayWish, queueReplays } from '../../src/operations/replay.ts';
+import { deliveriesBy } from '../../src/api/graphql/delivery-filter.ts';
+import { type ReplayWish, countReplays, forgetReplays, queueReplays } from '../../src/operations/replay.ts';
 import { Refusal } from '../../src/policy/refusal.ts';
 import { storeCursor, storeDelivery } from '../api/stored-rows.ts';
 import { type StoredEvent, clearTables, storeLog } from '../cursors/stored-log.ts';
@@ -29,15 +30,26 @@ beforeEach(async () => {
   for (const endpointId of ['crm', 'erp']) await storeCursor(orm, { endpointId, position: 5 });
 });
 
-const served = ['crm', 'erp'];
-const queue = (wish: ReplayWish) =>
-  orm.em.fork().transactional((em) => queueReplays(em, wish, (endpointId) => served.includes(endpointId)));
-const window = (since: Date | null = null, until: Date | null = null) => ({ endpointId: 'crm', since, until });
+const enabled = new Set(['crm', 'erp']);
+const count = (wish: ReplayWish) => orm.em.fork().transactional((em) => countReplays(em, wish, enabled));
+
+/** What a dry run says before is what is queued. */
+async function queue(wish: ReplayWish): Promise<{ endpoints: string[]; queued: number }> {
+  const told: unknown = await count(wish).catch((error: unknown) => error);
+  const done = await orm.em.fork().transactional((em) => queueReplays(em, wish, enabled));
+  expect(told).toBe(done.queued);
+  return done;
+}
+const window = (since: Date | null = null, until: Date | null = null) => ({
+  where: deliveriesBy({ endpointId: 'crm', since, until }),
+});
 
 async function refusal(wish: ReplayWish): Promise<[string, string]> {
   const before = await items();
   const error: unknown = await queue(wish).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(Refusal);
+  const dry: unknown = await count(wish).catch((thrown: unknown) => thrown);
+  expect(dry).toEqual(error);
   expect(await items()).toEqual(before);
   return [(error as Refusal).code, (error as Refusal).message];
 }
@@ -135,6 +147,51 @@ test('one id that cannot be replayed refuses them all', async () => {
   expect((await queue({ deliveryIds: [] })).queued).toBe(0);
 });
 
+test('all that failed and match a filter is queued, but not of endpoints that may not be sent to', async () => {
+  await attempt(1, { eventType: 'a.b' });
+  await attempt(1, { eventType: 'a.b', endpointId: 'erp' });
+  await attempt(2, { eventType: 'a.b', endpointId: 'gone' });
+  await attempt(3, { eventType: 'a.c' });
+  await attempt(4, { eventType: 'a.b', status: 'delivered' });
+  const by = (filter: Parameters<typeof deliveriesBy>[0]) => queue({ where: deliveriesBy(filter) });
+  expect(await by({ eventType: 'a.b', status: 'delivered' })).toMatchObject({ queued: 0 });
+  expect(await by({ eventType: 'a.b' })).toEqual({ endpoints: ['crm', 'erp'], queued: 2 });
+  expect(await items()).toEqual([
+    ['crm', 1],
+    ['erp', 1],
+  ]);
+  expect(await by({ eventId: 'what is no id' })).toEqual({ endpoints: [], queued: 0 });
+  expect(await by({ eventId: events[2]!.id })).toEqual({ endpoints: ['crm'], queued: 1 });
+  expect(await by({})).toMatchObject({ queued: 0 });
+});
+
+test('a dry run counts, and queues nothing', async () => {
+  const ids = [await attempt(1), await attempt(2), await attempt(2)];
+  await attempt(3);
+  expect(await count({ deliveryIds: ids })).toBe(2);
+  expect(await count(window())).toBe(3);
+  expect(await items()).toEqual([]);
+  await queue({ deliveryIds: ids.slice(0, 1) });
+  expect(await count(window())).toBe(2);
+});
+
+test('a cancel forgets the replays of one endpoint that wait or retry, and no test', async () => {
+  await attempt(1);
+  await attempt(2);
+  await attempt(2, { endpointId: 'erp' });
+  await queue({ where: deliveriesBy({}) });
+  const aTest = { id: newId(), endpointId: 'crm', eventId: events[4]!.id, position: null, origin: 'test' as const };
+  await orm.em.fork().insert(Replay, aTest);
+  expect(await orm.em.fork().transactional((em) => forgetReplays(em, 'crm'))).toBe(2);
+  expect(await items()).toEqual([
+    ['erp', 2],
+    ['crm', 5],
+  ]);
+  expect(await orm.em.fork().transactional((em) => forgetReplays(em, 'crm'))).toBe(0);
+  // What was forgotten can be replayed again.
+  expect((await queue(window())).queued).toBe(2);
+});
+
 test('a delivery whose event is no longer kept is left out', async () => {
   const id = (await storeDelivery(orm, { status: 'failed' })).id;
   expect((await queue({ deliveryIds: [id] })).queued).toBe(0);
@@ -150,7 +207,9 @@ test('100,000 are queued at once, in order, and one more is refused', async () =
          from webhook_log where position > 5;
      analyze webhook_events; analyze webhook_log; analyze webhook_deliveries`,
   );
-  expect((await refusal(window()))[1]).toBe('More than 100000 failed deliveries match: choose a narrower window.');
+  expect((await refusal(window()))[1]).toBe(
+    'More than 100000 failed deliveries match: choose a shorter time (since, until) or a narrower filter, and call again for the rest.',
+  );
   await orm.em.fork().execute('delete from webhook_deliveries where position = 100006');
   expect((await queue(window())).queued).toBe(100_000);
   const [order] = await orm.em.fork().execute<{ ascending: boolean }[]>(

@@ -257,7 +257,8 @@ test('instances that run at once drop each day once, and none fails', async () =
   await march();
   await Promise.all([run(), run(), run()]);
   expect(warnings()).toEqual([]);
-  const dropped = lines.flatMap(({ partition }) => partition ?? []);
+  // A day that one of them keeps, as the log had its events a moment ago, is dropped by another.
+  const dropped = lines.flatMap(({ level, partition }) => (level === 'info' ? (partition ?? []) : []));
   expect(new Set(dropped).size).toBe(dropped.length);
   expect((await stored.days('webhook_events')).length + (await stored.days('webhook_deliveries')).length).toBe(
     8 - dropped.length,

@@ -60,7 +60,7 @@ export async function startControl(orm: MikroORM, initial: Read) {
   await configurations.start(initial);
   onTestFinished(() => configurations[Symbol.asyncDispose]());
   const started = told.splice(0);
-  const control = createEndpointControl({ read, configurations, announce });
+  const control = createEndpointControl({ orm, read, configurations, announce });
   return {
     ...control,
     reload: (options: { dryRun: boolean; allowDrop?: boolean }) => control.reload({ allowDrop: false, ...options }),

@@ -50,7 +50,7 @@ function open({ url = database.url, onAppend = () => {} }: { url?: string; onApp
   };
 }
 
-const insert = (count: number, payload = '{}') => queueEvents(orm.em.fork(), count, { payload });
+const insert = (count: number, payload = '{}') => queueEvents(orm.em.fork(), count, { subject: 'shop-7', payload });
 
 /** Inserts in a transaction that stays open until it is told to commit. */
 async function hold(count: number): Promise<{ ids: string[]; commit(): Promise<void> }> {
@@ -74,6 +74,7 @@ const range = (count: number) => Array.from({ length: count }, (_, index) => ind
 
 test('what is committed is numbered from 1 without gaps, in the order of insertion, and appended as it is stored', async () => {
   const ids = [...(await insert(2_300)), ...(await insert(200, '{"é":"\u2028"}'))];
+  await orm.em.fork().execute(`update webhook_events set not_for = 'erp' where id = ?`, [ids[2]]);
   await using relay = open();
   expect(await relay.catchUp()).toBe(2_500);
   const rows = await stored();
@@ -88,11 +89,13 @@ test('what is committed is numbered from 1 without gaps, in the order of inserti
     position: 3,
     id: ids[2],
     type: 'order.paid',
+    subject: 'shop-7',
     addressedTo: 'crm',
+    notFor: 'erp',
     configuration: 0,
     payload: '{}',
   });
-  expect(appended.at(-1)).toMatchObject({ addressedTo: null, payload: '{"é":"\u2028"}' });
+  expect(appended.at(-1)).toMatchObject({ addressedTo: null, notFor: null, payload: '{"é":"\u2028"}' });
 });
 
 test('an event is appended and stored with the version of the configuration that is in force when it is numbered', async () => {

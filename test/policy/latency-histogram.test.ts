@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { bucketCount, bucketOf, quantile } from '../../src/policy/latency-histogram.ts';
+import {
+  bucketCount,
+  bucketOf,
+  decodeHistograms,
+  encodeHistogram,
+  quantile,
+} from '../../src/policy/latency-histogram.ts';
 
 const latencyMs = fc.double({ min: 0.1, max: 300_000, noNaN: true });
 
@@ -42,4 +48,24 @@ test('trailing zeros may be left out', () => {
 test('nothing counted has no quantile', () => {
   expect(quantile([], 0.5)).toBeNull();
   expect(quantile([0, 0], 0.99)).toBeNull();
+});
+
+test('encoded histograms, one after another, are read as their sum, whatever was counted', () => {
+  const counts = fc.array(fc.oneof(fc.constant(0), fc.nat(), fc.constantFrom(127, 128, 2 ** 31 - 1)), {
+    maxLength: bucketCount,
+  });
+  fc.assert(
+    fc.property(fc.array(counts, { maxLength: 4 }), (histograms) => {
+      const sum = Array.from({ length: bucketCount }, (_, bucket) =>
+        histograms.reduce((total, each) => total + (each[bucket] ?? 0), 0),
+      );
+      expect(decodeHistograms(Uint8Array.from(histograms.flatMap((each) => [...encodeHistogram(each)])))).toEqual(sum);
+    }),
+  );
+});
+
+test('an encoded histogram holds what is not empty, in the form that is stored', () => {
+  // 300 is 2 * 128 + 44; 160 buckets have a number of one byte each.
+  expect([...encodeHistogram([0, 1, 0, 300])]).toEqual([1, 1, 3, 44 | 0x80, 2]);
+  expect([...encodeHistogram([])]).toEqual([]);
 });

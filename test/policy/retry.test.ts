@@ -23,12 +23,14 @@ test('with the defaults of 1 s and 1 h the waits are 1, 2, 4, 8 and 16 s', () =>
   expect([0, 1, 2, 3, 4].map((k) => backoffMs(k, 1_000, 3_600_000))).toEqual([1_000, 2_000, 4_000, 8_000, 16_000]);
 });
 
+const skips = { gone: false, onExhausted: 'skip' } as const;
+
 test('property 6: an event that always fails is attempted max_retries + 1 times, with the right wait after each but the last', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 100 }), delay, delay, (maxRetries, baseDelayMs, maxDelayMs) => {
       const waits: number[] = [];
       for (let attempt = 1; ; attempt += 1) {
-        const limits = { maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, gone: false };
+        const limits = { maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, ...skips };
         const decision = decideAfterFailure({ attempt, ...limits });
         if (decision.status === 'failed') {
           expect(attempt).toBe(maxRetries + 1);
@@ -41,7 +43,7 @@ test('property 6: an event that always fails is attempted max_retries + 1 times,
   );
 });
 
-const failure = { attempt: 2, maxRetries: 5, baseDelayMs: 1_000, maxDelayMs: 60_000, retryAfterMs: null, gone: false };
+const failure = { attempt: 2, maxRetries: 5, baseDelayMs: 1_000, maxDelayMs: 60_000, retryAfterMs: null, ...skips };
 
 test('max_retries lowered below what was spent makes the attempt the last', () => {
   expect(decideAfterFailure({ ...failure, attempt: 5, maxRetries: 2 })).toEqual({ status: 'failed' });
@@ -55,14 +57,14 @@ test.each([
   [60_001, 60_000],
   [Number.MAX_SAFE_INTEGER, 60_000],
 ])('asked to wait %s ms where the backoff is 2000 and the cap 60000, it waits %s', (retryAfterMs, waitMs) => {
-  expect(decideAfterFailure({ ...failure, retryAfterMs })).toEqual({ status: 'retrying', waitMs });
+  expect(decideAfterFailure({ ...failure, retryAfterMs })).toEqual({ status: 'retrying', waitMs, pause: null });
 });
 
 test('property 6: a wait is never above max_delay and never below the capped backoff', () => {
   const retryAfter = fc.oneof(fc.constant(null), fc.maxSafeNat());
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 100 }), delay, delay, retryAfter, (attempt, base, most, retryAfterMs) => {
-      const limits = { maxRetries: 100, baseDelayMs: base, maxDelayMs: most, retryAfterMs, gone: false };
+      const limits = { maxRetries: 100, baseDelayMs: base, maxDelayMs: most, retryAfterMs, ...skips };
       const decision = decideAfterFailure({ attempt, ...limits });
       if (decision.status !== 'retrying') throw new Error('the retries were spent too early');
       expect(decision.waitMs).toBeLessThanOrEqual(most);
@@ -72,12 +74,26 @@ test('property 6: a wait is never above max_delay and never below the capped bac
 });
 
 test('a 410 is retrying whatever its number: its event stays the head, and no retry is spent', () => {
+  const exhaustions = fc.constantFrom('skip' as const, 'hold' as const);
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 0, max: 100 }), (attempt, maxRetries) => {
-      const decision = decideAfterFailure({ ...failure, attempt, maxRetries, gone: true });
-      expect(decision).toEqual({ status: 'retrying', waitMs: 0 });
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 200 }),
+      fc.nat({ max: 100 }),
+      exhaustions,
+      (attempt, maxRetries, onExhausted) => {
+        const decision = decideAfterFailure({ ...failure, attempt, maxRetries, onExhausted, gone: true });
+        expect(decision).toEqual({ status: 'retrying', waitMs: 0, pause: 'gone' });
+      },
+    ),
   );
+});
+
+test('where spent retries hold an event, its last attempt is retrying and pauses the endpoint, and those before are as ever', () => {
+  const decide = (attempt: number, onExhausted: 'skip' | 'hold') =>
+    decideAfterFailure({ ...failure, attempt, maxRetries: 2, onExhausted });
+  expect(decide(3, 'hold')).toEqual({ status: 'retrying', waitMs: 0, pause: 'exhausted' });
+  expect(decide(7, 'hold')).toEqual({ status: 'retrying', waitMs: 0, pause: 'exhausted' });
+  for (const attempt of [1, 2]) expect(decide(attempt, 'hold')).toEqual(decide(attempt, 'skip'));
 });
 
 // RFC 9110, section 5.6.7, writes this one moment in all three forms.
@@ -150,7 +166,7 @@ test.each([
   expect(givesUpAfterMs(settings)).toBe(ms);
   let waited = 0;
   for (let attempt = 1; ; attempt += 1) {
-    const next = decideAfterFailure({ attempt, ...settings, retryAfterMs: null, gone: false });
+    const next = decideAfterFailure({ attempt, ...settings, retryAfterMs: null, ...skips });
     if (next.status === 'failed') break;
     waited += next.waitMs;
   }

@@ -10,6 +10,13 @@ test.each([
   ['user.oauth_*', 'user.login', false],
   ['*', 'order.paid.twice', true],
   ['*.paid', 'order.line.paid', true],
+  ['*', 'webhook.endpoint_paused', false],
+  ['*.endpoint_paused', 'webhook.endpoint_paused', false],
+  ['webhook*', 'webhook.endpoint_paused', false],
+  ['webhook*', 'webhooks.sent', true],
+  ['webhook.*', 'webhook.endpoint_paused', true],
+  ['webhook.*_paused', 'webhook.endpoint_paused', true],
+  ['webhook.endpoint_paused', 'webhook.endpoint_paused', true],
 ])('the pattern %s on the type %s answers %s', (pattern, type, expected) => {
   expect(compilePatterns([pattern])(type)).toBe(expected);
 });
@@ -36,6 +43,7 @@ test('many stars match as a regular expression would, in no more time than the l
 });
 
 test('a pattern becomes its LIKE with what LIKE would read otherwise escaped', () => {
-  expect(likePattern('user.oauth_*')).toBe('user.oauth\\_%');
-  expect(likePattern('100%\\')).toBe('100\\%\\\\');
+  expect(likePattern('user.oauth_*')).toBe('.user.oauth\\_%');
+  expect(likePattern('webhook.*')).toBe('!webhook.%');
+  expect(likePattern('100%\\')).toBe('.100\\%\\\\');
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { durationText, durations } from '../../src/settings/duration.ts';
+import { durationText, durationWritten, durations } from '../../src/settings/duration.ts';
 
 const rule = durations('0s', '365d');
 
@@ -67,4 +67,18 @@ test.each([
   [700 * 86_400_000, '700d'],
 ])('%d ms are read as %s', (ms, text) => {
   expect(durationText(ms)).toBe(text);
+});
+
+test.each([
+  [1, '1ms'],
+  [1_500, '1500ms'],
+  [90_000, '90s'],
+  [60_000, '1m'],
+  [90 * 60_000, '90m'],
+  [3_600_000, '1h'],
+  [604_800_000, '7d'],
+  [0, '0ms'],
+])('%d ms are written as %s, which is read as the same', (ms, text) => {
+  expect(durationWritten(ms)).toBe(text);
+  expect(durations('0ms', '365d').parse(text)).toBe(ms);
 });

@@ -90,7 +90,7 @@ test('a start logs the same warnings as check prints', () => {
   vi.stubEnv('WEBHOOK_ALLOWED_NETWORK', '127.0.0.1');
   const lines: unknown[] = [];
   const log = { info() {}, warn: (fields: object, message: string) => lines.push([fields, message]) };
-  const secrets = { adminToken: 'a', sessionSecret: 's', local: [] };
+  const secrets = { adminToken: 'a', sessionSecret: 's', readToken: null, publishToken: null, local: [] };
   const warning = { file: 'config/webhooks.yaml', line: 3, column: 1, path: 'endpoints.0.events.0', message: 'doubt' };
   const webhooks = { ok: true as const, endpoints: [makeEndpoint({ id: 'crm' })], missing: false, warnings: [warning] };
   const oauth = { ok: true as const, providers: [], warnings: [] };

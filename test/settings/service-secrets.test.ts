@@ -36,9 +36,47 @@ test('secrets that are given are used, and none is made', async () => {
   expect(await resolve({ ADMIN_TOKEN: token, SESSION_SECRET: session }, localDirectory)).toEqual({
     adminToken: token,
     sessionSecret: session,
+    readToken: null,
+    publishToken: null,
     local: [],
   });
   await expect(readdir(localDirectory)).rejects.toThrow('ENOENT');
+});
+
+test('the read and the publish token are taken where they are given, and never made', async () => {
+  const given = {
+    ADMIN_TOKEN: token,
+    SESSION_SECRET: session,
+    READ_TOKEN: 'r'.repeat(24),
+    PUBLISH_TOKEN: 'p'.repeat(24),
+  };
+  const tokens = { readToken: given.READ_TOKEN, publishToken: given.PUBLISH_TOKEN };
+  expect(await resolve(given, localDirectory)).toMatchObject({ ...tokens, local: [] });
+  expect(await resolve({}, localDirectory)).toMatchObject({ readToken: null, publishToken: null });
+  expect((await readdir(localDirectory)).toSorted()).toEqual(['admin_token', 'session_secret']);
+});
+
+test.each([
+  [{ READ_TOKEN: token }, ['admin_token: is the same as read_token; give each a value of its own']],
+  [
+    { READ_TOKEN: token, PUBLISH_TOKEN: token },
+    ['admin_token: is the same as read_token and publish_token; give each a value of its own'],
+  ],
+  [
+    { READ_TOKEN: 'c4n4ry'.repeat(5), PUBLISH_TOKEN: 'c4n4ry'.repeat(5) },
+    ['read_token: is the same as publish_token; give each a value of its own'],
+  ],
+  [
+    { READ_TOKEN: 'c4n4ry', PUBLISH_TOKEN: '' },
+    [
+      expect.stringMatching(/^read_token: must be at least 24 characters/),
+      'publish_token: its environment variable is empty',
+    ],
+  ],
+])('tokens that are equal or bad stop the start and are named, without a value: %j', async (tokens, problems) => {
+  const read = await resolve({ ADMIN_TOKEN: token, SESSION_SECRET: session, ...tokens }, null);
+  expect(read).toEqual({ problems });
+  expect(JSON.stringify(read)).not.toContain('c4n4ry');
 });
 
 test('without a database of its own a missing secret is a problem that says how to give it', async () => {

@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { givesUpAfterMs } from '../../src/policy/retry.ts';
 import { durationText } from '../../src/settings/duration.ts';
 import { webhooksJsonSchema } from '../../src/settings/webhooks-schema.ts';
+import { issueCertificate } from '../support/certificate-authority.ts';
 import { readWebhooksText } from './webhooks-text.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -21,7 +22,7 @@ test('the example is valid as it is, with every endpoint disabled and no secret 
 /** The example with `enabled: true`, and with the keys that it only shows in comments where `all`. */
 async function enabledText({ all = false } = {}): Promise<string> {
   const text = (await exampleText()).replaceAll('enabled: false', 'enabled: true');
-  return all ? text.replaceAll(/^( +)# (\w+: [[{].*)$/gm, '$1$2') : text;
+  return all ? text.replaceAll(/^( +)# (\w+: (?:[[{].*|\d+[a-z]))$/gm, '$1$2') : text;
 }
 
 const secrets = { AUDIT_WEBHOOK_SECRET: 'a'.repeat(24), CRM_WEBHOOK_SECRET: 'b'.repeat(24) };
@@ -33,9 +34,10 @@ test('an endpoint of the example that is enabled needs the secret that it names 
 });
 
 test('the example is valid with everything enabled, its comments too, and all its secrets given', async () => {
+  const { cert, key } = issueCertificate({ subject: 'crm', untilDays: 30 });
   const read = await readWebhooksText(await enabledText({ all: true }), {
     ...secrets,
-    CRM_OLD_WEBHOOK_SECRET: 'c'.repeat(24),
+    ...{ CRM_OLD_WEBHOOK_SECRET: 'c'.repeat(24), CRM_CA: cert, CRM_CLIENT_CERT: cert, CRM_CLIENT_KEY: key },
   });
   expect(read).toMatchObject({ ok: true, warnings: [] });
   expect(read.ok && read.endpoints.map((endpoint) => endpoint.secrets.length)).toEqual([1, 2]);

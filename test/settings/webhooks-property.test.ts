@@ -51,6 +51,7 @@ function ms(duration: unknown): number {
 function meaningOf({ defaults = {}, endpoints }: WebhooksValue): unknown[] {
   return endpoints.map((endpoint) => {
     const of = (key: string, otherwise: unknown) => endpoint[key] ?? defaults[key] ?? otherwise;
+    const tls = of('tls', {}) as object;
     return {
       id: endpoint['id'],
       url: endpoint['url'],
@@ -64,10 +65,14 @@ function meaningOf({ defaults = {}, endpoints }: WebhooksValue): unknown[] {
       maxDelayMs: ms(of('max_delay', '1h')),
       timeoutMs: ms(of('timeout', '15s')),
       onExhausted: of('on_exhausted', 'skip'),
+      pauseAfterMs: of('pause_after', null) === null ? null : ms(of('pause_after', null)),
       headers: of('headers', {}),
+      tls: Object.keys(tls).length === 0 ? null : tls,
       signing: of('signing', ['standard']),
       previousSecretNames: of('previous_secrets', []),
       secrets: [],
+      secretHeaders: {},
+      pem: null,
     };
   });
 }
@@ -103,8 +108,10 @@ const wrongValues: Record<string, fc.Arbitrary<unknown>> = {
   base_delay: fc.oneof(fc.nat(), fc.constantFrom('0s', '8d', '1w', '')),
   max_delay: fc.oneof(fc.nat(), fc.constantFrom('0ms', '169h', '1h30m')),
   timeout: fc.oneof(fc.nat(), fc.constantFrom('0ms', '301s', '6m', '1 s')),
-  on_exhausted: fc.constantFrom('hold', 'stop', null),
+  pause_after: fc.oneof(fc.nat(), fc.constantFrom('59s', '31d', 'never', null)),
+  on_exhausted: fc.constantFrom('HOLD', 'stop', null),
   headers: fc.constantFrom([], 'X: y', null),
+  tls: fc.constantFrom([], 'crm_ca', null),
   signing: fc.constantFrom([], 'standard', null, ['standard', 'standard']),
   previous_secrets: fc.constantFrom('old', null, 1),
 };

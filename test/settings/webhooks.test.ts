@@ -60,6 +60,7 @@ test('an endpoint gets the built-in values, then the defaults, then its own valu
       'defaults:',
       '  max_retries: 7',
       '  timeout: 2s',
+      '  pause_after: 3d',
       '  headers: {X-A: default, X-B: default}',
       '  signing: [standard, timestamped]',
       '  previous_secrets: [old]',
@@ -81,11 +82,15 @@ test('an endpoint gets the built-in values, then the defaults, then its own valu
     maxDelayMs: 3_600_000,
     timeoutMs: 2_000,
     onExhausted: 'skip',
+    pauseAfterMs: 259_200_000,
     headers: { 'X-A': 'default', 'X-B': 'default' },
+    tls: null,
     signing: ['standard', 'timestamped'],
     secretName: 's',
     previousSecretNames: ['old'],
     secrets: [long, `old-${long}`],
+    secretHeaders: {},
+    pem: null,
   });
   expect(second).toMatchObject({
     maxRetries: 7,
@@ -203,7 +208,7 @@ test('no problem repeats a value of the file', async () => {
     `    on_exhausted: *${canary}`,
     `    base_delay: "\\q${canary}`,
   ]);
-  // Each line but those that only open a map holds one mistake, the headers two; the quote left open is one more.
-  expect(found).toHaveLength(16);
+  // Each line but those that only open a map holds one mistake, the headers three; the quote left open is one more.
+  expect(found).toHaveLength(17);
   expect(found.join('\n')).not.toContain(canary);
 });

@@ -1,14 +1,16 @@
-// What users and admins do in a simulated world: they publish, pause, resume, rewind, replay, test and reload.
+// What users and admins do in a simulated world: they publish, pause, resume, rewind, replay, cancel, test and reload.
 //
 // Each is one transaction on the database, asked for through one of the processes, as the API does it.
 
 import { shardOf } from '../../src/policy/shards.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
+import { createOrderDesk } from './ask-order.ts';
 import type { History } from './history.ts';
 import type { Postgres } from './postgres.ts';
 import type { Service } from './service.ts';
 import { assignCursors, newGeneration } from './assign-cursors.ts';
-import type { Queued, StoredEvent, Tables } from './tables.ts';
+import { addFact, endPause } from './operational.ts';
+import type { Item, Queued, StoredEvent, Tables } from './tables.ts';
 import { isFor } from './wanted.ts';
 import type { Time } from './time.ts';
 
@@ -25,6 +27,7 @@ export type Admin = ReturnType<typeof createAdmin>;
 
 export function createAdmin({ time, chance, postgres, history, services }: AdminParts) {
   let made = 0;
+  const desk = createOrderDesk({ chance, postgres, history });
 
   /** Tells the other instances by publish, which may get lost. */
   function publishChange(by: Service): void {
@@ -48,6 +51,7 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
       },
       (isChanged) => {
         if (isChanged) {
+          by.hearsOf([endpoint]);
           by.instance.reloadCursors([endpoint]);
           publishChange(by);
         }
@@ -60,7 +64,7 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
     const cursor = tables.cursors.get(endpoint)!;
     const configured = tables.configurations.at(-1)!.endpoints.find(({ id }) => id === endpoint);
     if (!configured) return null;
-    const wanted = tables.log.filter((entry) => entry?.addressedTo === null && isFor(configured, entry.type));
+    const wanted = tables.log.filter((entry) => entry?.addressedTo === null && isFor(configured, entry));
     const isSettled = (position: number) =>
       tables.rows.some((row) => {
         const isHere = row.endpoint === endpoint && row.position === position && row.generation === cursor.generation;
@@ -111,14 +115,17 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
         },
         (seq) => {
           if (seq === null) postgres.abandonPublishing(id);
-          else by.process.after(openMs, () => commitEvent(by, { seq, id, type, addressedTo }));
+          else by.process.after(openMs, () => commitEvent(by, { seq, id, type, addressedTo, notFor: null }));
         },
       );
     },
 
     pause(by: Service, endpoint: string): void {
       control(by, endpoint, (tables) => {
-        tables.cursors.get(endpoint)!.pauseReason ??= 'admin';
+        const cursor = tables.cursors.get(endpoint)!;
+        if (cursor.pauseReason !== null) return false;
+        cursor.pauseReason = 'admin';
+        addFact(tables, { type: 'webhook.endpoint_paused', endpoint, reason: 'admin' });
         return true;
       });
     },
@@ -130,11 +137,19 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
         (tables) => {
           const cursor = tables.cursors.get(endpoint)!;
           if (cursor.pauseReason === null) return false;
-          Object.assign(cursor, { pauseReason: null, resumes: cursor.resumes + 1 });
+          endPause(tables, endpoint);
           return true;
         },
         done,
       );
+    },
+
+    /** Wants its blocked line retried now, or the event at its head skipped. */
+    order(by: Service, endpoint: string, kind: 'retry' | 'skip'): void {
+      desk.ask(by, endpoint, kind, () => {
+        by.instance.reloadCursors([endpoint]);
+        publishChange(by);
+      });
     },
 
     /** Sets an endpoint back by a share (0 to 1) of the way it has come. */
@@ -161,6 +176,17 @@ export function createAdmin({ time, chance, postgres, history, services }: Admin
         if (!entry || entry.addressedTo !== null || waits) return false;
         tables.items.push({ id, endpoint, eventId: entry.id, origin: 'replay' });
         return true;
+      });
+    },
+
+    /** Forgets the replays that wait for an endpoint; its tests stay. */
+    cancel(by: Service, endpoint: string): void {
+      control(by, endpoint, (tables) => {
+        const isOf = (item: Item) => item.endpoint === endpoint && item.origin === 'replay';
+        const gone = tables.items.filter(isOf);
+        tables.items = tables.items.filter((item) => !isOf(item));
+        history.cancelled.push(...gone.map(({ id }) => id));
+        return gone.length > 0;
       });
     },
 

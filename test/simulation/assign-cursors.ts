@@ -24,9 +24,11 @@ export function assignCursors(tables: Tables, endpoints: readonly Endpoint[]): v
         examined: at,
         filter: filterText(events),
         backlog: 0,
+        ...{ failing: false, failingChanges: 0, failingSince: null },
         since: at,
         owner: null,
         ownerEpoch: 0,
+        load: 0,
       },
     });
   }

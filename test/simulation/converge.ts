@@ -57,7 +57,7 @@ function isConverged(world: World): boolean {
   return (
     tables.queue.length === 0 &&
     tables.items.length === 0 &&
-    endpoints.every(({ id }) => isThrough(id)) &&
+    endpoints.every(({ id }) => isThrough(id) && !tables.cursors.get(id)?.failing) &&
     services.every((service) => service !== null && service.process.alive && service.threads.isIdle) &&
     allIsSettled(world)
   );
@@ -83,8 +83,8 @@ function allIsSettled({ postgres: { tables }, history, endpoints }: World): bool
 
 function whatIsLeft({ postgres: { tables }, services, endpoints }: World): string {
   const cursors = endpoints.map(({ id }) => {
-    const { position, pauseReason, generation, owner } = tables.cursors.get(id) ?? {};
-    return `${id} at ${position} of generation ${generation}, ${pauseReason ?? 'not paused'}, owned by ${owner}`;
+    const { position, pauseReason, generation, owner, failing } = tables.cursors.get(id) ?? {};
+    return `${id} at ${position} of generation ${generation}, ${pauseReason ?? 'not paused'}, owned by ${owner}${failing ? ', failing' : ''}`;
   });
   const actors = services.flatMap((service) =>
     [...(service?.instance.dispatcher.actors() ?? [])].map((actor) => {

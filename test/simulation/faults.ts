@@ -102,6 +102,13 @@ function work(world: World, { do: what, who, ms }: Step, by: Service): void {
       return admin.rewind(by, endpoint, share);
     case 'replay':
       return admin.replay(by, endpoint, share);
+    case 'cancel':
+      return admin.cancel(by, endpoint);
+    case 'retry':
+    case 'skip':
+      // Some ask again before they have an answer.
+      if (ms % 2 === 0) world.time.after(ms % 1_500, () => by.process.alive && admin.order(by, endpoint, what));
+      return admin.order(by, endpoint, what);
     case 'reload':
       return reload(world, by, who, []);
     case 'secret is missing':
@@ -147,7 +154,8 @@ function reload(world: World, by: Service, which: number, standsAside: readonly 
     return endpoint;
   });
   if (which % 4 === 2 && changed.length > 2) changed.pop();
-  else if (which % 4 === 2) changed.push({ ...changed[0]!, id: 'c', events: ['*'] });
+  else if (which % 4 === 2)
+    changed.push({ ...changed[0]!, id: 'c', events: ['*'], onExhausted: world.onExhausted('c') });
   world.endpoints.splice(0, endpoints.length, ...changed);
   world.admin.reload(by, changed, standsAside);
 }

@@ -55,7 +55,8 @@ function forged(key: string, last: number, count: number): Buffer {
   const entries = Array.from({ length: Math.min(count, last) }, (_, index): LogEntry => {
     const position = last - Math.min(count, last) + 1 + index;
     const id = `${forgedIds}${position}`;
-    return { position, id, type: 'order.paid', addressedTo: null, configuration: 1, payload: '{}' };
+    const to = { subject: null, addressedTo: null, notFor: null };
+    return { position, id, type: 'order.paid', ...to, configuration: 1, payload: '{}' };
   });
   return Buffer.from(sealBatches(entries, { key, secret: 'a guess' })[0]!.sealed);
 }

@@ -1,7 +1,19 @@
 // What happened in a simulated world, as the checker judges it, and one number for all of it.
 
+import type { OrderOutcome } from '../../src/policy/line-orders.ts';
 import type { Halt } from '../support/judge/history.ts';
 import type { Request } from './receivers.ts';
+
+/** What became of an order. */
+export type OrderStory = {
+  kind: 'retry' | 'skip';
+  endpoint: string;
+  eventId: string | null;
+  /** What whoever asked was told; null while, or because, nobody was. */
+  seen: OrderOutcome | 'withdrawn' | null;
+  /** What it came to, each time that somebody carried it out. */
+  carriedOut: OrderOutcome[];
+};
 
 export type History = {
   requests: Request[];
@@ -13,6 +25,9 @@ export type History = {
   askedAt: Map<string, number>;
   /** Of each generation of an endpoint, the position after which it began, and when. */
   lineBegins: Map<string, { position: number; at: number }>;
+  /** Replays that were cancelled, in order. */
+  cancelled: string[];
+  orders: Map<string, OrderStory>;
   /** Crashes, ends of threads, and leases that another one took. */
   halts: Halt[];
   /** When the database lost its end. */
@@ -34,6 +49,8 @@ export function createHistory(): History {
     acknowledged: new Map(),
     askedAt: new Map(),
     lineBegins: new Map(),
+    cancelled: [],
+    orders: new Map(),
     halts: [],
     restoredAt: [],
     note(one, two, three) {

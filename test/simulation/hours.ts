@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { checkBacklogs } from './backlogs.ts';
 import { converge } from './converge.ts';
 import { applyFault } from './faults.ts';
+import { judgeOrders } from './judge-orders.ts';
 import { judgeWorld } from './judge-world.ts';
 import { kinds } from './schedule.ts';
 import { Violation } from './violation.ts';
@@ -61,22 +62,26 @@ function liveAnHour(world: World): void {
   converge(world);
   checkBacklogs(world.postgres.tables, world.endpoints);
   judgeWorld(world);
+  judgeOrders(world);
   passUntil(time, end);
 }
 
 /** What is over: the product's retention, and the world's own memory of it. */
-function drop({ postgres: { tables }, history, admin, watch, valkey }: World): void {
+function drop({ postgres: { tables }, history, admin, watch, orders, valkey }: World): void {
   for (let position = 1; position < tables.head; position += 1) tables.log[position] = undefined;
   tables.gaps = tables.head > 1 ? [{ first: 1, last: tables.head - 1 }] : [];
   tables.rows = [];
+  tables.orders = [];
   tables.events.clear();
   tables.configurations.splice(0, tables.configurations.length - 1);
   history.requests.length = 0;
   history.halts.length = 0;
   for (const part of [history.durableAt, history.acknowledged, history.askedAt]) part.clear();
   history.lineBegins.clear();
+  history.orders.clear();
   admin.beginLines();
   watch.forget();
+  orders.forget();
   valkey.wipe();
 }
 

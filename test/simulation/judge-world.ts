@@ -12,10 +12,7 @@ import { judge } from '../support/judge/judge.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import { Violation } from './violation.ts';
 import { isAlwaysFor, isEverFor } from './wanted.ts';
-import type { World } from './world.ts';
-
-/** As many as the endpoints of every world allow. */
-const mostAttempts = 3;
+import { type World, mostAttemptsAt } from './world.ts';
 
 /** Throws a Violation for the first thing that must not be. */
 export function judgeWorld(world: World): void {
@@ -41,7 +38,7 @@ function seenFromOutside(world: World): History {
 }
 
 /** Every generation of each endpoint, of which the present one must be whole; and every test and replay. */
-function linesOf({ postgres: { tables }, history, endpoints }: World): Line[] {
+function linesOf({ postgres: { tables }, history, endpoints, onExhausted }: World): Line[] {
   const log = tables.log.filter((entry) => entry !== undefined);
   const present = new Set(endpoints.map(({ id }) => `${id} ${tables.cursors.get(id)!.generation}`));
   const lines = [...history.lineBegins].map(([name, { position: begin, at: begunAt }]): Line => {
@@ -51,14 +48,17 @@ function linesOf({ postgres: { tables }, history, endpoints }: World): Line[] {
     const mayTake = (id: string) =>
       log.some((one) => one.id === id && isOfLine(one) && isEverFor(tables, endpoint, one));
     const line = nameOf({ generation: Number(generation), item: null });
-    return { endpoint, line, begunAt, events, mayTake, isWhole: present.has(name), before: null, mostAttempts };
+    const isWhole = present.has(name);
+    // Where the line is held, the last attempt settles nothing.
+    const most = onExhausted(endpoint) === 'hold' ? {} : { mostAttempts: mostAttemptsAt(endpoint) };
+    return { endpoint, line, begunAt, events, mayTake, isWhole, before: null, ...most };
   });
   const items = new Set<string>();
   for (const { endpoint, eventId, item } of history.requests) {
     if (item === null || items.has(item)) continue;
     items.add(item);
     const events = log.filter(({ id }) => id === eventId).map(toEvent);
-    lines.push({ endpoint, line: item, events, before: null, isWhole: false, mostAttempts });
+    lines.push({ endpoint, line: item, events, before: null, isWhole: false, mostAttempts: mostAttemptsAt(endpoint) });
   }
   return lines;
 }
@@ -85,6 +85,7 @@ function attemptsOf({ postgres: { tables }, history }: World): RecordedAttempt[]
     return {
       ...{ endpoint, line: nameOf(row), eventId, position, attempt, run: runOf(row), status },
       ...{ answered: answered.has(id), recordedAt: history.durableAt.get(id) ?? -1 },
+      ...(history.orders.has(row.by) ? { isSkip: true } : {}),
     };
   });
 }

@@ -1,12 +1,16 @@
 // Bugs that the simulation must find: each is a change of the code that somebody could make by mistake.
 
 import { type PlantedBug, one } from './planted-bug.ts';
+import { plantedOperationalBugs } from './planted-operational-bugs.ts';
+import { plantedOrderBugs } from './planted-order-bugs.ts';
 import { plantedQueueBugs } from './planted-queue-bugs.ts';
 import { plantedStreamBugs } from './planted-stream-bugs.ts';
 
 export const plantedBugs: readonly PlantedBug[] = [
   ...plantedStreamBugs,
   ...plantedQueueBugs,
+  ...plantedOperationalBugs,
+  ...plantedOrderBugs,
   {
     name: 'a thread sends without a look at its lease',
     edits: [{ file: 'src/worker/turn-steps.ts', find: ' && control.trusts(turn.lease)', replace: '' }],
@@ -90,8 +94,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     edits: [
       {
         file: 'src/dispatch/actor.ts',
-        find: "if (report === 'unsent') this.#waitAfterLoss(now);",
-        replace: "if (report === 'unsent') this.#unsent.turns = 0;",
+        find: "if (report === 'unsent') this.#unsent.add(now);",
+        replace: "if (report === 'unsent') this.#unsent.forget();",
       },
     ],
     kinds: ['kill thread'],
@@ -113,6 +117,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     'if (stored === null || stored.length > 0) more = true;',
     'if (stored === null) more = true;',
   ),
+  {
+    name: 'an owner is not told of replays that were cancelled through another instance',
+    edits: [{ file: 'src/cluster/remote-changes.ts', find: ' || actor.holdsReplays', replace: '' }],
+    kinds: ['replay', 'cancel', 'receiver fails'],
+  },
+  {
+    name: 'replays that were being read when they were cancelled are sent',
+    edits: [{ file: 'src/dispatch/replay-window.ts', find: 'if (asked !== current) return;', replace: '' }],
+    kinds: ['replay', 'cancel', 'receiver fails'],
+  },
   one(
     'an event is matched by an older configuration than its own',
     'src/cluster/configuration-barrier.ts',
@@ -121,9 +135,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   ),
   one(
     'a test that is meant for one endpoint is sent to others',
-    'src/dispatch/line.ts',
-    'const isForIt = entry.addressedTo === null && this.#matches(entry.type);',
-    'const isForIt = this.#matches(entry.type);',
+    'src/dispatch/actor.ts',
+    'addressedTo === null && notFor !== endpoint.id && this.#matches(type);',
+    'notFor !== endpoint.id && this.#matches(addressedTo === null ? type : `order.paid`);',
   ),
   one(
     'a test or replay that was sent is sent again',
@@ -146,7 +160,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         replace: '',
       },
     ],
-    kinds: ['reload', 'postgres is restored', 'valkey is away'],
+    kinds: ['reload', 'postgres is restored', 'valkey is away', 'stop'],
   },
   one(
     'a new history of the log is ignored',
@@ -182,12 +196,17 @@ export const plantedBugs: readonly PlantedBug[] = [
     'inFlight.turnEnded(id);\n      scheduleTurn(actor);',
     'inFlight.turnEnded(id);',
   ),
-  one(
-    'an event that the endpoint’s last owner has counted is counted once more',
-    'src/dispatch/cursor-state.ts',
-    'const countedTo = Math.max(head, countedUpTo(cursor, events));',
-    'const countedTo = head;',
-  ),
+  {
+    name: 'an event that the endpoint’s last owner has counted is counted once more',
+    edits: [
+      {
+        file: 'src/dispatch/cursor-state.ts',
+        find: 'const countedTo = Math.max(head, countedUpTo(cursor, events));',
+        replace: 'const countedTo = head;',
+      },
+    ],
+    kinds: ['leave', 'stop', 'kill thread', 'valkey is away'],
+  },
   one(
     'an event that came while a cursor was loaded is not counted',
     'src/dispatch/backlog-count.ts',

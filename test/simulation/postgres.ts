@@ -16,7 +16,18 @@ const latestMs = 2_500;
 /** So late the server knows that a client is gone, when nothing that it has asked for can still be applied. */
 const abandonedMs = 6_000;
 
-export function createPostgres({ time, chance, tables: first }: { time: Time; chance(): number; tables: Tables }) {
+export function createPostgres({
+  time,
+  chance,
+  tables: first,
+  check,
+}: {
+  time: Time;
+  chance(): number;
+  tables: Tables;
+  /** Called after every statement. */
+  check(tables: Tables): void;
+}) {
   let tables = first;
   let server = 1;
   let clockAhead = 0;
@@ -72,6 +83,7 @@ export function createPostgres({ time, chance, tables: first }: { time: Time; ch
         // A connection does not outlive its server.
         const isBroken = server !== asked;
         const value = isBroken ? null : run(tables);
+        check(tables);
         if (becomes === 'late') return;
         caller.hear(1 + chance() * 4, () => done(isBroken || becomes === 'lost' || server !== asked ? null : value));
       });

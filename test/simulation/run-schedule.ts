@@ -3,9 +3,11 @@
 import { checkBacklogs } from './backlogs.ts';
 import { converge } from './converge.ts';
 import { applyFault } from './faults.ts';
+import { judgeOrders } from './judge-orders.ts';
 import { judgeWorld } from './judge-world.ts';
 import { type Schedule, faultyMs } from './schedule.ts';
 import { Violation } from './violation.ts';
+import { checkOperational } from './watch-operational.ts';
 import { makeWorld, passUntil } from './world.ts';
 
 export type Outcome = { violation: string | null; hash: number; simulatedMs: number; requests: number };
@@ -21,7 +23,9 @@ export function runSchedule(schedule: Schedule): Outcome {
     passUntil(time, faultyMs);
     converge(world);
     checkBacklogs(world.postgres.tables, world.endpoints);
+    checkOperational(world.postgres.tables);
     judgeWorld(world);
+    judgeOrders(world);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     // What the core itself refuses to believe is one, too; all others are mistakes of whoever wrote this.

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 
 /** What users and admins do. */
-const work = ['publish', 'test', 'pause', 'resume', 'rewind', 'replay', 'reload'] as const;
+const work = ['publish', 'test', 'pause', 'resume', 'rewind', 'replay', 'cancel', 'reload', 'retry', 'skip'] as const;
 
 /** What goes wrong. */
 const faults = [

@@ -5,9 +5,13 @@ import { createRelaySteps } from '../../src/outbox/relay-steps.ts';
 import { checkWritten } from './backlogs.ts';
 import { checkWindows } from './windows.ts';
 import { beginEpoch, beginStream } from './histories.ts';
+import { releaseLease, takeLeases } from './leases.ts';
+import { carryOutOrders } from './orders.ts';
+import type { OrderWatch } from './order-watch.ts';
 import type { Postgres } from './postgres.ts';
 import { createProcess } from './process.ts';
 import type { Receivers } from './receivers.ts';
+import { writeHealth } from './operational.ts';
 import * as queue from './queue.ts';
 import * as tables from './tables.ts';
 import { createServiceStream } from './service-stream.ts';
@@ -25,6 +29,7 @@ export type ServiceParts = {
   valkey: Valkey;
   receivers: Receivers;
   watch: Watch;
+  orders: OrderWatch;
   leaseTtlMs: number;
   /** What the endpoints' windows may hold. */
   windowBytes: number;
@@ -37,8 +42,9 @@ export type Service = ReturnType<typeof startService>;
 
 /** Starts a run of the process `number`; `id` is another one for each run. */
 export function startService(parts: ServiceParts, { id, number }: { id: string; number: number }) {
-  const { time, chance, postgres, valkey, watch, leaseTtlMs } = parts;
+  const { time, chance, postgres, valkey, watch, orders, leaseTtlMs } = parts;
   const process = createProcess({ time, id, number });
+  orders.runs(process);
   const threads = createThreads({ ...parts, process });
   const stream = createServiceStream({
     ...{ process, valkey, number, isStopped: () => isStopped },
@@ -91,14 +97,14 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       take(rows, done) {
         ask((stored) => {
           const former = new Map(stored.leases.map(({ lease, owner }) => [lease, owner]));
-          const taken = tables.takeLeases(stored, id, rows);
+          const taken = takeLeases(stored, id, rows);
           watch.taken(taken, former);
           return taken;
         }, done);
       },
       release(lease, done) {
         ask((stored) => {
-          if (tables.releaseLease(stored, id, lease)) watch.released(process, lease);
+          if (releaseLease(stored, id, lease)) watch.released(process, lease);
         }, done);
       },
       trust: threads.trust,
@@ -118,12 +124,30 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
       configurations: { reach, check },
       loadCursors(questions, head, done) {
         ask((stored) => {
-          const cursors = tables.loadCursors(stored, id, questions, { head, clock: postgres.clock() });
+          const clock = postgres.clock();
+          const taken = tables.takeCursors(stored, id, questions);
+          const carriedOut = carryOutOrders(stored, taken, { clock, nextRow: parts.nextRow });
+          watch.recorded(carriedOut.flatMap(({ row }) => row ?? []));
+          orders.carriedOut(process, taken, carriedOut);
+          const cursors = tables.loadCursors(stored, taken, { head, clock });
           watch.cursorsLoaded(process, cursors);
+          orders.loaded(cursors, carriedOut);
           return cursors;
         }, done);
       },
-      readStoredStates: (ids, done) => ask((stored) => tables.readStoredStates(stored, ids), done),
+      readStoredStates(ids, done) {
+        let received = () => {};
+        ask(
+          (stored) => {
+            received = watch.statesRead(process, ids);
+            return tables.readStoredStates(stored, ids);
+          },
+          (states) => {
+            if (states) received();
+            done(states);
+          },
+        );
+      },
       readPage: (after, done) =>
         ask(
           (stored) => tables.readPage(stored, after),
@@ -139,9 +163,15 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
           if (String(postgres.server) !== server) return new Set(rows.map((row) => row.endpoint_id));
           const own = watch.cursorsWritten(process, rows);
           for (const row of rows) if (own.has(row.endpoint_id)) checkWritten(stored, id, row);
-          const refused = tables.writeCursors(stored, rows);
+          const refused = tables.writeCursors(stored, rows, postgres.clock());
           watch.cursorsStored(process, rows, refused, own);
           return refused;
+        }, done);
+      },
+      writeHealth(rows, server, done) {
+        ask((stored) => {
+          const others = { refused: new Set(rows.map(({ endpointId }) => endpointId)), paused: new Set<string>() };
+          return String(postgres.server) === server ? writeHealth(stored, rows, postgres.clock()) : others;
         }, done);
       },
       runTurn(turn, done) {
@@ -248,6 +278,8 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
     threads,
     ask,
     reach,
+    /** What was changed of these endpoints up to now is known here. */
+    hearsOf: (ids: readonly string[]) => watch.statesRead(process, ids)(),
     /** The database server has closed its connections. */
     loseConnections(): void {
       if (isStarted) process.hear(1 + chance() * 3, () => instance.doubtServer());

@@ -1,6 +1,5 @@
 // What the simulated Postgres stores, and the statements on it: the made-up twins of the SQL in src.
 
-import type { Lease } from '../../src/policy/shards.ts';
 import type { HeartbeatAnswer, HeartbeatQuestion } from '../../src/cluster/instance-ports.ts';
 import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import type { InstanceRow, LeaseRow } from '../../src/cluster/leases.ts';
@@ -14,21 +13,27 @@ import {
   cursorStateOf,
 } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
+import type { OrderOutcome } from '../../src/policy/line-orders.ts';
+import type { FailurePause } from '../../src/policy/retry.ts';
 import { type Gap, pastGap } from '../../src/log/gaps.ts';
 import type { Endpoint } from '../../src/settings/endpoint.ts';
 
+import { type FactTables, recordGivenUp, recordPause } from './operational.ts';
 import { isFor } from './wanted.ts';
 
 /** Written once, and never changed. */
-export type StoredEvent = { type: string; addressedTo: string | null };
+export type StoredEvent = { type: string; addressedTo: string | null; notFor: string | null };
 
 /** Committed, and without a position. */
 export type Queued = { seq: number; id: string };
 
-export type Cursor = Omit<StoredCursor, 'endpointId' | 'hasReplays'> & {
+export type Cursor = Omit<StoredCursor, 'endpointId' | 'hasReplays' | 'failedMs'> & {
   since: number;
+  /** By the database's clock. */
+  failingSince: number | null;
   owner: string | null;
   ownerEpoch: number;
+  load: number;
 };
 
 export type Row = {
@@ -44,7 +49,9 @@ export type Row = {
   attempt: number;
   status: 'delivered' | 'retrying' | 'failed';
   waitMs: number;
-  gone: boolean;
+  pause: FailurePause | null;
+  /** Epoch of the lease under which it was sent. */
+  leaseEpoch: number;
   /** By the database's clock. */
   recordedAt: number;
   /** Which run of which process made it. */
@@ -53,10 +60,20 @@ export type Row = {
 
 export type Item = { id: string; endpoint: string; eventId: string; origin: 'test' | 'replay' };
 
+/** `askedAt`: by the database's clock. */
+export type Order = {
+  id: string;
+  endpoint: string;
+  kind: 'retry' | 'skip';
+  eventId: string | null;
+  askedAt: number;
+  outcome: OrderOutcome | null;
+};
+
 /** `standsAside`: the instances (by number) that lack its secrets. */
 export type StoredConfiguration = { version: number; endpoints: readonly Endpoint[]; standsAside: readonly number[] };
 
-export type Tables = {
+export type Tables = FactTables & {
   head: number;
   epoch: string;
   stream: { number: number; secret: string };
@@ -66,12 +83,7 @@ export type Tables = {
   /** How often it was put back. */
   restores: number;
   gaps: Gap[];
-  /** The queue's sequence. */
-  seq: number;
   generations: number;
-  events: Map<string, StoredEvent>;
-  /** In the order of `seq`. */
-  queue: Queued[];
   /** By position; a gap's positions are empty. */
   log: (LogEntry | undefined)[];
   leases: LeaseRow[];
@@ -80,6 +92,7 @@ export type Tables = {
   cursors: Map<string, Cursor>;
   rows: Row[];
   items: Item[];
+  orders: Order[];
 };
 
 /** A copy that nothing changes: what a backup holds. */
@@ -97,6 +110,9 @@ export function copyTables(tables: Tables): Tables {
     cursors: new Map([...tables.cursors].map(([id, cursor]) => [id, { ...cursor }])),
     rows: [...tables.rows],
     items: [...tables.items],
+    facts: [...tables.facts],
+    givenUp: new Set(tables.givenUp),
+    orders: tables.orders.map((order) => ({ ...order })),
   };
 }
 
@@ -135,51 +151,40 @@ export function heartbeat(
   };
 }
 
-/** Takes those of the leases that still stand as they were seen. */
-export function takeLeases(tables: Tables, id: string, wanted: readonly LeaseRow[]): Lease[] {
-  const taken: Lease[] = [];
-  for (const { lease, epoch, beat: seen } of wanted) {
-    const row = tables.leases.find((other) => other.lease === lease)!;
-    if (row.epoch !== epoch || row.beat !== seen) continue;
-    Object.assign(row, { owner: id, epoch: epoch + 1, beat: seen + 1 });
-    taken.push({ index: lease, epoch: epoch + 1 });
-  }
-  return taken;
+/** Whoever loads a cursor is its owner from then on, and the only one who writes it. Gives those that are taken. */
+export function takeCursors(tables: Tables, owner: string, questions: readonly CursorQuestion[]): CursorQuestion[] {
+  return questions.filter(({ endpoint, lease, number }) => {
+    const cursor = tables.cursors.get(endpoint.id);
+    const row = tables.leases.find((other) => other.lease === lease.index)!;
+    if (!cursor || row.owner !== owner || row.epoch !== lease.epoch) return false;
+    const isOwn = cursor.owner === owner && cursor.ownerEpoch === lease.epoch;
+    if (isOwn && cursor.load >= number) return false;
+    Object.assign(cursor, { owner, ownerEpoch: lease.epoch, load: number });
+    return true;
+  });
 }
 
-/** Whether it was its to give back. */
-export function releaseLease(tables: Tables, id: string, { index, epoch }: Lease): boolean {
-  const row = tables.leases.find(({ lease }) => lease === index)!;
-  if (row.epoch !== epoch || row.owner !== id) return false;
-  Object.assign(row, { owner: null, beat: row.beat + 1 });
-  return true;
-}
-
-/** Whoever reads a cursor is its owner from then on, and the only one who writes it. */
+/** Loads those that were taken. */
 export function loadCursors(
   tables: Tables,
-  owner: string,
-  questions: readonly CursorQuestion[],
+  taken: readonly CursorQuestion[],
   { head, clock }: { head: number; clock: number },
 ): Map<string, CursorState> {
   const cursors = new Map<string, CursorState>();
-  for (const { endpoint, lease } of questions) {
-    const cursor = tables.cursors.get(endpoint.id);
-    if (!cursor) continue;
-    const row = tables.leases.find((other) => other.lease === lease.index)!;
-    if (row.owner === owner && row.epoch === lease.epoch) Object.assign(cursor, { owner, ownerEpoch: lease.epoch });
-    if (cursor.owner !== owner || cursor.ownerEpoch !== lease.epoch) continue;
+  for (const { endpoint } of taken) {
+    const cursor = tables.cursors.get(endpoint.id)!;
     const hasReplays = tables.items.some((item) => item.endpoint === endpoint.id);
     const from = pastGap(tables.gaps, cursor.position);
     const examined = pastGap(tables.gaps, cursor.examined);
-    const stored = { endpointId: endpoint.id, ...cursor, position: from, examined, hasReplays };
+    const failedMs = cursor.failingSince === null ? null : Math.max(0, clock - cursor.failingSince);
+    const stored = { endpointId: endpoint.id, ...cursor, position: from, examined, hasReplays, failedMs };
     const rows = lineRows(tables, endpoint.id, cursor).map((line) => {
       return { ...line, endpointId: endpoint.id, attempts: line.attempt, waitMs: waitLeft(line, clock) };
     });
     let count = 0;
     for (let position = countedUpTo(stored, endpoint.events) + 1; position <= head; position += 1) {
       const entry = tables.log[position];
-      if (entry?.addressedTo === null && isFor(endpoint, entry.type)) count += 1;
+      if (entry?.addressedTo === null && isFor(endpoint, entry)) count += 1;
     }
     cursors.set(endpoint.id, cursorStateOf(stored, rows, endpoint.events, { count, isLowerBound: false }, head));
   }
@@ -207,12 +212,13 @@ export function readStoredStates(tables: Tables, endpointIds: readonly string[])
     if (!cursor) return [];
     const { generation, resumes, pauseReason } = cursor;
     const hasReplays = tables.items.some(({ endpoint }) => endpoint === endpointId);
-    return [{ endpointId, generation, resumes, pauseReason, hasReplays }];
+    const hasOrders = tables.orders.some(({ endpoint, outcome }) => endpoint === endpointId && outcome === null);
+    return [{ endpointId, generation, resumes, pauseReason, hasReplays, hasOrders }];
   });
 }
 
 /** Writes cursors, but none of another generation or owner; gives the endpoints whose cursor it did not write. */
-export function writeCursors(tables: Tables, rows: readonly CursorRow[]): Set<string> {
+export function writeCursors(tables: Tables, rows: readonly CursorRow[], clock: number): Set<string> {
   const refused = new Set<string>();
   for (const row of rows) {
     const cursor = tables.cursors.get(row.endpoint_id);
@@ -221,8 +227,9 @@ export function writeCursors(tables: Tables, rows: readonly CursorRow[]): Set<st
       refused.add(row.endpoint_id);
       continue;
     }
-    const { position, previous, examined, filter, backlog } = row;
-    Object.assign(cursor, { position, previous, examined, filter, backlog });
+    const { position, previous, examined, filter, backlog, failing_run: run } = row;
+    const since = run === 'none' ? null : run === 'begins' ? clock : (cursor.failingSince ?? clock);
+    Object.assign(cursor, { position, previous, examined, filter, backlog, failingSince: since });
   }
   return refused;
 }
@@ -253,9 +260,16 @@ export function readReplays(
     if (!entry || resumes === undefined) return [];
     const made = tables.rows.filter((row) => row.item === id && row.resumes === resumes);
     const last = made.toSorted((one, other) => one.attempt - other.attempt).at(-1);
-    const { type, payload, position } = entry;
-    const event = { id: eventId, type, payload, position, previous: null };
+    const { type, subject, payload, position } = entry;
+    const event = { id: eventId, type, subject, payload, position, previous: null };
     return [{ id, origin, attempts: last?.attempt ?? 0, waitMs: last ? waitLeft(last, clock) : 0, event }];
+  });
+}
+
+function isSettled({ rows }: Tables, { endpoint, generation, position }: Row): boolean {
+  return rows.some((row) => {
+    const isHere = row.endpoint === endpoint && row.generation === generation && row.position === position;
+    return isHere && row.origin === 'line' && row.status !== 'retrying';
   });
 }
 
@@ -268,10 +282,18 @@ export function copy(tables: Tables, rows: readonly Row[], clock: number): 'reco
 /** A row that is there already is left as it is: a batch whose answer was lost is written again. */
 export function record(tables: Tables, rows: readonly Row[], clock: number): 'recorded' {
   for (const row of rows) {
-    if (!tables.rows.some(({ id }) => id === row.id)) tables.rows.push({ ...row, recordedAt: clock });
+    const isNew = !tables.rows.some(({ id }) => id === row.id);
+    if (isNew) tables.rows.push({ ...row, recordedAt: clock });
     const cursor = tables.cursors.get(row.endpoint);
-    if (row.gone && cursor?.generation === row.generation && cursor.resumes === row.resumes)
-      cursor.pauseReason ??= 'gone';
+    if (row.pause !== null && cursor?.generation === row.generation && cursor.resumes === row.resumes) {
+      const isGone = row.pause === 'gone';
+      const isHeld = cursor.ownerEpoch === row.leaseEpoch && !isSettled(tables, row);
+      if (cursor.pauseReason === null && (isGone || isHeld)) {
+        cursor.pauseReason = row.pause;
+        recordPause(tables, row, row.pause);
+      }
+    }
+    if (isNew) recordGivenUp(tables, [row]);
     if (row.item !== null && row.status !== 'retrying') tables.items = tables.items.filter(({ id }) => id !== row.item);
   }
   return 'recorded';

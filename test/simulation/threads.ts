@@ -4,10 +4,11 @@ import type { Lease } from '../../src/policy/shards.ts';
 import type { Row } from './tables.ts';
 import { copy, record } from './tables.ts';
 import { hash } from '../../src/policy/hash.ts';
-import { decideAfterFailure } from '../../src/policy/retry.ts';
 import { verdictOf } from '../../src/policy/verdict.ts';
 import type { LostTurn, Turn, TurnReport } from '../../src/worker/turn.ts';
+import { failureOf } from '../../src/worker/turn-failure.ts';
 import { createTurnSteps } from '../../src/worker/turn-steps.ts';
+import type { OrderWatch } from './order-watch.ts';
 import type { Process } from './process.ts';
 import type { Postgres } from './postgres.ts';
 import { createLostTurns } from './lost-turns.ts';
@@ -20,6 +21,7 @@ export type ThreadsParts = {
   postgres: Postgres;
   receivers: Receivers;
   watch: Watch;
+  orders: OrderWatch;
   /** The next id of a row. */
   nextRow(): number;
 };
@@ -30,7 +32,7 @@ type Running = { turn: Turn; current: number | null; die(): void; done(lost: Los
 const threadCount = 2;
 
 export function createThreads(parts: ThreadsParts) {
-  const { process, chance, receivers, watch, nextRow } = parts;
+  const { process, chance, receivers, watch, orders, nextRow } = parts;
   const mainRecorder = createRecorder(parts);
   const lostTurns = createLostTurns(process, () => watch.restores);
   const threads = Array.from({ length: threadCount }, newThread);
@@ -62,7 +64,7 @@ export function createThreads(parts: ThreadsParts) {
     turn: Turn,
     index: number,
     attempt: number,
-    given: Pick<Row, 'id' | 'status' | 'waitMs' | 'gone'>,
+    given: Pick<Row, 'id' | 'status' | 'waitMs' | 'pause'>,
   ): Row {
     const { id: eventId, type, position } = turn.events[index]!;
     const {
@@ -73,7 +75,7 @@ export function createThreads(parts: ThreadsParts) {
       endpoint: { id: endpoint },
     } = turn;
     const what = { endpoint, eventId, type, position, generation, resumes, origin, item, attempt };
-    return { ...what, ...given, recordedAt: 0, by: process.id };
+    return { ...what, ...given, leaseEpoch: turn.lease.epoch, recordedAt: 0, by: process.id };
   }
 
   function runTurn(turn: Turn, done: (report: TurnReport | LostTurn) => void): void {
@@ -114,6 +116,7 @@ export function createThreads(parts: ThreadsParts) {
         return go();
       }
       watch.decided(process, turn, index);
+      orders.decided(process, turn);
       // The thread may be stopped between its look at the lease and the first byte.
       hear(thread, chance() * 2, () => {
         if (!isLost) send(index, attempt);
@@ -131,6 +134,7 @@ export function createThreads(parts: ThreadsParts) {
         ...{ afterMs: reaction.afterMs, isOfOldHistory: false, isZombie: false },
       };
       watch.sent(process, request, reaction);
+      orders.sent(request);
       hear(thread, reaction.afterMs, () => {
         if (isLost) return;
         running.current = null;
@@ -138,7 +142,8 @@ export function createThreads(parts: ThreadsParts) {
         const failure = steps.attempted({ verdict, retryAfterMs: null });
         watch.answered(request, failure);
         const [status, waitMs] = [failure?.status ?? 'delivered', failure?.waitMs ?? 0] as const;
-        const row = rowOf(turn, index, attempt, { id, status, waitMs, gone: verdict === 'gone' });
+        const pause = failure?.pause ?? null;
+        const row = rowOf(turn, index, attempt, { id, status, waitMs, pause });
         thread.recorder.record(row, () => {
           steps.recorded();
           if (waits) go();
@@ -159,10 +164,8 @@ export function createThreads(parts: ThreadsParts) {
       });
     }
     const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
-    const { maxRetries, baseDelayMs, maxDelayMs } = turn.endpoint;
-    const next = decideAfterFailure({ attempt, maxRetries, baseDelayMs, maxDelayMs, retryAfterMs: null, gone: false });
-    const waitMs = next.status === 'retrying' ? next.waitMs : 0;
-    const row = rowOf(turn, current, attempt, { id: nextRow(), status: next.status, waitMs, gone: false });
+    const { status, waitMs, pause } = failureOf(turn, attempt, { gone: false, retryAfterMs: null });
+    const row = rowOf(turn, current, attempt, { id: nextRow(), status, waitMs, pause });
     mainRecorder.record(row, () => done('recorded'));
   }
 

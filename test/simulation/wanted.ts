@@ -9,10 +9,10 @@ type Configurations = readonly { version: number; endpoints: readonly Endpoint[]
 export function isAlwaysFor(
   { configurations, lostConfigurations }: { configurations: Configurations; lostConfigurations: Configurations },
   endpoint: string,
-  { configuration, type }: LogEntry,
+  entry: LogEntry,
 ): boolean {
   return [...configurations, ...lostConfigurations].every(({ version, endpoints }) => {
-    return version < configuration || endpoints.some((one) => one.id === endpoint && isFor(one, type));
+    return version < entry.configuration || endpoints.some((one) => one.id === endpoint && isFor(one, entry));
   });
 }
 
@@ -20,13 +20,17 @@ export function isAlwaysFor(
 export function isEverFor(
   { configurations, lostConfigurations }: { configurations: Configurations; lostConfigurations: Configurations },
   endpoint: string,
-  { configuration, type }: LogEntry,
+  entry: LogEntry,
 ): boolean {
   return [...configurations, ...lostConfigurations].some(({ version, endpoints }) => {
-    return version >= configuration && endpoints.some((one) => one.id === endpoint && isFor(one, type));
+    return version >= entry.configuration && endpoints.some((one) => one.id === endpoint && isFor(one, entry));
   });
 }
 
-export function isFor({ events }: Pick<Endpoint, 'events'>, type: string): boolean {
+export function isFor(
+  { id, events }: Pick<Endpoint, 'id' | 'events'>,
+  { type, notFor }: Pick<LogEntry, 'type' | 'notFor'>,
+): boolean {
+  if (type.startsWith('webhook.')) return notFor !== id && events.includes('webhook.*');
   return events.includes('*') || events.includes(type);
 }

@@ -7,6 +7,7 @@ import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import type { CursorState } from '../../src/dispatch/cursor-state.ts';
 import type { LogEntry } from '../../src/log/entry.ts';
 import type { Turn, TurnEvent, TurnFailure } from '../../src/worker/turn.ts';
+import { createCancelledReplays } from './cancelled-replays.ts';
 import { createGivenPositions } from './given-positions.ts';
 import type { History } from './history.ts';
 import { type Former, lostLeases } from './lost-leases.ts';
@@ -34,6 +35,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
   const fail = (sentence: string): never => {
     throw new Violation(`${sentence} (at ${Math.round(time.now())} ms)`);
   };
+  const cancelled = createCancelledReplays({ history, restores: () => restores, fail });
 
   function know({ id }: Process): Knowledge {
     let known = knowledge.get(id);
@@ -86,7 +88,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
   }
 
   function checkLine(process: Process, turn: Turn, index: number): void {
-    const { position, type, id } = turn.events[index]!;
+    const { position, id } = turn.events[index]!;
     const endpoint = turn.endpoint.id;
     const name = `${process.id} sends ${position} to ${endpoint}`;
     const entry = postgres().tables.log[position];
@@ -97,7 +99,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     if (entry.addressedTo !== null) fail(`${name}, which is another one’s test`);
     if (entry.configuration > know(process).version) fail(`${name} by an older configuration than the event’s`);
     const versions = postgres().tables.configurations.filter(({ version }) => version >= entry.configuration);
-    const isWanted = versions.some(({ endpoints }) => endpoints.some((one) => one.id === endpoint && isFor(one, type)));
+    const isWanted = versions.some(({ endpoints }) => endpoints.some((o) => o.id === endpoint && isFor(o, entry)));
     if (!isWanted && isInformed(process)) fail(`${name}, which does not want it`);
     checkRepeat(process, turn, turn.events[index]!);
     // It goes on in the history of before, and by a configuration that may be lost with it.
@@ -133,6 +135,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
         fail(`${process.id} sends ${position} to ${endpoint} from memory, after a turn was lost`);
       }
       checkConfiguration(process, turn);
+      cancelled.check(process, turn);
       if (turn.origin === 'line') {
         if (holds(process, turn.lease)) checkLine(process, turn, index);
         else lineOf(endpoint, turn.generation).sentLate.add(id);
@@ -259,10 +262,9 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       history.halts.push(...lostLeases(leases, former, [...postgres().tables.cursors.keys()], time.now()));
     },
 
-    released(process: Process, lease: Lease): void {
-      givenBack.add(nameOf(process, lease));
-    },
+    released: (process: Process, lease: Lease): void => void givenBack.add(nameOf(process, lease)),
 
+    statesRead: cancelled.statesRead,
     /** A heartbeat is made; what is returned is called when its answer arrives. */
     heartbeat(process: Process): () => void {
       const then = restores;
@@ -272,9 +274,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       };
     },
 
-    slept(process: Process): void {
-      know(process).sleptSinceHeartbeat = true;
-    },
+    slept: (process: Process): void => void (know(process).sleptSinceHeartbeat = true),
 
     configured(process: Process, version: number): void {
       const known = know(process);

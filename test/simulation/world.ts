@@ -8,6 +8,7 @@ import { createChance } from '../support/chance.ts';
 import { makeEndpoint } from '../support/endpoint.ts';
 import { type Admin, createAdmin } from './admin.ts';
 import { type History, createHistory } from './history.ts';
+import { type OrderWatch, createOrderWatch } from './order-watch.ts';
 import { type Postgres, createPostgres } from './postgres.ts';
 import { type Receivers, createReceivers } from './receivers.ts';
 import type { Schedule } from './schedule.ts';
@@ -18,6 +19,7 @@ import { type Time, createTime } from './time.ts';
 import { type Valkey, createValkey } from './valkey.ts';
 import { Violation } from './violation.ts';
 import { createWatch } from './watch.ts';
+import { createOperationalWatch } from './watch-operational.ts';
 
 export type World = {
   time: Time;
@@ -28,6 +30,9 @@ export type World = {
   history: History;
   admin: Admin;
   watch: ReturnType<typeof createWatch>;
+  orders: OrderWatch;
+  /** What an endpoint of this id does when its retries are spent. */
+  onExhausted(id: string): Endpoint['onExhausted'];
   /** By the number of the process; null where none runs. */
   services: (Service | null)[];
   start(number: number): void;
@@ -35,23 +40,28 @@ export type World = {
   endpoints: Endpoint[];
 };
 
-const filters = [['*'], ['order.paid'], ['order.sent', 'user.created'], ['*']];
+const ids = ['a', 'b', 'c', 'd'];
+const filters = [['*', 'webhook.*'], ['order.paid'], ['order.sent', 'user.created'], ['*', 'webhook.*']];
 
 export function makeWorld({ seed, processes, endpoints: count, leaseTtlMs }: Omit<Schedule, 'steps'>): World {
   const time = createTime();
   const chance = createChance(seed);
   const history = createHistory();
+  const onExhausted = (id: string) => exhaustionOf(seed, id);
   const endpoints = filters.slice(0, count).map((events, index) => {
     // A request may outlive the lease under which it was sent.
     const timeoutMs = index % 2 === 0 ? 2_000 : 8_000;
-    const retries = { timeoutMs, maxRetries: 2, baseDelayMs: 100, maxDelayMs: 400 };
-    return makeEndpoint({ id: 'abcd'[index]!, events, ...retries });
+    const retries = { timeoutMs, maxRetries: mostAttemptsAt(ids[index]!) - 1, baseDelayMs: 100, maxDelayMs: 400 };
+    const pauseAfterMs = index === 0 ? null : 2_000;
+    const id = ids[index]!;
+    return makeEndpoint({ id, events, ...retries, onExhausted: onExhausted(id), pauseAfterMs });
   });
   const tables = firstTables(endpoints);
-  const postgres = createPostgres({ time, chance, tables });
+  const postgres = createPostgres({ time, chance, tables, check: createOperationalWatch() });
   const valkey = createValkey({ time, chance });
   const receivers = createReceivers({ time, chance });
   const watch = createWatch({ time, history, postgres: () => postgres });
+  const orders = createOrderWatch({ time, history, tables: () => postgres.tables });
   const services: (Service | null)[] = Array.from({ length: processes }, () => null);
   const running = () => services.filter((service) => service !== null && service.process.alive) as Service[];
   const admin = createAdmin({ time, chance, postgres, history, services: running });
@@ -60,12 +70,12 @@ export function makeWorld({ seed, processes, endpoints: count, leaseTtlMs }: Omi
   let runs = 0;
   let epochs = 1;
   const parts = {
-    ...{ time, chance, postgres, valkey, receivers, watch, leaseTtlMs, windowBytes: windowBytesOf(seed) },
+    ...{ time, chance, postgres, valkey, receivers, watch, orders, leaseTtlMs, windowBytes: windowBytesOf(seed) },
     nextRow: () => (rows += 1),
     nextEpoch: () => `epoch ${(epochs += 1)}`,
   };
   return {
-    ...{ time, chance, postgres, valkey, receivers, history, admin, watch, services, endpoints },
+    ...{ time, chance, postgres, valkey, receivers, history, admin, watch, orders, services, endpoints, onExhausted },
     start(number) {
       services[number] = startService(parts, { id: `p${number}.${(runs += 1)}`, number });
     },
@@ -77,8 +87,18 @@ function windowBytesOf(seed: number): number {
   return [2 ** 26, 24, 4][Math.abs(seed) % 3]!;
 }
 
+/** One endpoint gives up at once, so that two owners of it may do so. */
+export function mostAttemptsAt(id: string): number {
+  return id === 'b' ? 1 : 4;
+}
+
+/** One endpoint of three holds its events. */
+function exhaustionOf(seed: number, id: string): Endpoint['onExhausted'] {
+  return ((Math.abs(seed) >> 2) + ids.indexOf(id)) % 3 === 0 ? 'hold' : 'skip';
+}
+
 function firstTables(endpoints: readonly Endpoint[]): Tables {
-  const shards = [...new Set(['a', 'b', 'c', 'd'].map(shardOf)), relayLease];
+  const shards = [...new Set(ids.map(shardOf)), relayLease];
   const tables: Tables = {
     ...{
       head: 0,
@@ -99,7 +119,7 @@ function firstTables(endpoints: readonly Endpoint[]): Tables {
       controls: Array.from({ length: 64 }, () => 0),
     },
     leases: shards.map((lease) => ({ lease, epoch: 0, beat: 0, owner: null })),
-    ...{ cursors: new Map(), rows: [], items: [] },
+    ...{ cursors: new Map(), rows: [], items: [], orders: [], facts: [], givenUp: new Set<string>() },
   };
   assignCursors(tables, endpoints);
   return tables;

@@ -5,6 +5,14 @@ import type { Stage } from './stage.ts';
 
 export type Standing = { state: string; pauseReason: string | null; backlog: number; nextAttemptAt: string | null };
 
+export type Blocked = {
+  subject: string | null;
+  event: { id: string };
+  attempts: number;
+  nextAttemptAt: string | null;
+  lastError: string;
+};
+
 export type ReloadAnswer = {
   applied: boolean;
   endpoints: { id: string }[];
@@ -32,6 +40,13 @@ const replaying = `mutation ($deliveryIds: [ID!], $endpointId: ID, $since: DateT
 const failing = `query ($endpoint: ID!) {
   webhookDeliveries(filter: { endpointId: $endpoint, status: FAILED }) { nodes { id eventId } }
 }`;
+const retrying = 'mutation ($endpointId: ID!) { retryWebhookLine(endpointId: $endpointId) { id state } }';
+const skipping = `mutation ($endpointId: ID!, $eventId: ID!) {
+  skipWebhookEvent(endpointId: $endpointId, eventId: $eventId) { id state }
+}`;
+const blocking = `query ($id: ID!) { webhookEndpoint(id: $id) {
+  blocked { nodes { subject event { id } attempts nextAttemptAt lastError } }
+} }`;
 const looking = 'query ($id: ID!) { webhookEndpoint(id: $id) { state pauseReason backlog nextAttemptAt } }';
 
 /** Acts on whichever service of the stage runs at the time. */
@@ -61,6 +76,11 @@ export function actAsAdmin(stage: Stage) {
       const { nodes } = await ask<{ nodes: { id: string; eventId: string }[] }>(failing, { endpoint });
       return new Map(nodes.map(({ id, eventId }) => [eventId, id]));
     },
+    retry: (endpointId: string) => ask(retrying, { endpointId }),
+    skip: (endpointId: string, eventId: string) => ask(skipping, { endpointId, eventId }),
+    /** The endpoint's blocked line; null when it has none. */
+    blocked: async (id: string) =>
+      (await ask<{ blocked: { nodes: Blocked[] } }>(blocking, { id })).blocked.nodes[0] ?? null,
     sendTest: async (id: string) => (await ask<{ id: string }>(testing, { id })).id,
     endpoints: () => ask<object[]>('{ webhookEndpoints { id url events } }', {}),
     standing: (id: string) => ask<Standing>(looking, { id }),

@@ -20,6 +20,8 @@ export type Wanted = {
   untilDays?: number;
   /** Extended key usage. */
   usage?: 'serverAuth' | 'clientAuth';
+  /** An RSA key of so many bits; without it one of P-256. */
+  rsaBits?: number;
 };
 
 const configuration = `
@@ -38,7 +40,7 @@ commonName = supplied
 
 /** One certificate with its own key. */
 export function issueCertificate(wanted: Wanted): Certificate {
-  const { subject, names, issuer, authority = false, fromDays = -1, untilDays = 2, usage } = wanted;
+  const { subject, names, issuer, authority = false, fromDays = -1, untilDays = 2, usage, rsaBits } = wanted;
   const cwd = mkdtempSync(join(tmpdir(), 'authority-'));
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd, stdio: 'pipe' });
   const file = (name: string, content: string) => writeFileSync(join(cwd, name), content);
@@ -49,7 +51,11 @@ export function issueCertificate(wanted: Wanted): Certificate {
     if (names !== undefined) extensions.push(`subjectAltName = ${names}`);
     if (usage !== undefined) extensions.push(`extendedKeyUsage = ${usage}`);
     file('extensions.cnf', extensions.join('\n'));
-    openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', 'key.pem');
+    const algorithm =
+      rsaBits === undefined
+        ? ['EC', '-pkeyopt', 'ec_paramgen_curve:P-256']
+        : ['RSA', '-pkeyopt', `rsa_keygen_bits:${rsaBits}`];
+    openssl('genpkey', '-algorithm', ...algorithm, '-out', 'key.pem');
     openssl('req', '-new', '-key', 'key.pem', '-subj', `/CN=${subject}`, '-out', 'request.pem');
     if (issuer) {
       file('issuer.pem', issuer.cert);

@@ -17,13 +17,14 @@ export async function recordedEvents(orm: MikroORM, where: FilterQuery<WebhookEv
 /** Gives stored events their positions. */
 export async function storePositions(
   orm: MikroORM,
-  events: readonly (Pick<WebhookEvent, 'id' | 'type' | 'addressedTo'> & { position: number; at?: Date })[],
+  events: readonly (Pick<WebhookEvent, 'id' | 'type' | 'addressedTo'> &
+    Partial<Pick<WebhookEvent, 'notFor'>> & { position: number; at?: Date })[],
 ): Promise<void> {
   await orm.em.fork().execute(
-    `insert into webhook_log (position, event_id, type, addressed_to, line, configuration, positioned_at)
-     select v.position, v.id, v.type, v."addressedTo", coalesce(hashtextextended(e.subject, 0), 0), 0,
+    `insert into webhook_log (position, event_id, type, addressed_to, not_for, line, configuration, positioned_at)
+     select v.position, v.id, v.type, v."addressedTo", v."notFor", coalesce(hashtextextended(e.subject, 0), 0), 0,
             coalesce(v.at, clock_timestamp())
-       from json_to_recordset(?::json) as v (id uuid, type text, "addressedTo" text, position bigint, at timestamptz)
+       from json_to_recordset(?::json) as v (id uuid, type text, "addressedTo" text, "notFor" text, position bigint, at timestamptz)
        left join webhook_events e on e.id = v.id`,
     [JSON.stringify(events)],
   );

@@ -8,7 +8,7 @@ import { eventually } from './eventually.ts';
 import { judge } from './judge/judge.ts';
 import { type JournalReceiver, openJournalReceiver } from './receiver/journal-receiver.ts';
 import { type Program, type RunningService, startService } from './service.ts';
-import { type StoredEvent, type StoredRow, readAttempts, readLog, toLogged } from './stored-history.ts';
+import { type StoredEvent, type StoredRow, forEverybody, readAttempts, readLog, toLogged } from './stored-history.ts';
 import { type EndpointValue, type Workplace, openWorkplace, secrets } from './workplace.ts';
 
 export type Stage = AsyncDisposable & {
@@ -87,7 +87,9 @@ export async function openStage({
     attempts: async (endpoint) =>
       (await readAttempts(await orm())).filter((row) => endpoint === undefined || row.endpoint === endpoint),
     async judge({ endpoints, acknowledged, crashes }) {
-      const [stored] = await query<{ count: number }>('select count(*)::int as count from webhook_events');
+      const [stored] = await query<{ count: number }>(
+        `select count(*)::int as count from webhook_events where type not like 'webhook.%'`,
+      );
       await eventually(() => endpoints.every((id) => receiver.accepted(id) === stored!.count), {
         withinMs: 45_000,
         saying: `every event at every endpoint (${stored!.count} at each)`,
@@ -99,10 +101,11 @@ export async function openStage({
         );
         return rows!.count >= accepted;
       });
-      const events = toLogged(await readLog(await orm()));
+      const log = await readLog(await orm());
+      const wanted = toLogged(forEverybody(log));
       return judge({
-        events,
-        lines: endpoints.map((endpoint) => ({ endpoint, events, before: 0, isWhole: true })),
+        events: toLogged(log),
+        lines: endpoints.map((endpoint) => ({ endpoint, events: wanted, before: 0, isWhole: true })),
         requests: receiver.journal,
         attempts: await readAttempts(await orm()),
         acknowledged: new Map(acknowledged.map((id) => [id, 0])),

@@ -20,6 +20,11 @@ export async function readLog(orm: MikroORM): Promise<StoredEvent[]> {
        from webhook_events e left join webhook_log on event_id = id order by position`);
 }
 
+/** Those that an endpoint with the pattern `*` gets: none of the service's own operation. */
+export function forEverybody(events: readonly StoredEvent[]): StoredEvent[] {
+  return events.filter(({ type }) => !type.startsWith('webhook.'));
+}
+
 /** The events as the judge knows them. */
 export function toLogged(events: readonly StoredEvent[]): LoggedEvent[] {
   return events.map(({ id, position, payload }) => {

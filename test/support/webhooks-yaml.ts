@@ -11,6 +11,12 @@ const duration = (mostMs: number) =>
     .filter(([, ms]) => ms <= mostMs)
     .chain(([unit, ms]) => fc.integer({ min: 1, max: Math.floor(mostMs / ms) }).map((count) => `${count}${unit}`));
 
+/** 1m to 30d. */
+const pauseDelay = fc.oneof(
+  fc.integer({ min: 60, max: 9_999 }).map((count) => `${count}s`),
+  fc.integer({ min: 1, max: 30 }).chain((count) => fc.constantFrom('m', 'h', 'd').map((unit) => `${count}${unit}`)),
+);
+
 const secretName = fc.stringMatching(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,30}$/).filter((name) => !/^whse?[ck]_/.test(name));
 
 const headerName = fc
@@ -18,12 +24,24 @@ const headerName = fc
   .filter((name) => !/^(content-|proxy-|webhook-|x-webhook-)/i.test(name))
   .filter((name) => !/^(host|connection|te|trailer|upgrade|expect|constructor|prototype|__proto__)$/i.test(name));
 
+const headerValue = fc.oneof(
+  fc.stringMatching(/^([!-~]([ -~]{0,20}[!-~])?)?$/),
+  fc.record({ secret: secretName, prefix: fc.stringMatching(/^([!-~][ -~]{0,9})?$/) }, { requiredKeys: ['secret'] }),
+);
+
 const headers = fc
-  .uniqueArray(fc.tuple(headerName, fc.stringMatching(/^([!-~]([ -~]{0,20}[!-~])?)?$/)), {
+  .uniqueArray(fc.tuple(headerName, headerValue), {
     selector: ([name]) => name.toLowerCase(),
     maxLength: 4,
   })
   .map((entries) => Object.fromEntries(entries));
+
+const pair = fc.record({ cert: secretName, key: secretName });
+const tls = fc.oneof(
+  pair,
+  fc.record({ ca: secretName }),
+  fc.tuple(pair, secretName).map(([own, ca]) => ({ ...own, ca })),
+);
 
 const policy = {
   ordering: fc.constant('endpoint'),
@@ -31,8 +49,10 @@ const policy = {
   base_delay: duration(604_800_000),
   max_delay: duration(604_800_000),
   timeout: duration(300_000),
-  on_exhausted: fc.constant('skip'),
+  on_exhausted: fc.constantFrom('skip', 'hold'),
+  pause_after: pauseDelay,
   headers,
+  tls: fc.oneof(tls, fc.constant({})),
   signing: fc.constantFrom(['standard'], ['timestamped'], ['standard', 'timestamped'], ['timestamped', 'standard']),
   previous_secrets: fc.array(secretName, { maxLength: 3 }),
 };

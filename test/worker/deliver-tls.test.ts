@@ -25,6 +25,17 @@ test.each([
   expect(endpoint.connections()).toBe(1);
 });
 
+test('an authority of its own stands beside those that everybody trusts', async () => {
+  const own = makeCertificate('DNS:own.test');
+  await using endpoint = await openReceiver({ tls: trusted });
+  await using ownEndpoint = await openReceiver({ tls: own });
+  await using connections = openConnections({ resolve });
+  for (const url of [`https://receiver.test:${endpoint.port}/`, `https://own.test:${ownEndpoint.port}/`]) {
+    const answer = await deliver(connections, attemptAt(url, { tls: { ca: own.cert } }));
+    expect(answer).toMatchObject({ verdict: 'delivered', errorMessage: null });
+  }
+});
+
 test('an endpoint that closes each connection gets a new one over TLS each time', async () => {
   await using endpoint = await openReceiver({ tls: trusted, reply: () => ({ headers: { connection: 'close' } }) });
   await using connections = openConnections({ resolve });

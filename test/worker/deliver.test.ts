@@ -42,7 +42,9 @@ test('a request carries what the contract promises, and nothing else', async () 
     latencyMs: 0,
     httpStatus: 200,
     errorMessage: null,
+    responseHeaders: null,
     responseBody: null,
+    opening: expect.objectContaining({ remoteAddress: `127.0.0.1:${endpoint.port}` }),
     retryAfterMs: null,
     verdict: 'delivered',
   });
@@ -55,6 +57,21 @@ test.each(['replay', 'test'] as const)('a %s carries no position, since it is se
   await deliver(connections, { ...attempt, origin, event: { ...attempt.event, previous: null } });
   const { headers } = endpoint.received[0]!;
   expect(Object.keys(headers).filter((name) => name.startsWith('x-webhook-'))).toEqual(['x-webhook-attempt']);
+});
+
+test.each([
+  ['0195f0a0-0000-7000-8000-000000000007', '0195f0a0-0000-7000-8000-000000000007'],
+  ['Ada’s shop/7 ~a_b.c-d!', 'Ada%E2%80%99s%20shop%2F7%20~a_b.c-d%21'],
+  ["(*)'\r\n🚀%", '%28%2A%29%27%0D%0A%F0%9F%9A%80%25'],
+  ['', ''],
+])('an event about %j carries its subject as %s, in the line and beside it', async (subject, expected) => {
+  await using endpoint = await openReceiver();
+  await using connections = openConnections();
+  const attempt = attemptAt(endpoint.url);
+  const event = { ...attempt.event, subject };
+  await deliver(connections, { ...attempt, event });
+  await deliver(connections, { ...attempt, origin: 'replay', event: { ...event, previous: null } });
+  expect(endpoint.received.map(({ headers }) => headers['x-webhook-subject'])).toEqual([expected, expected]);
 });
 
 test('a request beside the line carries no x-webhook-previous, and each attempt carries its own number', async () => {

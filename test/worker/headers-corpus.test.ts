@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { deliveryOf } from '../../src/settings/endpoint.ts';
 import { problemLine } from '../../src/settings/problem.ts';
 import { readWebhooks } from '../../src/settings/webhooks.ts';
 import { attemptAt, deliver, openConnections } from '../support/attempt.ts';
@@ -40,7 +41,7 @@ async function readHeaders(pairs: readonly Pair[], place: 'endpoint' | 'defaults
 `;
   await writeFile(join(scratch.path, 'config/webhooks.yaml'), yaml);
   const read = await readWebhooks({ directory: scratch.path, allowHttp: false, secrets: null });
-  return read.ok ? { headers: read.endpoints[0]!.headers } : { problems: read.problems.map(problemLine) };
+  return read.ok ? { headers: deliveryOf(read.endpoints[0]!).headers } : { problems: read.problems.map(problemLine) };
 }
 
 /** The header lines of one attempt as they were on the wire, those of Tidings and the connection first. */

@@ -31,12 +31,14 @@ export function makeTurn(
       id: 'crm',
       url: 'https://crm.example.com/hooks',
       headers: {},
+      tls: null,
       signing: ['standard'],
       secrets: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
       timeoutMs: 15_000,
       maxRetries: 5,
       baseDelayMs: 1_000,
       maxDelayMs: 3_600_000,
+      onExhausted: 'skip',
       ...endpoint,
     },
     configuration: 1,
@@ -46,7 +48,14 @@ export function makeTurn(
     replayId: null,
     attemptsBefore: 0,
     events: Array.from({ length: events }, (_, index) => {
-      return { id: randomUUIDv7(), type: 'order.paid', payload: '{}', position: index + 1, previous: index };
+      return {
+        id: randomUUIDv7(),
+        type: 'order.paid',
+        subject: null,
+        payload: '{}',
+        position: index + 1,
+        previous: index,
+      };
     }),
     ...given,
   };
@@ -62,7 +71,9 @@ export function resultOf(status: number, given: Partial<AttemptResult> = {}): At
     latencyMs: 3.25,
     httpStatus: status,
     errorMessage: accepted ? null : `HTTP ${status}`,
+    responseHeaders: null,
     responseBody: 'ok',
+    opening: null,
     retryAfterMs: null,
     verdict: accepted ? 'delivered' : status === 410 ? 'gone' : 'failed',
     ...given,

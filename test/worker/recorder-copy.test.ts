@@ -5,7 +5,8 @@ import { newId } from '../../src/model/new-id.ts';
 import { openOrm } from '../../src/model/orm.ts';
 import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { deliveryRow } from '../../src/worker/delivery-row.ts';
-import { type Delivery, createRecorder } from '../../src/worker/recorder.ts';
+import { createRecorder } from '../../src/worker/recorder.ts';
+import type { Delivery } from '../../src/worker/row-effects.ts';
 import { openPostgresProxy } from '../outbox/postgres-proxy.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -31,7 +32,7 @@ function open({ url = database.url, statementMs = 10_000 }: { url?: string; stat
   const own = openOrm({ url, connections: 1, name: 'recorder-under-test', statementMs });
   const warned: object[] = [];
   const log = { warn: (fields: object) => warned.push(fields), error: (fields: object) => warned.push(fields) };
-  const recorder = createRecorder({ orm: own, log: log as never });
+  const recorder = createRecorder({ orm: own, log: log as never, version: '1.2.3' });
   return {
     ...recorder,
     warned,
@@ -49,7 +50,7 @@ function attempt(text = 'ok', { isOnlyBody = false } = {}): Delivery {
   const event = { ...turn.events[0]!, ...(!isOnlyBody && { type: text }) };
   const result = resultOf(500, { responseBody: text, ...(!isOnlyBody && { errorMessage: text }) });
   const row = deliveryRow({ id: newId(), turn, event, attempt: 1, result, failure: null });
-  return { row, gone: false };
+  return { row, pause: null, leaseEpoch: 1 };
 }
 
 const many = (count: number) => Array.from({ length: count }, () => attempt());

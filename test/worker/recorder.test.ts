@@ -6,7 +6,8 @@ import { Replay } from '../../src/model/replay.ts';
 import { WebhookCursor } from '../../src/model/webhook-cursor.ts';
 import { WebhookDelivery } from '../../src/model/webhook-delivery.ts';
 import { deliveryRow } from '../../src/worker/delivery-row.ts';
-import { type Delivery, createRecorder } from '../../src/worker/recorder.ts';
+import { createRecorder } from '../../src/worker/recorder.ts';
+import type { Delivery } from '../../src/worker/row-effects.ts';
 import type { TurnFailure } from '../../src/worker/turn.ts';
 import { storeCursor } from '../api/stored-rows.ts';
 import { openPostgresProxy } from '../outbox/postgres-proxy.ts';
@@ -39,6 +40,7 @@ function open(url = database.url) {
       warn: (fields: object) => logged.warn.push(fields),
       error: (fields: object) => logged.error.push(fields),
     } as never,
+    version: '1.2.3',
   });
   return {
     ...recorder,
@@ -59,7 +61,7 @@ type Given = Partial<Parameters<typeof makeTurn>[1]> & {
 /** An attempt on an event of its own; a failure is the last one unless it says otherwise. */
 function attempt({ status = 200, body = 'ok', failure, ...given }: Given = {}): Delivery {
   const turn = makeTurn(1, given);
-  const failed = status === 200 ? null : { status: 'failed' as const, attempt: 1, waitMs: 0, gone: false, ...failure };
+  const failed = status === 200 ? null : { status: 'failed' as const, attempt: 1, waitMs: 0, pause: null, ...failure };
   const result = resultOf(status, { responseBody: body });
   const row = deliveryRow({
     id: randomUUIDv7(),
@@ -69,11 +71,11 @@ function attempt({ status = 200, body = 'ok', failure, ...given }: Given = {}): 
     result,
     failure: failed,
   });
-  return { row, gone: status === 410 };
+  return { row, pause: failure?.pause ?? null, leaseEpoch: 1 };
 }
 
 const many = (count: number) => Array.from({ length: count }, () => attempt());
-const gone = (given: Given = {}) => attempt({ status: 410, failure: { status: 'retrying', gone: true }, ...given });
+const gone = (given: Given = {}) => attempt({ status: 410, failure: { status: 'retrying', pause: 'gone' }, ...given });
 const rows = () => orm.em.fork().find(WebhookDelivery, {}, { orderBy: { id: 'asc' } });
 const ids = (attempts: readonly Delivery[]) => attempts.map(({ row }) => row.id).toSorted();
 const storedIds = async () => (await rows()).map(({ id }) => id);

@@ -2,7 +2,8 @@ import { syncBuiltinESMExports } from 'node:module';
 import timers from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { deliveryRow } from '../../src/worker/delivery-row.ts';
-import { type Delivery, createRecorder } from '../../src/worker/recorder.ts';
+import { createRecorder } from '../../src/worker/recorder.ts';
+import type { Delivery } from '../../src/worker/row-effects.ts';
 import { makeTurn, resultOf } from './made-up-turn.ts';
 
 const minuteMs = 60_000;
@@ -31,7 +32,8 @@ function open(answer: () => string | null) {
     const code = answer();
     if (code !== null) throw Object.assign(new Error('refused'), { code });
   };
-  const recorder = createRecorder({ orm: { em: { fork: () => ({ transactional }) } } as never, log: log as never });
+  const orm = { em: { fork: () => ({ transactional }) } };
+  const recorder = createRecorder({ orm: orm as never, log: log as never, version: '1.2.3' });
   return { recorder, errors: () => said.filter(({ level }) => level === 'error').map(({ fields }) => fields) };
 }
 
@@ -40,7 +42,7 @@ function attempt(): Delivery {
   const turn = makeTurn(1);
   const event = turn.events[0]!;
   const row = deliveryRow({ id: event.id, turn, event, attempt: 1, result: resultOf(410), failure: null });
-  return { row, gone: true };
+  return { row, pause: 'gone', leaseEpoch: 1 };
 }
 
 test.each([

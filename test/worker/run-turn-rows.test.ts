@@ -18,7 +18,7 @@ let recorder: Recorder;
 beforeAll(async () => {
   database = await openDatabase();
   orm = openOrm({ url: database.url, connections: 2, name: 'rows-test' });
-  recorder = createRecorder({ orm, log: { warn: expect.fail, error: expect.fail } });
+  recorder = createRecorder({ orm, log: { warn: expect.fail, error: expect.fail }, version: '1.2.3' });
 });
 afterAll(async () => {
   await recorder[Symbol.asyncDispose]();
@@ -29,7 +29,13 @@ afterAll(async () => {
 const whole = (min: number, max: number) => fc.integer({ min, max });
 const body = fc.option(fc.string({ unit: 'grapheme', maxLength: 30 }));
 const at = fc.date({ min: new Date('2026-01-01'), max: new Date('2027-01-01'), noInvalidDate: true });
-const timing = { createdAt: at, latencyMs: whole(0, 300_000_000).map((micros) => micros / 1000) };
+/** Few enough digits for a column of four bytes. */
+const step = fc.option(whole(0, 9_999_999).map((micros) => micros / 1000));
+const opening = fc.option(
+  fc.record({ dnsMs: step, connectMs: step, tlsMs: step, remoteAddress: fc.option(fc.constant('[2606:4700::1]:443')) }),
+);
+const timing = { createdAt: at, latencyMs: whole(0, 300_000_000).map((micros) => micros / 1000), opening };
+const headers = fc.array(fc.tuple(fc.string(), fc.string({ unit: 'grapheme' })), { maxLength: 3 });
 
 /** Statuses of every class, and failures without an answer. */
 const outcome: fc.Arbitrary<AttemptResult> = fc.oneof(
@@ -46,6 +52,7 @@ const outcome: fc.Arbitrary<AttemptResult> = fc.oneof(
         status: fc.oneof(whole(300, 599), fc.constant(410)),
         completedAt: at,
         responseBody: body,
+        responseHeaders: headers.map((pairs) => JSON.stringify(pairs)),
         retryAfterMs: fc.option(whole(0, 10_000_000)),
         ...timing,
       })
@@ -73,10 +80,7 @@ const turns = fc.array(
   { minLength: 1, maxLength: 5 },
 );
 
-const notFilledYet = {
-  ...{ responseHeaders: null, dnsMs: null, connectMs: null, tlsMs: null, remoteAddress: null },
-  ...{ firstPosition: null, batchCount: null, budget: 0 },
-};
+const notFilledYet = { firstPosition: null, batchCount: null, budget: 0 };
 
 /** What the contract asks of the row of the attempt on event `index`. */
 function expectedRow(turn: Turn, index: number, answer: AttemptResult) {
@@ -100,15 +104,21 @@ function expectedRow(turn: Turn, index: number, answer: AttemptResult) {
     createdAt: answer.createdAt,
     completedAt: answer.completedAt,
     responseBody: answer.responseBody,
+    responseHeaders: answer.responseHeaders,
+    dnsMs: answer.opening?.dnsMs ?? null,
+    connectMs: answer.opening?.connectMs ?? null,
+    tlsMs: answer.opening?.tlsMs ?? null,
+    remoteAddress: answer.opening?.remoteAddress ?? null,
     position: events[index]!.position,
     previous: events[index]!.previous,
     configuration: turn.configuration,
+    version: '1.2.3',
     ...notFilledYet,
     generation: turn.generation,
     resumes: turn.resumes,
     origin: turn.origin,
     replayId: turn.replayId,
-    waitMs: accepted || last ? null : gone ? 0 : waitMs,
+    waitMs: accepted || last || gone ? null : waitMs,
   };
 }
 

@@ -59,8 +59,8 @@ test('events are sent one after another in their order, and all of them when all
 });
 
 test.each([
-  ['retrying', 5, 2, { status: 'retrying', attempt: 1, waitMs: 1_000, gone: false }],
-  ['failed for good', 0, 3, { status: 'failed', attempt: 1, waitMs: 0, gone: false }],
+  ['retrying', 5, 2, { status: 'retrying', attempt: 1, waitMs: 1_000, pause: null }],
+  ['failed for good', 0, 3, { status: 'failed', attempt: 1, waitMs: 0, pause: null }],
 ])('it stops at the first failure: %s', async (_, maxRetries, settled, failure) => {
   const { report, attempts } = start(makeTurn(5, { endpoint: { maxRetries } }), (index) =>
     resultOf(index === 2 ? 503 : 200),
@@ -69,11 +69,22 @@ test.each([
   expect(attempts).toHaveLength(3);
 });
 
+test.each([
+  ['line', { settled: 0, failure: { status: 'retrying', attempt: 6, waitMs: 0, pause: 'exhausted' } }],
+  ['replay', { settled: 1, failure: { status: 'failed', attempt: 6, waitMs: 0, pause: null } }],
+  ['test', { settled: 1, failure: { status: 'failed', attempt: 6, waitMs: 0, pause: null } }],
+] as const)('where spent retries hold an event, only the line keeps it: a %s', async (origin, expected) => {
+  const turn = makeTurn(2, { origin, attemptsBefore: 5, endpoint: { onExhausted: 'hold' } });
+  const { report, attempts } = start(turn, () => resultOf(503));
+  expect(await report).toEqual(expected);
+  expect(attempts).toHaveLength(1);
+});
+
 test('410 stops it, whatever the number of the attempt, and settles nothing', async () => {
   const { report, attempts } = start(makeTurn(3, { attemptsBefore: 5 }), () => resultOf(410));
   expect(await report).toEqual({
     settled: 0,
-    failure: { status: 'retrying', attempt: 6, waitMs: 0, gone: true },
+    failure: { status: 'retrying', attempt: 6, waitMs: 0, pause: 'gone' },
   });
   expect(attempts).toHaveLength(1);
 });

@@ -2,6 +2,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { openOrm } from '../../src/model/orm.ts';
+import { decodeHistograms } from '../../src/policy/latency-histogram.ts';
 import { createStatistics } from '../../src/worker/statistics.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
@@ -37,16 +38,15 @@ const attempt = (endpointId: string, given: object = {}) => {
 async function counted(
   endpointId: string,
 ): Promise<Record<number, { delivered: number; failed: number; buckets: number[] }>> {
-  const rows = await orm.em.fork().execute<{ minute: number; delivered: number; failed: number; buckets: number[] }[]>(
+  const rows = await orm.em.fork().execute<{ minute: number; delivered: number; failed: number; latencies: Buffer }[]>(
     `select (extract(epoch from minute) / 60)::int as minute, sum(delivered)::int as delivered, sum(failed)::int as failed,
-              (select array_agg(total order by bucket) from
-                 (select bucket, sum(count)::int as total from webhook_endpoint_stats i,
-                         unnest(i.latency_buckets) with ordinality as u (count, bucket)
-                   where i.endpoint_id = s.endpoint_id and i.minute = s.minute group by bucket) summed) as buckets
-         from webhook_endpoint_stats s where endpoint_id = ? group by endpoint_id, minute`,
+            string_agg(latency_buckets, ''::bytea) as latencies
+       from webhook_endpoint_stats where endpoint_id = ? group by minute`,
     [endpointId],
   );
-  return Object.fromEntries(rows.map(({ minute, ...counts }) => [minute, counts]));
+  return Object.fromEntries(
+    rows.map(({ minute, latencies, ...counts }) => [minute, { ...counts, buckets: decodeHistograms(latencies) }]),
+  );
 }
 
 test('every attempt is counted once: by outcome, minute and latency, over any number of writers', async () => {
@@ -196,4 +196,25 @@ test('when too many counts wait for Postgres the oldest are dropped, and many ar
   isAway = false;
   await eventually(() => statements > 0);
   await eventually(() => statements === 20);
+});
+
+test('all endpoints together are counted too, in a row for each minute and writer', async () => {
+  await orm.em.fork().execute('truncate webhook_endpoint_stats');
+  const minute = Math.floor(Date.now() / minuteMs);
+  {
+    await using stack = new AsyncDisposableStack();
+    for (const writer of [open(), open()].map((each) => stack.use(each))) {
+      for (const status of ['delivered', 'delivered', 'retrying', 'failed']) {
+        writer.count(attempt(newEndpoint(), { status, latencyMs: 0.11, createdAt: new Date(minute * minuteMs) }));
+      }
+    }
+  }
+  const { [minute]: all, ...others } = await counted('*');
+  expect(others).toEqual({});
+  expect(all).toMatchObject({ delivered: 4, failed: 4 });
+  expect(all?.buckets.slice(0, 3)).toEqual([0, 8, 0]);
+  const [{ rows }] = await orm.em
+    .fork()
+    .execute<[{ rows: number }]>(`select count(*)::int as rows from webhook_endpoint_stats where endpoint_id = '*'`);
+  expect(rows).toBe(2);
 });

@@ -1,6 +1,6 @@
 // How much one GraphQL request may ask for, by who asks: what strangers send costs us before we know whether it is right.
 
-import { type Asking, isAdmin } from '../viewer.ts';
+import { type Asking, isTrusted } from '../viewer.ts';
 
 export type Budget = {
   whose: 'stranger' | 'user' | 'admin';
@@ -47,5 +47,5 @@ const budgets = {
 export function budgetOf(asking: Asking | null): Budget {
   if (asking === null) return budgets.user;
   if (asking.viewer === null) return budgets.stranger;
-  return isAdmin(asking.viewer) ? budgets.admin : budgets.user;
+  return isTrusted(asking.viewer) ? budgets.admin : budgets.user;
 }

@@ -1,16 +1,18 @@
 // The schema's builder: its plugins, scalars and authorisation, and the context of every resolver.
 
-import type { EntityManager } from '@mikro-orm/postgresql';
+import type { EntityManager, FilterQuery } from '@mikro-orm/postgresql';
 import SchemaBuilder from '@pothos/core';
 import RelayPlugin from '@pothos/plugin-relay';
 import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
+import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
 import type { WebhookEvent } from '../../model/webhook-event.ts';
 import type { ConfigProblem } from '../../settings/problem.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
+import type { Readiness } from '../../operations/readiness.ts';
 import type { Transactions } from '../../outbox/transactions.ts';
 import type { SignIn } from '../../users/sign-in.ts';
 import type { Tails } from '../tail/tails.ts';
-import { type Viewer, needAdmin, needUser } from '../viewer.ts';
+import { type Viewer, needAdmin, needPublisher, needReader, needUser, refuseTokens } from '../viewer.ts';
 import type { Loaders } from './loaders.ts';
 import { DateTime, JsonScalar } from './scalars.ts';
 
@@ -22,18 +24,36 @@ export type Endpoints = {
   /** Throws as `pause` does. */
   resume(id: string): Promise<void>;
   /** Throws as `pause` does, and BAD_USER_INPUT for a position that it cannot go to. */
-  rewind(id: string, to: { position: string; at?: never } | { at: Date; position?: never }): Promise<void>;
-  /** Queues failed deliveries; returns how many. Throws as `rewind` does. */
-  replay(wish: ReplayWish): Promise<number>;
+  rewind(id: string, to: RewindTo): Promise<void>;
+  /** How many events a rewind would send again, by what this manager reads. Throws as `rewind` does. */
+  rewindCount(em: EntityManager, id: string, to: RewindTo): Promise<number>;
+  /** Queues failed deliveries, or with `dryRun` only says how many it would queue. Throws as `rewind` does. */
+  replay(wish: ReplayWish, options: { dryRun: boolean }): Promise<number>;
+  /** Forgets the replays that wait; returns how many. Throws as `pause` does. */
+  cancelReplays(id: string): Promise<number>;
+  /** Throws as `rewind` does, and UNAVAILABLE when nobody carried it out in time. */
+  retryLine(id: string, line: { subject: string | null; eventId: string | null }): Promise<void>;
+  /** `eventId` is a UUID in lower case. Throws as `retryLine` does. */
+  skipEvent(id: string, eventId: string): Promise<void>;
   /** Records a webhook.test for one endpoint. Throws as `pause` does. */
   sendTest(id: string): Promise<WebhookEvent>;
   reload(options: { dryRun: boolean; allowDrop: boolean }): Promise<Reload>;
 };
 
-/** By the ids of deliveries (UUIDs in lower case), or by an endpoint and when its attempts began. */
+/** The first position to send again, or the time from which on events are sent again. */
+type RewindTo = { position: string; at?: never } | { at: Date; position?: never };
+
+/** By the ids of deliveries (UUIDs in lower case), or all that a filter lets through. */
 export type ReplayWish =
   | { deliveryIds: readonly string[] }
-  | { endpointId: string; since: Date | null; until: Date | null };
+  | {
+      /** Null: it lets none through. */
+      where: FilterQuery<WebhookDelivery> | null;
+      /** The endpoint that is named, and by which argument. */
+      endpoint: { id: string; argument: string } | null;
+      /** What was asked for, for the log. */
+      asked: object;
+    };
 
 export type Reload = {
   applied: boolean;
@@ -66,15 +86,28 @@ export type Context = {
   signIn: SignIn;
   /** Base of the addresses that browsers are sent to. */
   publicUrl(): string;
+  /** Of this program, as in package.json. */
+  version: string;
+  /** How this instance finds itself and its servers. */
+  readiness(): Promise<Readiness>;
   /** Counts a sign-in begun by this request's client. Throws Refusal RATE_LIMITED. */
   countStart(): Promise<void>;
   /** Removes the session cookie with the answer. */
   endCookie(): void;
 };
 
+/** What a field may need of who asks. `anybody` leaves out the tokens that are for one thing. */
+const needs = {
+  admin: needAdmin,
+  read: needReader,
+  publish: needPublisher,
+  signedIn: needUser,
+  anybody: refuseTokens,
+};
+
 export const builder = new SchemaBuilder<{
   Context: Context;
-  AuthScopes: { admin: boolean; signedIn: boolean };
+  AuthScopes: Record<keyof typeof needs, boolean>;
   DefaultFieldNullability: false;
   Connection: { totalCount: () => Promise<number> };
   DefaultEdgesNullability: false;
@@ -90,16 +123,19 @@ export const builder = new SchemaBuilder<{
   scopeAuth: {
     authorizeOnSubscribe: true,
     // They throw instead of returning false, so that the error says what is missing.
-    authScopes: ({ viewer }) => ({
-      admin: async () => {
-        needAdmin(await viewer());
+    authScopes: ({ viewer }) => {
+      const asked = (need: (asking: Viewer) => unknown) => async () => {
+        need(await viewer());
         return true;
-      },
-      signedIn: async () => {
-        needUser(await viewer());
-        return true;
-      },
-    }),
+      };
+      return {
+        admin: asked(needs.admin),
+        read: asked(needs.read),
+        publish: asked(needs.publish),
+        signedIn: asked(needs.signedIn),
+        anybody: asked(needs.anybody),
+      };
+    },
   },
   relay: {
     cursorType: 'String',
@@ -134,6 +170,9 @@ builder.globalConnectionField('totalCount', (t) =>
   }),
 );
 
-// Fields of these two are for admins, unless they say otherwise.
-builder.queryType({ description: 'What can be read.', authScopes: { admin: true } });
+// Fields of these two are for admins, unless they say otherwise. What an admin can read, the read token can.
+builder.queryType({
+  description: 'What can be read. What is for admins is also for the read token.',
+  authScopes: { read: true },
+});
 builder.mutationType({ description: 'What can be changed.', authScopes: { admin: true } });

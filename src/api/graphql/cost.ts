@@ -20,7 +20,7 @@ import {
 import { defaultSize, largestSize } from './connection.ts';
 import { createIntrospectionCount } from './introspection-cost.ts';
 
-/** Allows the largest page of events with all fields of all attempts, but not one more level of lists. */
+/** Allows the largest page of events with all fields of all attempts but their headers, and not one more level of lists. */
 export const mostCost = 100_000;
 
 /** Rows of a list without pages, or of a shorter page: a usual number of an event's attempts or of endpoints. */
@@ -37,6 +37,13 @@ const costs: Record<string, number> = {
   totalCount: 5_000,
   startOAuth: 20_000,
   completeOAuth: 20_000,
+  webhookStats: 1_000,
+};
+
+/** Lists that are as long as this argument says, up to this: what they are of is always there. */
+const wholeLists: Record<string, { size: string; most: number }> = {
+  outcomes: { size: 'first', most: largestSize },
+  webhookStats: { size: 'buckets', most: 500 },
 };
 
 /** They are fields of every schema's Query, without being among its fields. */
@@ -91,14 +98,16 @@ export function costOf({ schema, operation, fragments, variables }: Estimate): n
     if (!field) return 1;
     const own = costs[field.name] ?? 1;
     if (!node.selectionSet) return own;
-    const isPage = field.args.some(({ name }) => name === 'first');
-    const page = isPage ? pageSize(node) : 0;
+    const whole = wholeLists[field.name];
+    const isPage = whole !== undefined || field.args.some(({ name }) => name === 'first');
+    const page = isPage ? pageSize(node, field, whole ?? { size: 'first', most: largestSize }) : 0;
     const inside = ofSelections(node.selectionSet, getNamedType(field.type), page);
     return own + (isPage ? pageCost : 0) + inside * (isList(field.type) ? rowsOf(field) : 1);
 
     function rowsOf({ name }: GraphQLField<unknown, unknown>): number {
       // Only these two of a connection are as long as its page.
       if (name === 'edges' || name === 'nodes') return rows;
+      if (whole !== undefined) return page;
       return isPage ? Math.min(page, assumedRows) : assumedRows;
     }
   }
@@ -111,24 +120,27 @@ export function costOf({ schema, operation, fragments, variables }: Estimate): n
     return type ? introspected(selectionSet, about, type) : 0;
   }
 
-  function pageSize({ arguments: given = [] }: FieldNode): number {
+  function pageSize(
+    { arguments: given = [] }: FieldNode,
+    { args }: GraphQLField<unknown, unknown>,
+    { size: argument, most }: { size: string; most: number },
+  ): number {
+    const fallback = args.find(({ name }) => name === argument)?.defaultValue;
+    const usual = typeof fallback === 'number' ? fallback : defaultSize;
     const sizes = given
-      .filter(({ name }) => name.value === 'first' || name.value === 'last')
+      .filter(({ name }) => name.value === argument || name.value === 'last')
       .map(({ value }) => {
         if (value.kind === Kind.INT) return Number(value.value);
-        return value.kind === Kind.VARIABLE ? ofVariable(value.name.value) : undefined;
+        return value.kind === Kind.VARIABLE ? ofVariable(value.name.value, most) : undefined;
       });
     // An invalid size is refused at execution; here it counts as the largest.
-    return Math.max(
-      ...sizes.map((size) => Math.min(Math.max(size ?? defaultSize, 0), largestSize)),
-      sizes.length ? 0 : defaultSize,
-    );
+    return Math.max(...sizes.map((size) => Math.min(Math.max(size ?? usual, 0), most)), sizes.length ? 0 : usual);
   }
 
-  function ofVariable(name: string): number | undefined {
+  function ofVariable(name: string, most: number): number | undefined {
     const given = valueOf(name);
     if (given === null || given === undefined) return undefined;
-    return typeof given === 'number' ? given : largestSize;
+    return typeof given === 'number' ? given : most;
   }
 
   /** Of a text or a whole number; undefined when the variable has neither a value nor a default. */

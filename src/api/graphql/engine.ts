@@ -2,6 +2,7 @@
 
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { createYoga } from 'graphql-yoga';
+import type { Readiness } from '../../operations/readiness.ts';
 import type { Transactions } from '../../outbox/transactions.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { SignIn } from '../../users/sign-in.ts';
@@ -11,7 +12,7 @@ import { tooManyStarts } from '../refused.ts';
 import type { Cookies } from '../session-cookie.ts';
 import type { RefusedQueries } from '../refused-queries.ts';
 import type { Tails } from '../tail/tails.ts';
-import { type Viewers, isAdmin, nameOf } from '../viewer.ts';
+import { type Viewers, isTrusted, nameOf } from '../viewer.ts';
 import { type Budget, budgetOf } from './budgets.ts';
 import type { Endpoints } from './builder.ts';
 import { createDocumentCache } from './document-cache.ts';
@@ -39,6 +40,9 @@ export type EngineOptions = {
   /** Counts a sign-in begun by the client: null while it may go on, else the seconds until it may. */
   countStart(client: string): Promise<number | null>;
   refusedQueries: RefusedQueries;
+  readiness(): Promise<Readiness>;
+  /** Of this program, as in package.json. */
+  version: string;
   log: Logger;
 };
 
@@ -73,6 +77,8 @@ export function createEngine(options: EngineOptions): (request: Request, client:
         client,
         signIn,
         publicUrl,
+        version: options.version,
+        readiness: options.readiness,
         async countStart() {
           const wait = await options.countStart(client);
           if (wait === null) return;
@@ -107,7 +113,7 @@ export function createEngine(options: EngineOptions): (request: Request, client:
     // While the database is away no session counts as an admin's; resolvers that need the viewer ask again and say so.
     const asked = await asking(request).catch(() => null);
     const { viewer, unknownToken } = asked ?? { viewer: null, unknownToken: false };
-    const limited = isAdmin(viewer) ? null : viewer?.kind === 'user' ? `user ${viewer.user.id}` : client;
+    const limited = isTrusted(viewer) ? null : viewer?.kind === 'user' ? `user ${viewer.user.id}` : client;
     const wait = limited === null ? null : refusedQueries.waitOf(limited);
     if (wait !== null) return tooManyRefused(wait);
     orderAccepted(request.headers);

@@ -28,24 +28,29 @@ const readIds = `
 const mostRows = 5_000;
 const rowsAtOnce = 250;
 
-/** The deliveries of each page, in the order of `pages`. */
-export async function pagesOfDeliveries(em: EntityManager, pages: readonly EventPage[]): Promise<WebhookDelivery[][]> {
-  const asked = pages.map(({ eventId, first, after }, index) => ({ index, event_id: eventId, first, after }));
-  const found = await em.execute<{ index: number; id: string }[]>(readIds, [JSON.stringify(asked), mostRows + 1]);
-  if (found.length > mostRows) {
+/** Deliveries by id. Throws Refusal BAD_USER_INPUT for too many. */
+export async function deliveriesById(em: EntityManager, ids: readonly string[]): Promise<Map<string, WebhookDelivery>> {
+  if (ids.length > mostRows) {
     throw new Refusal(
       'BAD_USER_INPUT',
       `These events have more than ${mostRows} deliveries: ask for fewer at once.`,
       'first',
     );
   }
-  const ids = [...new Set(found.map(({ id }) => id))];
   const byId = new Map<string, WebhookDelivery>();
   for (let from = 0; from < ids.length; from += rowsAtOnce) {
     const some = ids.slice(from, from + rowsAtOnce);
     const rows = await em.find(WebhookDelivery, { id: { $in: some } }, { disableIdentityMap: true });
     for (const row of rows) byId.set(row.id, row);
   }
+  return byId;
+}
+
+/** The deliveries of each page, in the order of `pages`. */
+export async function pagesOfDeliveries(em: EntityManager, pages: readonly EventPage[]): Promise<WebhookDelivery[][]> {
+  const asked = pages.map(({ eventId, first, after }, index) => ({ index, event_id: eventId, first, after }));
+  const found = await em.execute<{ index: number; id: string }[]>(readIds, [JSON.stringify(asked), mostRows + 1]);
+  const byId = await deliveriesById(em, [...new Set(found.map(({ id }) => id))]);
   const byPage = Map.groupBy(found, ({ index }) => index);
   return pages.map((_, index) => {
     const inOrder = (byPage.get(index) ?? []).toSorted((one, other) => (one.id < other.id ? -1 : 1));

@@ -9,24 +9,34 @@ import type { OAuthAccount } from '../../model/oauth-account.ts';
 import type { Session } from '../../model/session.ts';
 import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
 import type { WebhookEvent } from '../../model/webhook-event.ts';
-import type { Endpoint } from '../../settings/endpoint.ts';
+import type { Endpoint, EndpointSettings } from '../../settings/endpoint.ts';
 import { accountsOf } from '../../users/accounts.ts';
 import { sessionsOf } from '../../users/sessions.ts';
 import { owners } from './endpoint-owner.ts';
 import { type EndpointState, endpointStates } from './endpoint-state.ts';
+import { pendingReplays } from './pending-replays.ts';
 import { type Statistics, type Window, statistics } from './endpoint-statistics.ts';
-import { type EventPage, eventsById, pagesOfDeliveries } from './event-deliveries.ts';
+import { type EventPage, deliveriesById, eventsById, pagesOfDeliveries } from './event-deliveries.ts';
+import { type EventOutcome, type OutcomesPage, pagesOfOutcomes } from './event-outcomes.ts';
+import { type ConfiguredEndpoint, configuredEndpoints, keyOf, subjectsOf } from './sent-request.ts';
+import { type BlockedLine, blockedLines } from './read-blocked-lines.ts';
 
 export type Loaders = {
   eventById: DataLoader<string, WebhookEvent | undefined>;
   positionOfEvent: DataLoader<string, number | undefined>;
+  subjectOfEvent: DataLoader<string, string | undefined>;
+  configuredEndpoint: DataLoader<ConfiguredEndpoint, EndpointSettings | undefined>;
   deliveriesOfEvent: DataLoader<EventPage, WebhookDelivery[]>;
+  deliveryById: DataLoader<string, WebhookDelivery | undefined>;
+  outcomesOfEvent: DataLoader<OutcomesPage, EventOutcome[]>;
   accountsOfUser: DataLoader<string, OAuthAccount[]>;
   sessionsOfUser: DataLoader<string, Session[]>;
   endpointState: DataLoader<Endpoint, EndpointState | undefined>;
   owner: DataLoader<Endpoint, string | undefined>;
   backlog: DataLoader<Endpoint, number | undefined>;
   oldestUnsettledAt: DataLoader<Endpoint, Date | undefined>;
+  pendingReplays: DataLoader<Endpoint, number | undefined>;
+  blocked: DataLoader<Endpoint, BlockedLine[] | undefined>;
   statistics: Record<Window, DataLoader<Endpoint, Statistics | undefined>>;
 };
 
@@ -46,7 +56,11 @@ export function createLoaders(em: EntityManager): Loaders {
   return {
     eventById: ofIds(eventsById),
     positionOfEvent: ofIds(positionsOf),
+    subjectOfEvent: ofIds(subjectsOf),
+    configuredEndpoint: batched((wanted: readonly ConfiguredEndpoint[]) => configuredEndpoints(em, wanted), keyOf),
     deliveriesOfEvent: new DataLoader((pages: readonly EventPage[]) => pagesOfDeliveries(em, pages), { cache: false }),
+    deliveryById: ofIds(deliveriesById),
+    outcomesOfEvent: new DataLoader((pages: readonly OutcomesPage[]) => pagesOfOutcomes(em, pages), { cache: false }),
     accountsOfUser: new DataLoader((userIds: readonly string[]) => accountsOf(em, userIds), { cache: false }),
     sessionsOfUser: new DataLoader((userIds: readonly string[]) => sessionsOf(em, userIds, new Date()), {
       cache: false,
@@ -55,6 +69,8 @@ export function createLoaders(em: EntityManager): Loaders {
     owner: ofEndpoints(owners),
     backlog: ofEndpoints(readBacklogs),
     oldestUnsettledAt: ofEndpoints(oldestUnsettled),
+    pendingReplays: ofEndpoints(pendingReplays),
+    blocked: ofEndpoints(blockedLines),
     statistics: { HOUR: ofWindow('HOUR'), DAY: ofWindow('DAY'), WEEK: ofWindow('WEEK') },
   };
 }

@@ -11,6 +11,7 @@ export function logged(endpoints: Endpoints, { by, log }: { by(): Promise<string
 
   return {
     inForce: endpoints.inForce,
+    rewindCount: endpoints.rewindCount,
     async pause(id) {
       await endpoints.pause(id);
       await note({ endpoint_id: id }, 'an endpoint was paused');
@@ -23,14 +24,25 @@ export function logged(endpoints: Endpoints, { by, log }: { by(): Promise<string
       await endpoints.rewind(id, to);
       await note({ endpoint_id: id, to: to.position ?? to.at }, 'an endpoint was rewound');
     },
-    async replay(wish) {
-      const events = await endpoints.replay(wish);
-      const what =
-        'deliveryIds' in wish
-          ? { deliveries: wish.deliveryIds.length }
-          : { endpoint_id: wish.endpointId, since: wish.since, until: wish.until };
+    async replay(wish, options) {
+      const events = await endpoints.replay(wish, options);
+      if (options.dryRun) return events;
+      const what = 'deliveryIds' in wish ? { deliveries: wish.deliveryIds.length } : wish.asked;
       await note({ ...what, events }, 'failed deliveries were queued to be sent again');
       return events;
+    },
+    async cancelReplays(id) {
+      const events = await endpoints.cancelReplays(id);
+      await note({ endpoint_id: id, events }, 'replays were cancelled');
+      return events;
+    },
+    async retryLine(id, line) {
+      await endpoints.retryLine(id, line);
+      await note({ endpoint_id: id }, 'a blocked line was made due');
+    },
+    async skipEvent(id, eventId) {
+      await endpoints.skipEvent(id, eventId);
+      await note({ endpoint_id: id, event_id: eventId }, 'a blocked event was skipped');
     },
     async sendTest(id) {
       const event = await endpoints.sendTest(id);

@@ -1,7 +1,7 @@
 // The signed-in user's own profile: read and change it.
 
 import { deleteUser, updateUser } from '../../users/lifecycle.ts';
-import { needUser } from '../viewer.ts';
+import { needUser, refuseTokens } from '../viewer.ts';
 import { builder } from './builder.ts';
 import { User } from './user.ts';
 
@@ -10,9 +10,10 @@ builder.queryFields((t) => ({
     type: User,
     nullable: true,
     skipTypeScopes: true,
-    description: 'The signed-in user; null when nobody is, and for the admin token.',
+    description: 'The signed-in user; null when nobody is, and for the admin and the read token.',
     resolve: async (_root, _args, { viewer }) => {
       const asking = await viewer();
+      if (asking?.kind === 'publisher') refuseTokens(asking);
       return asking?.kind === 'user' ? asking.user : null;
     },
   }),

@@ -1,7 +1,7 @@
 // The live tail: every attempt as it is recorded.
 
 import type { Ended, Recorded } from '../tail/tails.ts';
-import { needAdmin } from '../viewer.ts';
+import { needReader } from '../viewer.ts';
 import { builder } from './builder.ts';
 import { WebhookDeliveryStatus } from './webhook-delivery.ts';
 import { WebhookDeliveryRef } from './webhook-event.ts';
@@ -16,7 +16,7 @@ const RecordedDelivery = builder.objectRef<Recorded>('RecordedDelivery').impleme
 
 builder.subscriptionType({
   description: 'What is sent as it happens, as server-sent events.',
-  authScopes: { admin: true },
+  authScopes: { read: true },
 });
 
 builder.subscriptionFields((t) => ({
@@ -34,7 +34,7 @@ builder.subscriptionFields((t) => ({
     subscribe: async (_root, { endpointId = null, status = null, after = null }, { tails, client, askAgain }) =>
       await tails.open({
         ...{ endpointId, status, after, client },
-        check: async () => needAdmin(await askAgain()),
+        check: async () => needReader(await askAgain()),
       }),
     resolve: (event: Recorded | Ended) => {
       if ('refusal' in event) throw event.refusal;

@@ -3,7 +3,7 @@
 import { type DroppedBacklog as Dropped, type Reload, type ReloadProblem, builder } from './builder.ts';
 import { WebhookEndpoint } from './webhook-endpoint.ts';
 
-const ConfigError = builder.objectRef<ReloadProblem>('ConfigError').implement({
+export const ConfigError = builder.objectRef<ReloadProblem>('ConfigError').implement({
   description: 'Something wrong in a configuration file.',
   fields: (t) => ({
     file: t.exposeString('file', { description: 'The file, from the working directory.' }),

@@ -1,4 +1,4 @@
-// Moves an endpoint's cursor back.
+// Moves an endpoint's cursor back, and says beforehand how much that sends again.
 
 import { builder } from './builder.ts';
 import { endpointById } from './endpoints.ts';
@@ -17,6 +17,19 @@ const WebhookPositionInput = builder.inputType('WebhookPositionInput', {
     }),
   }),
 });
+
+builder.queryField('rewindCount', (t) =>
+  t.int({
+    nullable: true,
+    description:
+      'Admin. How many events a rewind to there would send again: those from there that are settled, by the present filter. Exact to 10,000; above, 10,000. The same errors as rewindWebhookEndpoint.',
+    args: {
+      id: t.arg.id({ required: true, description: "The endpoint's id." }),
+      to: t.arg({ type: WebhookPositionInput, required: true, description: 'Where it would go on.' }),
+    },
+    resolve: async (_root, { id, to }, { endpoints, em }) => await endpoints.rewindCount(em, id, to),
+  }),
+);
 
 builder.mutationField('rewindWebhookEndpoint', (t) =>
   t.field({

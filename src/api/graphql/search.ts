@@ -1,4 +1,4 @@
-// Makes a search text into a pattern for Postgres that finds it in folded text.
+// Prepares a search text: folded, or as a pattern for Postgres that finds it in folded text.
 
 import { isStorable } from '../../outbox/payload.ts';
 import { foldCase } from '../../policy/fold-case.ts';
@@ -13,10 +13,15 @@ const longestSearch = 320;
  */
 export function containing(text: string): string | null {
   if (!isStorable(text)) return null;
+  return `%${foldedSearch(text).replace(/[\\%_]/g, '\\$&')}%`;
+}
+
+/** Folded text contains it if the text contains `text` in any case. Throws Refusal BAD_USER_INPUT when it is too long. */
+export function foldedSearch(text: string): string {
   const { length } = Array.from(text);
   if (length > longestSearch) {
     const message = `search has ${length} characters; it may have ${longestSearch}.`;
     throw new Refusal('BAD_USER_INPUT', message, 'search');
   }
-  return `%${foldCase(text).replace(/[\\%_]/g, '\\$&')}%`;
+  return foldCase(text);
 }

@@ -36,6 +36,7 @@ builder.mutationFields((t) => ({
     type: OAuthStart,
     nullable: true,
     skipTypeScopes: true,
+    authScopes: { anybody: true },
     description:
       'Start a sign-in, or with link: true a link to the signed-in user; send the browser to the URL. userId (admin): a one-time link for that user; whoever finishes it owns the account.',
     args: {
@@ -61,6 +62,7 @@ builder.mutationFields((t) => ({
     type: Session,
     nullable: true,
     skipTypeScopes: true,
+    authScopes: { anybody: true },
     description:
       'Finish what startOAuth began, with the code and the state of the address to which the provider sent the browser; a link needs the session of the user who began it. Emits user.created and user.login, or user.oauth_linked.',
     args: {
@@ -94,6 +96,7 @@ builder.mutationFields((t) => ({
   revokeSession: t.boolean({
     nullable: true,
     skipTypeScopes: true,
+    authScopes: { anybody: true },
     description: "Signed in. Ends one of your sessions; an admin: anybody's.",
     args: { id: t.arg.id({ required: true, description: "The session's id." }) },
     resolve: async (_root, { id }, { viewer, signIn, endCookie }) => {

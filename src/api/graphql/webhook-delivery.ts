@@ -1,23 +1,14 @@
 // Deliveries, one row an attempt: read and list them.
 
-import type { EntityManager, FilterQuery } from '@mikro-orm/postgresql';
-import { type DeliveryStatus, WebhookDelivery as StoredDelivery } from '../../model/webhook-delivery.ts';
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { WebhookDelivery as StoredDelivery } from '../../model/webhook-delivery.ts';
 import { asUuid } from '../../model/uuid.ts';
 import { builder } from './builder.ts';
-import { canMatch } from './can-match.ts';
 import { type Connection, type ConnectionArgs, connect, pageOf } from './connection.ts';
-import { createdBetween } from './created-between.ts';
+import { WebhookDeliveryStatus } from './delivery-enums.ts';
+import { type DeliveryFilter, WebhookDeliveryFilter, deliveriesBy, mayBeRare } from './delivery-filter.ts';
 import { filteredDeliveries } from './filtered-deliveries.ts';
 import { WebhookDeliveryRef, WebhookEvent } from './webhook-event.ts';
-
-export const WebhookDeliveryStatus = builder.enumType('WebhookDeliveryStatus', {
-  description: 'How an attempt ended.',
-  values: {
-    DELIVERED: { value: 'delivered', description: 'The endpoint answered 2xx.' },
-    RETRYING: { value: 'retrying', description: 'It failed and another attempt follows.' },
-    FAILED: { value: 'failed', description: 'It failed and was the last.' },
-  } satisfies Record<string, { value: DeliveryStatus; description: string }>,
-});
 
 const WebhookDelivery = WebhookDeliveryRef.implement({
   description: 'One attempt to deliver one event to one endpoint.',
@@ -61,18 +52,6 @@ export const WebhookDeliveryConnection = builder.connectionObject(
   { name: 'WebhookDeliveryEdge', description: 'A delivery and its cursor.' },
 );
 
-const WebhookDeliveryFilter = builder.inputType('WebhookDeliveryFilter', {
-  description: 'Which deliveries; every field that is given must hold.',
-  fields: (t) => ({
-    endpointId: t.id({ description: 'To this endpoint, also one that is no longer configured.' }),
-    eventId: t.id({ description: 'Of this event.' }),
-    eventType: t.string({ description: 'Of events of this type.' }),
-    status: t.field({ type: WebhookDeliveryStatus, description: 'That ended like this.' }),
-    since: t.field({ type: 'DateTime', description: 'Begun at this moment or later.' }),
-    until: t.field({ type: 'DateTime', description: 'Begun before this moment.' }),
-  }),
-});
-
 builder.queryFields((t) => ({
   webhookDelivery: t.field({
     type: WebhookDelivery,
@@ -96,40 +75,14 @@ builder.queryFields((t) => ({
   ),
 }));
 
-type Filter = typeof WebhookDeliveryFilter.$inferInput;
-
 /** A page of the deliveries that match the filter. */
 export async function connectDeliveries(
   em: EntityManager,
   args: ConnectionArgs,
-  filter: Filter,
+  filter: DeliveryFilter,
 ): Promise<Connection<StoredDelivery>> {
-  const where = matching(filter);
-  const { endpointId, eventId, eventType, status } = filter;
-  const mayBeRare = !eventId && [endpointId, eventType, status].some((wanted) => typeof wanted === 'string');
+  const where = deliveriesBy(filter);
   const kind = 'delivery';
-  if (where !== null && mayBeRare) return await pageOf(args, { kind, ...filteredDeliveries(em, where) });
+  if (where !== null && mayBeRare(filter)) return await pageOf(args, { kind, ...filteredDeliveries(em, where) });
   return await connect<StoredDelivery>(args, { em, entity: StoredDelivery, kind, where });
-}
-
-function matching({
-  endpointId,
-  eventId,
-  eventType,
-  status,
-  since,
-  until,
-}: Filter): FilterQuery<StoredDelivery> | null {
-  const conditions = createdBetween(since, until);
-  const texts = Object.entries({ endpointId, eventType }).filter(([, text]) => typeof text === 'string');
-  // No row has an id or type of the wrong form.
-  if (texts.some(([, text]) => !canMatch(text as string))) return null;
-  conditions.push(...texts.map(([field, text]) => ({ [field]: text })));
-  if (typeof eventId === 'string') {
-    const id = asUuid(eventId);
-    if (id === null) return null;
-    conditions.push({ eventId: id });
-  }
-  if (status) conditions.push({ status });
-  return { $and: conditions };
 }

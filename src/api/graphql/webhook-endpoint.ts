@@ -2,11 +2,17 @@
 
 import { givesUpAfterMs } from '../../policy/retry.ts';
 import { durationText } from '../../settings/duration.ts';
+import { formOf } from '../../settings/endpoint-form.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
+import { BlockedLine, BlockedLineConnection, pageOfLines } from './blocked-line.ts';
 import { builder } from './builder.ts';
+import { largestSize } from './connection.ts';
+import { WebhookDeliveryStatus } from './delivery-enums.ts';
 import type { Statistics, Window } from './endpoint-statistics.ts';
+import { listEndpoints } from './endpoint-list.ts';
+import { stateNameOf } from './endpoint-state.ts';
 import { endpointById } from './endpoints.ts';
-import { WebhookDeliveryConnection, WebhookDeliveryStatus, connectDeliveries } from './webhook-delivery.ts';
+import { WebhookDeliveryConnection, connectDeliveries } from './webhook-delivery.ts';
 import { WebhookDeliveryRef } from './webhook-event.ts';
 
 const WebhookOrdering = builder.enumType('WebhookOrdering', {
@@ -22,7 +28,7 @@ const WebhookEndpointState = builder.enumType('WebhookEndpointState', {
   description: 'The state of an endpoint.',
   values: {
     ACTIVE: { description: 'It is sent what comes, also when nothing does.' },
-    RETRYING: { description: 'Its first unsettled event has a failed attempt.' },
+    RETRYING: { description: 'It has a blocked line: its first unsettled event has a failed attempt.' },
     PAUSED: { description: 'Nothing is sent until it is resumed; it keeps its position. See pauseReason.' },
     DISABLED: { description: '`enabled` is false: nothing is sent and no position is kept.' },
   },
@@ -33,11 +39,8 @@ const WebhookPauseReason = builder.enumType('WebhookPauseReason', {
   values: {
     ADMIN: { value: 'admin', description: 'An admin paused it.' },
     GONE: { value: 'gone', description: 'It answered 410.' },
-    EXHAUSTED: {
-      value: 'exhausted',
-      description: 'An event had its last attempt. No endpoint can be configured so yet.',
-    },
-    FAILING: { value: 'failing', description: 'Every attempt failed for long. No endpoint can be configured so yet.' },
+    EXHAUSTED: { value: 'exhausted', description: 'An event had its last attempt, and `on_exhausted` is hold.' },
+    FAILING: { value: 'failing', description: 'Every attempt has failed for `pause_after`.' },
   },
 });
 
@@ -87,12 +90,9 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
     state: t.field({
       type: WebhookEndpointState,
       description:
-        'DISABLED: enabled is false. PAUSED: see pauseReason. RETRYING: its first unsettled event has a failed attempt. ACTIVE: else, also when idle. Read from the database, so every instance says the same.',
+        'DISABLED: enabled is false. PAUSED: see pauseReason. RETRYING: it has a blocked line (its first unsettled event has a failed attempt). ACTIVE: else, also when idle. Read from the database, so every instance says the same.',
       resolve: async (endpoint, _args, { loaders }) => {
-        if (!endpoint.enabled) return 'DISABLED';
-        const state = await loaders.endpointState.load(endpoint);
-        if (state?.pauseReason) return 'PAUSED';
-        return state?.retrying ? 'RETRYING' : 'ACTIVE';
+        return stateNameOf(endpoint, endpoint.enabled ? await loaders.endpointState.load(endpoint) : undefined);
       },
     }),
     pauseReason: t.field({
@@ -158,12 +158,37 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
         'The time from a first attempt to giving up, as in 5m10s: all waits of its settings together, without what the attempts themselves take and without Retry-After. Null where it never gives up.',
       resolve: (endpoint) => durationText(givesUpAfterMs(endpoint)),
     }),
+    rateLimit: t.string({
+      nullable: true,
+      description: 'How many requests may begin within a second, minute or hour. No endpoint can be configured so yet.',
+      resolve: () => null,
+    }),
+    configuration: t.field({
+      type: 'JSON',
+      description:
+        'As in force, with the keys of the file and defaults filled in. It has the names of secrets and never a value.',
+      resolve: (endpoint) => formOf(endpoint),
+    }),
+    pendingReplays: t.int({
+      description: 'Replays that still wait, one that is being sent included.',
+      resolve: async (endpoint, _args, { loaders }) => (await loaders.pendingReplays.load(endpoint)) ?? 0,
+    }),
     owner: t.string({
       nullable: true,
       description:
         'The instance that serves it now, as HOST:PID; null when none does. Of one that was killed it is known after a few seconds.',
       resolve: async (endpoint, _args, { loaders }) => (endpoint.enabled ? await loaders.owner.load(endpoint) : null),
     }),
+    blocked: t.connection(
+      {
+        type: BlockedLine,
+        description:
+          'Lines that wait for a retry or are held, longest blocked first. With ordering ENDPOINT there is one line. While one is listed the endpoint is RETRYING, unless it is PAUSED or DISABLED.',
+        resolve: async (endpoint, args, { loaders }) =>
+          await pageOfLines(args, endpoint.enabled ? ((await loaders.blocked.load(endpoint)) ?? []) : []),
+      },
+      BlockedLineConnection,
+    ),
     stats: t.field({
       type: WebhookEndpointStats,
       description: 'How the attempts of the last hour, day or week went.',
@@ -188,8 +213,14 @@ builder.queryFields((t) => ({
   webhookEndpoints: t.field({
     type: [WebhookEndpoint],
     nullable: true,
-    description: 'Admin. All endpoints of the configuration in force, in its order.',
-    resolve: (_root, _args, { endpoints }) => endpoints.inForce(),
+    description: 'Admin. Endpoints of the configuration in force, by id: at most 200 at once, those after `after`.',
+    args: {
+      search: t.arg.string({ description: 'A part of the id, the URL or the description, in any case of any script.' }),
+      states: t.arg({ type: [WebhookEndpointState], description: 'Only those in one of these states.' }),
+      first: t.arg.int({ defaultValue: largestSize, description: 'How many, 0 to 200.' }),
+      after: t.arg.id({ description: 'The id of an endpoint: only those after it.' }),
+    },
+    resolve: async (_root, args, { endpoints, em }) => await listEndpoints(endpoints.inForce(), args, em),
   }),
   webhookEndpoint: t.field({
     type: WebhookEndpoint,

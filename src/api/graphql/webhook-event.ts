@@ -8,11 +8,14 @@ import { fromPayload } from '../../outbox/payload.ts';
 import type { Publication } from '../../outbox/publication.ts';
 import { publishEvents } from '../../outbox/publish.ts';
 import { Refusal } from '../../policy/refusal.ts';
+import type { Endpoint } from '../../settings/endpoint.ts';
 import { builder } from './builder.ts';
 import { canMatch } from './can-match.ts';
 import { type Connection, type ConnectionArgs, connect, idAfter, largestSize, pageOf, sizeOf } from './connection.ts';
 import { createdBetween } from './created-between.ts';
+import { refuseMoreThanOwnFields } from './own-fields.ts';
 import { eventsOfSubject } from './subject-events.ts';
+import { undeliveredEvents } from './undelivered-events.ts';
 
 /** Its fields are in webhook-delivery.ts. */
 export const WebhookDeliveryRef = builder.objectRef<WebhookDelivery>('WebhookDelivery');
@@ -63,6 +66,10 @@ const WebhookEventFilter = builder.inputType('WebhookEventFilter', {
     subject: t.string({ description: 'About this subject.' }),
     since: t.field({ type: 'DateTime', description: 'Recorded at this moment or later.' }),
     until: t.field({ type: 'DateTime', description: 'Recorded before this moment.' }),
+    notDeliveredTo: t.id({
+      description:
+        'That failed at this endpoint and were not delivered since, wait in a blocked line, or are still to come.',
+    }),
   }),
 });
 
@@ -83,7 +90,7 @@ builder.queryFields((t) => ({
       nullable: true,
       description: 'Admin. Newest first.',
       args: { filter: t.arg({ type: WebhookEventFilter, description: 'Which events; all when absent.' }) },
-      resolve: async (_root, args, { em }) => await pageOfEvents(em, args),
+      resolve: async (_root, args, { em, endpoints }) => await pageOfEvents(em, args, endpoints.inForce()),
     },
     WebhookEventConnection,
   ),
@@ -94,19 +101,28 @@ const mostTypes = 1_000;
 
 type EventsArgs = ConnectionArgs & { filter?: typeof WebhookEventFilter.$inferInput | null | undefined };
 
-/** By id, but those of one subject by position: no index of the events serves it. */
-async function pageOfEvents(em: EntityManager, { filter, ...args }: EventsArgs): Promise<Connection<StoredEvent>> {
-  const { subject, since = null, until = null } = filter ?? {};
+/** By id, but all of one subject by position: no index of the events serves it. */
+async function pageOfEvents(
+  em: EntityManager,
+  { filter, ...args }: EventsArgs,
+  endpoints: readonly Endpoint[],
+): Promise<Connection<StoredEvent>> {
+  const { subject, since = null, until = null, notDeliveredTo } = filter ?? {};
   const types = filter?.types ? typesOf(filter.types) : null;
   const isOfSubject = typeof subject === 'string';
-  if (isOfSubject && canMatch(subject))
+  if (typeof notDeliveredTo === 'string' && canMatch(notDeliveredTo) && (!isOfSubject || canMatch(subject))) {
+    const endpoint = endpoints.find(({ id }) => id === notDeliveredTo) ?? null;
+    const wanted = { subject: subject ?? null, types, since, until };
+    return await pageOf(args, undeliveredEvents(em, { endpointId: notDeliveredTo, endpoint, wanted }));
+  }
+  if (isOfSubject && canMatch(subject) && typeof notDeliveredTo !== 'string')
     return await pageOf(args, eventsOfSubject(em, { subject, types, since, until }));
   const where = { $and: [...createdBetween(since, until), ...(types ? [{ type: { $in: types } }] : [])] };
   return await connect<StoredEvent>(args, {
     em,
     entity: StoredEvent,
     kind: 'event',
-    where: isOfSubject ? null : where,
+    where: isOfSubject || typeof notDeliveredTo === 'string' ? null : where,
   });
 }
 
@@ -137,11 +153,16 @@ builder.mutationFields((t) => ({
   publishWebhookEvents: t.field({
     type: [WebhookEvent],
     nullable: true,
-    description: 'Admin. At most 1000 at once, recorded together or not at all, in the order given.',
+    skipTypeScopes: true,
+    authScopes: { publish: true },
+    description:
+      "Admin, or the publish token, which reads no more of the answer than the events' own fields. At most 1000 at once, recorded together or not at all, in the order given.",
     args: { events: t.arg({ type: [PublishWebhookEventInput], required: true, description: 'The events to record.' }) },
-    resolve: async (_root, { events }, { transactions }) =>
+    resolve: async (_root, { events }, { transactions, viewer }, info) => {
+      if ((await viewer())?.kind === 'publisher') refuseMoreThanOwnFields(info);
       // That data is an object is checked there.
-      await publishEvents(transactions, events as Publication[]),
+      return await publishEvents(transactions, events as Publication[]);
+    },
   }),
   sendTestWebhook: t.field({
     type: WebhookEvent,

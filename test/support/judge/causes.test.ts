@@ -264,3 +264,11 @@ test('it sees that more was unrecorded at a kill than may be', () => {
   }
   expect(judge(history).wrongs).toEqual(['unrecorded: steady-1: 18 requests of a1 were in flight (killed)']);
 });
+
+test('it counts what was in flight at one time, also while Postgres is away and comes back', () => {
+  const history = goodHistory(30);
+  halt(history, 'lost Postgres', 0, { goesOnAt: 10_000 });
+  expect(judge(history)).toMatchObject({ wrongs: [], inFlightAtHalts: 30 });
+  for (const attempt of history.attempts) attempt.recordedAt = 9_000;
+  expect(judge(history).wrongs).toContain('unrecorded: steady-1: 30 requests of a1 were in flight (lost Postgres)');
+});

@@ -19,7 +19,7 @@ export function checkByHalts({ sent, matched, isRestored }: Told, halts: Halts, 
   checkOverlaps(sent, excuses, say);
   if (matched) checkFurther(matched, excuses, isRestored, say);
   if (matched) checkUnrecorded(sent, excuses, say);
-  verdict.inFlightAtHalts += countInFlight(inFlight, say);
+  verdict.inFlightAtHalts += countInFlight(inFlight, rows, say);
   verdict.late += excuses.late.size;
 }
 
@@ -38,19 +38,35 @@ function findInFlight(sent: readonly SeenRequest[], rows: Rows, halts: Halts): I
   return found;
 }
 
-function countInFlight(inFlight: InFlight, say: Say): number {
-  const counts = new Map<Halt, number>();
-  for (const halts of inFlight.values()) {
+function countInFlight(inFlight: InFlight, rows: Rows, say: Say): number {
+  const requests = new Map<Halt, SeenRequest[]>();
+  for (const [request, halts] of inFlight) {
     // A database that was put back has lost as much as it has lost.
     if (halts.some(({ how }) => how === 'lost rows')) continue;
-    for (const halt of halts) counts.set(halt, (counts.get(halt) ?? 0) + 1);
+    for (const halt of halts) requests.set(halt, [...(requests.get(halt) ?? []), request]);
   }
   let all = 0;
-  for (const [{ how, sender }, count] of counts) {
-    all += count;
-    if (count > mostInFlight) say('unrecorded', `${count} requests of ${sender} were in flight (${how})`);
+  for (const [{ how, sender }, its] of requests) {
+    all += its.length;
+    const most = mostAtOnce(its, rows);
+    if (most > mostInFlight) say('unrecorded', `${most} requests of ${sender} were in flight (${how})`);
   }
   return all;
+}
+
+/** A halt can take a while in which rows are written and further requests begin. */
+function mostAtOnce(requests: readonly SeenRequest[], rows: Rows): number {
+  const steps = requests.flatMap((request) => [
+    { at: request.sentAt ?? request.begunAt, change: 1 },
+    { at: rows.get(request)?.recordedAt ?? Infinity, change: -1 },
+  ]);
+  let open = 0;
+  let most = 0;
+  for (const { change } of steps.toSorted((one, other) => one.at - other.at || one.change - other.change)) {
+    open += change;
+    most = Math.max(most, open);
+  }
+  return most;
 }
 
 /**

@@ -61,6 +61,8 @@ export type RecordedAttempt = {
   status: string;
   /** Whether an answer had come. */
   answered: boolean;
+  /** It is no attempt: an admin gave the event up, and from then on it is settled. */
+  isSkip?: boolean;
   /** In monotonic milliseconds. */
   recordedAt: number;
 };

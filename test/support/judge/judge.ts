@@ -28,9 +28,11 @@ export function judge(history: History): Verdict {
     const name = lineOf(line);
     const say = sayOf(verdict, name);
     const sent = requests.get(name) ?? [];
-    const recorded = attempts.get(name) ?? [];
+    const all = attempts.get(name) ?? [];
+    const skips = all.filter(({ isSkip }) => isSkip);
+    const recorded = skips.length === 0 ? all : all.filter(({ isSkip }) => !isSkip);
     for (const request of sent) checkContent(request, log.get(request.eventId), say);
-    checkLine(line, sent, recorded, say);
+    checkLine(line, { sent, recorded, skips }, say);
     const matched = history.attempts && matchRows(sent, recorded);
     if (matched) checkRows(line, { sent, recorded, isRestored }, log, say);
     if ('crashes' in causes) checkByCrashes({ sent, recorded, matched }, causes.crashes, verdict, say);

@@ -31,16 +31,21 @@ export function checkContent(request: SeenRequest, event: LoggedEvent | undefine
  */
 export function checkLine(
   line: Line,
-  sent: readonly SeenRequest[],
-  recorded: readonly RecordedAttempt[],
+  told: { sent: readonly SeenRequest[]; recorded: readonly RecordedAttempt[]; skips: readonly RecordedAttempt[] },
   say: Say,
 ): void {
+  const { sent, recorded } = told;
   const { events, mostAttempts, begunAt = -Infinity } = line;
+  const skips = told.skips.toSorted((one, other) => one.recordedAt - other.recordedAt);
   const places = new Map(events.map(({ id }, index) => [id, index]));
   const { givenUp, unseen } = findGivenUp(line, sent, recorded);
   const settled = new Set(events.flatMap(({ id }, index) => (unseen.has(id) ? [index] : [])));
   let settledUpTo = 0;
+  const skipUntil = (at: number) => {
+    while (skips.length > 0 && skips[0]!.recordedAt <= at) settled.add(places.get(skips.shift()!.eventId) ?? -1);
+  };
   for (const request of sent) {
+    skipUntil(request.sentAt ?? request.begunAt);
     const { eventId, position, attempt, isLate } = request;
     // It settles nothing here, however late it came.
     if ((request.sentAt ?? request.begunAt) < begunAt) {
@@ -56,6 +61,7 @@ export function checkLine(
     if (!isLate) checkTurn(line, request, { place, settledUpTo }, say);
     if (isAccepted(request) || attempt === mostAttempts || givenUp.has(attemptOf(request))) settled.add(place);
   }
+  skipUntil(Infinity);
   if (!line.isWhole) return;
   events.forEach(({ position }, place) => {
     if (!settled.has(place)) say('lost', `${position} was lost`);

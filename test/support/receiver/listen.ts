@@ -7,6 +7,8 @@ export type Listening = AsyncDisposable & {
   port: number;
   /** Connections opened so far. */
   connections(): number;
+  /** Of those, how many are open now. */
+  open(): number;
   /** Bytes that were read from all of them. */
   bytesRead(): number;
   /** Resolves once every connection so far has closed. */
@@ -31,6 +33,7 @@ export async function listen(server: Server): Promise<Listening> {
   return {
     port: (server.address() as AddressInfo).port,
     connections: () => sockets.length,
+    open: () => sockets.filter(({ destroyed }) => !destroyed).length,
     bytesRead: () => sockets.reduce((sum, { bytesRead }) => sum + bytesRead, 0),
     allClosed: async () => void (await Promise.all(closings)),
     closeConnections,

@@ -2,10 +2,16 @@
 
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { SecureContextOptions, TlsOptions } from 'node:tls';
+import { type SecureContextOptions, TLSSocket, type TlsOptions } from 'node:tls';
 import { type Reply, sendAnswer } from './reply.ts';
 
-export type Received = { path: string; headers: IncomingHttpHeaders; body: string };
+export type Received = {
+  path: string;
+  headers: IncomingHttpHeaders;
+  body: string;
+  /** The common name of the certificate that the other side showed, if it did. */
+  client?: string;
+};
 
 export type ReplyingServerParts = {
   tls?: TlsOptions;
@@ -45,7 +51,7 @@ export function createReplyingServer({ tls, reply, mayRead, ended }: ReplyingSer
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const { url: path = '', headers } = request;
-      void answer({ path, headers, body: Buffer.concat(chunks).toString() }, response);
+      void answer({ path, headers, body: Buffer.concat(chunks).toString(), ...clientOf(request) }, response);
     });
   }
 
@@ -59,4 +65,9 @@ export function createReplyingServer({ tls, reply, mayRead, ended }: ReplyingSer
     /** For the connections to come. */
     setCertificate: (certificate: SecureContextOptions) => secure?.setSecureContext(certificate),
   };
+}
+
+function clientOf({ socket }: IncomingMessage): Pick<Received, 'client'> {
+  const name = socket instanceof TLSSocket ? socket.getPeerCertificate().subject?.CN : undefined;
+  return name === undefined ? {} : { client: String(name) };
 }

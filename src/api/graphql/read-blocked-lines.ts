@@ -1,0 +1,76 @@
+// Reads the blocked lines of endpoints from the rows alone, so that every instance gives the same.
+
+import type { EntityManager } from '@mikro-orm/postgresql';
+import { isOfEvent, isOfLine } from '../../cursors/predicates.ts';
+import type { Endpoint } from '../../settings/endpoint.ts';
+
+/** `id` is that of its first event, which tells it from the other lines of its endpoint. */
+export type BlockedLine = {
+  id: string;
+  endpointId: string;
+  since: Date;
+  attempts: number;
+  nextAttemptAt: Date | null;
+  lastError: string;
+};
+
+/** Unix ms of a time in SQL. */
+const msOf = (time: string) => `extract(epoch from ${time})::float8 * 1000`;
+
+/**
+ * The newest attempt in the line above the cursor shows whether it is blocked, as for the endpoint's state. Attempts of
+ * an earlier budget do not count. `offset 0` makes Postgres find the few rows above the cursor by their index first.
+ */
+const read = `
+  select c.endpoint_id, last.event_id, last.error_message, failed.since_ms, failed.attempts,
+         case when last.resumes = c.resumes and c.pause_reason is null
+              then ${msOf('last.recorded_at')} + last.wait_ms end as next_attempt_ms
+  from jsonb_array_elements_text(?::jsonb) asked (endpoint_id)
+  join webhook_cursors c using (endpoint_id)
+  cross join lateral (
+    select * from (
+      select d.* from webhook_deliveries d
+      where ${isOfLine} and d.position > c.position
+      offset 0
+    ) above order by id desc limit 1
+  ) last
+  join webhook_log e on e.event_id = last.event_id and e.position = last.position
+  cross join lateral (
+    select ${msOf(`min(coalesce(d.completed_at, d.created_at + d.latency_ms * interval '1 ms'))`)} as since_ms,
+           coalesce(max(d.attempt_count) filter (where d.resumes = c.resumes), 0) as attempts
+    from webhook_deliveries d
+    where ${isOfLine} and d.position = last.position and ${isOfEvent}
+  ) failed
+  where last.status = 'retrying'`;
+
+type Row = {
+  endpoint_id: string;
+  event_id: string;
+  error_message: string | null;
+  since_ms: number;
+  attempts: number;
+  next_attempt_ms: number | null;
+};
+
+/** By endpoint id, the longest blocked first. With one line an endpoint there is one at most. */
+export async function blockedLines(
+  em: EntityManager,
+  endpoints: readonly Endpoint[],
+): Promise<Map<string, BlockedLine[]>> {
+  const rows = await em.execute<Row[]>(read, [JSON.stringify(endpoints.map(({ id }) => id))]);
+  return new Map(
+    rows.map((row): [string, BlockedLine[]] => [
+      row.endpoint_id,
+      [
+        {
+          id: row.event_id,
+          endpointId: row.endpoint_id,
+          since: new Date(row.since_ms),
+          attempts: row.attempts,
+          nextAttemptAt: row.next_attempt_ms === null ? null : new Date(row.next_attempt_ms),
+          lastError: row.error_message ?? '',
+        },
+      ],
+    ]),
+  );
+}
