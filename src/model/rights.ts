@@ -9,8 +9,15 @@ const rights = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
 export const tables: readonly string[] = [
   ...['oauth_accounts', 'oauth_invitations', 'oauth_used_states', 'sessions', 'users'],
   ...['webhook_backlog_samples', 'webhook_configurations', 'webhook_controls', 'webhook_cursors', 'webhook_deliveries'],
-  ...['webhook_endpoint_outcomes', 'webhook_endpoint_stats', 'webhook_events', 'webhook_idempotency_keys'],
-  ...['webhook_instances', 'webhook_leases', 'webhook_log', 'webhook_log_gaps', 'webhook_log_head'],
+  ...['webhook_endpoint_outcomes', 'webhook_endpoint_stats', 'webhook_events', 'webhook_given_up'],
+  ...[
+    'webhook_idempotency_keys',
+    'webhook_instances',
+    'webhook_leases',
+    'webhook_log',
+    'webhook_log_gaps',
+    'webhook_log_head',
+  ],
   ...['webhook_orders', 'webhook_outbox', 'webhook_refused_reload', 'webhook_replays'],
 ];
 

@@ -21,12 +21,14 @@ export type OperationalFact = {
 export async function recordFacts(em: EntityManager, facts: readonly OperationalFact[]): Promise<void> {
   if (facts.length === 0) return;
   const now = new Date();
-  const events = facts.map((fact) => makeEvent({ type: fact.type, data: dataOf(fact), notFor: fact.endpointId }, now));
+  const events = facts.map((fact) =>
+    makeEvent({ type: fact.type, data: operationalData(fact), notFor: fact.endpointId }, now),
+  );
   await recordEvents(em, events);
 }
 
 /** What is not known is left out; the reason is written as the API writes it. */
-function dataOf({ endpointId, reason, eventId, errorMessage }: OperationalFact) {
+export function operationalData({ endpointId, reason, eventId, errorMessage }: Omit<OperationalFact, 'type'>) {
   return {
     endpoint_id: endpointId,
     ...(reason ? { reason: reason.toUpperCase() } : {}),

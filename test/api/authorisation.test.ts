@@ -60,6 +60,7 @@ const rights = {
 const matrix: Record<string, keyof typeof rights> = {
   'Query.me': 'anybody but the publish token',
   'Query.rewindCount': 'read',
+  'Query.service': 'read',
   'Query.user': 'read',
   'Query.users': 'read',
   'Query.webhookDeliveries': 'read',
@@ -68,6 +69,7 @@ const matrix: Record<string, keyof typeof rights> = {
   'Query.webhookEndpoints': 'read',
   'Query.webhookEvent': 'read',
   'Query.webhookEvents': 'read',
+  'Query.webhookStats': 'read',
   'Mutation.cancelWebhookReplays': 'admin',
   'Mutation.completeOAuth': 'anybody',
   'Mutation.createUser': 'admin',

@@ -108,7 +108,7 @@ test('what can be told at once is refused at once: no owner is asked', async () 
     refusalOf(`skipWebhookEvent(endpointId: "${id}", eventId: "${eventId}")`);
   const retry = (id: string, more = '') => refusalOf(`retryWebhookLine(endpointId: "${id}"${more})`);
   expect(await retry('nobody')).toEqual({ code: 'NOT_FOUND', argument: 'endpointId' });
-  expect(await retry('off')).toEqual({ code: 'CONFLICT', argument: null });
+  expect(await retry('off')).toEqual({ code: 'CONFLICT', argument: 'endpointId' });
   expect(await retry('crm')).toEqual({ code: 'CONFLICT', argument: null });
   expect(await retry('other')).toEqual({ code: 'CONFLICT', argument: null });
   expect(await retry('crm', ', subject: "c-7"')).toEqual({ code: 'BAD_USER_INPUT', argument: 'subject' });
@@ -118,6 +118,6 @@ test('what can be told at once is refused at once: no owner is asked', async () 
   expect(await skip('crm', 'none')).toEqual({ code: 'NOT_FOUND', argument: 'eventId' });
   expect(await skip('crm', settled.id)).toEqual({ code: 'CONFLICT', argument: 'eventId' });
   expect(await skip('crm', later.id)).toEqual({ code: 'CONFLICT', argument: 'eventId' });
-  expect(await skip('off', event.id)).toEqual({ code: 'CONFLICT', argument: null });
+  expect(await skip('off', event.id)).toEqual({ code: 'CONFLICT', argument: 'endpointId' });
   expect(await door.orm.em.fork().execute('select 1 from webhook_orders')).toEqual([]);
 });

@@ -91,7 +91,7 @@ export function worstThatFit(as: Asker): Hostile[] {
     'inline fragments fifty deep': `{ ${'... {'.repeat(49)} __typename ${'}'.repeat(49)} }`,
     directives: `{ __typename ${'@include(if: true) '.repeat(20)} }`,
     'aliases that fail': `{ ${times(30, (at) => `a${at}: users { nodes { id } }`)} }`,
-    introspection: `{ __schema { ${times(20, (at) => `a${at}: types { name description fields { name description } }`)} } }`,
+    introspection: `{ __schema { ${times(14, (at) => `a${at}: types { name description fields { name description } }`)} } }`,
     'introspection of arguments': `{ __schema { ${times(8, (at) => `a${at}: types { fields { args { name description type { name } } } }`)} } }`,
     'introspection that goes round': `{ __schema { types { ${'fields { type { '.repeat(10)} name ${'} } '.repeat(10)} } } }`,
   };

@@ -267,7 +267,7 @@ test('a changed URL or secret changes the next turn, not what is in the mailbox'
 });
 
 test('a thread gets of an endpoint only what it needs to send', () => {
-  const needed = 'id url headers signing secrets timeoutMs maxRetries baseDelayMs maxDelayMs onExhausted';
+  const needed = 'id url headers tls signing secrets timeoutMs maxRetries baseDelayMs maxDelayMs onExhausted';
   const turn = begin(startLive(1), 0);
   expect(Object.keys(turn.endpoint).toSorted()).toEqual(needed.split(' ').toSorted());
 });

@@ -7,6 +7,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findFreePort, isFree } from '../support/free-port.ts';
+import { operationalData } from '../../src/outbox/operational-events.ts';
+import type { PauseReason } from '../../src/model/webhook-cursor.ts';
+import { operationalTypes } from '../../src/policy/operational.ts';
 import { fromPayload } from '../../src/outbox/payload.ts';
 import { attemptAt, deliver, openConnections } from '../support/attempt.ts';
 import { issueCertificate } from '../support/certificate-authority.ts';
@@ -29,8 +32,8 @@ import {
 /** Where each is run. A sample that is in no list is not run, so it may not be in the docs. */
 const runHere = [
   ...['README.md yaml 1', 'README.md js 1', 'docs/operations.md yaml 1', 'docs/settings.md yaml 1'],
-  ...['docs/receiving.md json 1', 'docs/receiving.md js 1', 'docs/receiving.md js 2', 'docs/receiving.md js 3'],
-  'docs/receiving.md python 1',
+  ...['docs/receiving.md json 1', 'docs/receiving.md json 2', 'docs/receiving.md js 1', 'docs/receiving.md js 2'],
+  ...['docs/receiving.md js 3', 'docs/receiving.md python 1'],
 ];
 const runWithServers = [
   ...['README.md sh 1', 'docs/commands.md sh 1', 'docs/commands.md sh 2'],
@@ -201,6 +204,19 @@ test('the body that docs/receiving.md shows is one that Tidings makes', () => {
   const body = JSON.stringify(JSON.parse(sampleNamed('docs/receiving.md json 1')));
   expect(fromPayload(body)).toMatchObject({ type: 'user.updated', data: { changed: ['display_name'] } });
 });
+
+test('the bodies of operational events that docs/receiving.md shows are all of them, as Tidings makes them', () => {
+  const bodies = sampleNamed('docs/receiving.md json 2').trim().split('\n');
+  const events = bodies.map((body) => fromPayload(body));
+  expect(events.map(({ type }) => type).toSorted()).toEqual([...operationalTypes]);
+  for (const [index, { type, data }] of events.entries()) {
+    const { endpoint_id: endpointId, reason, event_id: eventId, error_message: errorMessage } = data as Told;
+    const fact = { endpointId, reason: reason?.toLowerCase() as PauseReason, eventId, errorMessage };
+    expect(JSON.stringify({ ...JSON.parse(bodies[index]!), data: operationalData(fact) }), type).toBe(bodies[index]);
+  }
+});
+
+type Told = { endpoint_id: string; reason?: string; event_id?: string; error_message?: string };
 
 test.runIf(isInstalled('openssl', ['version']))('the secret that README makes is one that Tidings takes', async () => {
   const readme = await readFile(join(root, 'README.md'), 'utf8');

@@ -89,13 +89,5 @@ export const plantedOrderBugs: readonly PlantedBug[] = [
       '',
     ),
   ),
-  planted(
-    one(
-      'a line is held in memory alone',
-      stored,
-      '(isGone || isHeld)) {',
-      'isGone) {',
-    ),
-    ['receiver fails'],
-  ),
+  planted(one('a line is held in memory alone', stored, '(isGone || isHeld)) {', 'isGone) {'), ['receiver fails']),
 ];
