@@ -1,14 +1,13 @@
 // Each control of endpoints, lines and replays, by GraphQL and by command: both do the same, in one running service.
 
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { sampleNamed } from '../docs/markdown.ts';
 import { actAsAdmin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
 import { reportOnFailure } from '../support/failure-report.ts';
+import { followDeliveries } from '../support/follow-deliveries.ts';
 import { type Run, executable, runTidings } from '../support/run-tidings.ts';
 import { type Stage, openStage } from '../support/stage.ts';
 
@@ -272,7 +271,7 @@ test('each list and each record is one JSON value, or a table with every id', as
 test('--follow shows what is recorded from then on, one JSON value a line, and each once', async () => {
   const since = new Date(Date.now() - 3_600_000).toISOString();
   const earlier = (await stage.attempts('test-told')).length;
-  const following = follow('--endpoint', 'test-told', '--since', since, '--json');
+  const following = followDeliveries(stage.place.path, '--endpoint', 'test-told', '--since', since, '--json');
   await following.lines(earlier);
   await admin.sendTest('test-told');
   await admin.sendTest('test-told');
@@ -281,24 +280,3 @@ test('--follow shows what is recorded from then on, one JSON value a line, and e
   expect(new Set(shown).size).toBe(earlier + 2);
   await following.stop();
 });
-
-function follow(...args: string[]) {
-  const child = spawn(executable, ['deliveries', '--follow', ...args], {
-    cwd: stage.place.path,
-    env: { PATH: process.env['PATH'] },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const got: string[] = [];
-  createInterface(child.stdout).on('line', (line) => got.push(line));
-  const ended = once(child, 'exit');
-  return {
-    async lines(count: number) {
-      await eventually(() => got.length >= count, { saying: `${count} lines` });
-      return got;
-    },
-    async stop() {
-      child.kill();
-      await ended;
-    },
-  };
-}
