@@ -3,7 +3,7 @@
 import { findServerUrls } from '../settings/server-urls.ts';
 import { readEnvironment, readFileSettings } from '../settings/environment.ts';
 import { readOAuth } from '../settings/oauth.ts';
-import type { EndpointSettings } from '../settings/endpoint.ts';
+import type { Endpoint } from '../settings/endpoint.ts';
 import { type ConfigProblem, type SettingProblem, problemLine } from '../settings/problem.ts';
 import { createSecrets } from '../settings/secrets.ts';
 import { settingWarnings } from '../settings/start-remarks.ts';
@@ -22,7 +22,7 @@ type Problem = ConfigProblem | SettingProblem;
 export type Findings = {
   errors: Problem[];
   warnings: Problem[];
-  endpoints: readonly EndpointSettings[];
+  endpoints: readonly Endpoint[];
   providers: number;
   /** When endpoints give an event up. */
   givesUp: string[];
