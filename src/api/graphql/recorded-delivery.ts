@@ -3,7 +3,7 @@
 import type { Ended, Recorded } from '../tail/tails.ts';
 import { needReader } from '../viewer.ts';
 import { builder } from './builder.ts';
-import { WebhookDeliveryStatus } from './webhook-delivery.ts';
+import { WebhookDeliveryStatus } from './delivery-enums.ts';
 import { WebhookDeliveryRef } from './webhook-event.ts';
 
 const RecordedDelivery = builder.objectRef<Recorded>('RecordedDelivery').implement({
