@@ -33,16 +33,20 @@ export async function carryOutOrders(
   }
 }
 
-/** What the order would come to now. */
+/**
+ * What the order would come to now. A held line may have no blocked head any more: it was rewound, or its filter no longer
+ * asks for the event. It is held all the same, until it is retried or resumed.
+ */
 export async function whatBecomesOf(
   em: EntityManager,
   endpointId: string,
   wish: OrderWish,
   events: readonly string[],
-): Promise<{ outcome: 'done'; head: BlockedHead } | { outcome: Exclude<OrderOutcome, 'done'> }> {
+): Promise<{ outcome: 'done'; head: BlockedHead | null } | { outcome: Exclude<OrderOutcome, 'done'> }> {
   const pause = await pauseReasonOf(em, endpointId);
   if (wish.kind === 'retry' && pause !== null && pause !== 'exhausted') return { outcome: 'paused' };
   const head = await findBlockedHead(em, endpointId, events);
+  if (wish.kind === 'retry' && pause === 'exhausted') return { outcome: 'done', head };
   if (wish.kind === 'skip' && head?.eventId !== wish.eventId) {
     if (await isSettledFor(em, endpointId, wish.eventId)) return { outcome: 'settled' };
     const isHead = head === null && (await isFirstUnsettled(em, endpointId, wish.eventId, events));
@@ -54,9 +58,10 @@ export async function whatBecomesOf(
 async function carryOut(em: EntityManager, order: LineOrder, events: readonly string[]): Promise<OrderOutcome> {
   const becomes = await whatBecomesOf(em, order.endpointId, order, events);
   if (becomes.outcome !== 'done') return becomes.outcome;
-  if (order.kind === 'skip') await giveUp(em, order, becomes.head);
+  const { head } = becomes;
+  if (head && order.kind === 'skip') await giveUp(em, order, head);
   const resumed = await endPause(em, order.endpointId, 'exhausted');
-  if (order.kind === 'retry' && !resumed) await endWait(em, order.endpointId, becomes.head);
+  if (head && order.kind === 'retry' && !resumed) await endWait(em, order.endpointId, head);
   return 'done';
 }
 

@@ -22,6 +22,8 @@ export type StoredHealth = {
   isStored: boolean;
   /** The last attempt above the cursor was delivered. */
   wasDelivered: boolean;
+  /** By position, how often an unsettled event had failed before the last resume: that counts, too. */
+  failedBefore: ReadonlyMap<number, number>;
 };
 
 export type FirstEvent = Pick<TurnEvent, 'id' | 'type' | 'position'>;
@@ -45,6 +47,7 @@ export class Health {
   #run: FailingRun | null = null;
   #wasDelivered = false;
   #hasFailed = false;
+  #failedBefore: StoredHealth['failedBefore'] = new Map();
 
   /** `head`: the first event of the endpoint's line. */
   constructor(head: () => Head) {
@@ -72,12 +75,13 @@ export class Health {
   }
 
   /** Starts from what is stored. Changes that are not stored yet are kept, unless another owner has stored some. */
-  load({ failing, changes, failedMs, isStored, wasDelivered }: StoredHealth, now: number): void {
+  load({ failing, changes, failedMs, isStored, wasDelivered, failedBefore }: StoredHealth, now: number): void {
     const more = changes - this.#stored.changes;
     this.#changes = more >= 0 && more <= this.#changes.length ? this.#changes.slice(more) : [];
     this.#stored = { failing, changes };
     this.#run = failedMs === null ? null : { since: now - failedMs, isStored };
     this.#wasDelivered = wasDelivered;
+    this.#failedBefore = failedBefore;
   }
 
   /** A turn with these events has ended: of the line, or beside it. */
@@ -126,8 +130,9 @@ export class Health {
   }
 
   #blocked(event: FirstEvent, attempts: number): void {
+    const failures = attempts + (this.#failedBefore.get(event.position) ?? 0);
     // Two endpoints that fail, and hear of each other, would go on for ever.
-    if (attempts < failsAt || this.#isFailing || isOperational(event.type)) return;
+    if (failures < failsAt || this.#isFailing || isOperational(event.type)) return;
     if (this.#changes.length < mostChanges) this.#changes.push({ to: 'failing', event });
   }
 

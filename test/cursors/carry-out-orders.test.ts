@@ -123,6 +123,16 @@ test('a retry of a held line is a resume: attempts are counted from 1 again', as
   expect(await outcomeOf(id)).toBe('done');
 });
 
+test.each([
+  ['was rewound', { generation: 5 }, '*'],
+  ['no longer asks for its event', {}, 'b.*'],
+])('a retry of a held line that %s ends the hold', async (_, given, pattern) => {
+  await storeBlocked({ pauseReason: 'exhausted', ...given }, null);
+  const id = await order('retry');
+  expect(await load({ patterns: [pattern] })).toMatchObject({ pauseReason: null, resumes: 3, retries: [] });
+  expect(await outcomeOf(id)).toBe('done');
+});
+
 test('a skip of a held event ends the hold, and leaves any other pause', async () => {
   await storeBlocked({ pauseReason: 'exhausted' }, null);
   await order('skip', events[1]);

@@ -136,7 +136,10 @@ test('whoever loads a cursor sees what is stored of its health, and at the rows 
   await storeAttempts(orm, [{ event: events[0]! }]);
   expect(await load()).toMatchObject({ failedMs: null, isStored: false, wasDelivered: true });
   await storeAttempts(orm, [{ event: events[1]!, status: 'retrying', attemptCount: 1, waitMs: 5, agoMs: -50 }]);
-  expect(await load()).toMatchObject({ failedMs: 0, isStored: false, wasDelivered: false });
+  const failed = { failedMs: 0, isStored: false, wasDelivered: false };
+  expect(await load()).toMatchObject({ ...failed, failedBefore: new Map() });
+  await orm.em.fork().execute('update webhook_cursors set resumes = resumes + 1');
+  expect(await load()).toMatchObject({ ...failed, failedBefore: new Map([[events[1]!.position, 1]]) });
 });
 
 test('an order that skips an event, or that ends a hold, tells of it in its own transaction', async () => {
