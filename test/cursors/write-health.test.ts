@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { HealthRow } from '../../src/cursors/health-writer.ts';
+import { assignCursors } from '../../src/cursors/assign-cursors.ts';
 import { loadCursors } from '../../src/cursors/load-cursors.ts';
 import { writeHealth } from '../../src/cursors/write-health.ts';
 import { openOrm } from '../../src/model/orm.ts';
@@ -127,6 +128,16 @@ test('a pause by failed deliveries of operational events is told to nobody', asy
   const row = rowOf('crm', { pause: { afterMs: 60_000, resumes: 2, event, isTold: false } });
   expect(await writeHealth(orm, [row], server)).toEqual({ refused: new Set(), paused: new Set(['crm']) });
   expect(await operationalEvents(orm)).toEqual([]);
+});
+
+test('an endpoint that is disabled while it fails has recovered; of one that is removed nothing is told', async () => {
+  await stored('crm', { failing: true });
+  await stored('gone', { failing: true });
+  const reload = () =>
+    orm.em.fork().transactional((em) => assignCursors(em, [makeEndpoint({ id: 'crm', enabled: false })]));
+  await reload();
+  await reload();
+  expect(await operationalEvents(orm)).toEqual([['endpoint_recovered', { endpoint_id: 'crm' }]]);
 });
 
 test('whoever loads a cursor sees what is stored of its health, and at the rows what is not', async () => {
