@@ -48,8 +48,9 @@ create index on webhook_deliveries (endpoint_id, generation, position);
 create index on webhook_deliveries (event_id);
 -- Costs nothing where all goes well.
 create index on webhook_deliveries (status, id) where status <> 'delivered';
--- Finds what failed at an endpoint and was not delivered by a replay since, the newest event first.
+-- Finds what failed at an endpoint and was not delivered by a replay since, the newest event first, of all types or of one.
 create index on webhook_deliveries (endpoint_id, event_id) where status = 'failed' or origin = 'replay';
+create index on webhook_deliveries (endpoint_id, event_type, event_id) where status = 'failed' or origin = 'replay';
 -- Replays and tests, of which there are few.
 create index on webhook_deliveries (origin, id) where replay_id is not null;
 -- For types and statuses that are rare: it tells which few pages may have them. Summarised every 20 seconds.

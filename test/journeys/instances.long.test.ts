@@ -11,7 +11,8 @@ import type { RunningService } from '../support/service.ts';
 import { type Stage, openStage } from '../support/stage.ts';
 import { adminToken } from '../support/workplace.ts';
 
-const endpoints = Array.from({ length: 16 }, (_, index) => `endpoint-${index + 1}`);
+/** In the order in which they are listed. */
+const endpoints = Array.from({ length: 16 }, (_, index) => `endpoint-${String(index + 1).padStart(2, '0')}`);
 const acknowledged: string[] = [];
 let crashes = 0;
 let stage: Stage;

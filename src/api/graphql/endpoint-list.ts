@@ -58,8 +58,8 @@ function contains(endpoint: Endpoint, searched: string): boolean {
   return texts.some((text) => text.includes(searched));
 }
 
-/** Of an endpoint that may be gone by now. */
-function afterId(after: string | null | undefined): string | null {
+/** The argument `after`: of an endpoint that may be gone by now. Throws Refusal BAD_USER_INPUT. */
+export function afterId(after: string | null | undefined): string | null {
   if (after === null || after === undefined) return null;
   if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(after)) return after;
   throw new Refusal('BAD_USER_INPUT', 'after is no id of an endpoint: take one from the rows.', 'after');

@@ -1,7 +1,8 @@
 // Reads the blocked lines of endpoints from the rows alone, so that every instance gives the same.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { isOfEvent, isOfLine } from '../../cursors/predicates.ts';
+import { isFor, isOfEvent, isOfLine } from '../../cursors/predicates.ts';
+import { likePattern } from '../../policy/routing.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
 
 /** `id` is that of its first event, which tells it from the other lines of its endpoint. */
@@ -20,12 +21,13 @@ const msOf = (time: string) => `extract(epoch from ${time})::float8 * 1000`;
 /**
  * The newest attempt in the line above the cursor shows whether it is blocked, as for the endpoint's state. Attempts of
  * an earlier budget do not count. `offset 0` makes Postgres find the few rows above the cursor by their index first.
+ * What the present filter passes over is not waited for: a paused endpoint passes it when it is resumed.
  */
 const read = `
   select c.endpoint_id, last.event_id, last.error_message, failed.since_ms, failed.attempts,
          case when last.resumes = c.resumes and c.pause_reason is null
               then ${msOf('last.recorded_at')} + last.wait_ms end as next_attempt_ms
-  from jsonb_array_elements_text(?::jsonb) asked (endpoint_id)
+  from jsonb_to_recordset(?::jsonb) as asked (endpoint_id text, patterns text[])
   join webhook_cursors c using (endpoint_id)
   cross join lateral (
     select * from (
@@ -41,7 +43,7 @@ const read = `
     from webhook_deliveries d
     where ${isOfLine} and d.position = last.position and ${isOfEvent}
   ) failed
-  where last.status = 'retrying'`;
+  where last.status = 'retrying' and ${isFor('c.endpoint_id', 'asked.patterns')}`;
 
 type Row = {
   endpoint_id: string;
@@ -57,7 +59,9 @@ export async function blockedLines(
   em: EntityManager,
   endpoints: readonly Endpoint[],
 ): Promise<Map<string, BlockedLine[]>> {
-  const rows = await em.execute<Row[]>(read, [JSON.stringify(endpoints.map(({ id }) => id))]);
+  const rows = await em.execute<Row[]>(read, [
+    JSON.stringify(endpoints.map(({ id, events }) => ({ endpoint_id: id, patterns: events.map(likePattern) }))),
+  ]);
   return new Map(
     rows.map((row): [string, BlockedLine[]] => [
       row.endpoint_id,

@@ -36,7 +36,8 @@ const WebhookDelivery = WebhookDeliveryRef.implement({
     completedAt: t.expose('completedAt', { type: 'DateTime', nullable: true, description: 'When it was answered.' }),
     responseBody: t.exposeString('responseBody', {
       nullable: true,
-      description: "The first 1 KiB of the answer's body.",
+      description:
+        "The first 1 KiB of the answer's body. Values of secrets that were sent in headers are `[redacted]`.",
     }),
     event: t.field({
       type: WebhookEvent,
