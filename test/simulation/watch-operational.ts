@@ -27,7 +27,7 @@ export function createOperationalWatch() {
     now: Known,
     told: readonly Fact[],
     added: readonly Row[],
-    rows: readonly Row[],
+    all: readonly Row[],
   ): void {
     const paused = told.filter(({ type }) => type === 'webhook.endpoint_paused');
     const resumed = told.filter(({ type }) => type === 'webhook.endpoint_resumed');
@@ -38,7 +38,7 @@ export function createOperationalWatch() {
     });
     const isSilent = byRow || (now.pauseReason === 'failing' && paused.length === 0);
     if (begins && now.pauseReason === 'failing') {
-      const failed = rows.filter((row) => row.endpoint === endpoint && row.status !== 'delivered');
+      const failed = all.filter((row) => row.endpoint === endpoint && row.status !== 'delivered');
       if (!failed.some(({ type }) => isOperational(type) === isSilent))
         fail(endpoint, `is paused as it fails, and that is ${isSilent ? 'not ' : ''}told`);
     }
