@@ -49,10 +49,12 @@ create table webhook_deliveries_default partition of webhook_deliveries default;
 -- After a rewind many rows of older generations lie above the cursor.
 create index on webhook_deliveries (endpoint_id, generation, position);
 create index on webhook_deliveries (event_id);
--- Costs nothing where all goes well.
+-- These cost nothing where all goes well.
 create index on webhook_deliveries (status, id) where status <> 'delivered';
 -- For the live tail: an entry a batch, which leads to all rows of it.
 create index on webhook_deliveries (writer, batch) where batch_from is not null;
+create index on webhook_deliveries (http_status, id) where status <> 'delivered';
+create index on webhook_deliveries (endpoint_id, http_status, id) where status <> 'delivered';
 -- Finds what failed at an endpoint and was not delivered by a replay since, the newest event first, of all types or of one.
 create index on webhook_deliveries (endpoint_id, event_id) where status = 'failed' or origin = 'replay';
 create index on webhook_deliveries (endpoint_id, event_type, event_id) where status = 'failed' or origin = 'replay';

@@ -47,6 +47,7 @@ export class Health {
   #run: FailingRun | null = null;
   #wasDelivered = false;
   #hasFailed = false;
+  #lastFailed: FirstEvent | null = null;
   #failedBefore: StoredHealth['failedBefore'] = new Map();
 
   /** `head`: the first event of the endpoint's line. */
@@ -67,6 +68,12 @@ export class Health {
   get blockedBy(): FirstEvent | null {
     const head = this.#head();
     return head !== null && head !== 'empty' && head.attempts > 0 ? head.event : null;
+  }
+
+  /** What the attempts fail with is operational itself: two endpoints that hear of each other would go on for ever. */
+  get failsByOperational(): boolean {
+    const event = this.blockedBy ?? this.#lastFailed;
+    return event !== null && isOperational(event.type);
   }
 
   get #isFailing(): boolean {
@@ -94,6 +101,7 @@ export class Health {
     if (failure === null) return;
     this.#run ??= { since: now, isStored: false };
     this.#hasFailed = true;
+    this.#lastFailed = events[failure.status === 'failed' ? settled - 1 : settled]!;
     if (isOfLine && failure.status === 'retrying') this.#blocked(events[settled]!, failure.attempt);
   }
 

@@ -41,6 +41,18 @@ test('an endpoint is failing once its first event has failed for the third time,
   expect(told()).toEqual(['event-1', 'well']);
 });
 
+test('what blocks its line, or else has failed last, is operational or not', () => {
+  const { health, line } = start();
+  const told = [event(1), event(2, 'webhook.endpoint_paused')];
+  health.attempted(givenUp(2, 2), true, told, 0);
+  expect(health.failsByOperational).toBe(true);
+  line.head = { event: event(3), attempts: 1 };
+  expect(health.failsByOperational).toBe(false);
+  line.head = 'empty';
+  health.attempted(retrying(1), true, told, 0);
+  expect(health.failsByOperational).toBe(false);
+});
+
 test('a resume begins a new budget, and the failures before it count all the same', () => {
   const { health, told, end } = start();
   end(retrying(1));

@@ -110,7 +110,7 @@ export function undeliveredEvents(
   };
 
   const failures = (place: Place): FailuresWanted => ({
-    isWithin: (bounds) => `true ${isWithin('d.event_id', 'd.event_type', place, bounds)}`,
+    isWithin: (bounds, type) => `true ${isWithin('d.event_id', type, place, bounds)}`,
     isKept,
     isOfTypes: types !== null,
   });

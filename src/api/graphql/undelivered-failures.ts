@@ -8,8 +8,8 @@ import type { Bounds } from './connection.ts';
 
 /** SQL of what is asked for, whose values are named: endpointId, generations, types. */
 export type FailuresWanted = {
-  /** What can be told by a row alone, `d`, with a beginning and an end. */
-  isWithin(bounds: Bounds): string;
+  /** What can be told by a row alone, `d`, with a beginning and an end; its type is told by the column of this name. */
+  isWithin(bounds: Bounds, type: string | null): string;
   /** Whether the event of this id is wanted. */
   isKept(id: string): string;
   /** Whether types are given: each is looked for by itself. */
@@ -23,7 +23,7 @@ const mostRows = 10_000;
 
 /** All of them, as `id`. */
 export function allFailures(wanted: FailuresWanted, bounds: Bounds): string {
-  return undelivered(wanted, `select d.* from ${rowsOf} and ${wanted.isWithin(bounds)}`);
+  return undelivered(wanted, `select d.* from ${rowsOf} and ${wanted.isWithin(bounds, 'd.event_type')}`);
 }
 
 /** The ids of the first ones. Reads rows until it has them, so that a page does not cost what all of them would. */
@@ -57,7 +57,7 @@ const rowsOf = `webhook_deliveries d where ${isFailure}`;
 
 function batchOf(wanted: FailuresWanted, bounds: Bounds, order: 'asc' | 'desc', batch: number): string {
   const rows = (isOfType: string) => `
-    select d.event_id, d.position, d.id, d.status from ${rowsOf} ${isOfType} and ${wanted.isWithin(bounds)}
+    select d.event_id, d.position, d.id, d.status from ${rowsOf} ${isOfType} and ${wanted.isWithin(bounds, null)}
      order by d.event_id ${order} limit ${batch}`;
   const ofTypes = `
     select of_type.* from (select distinct type from json_array_elements_text(:types::json) type) asked

@@ -84,6 +84,7 @@ export async function connectDeliveries(
 ): Promise<Connection<StoredDelivery>> {
   const where = deliveriesBy(filter);
   const kind = 'delivery';
-  if (where !== null && mayBeRare(filter)) return await pageOf(args, { kind, ...filteredDeliveries(em, where) });
+  if (where !== null && (await mayBeRare(em, filter)))
+    return await pageOf(args, { kind, ...filteredDeliveries(em, where) });
   return await connect<StoredDelivery>(args, { em, entity: StoredDelivery, kind, where });
 }

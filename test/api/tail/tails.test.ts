@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await orm.em.fork().execute('truncate webhook_deliveries');
-  recorders = Array.from({ length: 3 }, () => createRecorder({ orm, log: log as never }));
+  recorders = Array.from({ length: 3 }, () => createRecorder({ orm, log: log as never, version: '1.0.0' }));
   ending = new AbortController();
   tails = createTails({ reads, ending: ending.signal, log, checkEveryMs: 0 });
 });
@@ -47,9 +47,9 @@ async function record(by: number, endpointId: string, status: 'delivered' | 'fai
   const id = newId();
   const turn = makeTurn(1, { endpoint: { id: endpointId } });
   const result = resultOf(status === 'delivered' ? 200 : 500);
-  const failure = status === 'failed' ? { status, waitMs: 0 } : null;
+  const failure = status === 'failed' ? { status, waitMs: 0, pause: null } : null;
   const row = deliveryRow({ id, turn, event: { ...turn.events[0]!, position }, attempt: 1, result, failure });
-  await recorders[by]!.record({ row, gone: false });
+  await recorders[by]!.record({ row, pause: null, leaseEpoch: turn.lease.epoch });
   return id;
 }
 
