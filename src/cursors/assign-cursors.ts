@@ -8,13 +8,15 @@ import type { EndpointSettings } from '../settings/endpoint.ts';
 
 /**
  * Sets the cursor of each enabled endpoint that has none to the log's end. A disabled endpoint loses its position and keeps
- * its pause; a removed one loses its row, and has no backlog from then on. Run it in a transaction: it locks the log's head, so that the new endpoints get
- * whatever is committed later. Returns the head.
+ * its pause; a removed one loses its row, and has no backlog from then on. Run it in a transaction: it locks the log's head,
+ * so that the new endpoints get whatever is committed later, and the cursors. Returns the head.
  */
 export async function assignCursors(em: EntityManager, endpoints: readonly EndpointSettings[]): Promise<number> {
   const [head] = await em.execute<[{ position: number }]>(
     'select position::float8 as position from webhook_log_head for update',
   );
+  // Whoever locks several cursors does it in this order.
+  await em.execute('select 1 from webhook_cursors order by endpoint_id for update');
   const rows = endpoints.map((endpoint) => ({
     endpoint_id: endpoint.id,
     position: endpoint.enabled ? head.position : null,

@@ -40,7 +40,7 @@ const columns: readonly [name: string, type: string, key: keyof DeliveryRow][] =
 const names = [...columns.map(([name]) => name), 'writer', 'batch', 'version', 'batch_from'].join(', ');
 const keys = columns.map(([, , key]) => key);
 
-/** For rows that are surely not there yet: one whose id exists refuses them all. Returns whether a row is new: each one is. */
+/** For rows that are surely not there yet: one whose id exists refuses them all. Returns that each is new. */
 export async function copyDeliveries(
   em: EntityManager,
   rows: readonly DeliveryRow[],
@@ -51,7 +51,10 @@ export async function copyDeliveries(
   return () => true;
 }
 
-/** A row whose id exists stays as it is, so a batch that may or may not have been committed can be inserted again. Returns whether a row, by its id, is new. */
+/**
+ * A row whose id exists stays as it is, so a batch that may or may not have been committed can be inserted again. Returns
+ * whether a row, by its id, is new.
+ */
 export async function insertDeliveries(
   em: EntityManager,
   rows: readonly DeliveryRow[],

@@ -1,10 +1,11 @@
 // The states of endpoints, from the database alone, so that every instance gives the same.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { isOfLine, pastGapSql } from '../../cursors/predicates.ts';
+import { pastGapSql } from '../../cursors/predicates.ts';
 import type { PauseReason } from '../../model/webhook-cursor.ts';
 import { skippedMessage } from '../../policy/line-orders.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
+import { endOf, msOf, newestAttempt, nextAttemptMs } from './newest-attempt.ts';
 
 export type EndpointState = {
   pauseReason: PauseReason | null;
@@ -28,36 +29,22 @@ export function stateNameOf({ enabled }: Pick<Endpoint, 'enabled'>, state: Endpo
   return state?.retrying ? 'RETRYING' : 'ACTIVE';
 }
 
-/** Unix ms of a time in SQL. */
-const msOf = (time: string) => `extract(epoch from ${time})::float8 * 1000`;
-
 /** As `firstIdOf` of model/uuid.ts, so long before or after now. */
 const firstIdIn = (span: string) =>
   `rpad(lpad(to_hex((extract(epoch from now() ${span}) * 1000)::bigint), 12, '0'), 32, '0')`;
 
-/**
- * The newest attempt in the line above the cursor shows whether the line waits for a retry: after a failed attempt only
- * its own retries follow. `offset 0` makes Postgres find the few rows above the cursor by their index first, instead of
- * walking back through the endpoint's history by id. What is stored of outcomes may be a second older than that attempt.
- */
+/** What is stored of outcomes may be a second older than the newest attempt, which shows whether the line waits for a retry. */
 const read = ({ bounds, within } = { bounds: '', within: '' }) => `
   select c.endpoint_id, c.pause_reason, ${msOf('c.paused_at')} as paused_ms, ${pastGapSql('c.position')}::float8 as position,
          ${msOf('o.delivered_at')} as delivered_ms, ${msOf('o.failed_at')} as failed_ms, o.error,
          last.status = 'retrying' as retrying, last.status = 'delivered' as delivered, last.error_message,
-         ${msOf(`coalesce(last.completed_at, last.created_at + last.latency_ms * interval '1 ms')`)} as ended_ms,
-         case when last.status = 'retrying' and last.resumes = c.resumes and c.pause_reason is null
-              then extract(epoch from last.recorded_at)::float8 * 1000 + last.wait_ms end as next_attempt_ms
+         ${msOf(endOf('last'))} as ended_ms,
+         ${nextAttemptMs} as next_attempt_ms
   from jsonb_array_elements_text(?::jsonb) asked (endpoint_id)
   join webhook_cursors c using (endpoint_id)
   left join webhook_endpoint_outcomes o using (endpoint_id)
   ${bounds}
-  left join lateral (
-    select * from (
-      select d.* from webhook_deliveries d
-      where ${isOfLine} and d.position > c.position${within}
-      offset 0
-    ) above order by id desc limit 1
-  ) last on true`;
+  left join lateral ${newestAttempt(within)} last on true`;
 
 /**
  * Of thousands of endpoints nearly all wait for nothing. Where the stored cursor says so, only what came since can be above

@@ -85,8 +85,8 @@ export function undeliveredEvents(
   const loggedNewest = (place: Place, bounds: Bounds, order: string, end: string) => `
     select v.id from (
       select * from webhook_events v
-       where v.id >= :farthest::uuid ${isWithin('v.id', 'v.type', place, bounds)} order by v.id ${order} limit ${newestLooked}
-    ) v where ${isFarAhead} ${end}`;
+       where v.id >= :farthest::uuid ${isWithin('v.id', null, place, bounds)} order by v.id ${order} limit ${newestLooked}
+    ) v where ${isFarAhead} ${types ? `and v.type = ${textsOf(':types')}` : ''} ${end}`;
 
   const loggedByType = (place: Place, bounds: Bounds, end: string) => `
     select found.id from json_array_elements_text(:sought::json) sought (type) cross join lateral (
