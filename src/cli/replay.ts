@@ -3,7 +3,7 @@
 import type { ClientOptions } from '../settings/client-settings.ts';
 import { type Client, openClient } from './client.ts';
 import type { CommandSurroundings } from './command.ts';
-import { confirm } from './confirm.ts';
+import { confirm, needAnswer } from './confirm.ts';
 import { cancelReplays, countPendingReplays, replayDeliveries } from './documents.ts';
 import { notFound } from './failure.ts';
 import { momentOf } from './moment.ts';
@@ -27,7 +27,10 @@ export async function replay(
   options: ReplayOptions,
   { refuse }: CommandSurroundings,
 ): Promise<number> {
-  const agreed = async (question: string) => await confirm(question, { yes: options.yes, refuse });
+  const answering = { yes: options.yes, refuse };
+  // Also where nothing is there to ask about: what a script needs does not depend on what failed.
+  if (options.dryRun !== true) needAnswer(answering);
+  const agreed = async (question: string) => await confirm(question, answering);
   if (options.cancel !== undefined) {
     if (ids.length > 0 || options.endpoint !== undefined)
       refuse('error: --cancel takes the id of an endpoint, and nothing else');

@@ -216,6 +216,7 @@ test('what repeats or destroys needs --yes without a terminal, and does nothing 
     ['rewind', 'rewind-told', '--to', '1'],
     ['skip', 'rewind-told', eventId],
     ['replay', delivery!],
+    ['replay', '--cancel', 'ids-told'],
   ]) {
     const { status, stdout, stderr } = await runTidings(args, { directory: stage.place.path });
     expect({ args, status, stdout }).toEqual({ args, status: 2, stdout: '' });
