@@ -11,7 +11,7 @@ import { drain, headOf } from '../sides/tidings-side.ts';
 import { openStage } from '../stage.ts';
 
 const tails = 50;
-const events = 20_000;
+const events = 60_000;
 const endpointCount = 100;
 const reach = 0.95;
 

@@ -113,7 +113,9 @@ async function followThem(
   if (filter.since !== undefined) {
     // It is open before the list is read, so that nothing is missing between the two.
     await Promise.race([isOpen, next]);
-    for (const row of (await readPages<ListedDelivery>(client, listDeliveries, filter, limit)).toReversed()) {
+    const rows = await readPages<ListedDelivery>(client, listDeliveries, filter, limit);
+    if (rows.length === limit) say(`There may be older ones: --limit ${limit * 10} shows more.`);
+    for (const row of rows.toReversed()) {
       shown.add(row.id);
       show(row);
     }

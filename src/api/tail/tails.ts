@@ -37,7 +37,7 @@ export type Tails = {
 const limits = { each: 64, all: 256 };
 
 /** Of all tails together. What is recorded faster comes later: deliveries go first. */
-const deliveriesPerSecond = 1_000;
+const deliveriesPerSecond = 500;
 
 const goodForMs = 24 * 60 * 60_000;
 
