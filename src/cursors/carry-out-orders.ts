@@ -67,17 +67,18 @@ async function carryOut(em: EntityManager, order: LineOrder, events: readonly st
 
 /** The row is written as a recorder of its own would, in its first batch, with the operational event that tells of it. */
 async function giveUp(em: EntityManager, { id, endpointId }: LineOrder, { deliveryId }: BlockedHead): Promise<void> {
+  const rowId = newId();
   const inserted = await em.execute<EndedRow[]>(
     `insert into webhook_deliveries (id, event_id, event_type, endpoint_id, endpoint_url, status, error_message,
               attempt_count, latency_ms, created_at, origin, position, previous, configuration, generation, resumes,
-              version, writer, batch)
+              version, writer, batch, batch_from)
        select ?, d.event_id, d.event_type, d.endpoint_id, d.endpoint_url, 'failed', ?,
               case when d.resumes = c.resumes then d.attempt_count else 0 end + 1, 0, clock_timestamp(), 'line',
-              d.position, d.previous, d.configuration, d.generation, c.resumes, d.version, ?, 1
+              d.position, d.previous, d.configuration, d.generation, c.resumes, d.version, ?, 1, ?
          from webhook_deliveries d join webhook_cursors c on c.endpoint_id = ? where d.id = ?
      returning id, status, endpoint_id as "endpointId", event_id as "eventId", event_type as "eventType",
                generation::float8 as generation, replay_id as "replayId", error_message as "errorMessage"`,
-    [newId(), skippedMessage, id, endpointId, deliveryId],
+    [rowId, skippedMessage, id, rowId, endpointId, deliveryId],
   );
   await recordGivenUp(em, inserted);
 }
