@@ -201,7 +201,8 @@ test("a reload, and an event of one's own", async () => {
 test('the lines of the README do what they say', async () => {
   await stage.place.configure([...ids.map(endpoint), stage.endpoint('crm', { events: ['order.*'] })]);
   await admin.reload();
-  const lines = sampleNamed('README.md sh 1').replaceAll('npx tidings', executable);
+  // There is no terminal to say yes on.
+  const lines = sampleNamed('README.md sh 1').replaceAll('npx tidings', executable).replace('replay ', 'replay --yes ');
   const { stdout } = await promisify(execFile)('sh', ['-euc', lines], { cwd: stage.place.path });
   expect(stdout).toMatch(/^[0-9a-f-]{36}\nid: +crm\n/);
   await eventually(() => stage.receiver.of('crm').length === 1);
