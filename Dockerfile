@@ -41,6 +41,6 @@ EXPOSE 4000
 USER node
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=40s --retries=3 \
-  CMD ["node", "-e", "const { HOST, PORT } = process.env; const host = { '': '127.0.0.1', '0.0.0.0': '127.0.0.1', '::': '::1' }[HOST] ?? HOST; require('node:http').get({ host, port: PORT || 4000, path: '/healthz' }, (answer) => process.exit(answer.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
+  CMD ["/srv/tidings/bin/tidings", "healthcheck"]
 ENTRYPOINT ["/srv/tidings/bin/tidings"]
 CMD ["start"]

@@ -13,6 +13,7 @@ import { publishingRow } from './rows/publishing.ts';
 import { recordingRow } from './rows/recording.ts';
 import { startRow } from './rows/start.ts';
 import { sustainedRow } from './rows/sustained.ts';
+import { tailsRow } from './rows/tails.ts';
 
 export const rows: readonly Row[] = [
   drainRow({
@@ -71,6 +72,7 @@ export const rows: readonly Row[] = [
   sustainedRow,
   isolationRow,
   idleEndpointsRow,
+  tailsRow,
   startRow,
   memoryRow,
   growthRow,

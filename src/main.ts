@@ -38,7 +38,11 @@ function sentence(error: unknown): string {
     .join(' ');
 }
 
-const [{ makeProgram }, { CommanderError }] = await Promise.all([import('./cli/program.ts'), import('commander')]);
+const [{ makeProgram }, { Failure }, { CommanderError }] = await Promise.all([
+  import('./cli/program.ts'),
+  import('./cli/failure.ts'),
+  import('commander'),
+]);
 try {
   await makeProgram({ catchStop }).parseAsync();
   // The command is over, whatever still holds the process: 0, or what the command has set.
@@ -47,5 +51,5 @@ try {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
   const lines = error instanceof StartError ? error.lines : [`tidings: ${sentence(error)}`];
   process.stderr.write(`${lines.map(printable).join('\n')}\n`);
-  process.exit(1);
+  process.exit(error instanceof Failure ? error.exitStatus : 1);
 }

@@ -8,6 +8,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { openDoor } from './api/door.ts';
 import { openListener } from './api/listener.ts';
 import { openRateLimits } from './api/rate-limits.ts';
+import { createTails } from './api/tail/tails.ts';
 import { type Arrange, asItIs } from './arrange.ts';
 import { freeLeases, openLeaseRows } from './cluster/heartbeat-sql.ts';
 import { runInstance } from './cluster/run-instance.ts';
@@ -98,10 +99,10 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const recorder = open(arrange('recorder', createRecorder({ orm, log: logger, version })));
   if (isOurs) await freeLeases(orm);
   const name = `${hostname()}:${process.pid}`;
-  let draining = false;
-  const isDraining = () => draining;
+  const ending = new AbortController();
+  const isDraining = () => ending.signal.aborted;
   const whyAside = () =>
-    draining ? 'it is ending' : (configurations.current().standsAside ?? 'it has no configuration yet');
+    isDraining() ? 'it is ending' : (configurations.current().standsAside ?? 'it has no configuration yet');
   const instanceName = { id, name, version, whyAside };
   const leases = open(arrange('leases', openLeaseRows({ database, ttlMs, instance: instanceName })));
   const slots = { fast: slotsPerThread.fast * threads, slow: slotsPerThread.slow * threads };
@@ -146,7 +147,9 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
     isDraining,
   });
   const { serviceSecrets: secrets, oauth } = configuration;
-  const api = { orm, reads: databases.reads, transactions, endpoints, readiness, isDraining };
+  const { reads } = databases;
+  const tails = createTails({ reads, ending: ending.signal, log: logger });
+  const api = { orm, reads, transactions, endpoints, tails, readiness, isDraining };
   const { providers } = oauth;
   const door = open(await openDoor({ settings, listener, ...api, secrets, providers, limits, log: logger, version }));
   const note = { listeningAt: listener.url, tokenDirectory: configuration.tokenDirectory };
@@ -158,7 +161,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
     url: door.url,
     failed: pool.failed,
     async drain() {
-      draining = true;
+      ending.abort();
       logger.info('draining');
       const endAt = performance.now() + settings.shutdownGraceMs;
       await running.drain(settings.shutdownGraceMs);

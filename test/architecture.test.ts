@@ -64,7 +64,7 @@ const mayImport: Record<string, readonly string[]> = {
     ...['arrange', 'policy', 'model', 'telemetry', 'settings', 'users', 'outbox'],
     ...['log', 'cursors', 'cluster', 'worker', 'api', 'operations', 'embedded'],
   ],
-  cli: ['policy', 'model', 'telemetry', 'settings', 'service', 'embedded'],
+  cli: ['policy', 'model', 'telemetry', 'settings', 'service', 'embedded', 'egress', 'signing', 'operations', 'log'],
   demo: ['telemetry', 'settings', 'signing'],
 
   // The page: all that it knows of the service is its API.

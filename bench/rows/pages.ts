@@ -37,6 +37,7 @@ const pages: Record<string, Page> = {
   'deliveries by event type': listed(() => deliveriesBy({ eventType: 'history.type_7' })),
   'failed deliveries': listed(() => deliveriesBy({ status: 'FAILED' })),
   'deliveries since': listed(() => deliveriesBy({ since: since() })),
+  ...byNewFilters(),
   'events, no filter': listed(() => eventsBy({})),
   'events by type': listed(() => eventsBy({ types: ['history.type_7'] })),
   'events by subject': listed(() => eventsBy({ subject: 'subject-4711' })),
@@ -52,8 +53,47 @@ const pages: Record<string, Page> = {
   'statistics of a week, one endpoint': within(200, () => statisticsOf('e00003')),
   'statistics of a week, all endpoints': within(200, () => statisticsOf(null)),
   'outcomes of an event that 10,000 endpoints got': within(200, outcomes),
+  'how much a rewind to the beginning would send again': within(200, () => rewindCount('e00003')),
+  'endpoints of 10,000 by search': within(200, () => endpointsBy({ search: 'E0999' })),
+  'paused endpoints of 10,000': within(200, () => endpointsBy({ states: ['PAUSED'] })),
+  'endpoints of 10,000 that retry, of which there are none': within(200, () => endpointsBy({ states: ['RETRYING'] })),
+  'blocked lines of 200 endpoints': within(200, () => ({
+    query: '{ webhookEndpoints { id blocked { nodes { attempts } } } }',
+    variables: {},
+  })),
   service: within(50, () => ({ query: '{ service { instances { name } position unnumbered } }', variables: {} })),
 };
+
+/** Each alone, and with an endpoint: what all rows have, what one endpoint alone has, and what none has. */
+function byNewFilters(): Record<string, Page> {
+  const filters: Record<string, object> = {
+    subject: { subject: 'subject-4711' },
+    'HTTP status': { httpStatus: 503 },
+    'an HTTP status that none has': { httpStatus: 404 },
+    'the class of HTTP status that most have': { httpStatusClass: 2 },
+    'class of HTTP status': { httpStatusClass: 5 },
+    'a class of HTTP status that none has': { httpStatusClass: 3 },
+    'the origin that all have': { origin: 'LINE' },
+    'an origin that none has': { origin: 'REPLAY' },
+  };
+  return Object.fromEntries(
+    Object.entries(filters).flatMap(([name, filter]) => [
+      [`deliveries by ${name}`, within(50, () => deliveriesBy(filter))],
+      [`deliveries by ${name}, of an endpoint`, within(50, () => deliveriesBy({ ...filter, endpointId: 'e00003' }))],
+    ]),
+  );
+}
+
+function rewindCount(id: string): Question {
+  const query = `query ($id: ID!) { rewindCount(id: $id, to: { position: "1" }) }`;
+  return { query, variables: { id } };
+}
+
+function endpointsBy(variables: object): Question {
+  const query = `query ($search: String, $states: [WebhookEndpointState!]) {
+    webhookEndpoints(search: $search, states: $states) { id state } }`;
+  return { query, variables };
+}
 
 const undelivered = (notDeliveredTo: string, filter: object) => eventsBy({ ...filter, notDeliveredTo });
 

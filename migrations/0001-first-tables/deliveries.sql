@@ -37,19 +37,27 @@ create table webhook_deliveries (
   replay_id uuid,
   -- The wait that follows a retrying attempt; it ends so long after recorded_at.
   wait_ms bigint,
-  recorded_at timestamptz(3) not null default clock_timestamp(),
+  -- In microseconds: what was recorded after something else, and because of it, has a later time.
+  recorded_at timestamptz not null default clock_timestamp(),
   -- Who wrote it, and in which of its batches.
   writer uuid not null,
-  batch bigint not null
+  batch bigint not null,
+  -- The lowest id of its batch, in the batch's row with the highest; null in the others.
+  batch_from uuid
 ) partition by range (id);
 create table webhook_deliveries_default partition of webhook_deliveries default;
 -- After a rewind many rows of older generations lie above the cursor.
 create index on webhook_deliveries (endpoint_id, generation, position);
 create index on webhook_deliveries (event_id);
--- Costs nothing where all goes well.
+-- These cost nothing where all goes well.
 create index on webhook_deliveries (status, id) where status <> 'delivered';
--- Finds what failed at an endpoint and was not delivered by a replay since, the newest event first.
+-- For the live tail: an entry a batch, which leads to all rows of it.
+create index on webhook_deliveries (writer, batch) where batch_from is not null;
+create index on webhook_deliveries (http_status, id) where status <> 'delivered';
+create index on webhook_deliveries (endpoint_id, http_status, id) where status <> 'delivered';
+-- Finds what failed at an endpoint and was not delivered by a replay since, the newest event first, of all types or of one.
 create index on webhook_deliveries (endpoint_id, event_id) where status = 'failed' or origin = 'replay';
+create index on webhook_deliveries (endpoint_id, event_type, event_id) where status = 'failed' or origin = 'replay';
 -- Replays and tests, of which there are few.
 create index on webhook_deliveries (origin, id) where replay_id is not null;
 -- For types and statuses that are rare: it tells which few pages may have them. Summarised every 20 seconds.

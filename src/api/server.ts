@@ -61,16 +61,28 @@ const nameless = 'localhost';
 /** While closing, idle connections are closed this often. */
 const lookForIdleMs = 20;
 
+/** Streams are told of the end; so long may they take until they are cut off, since they have no end of their own. */
+const streamsEndMs = 1_000;
+
 /** The longest that setTimeout can wait. */
 const longestTimerMs = 2 ** 31 - 1;
 
 /** Opens the server. Rejects with a sentence when it cannot listen on the address. */
 export async function openHttp({ host, port, trustProxy = false, limits: given, app }: HttpOptions): Promise<Http> {
   const limits = { ...httpLimits, ...given };
-  const listener = getRequestListener(async (request, environment) => await app.fetch(request, environment), {
-    hostname: nameless,
-    overrideGlobalObjects: false,
-  });
+  const streams = new Set<ServerResponse>();
+  const listener = getRequestListener(
+    async (request, environment) => {
+      const response = await app.fetch(request, environment);
+      const outgoing = environment.outgoing as ServerResponse;
+      if (isStream(response) && !outgoing.destroyed) {
+        streams.add(outgoing);
+        outgoing.once('close', () => streams.delete(outgoing));
+      }
+      return response;
+    },
+    { hostname: nameless, overrideGlobalObjects: false },
+  );
   const unread = watchUnreadAnswers(limits);
   const answer = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     unread.watch(outgoing);
@@ -123,7 +135,7 @@ export async function openHttp({ host, port, trustProxy = false, limits: given, 
   server.off('error', reject).on('error', () => {});
 
   let closing: Promise<void> | undefined;
-  const close = (graceMs: number) => (closing ??= drain(server, graceMs));
+  const close = (graceMs: number) => (closing ??= drain(server, streams, graceMs));
   const { port: taken } = server.address() as AddressInfo;
   return {
     url: `http://${authority(host, taken)}`,
@@ -147,15 +159,23 @@ function authority(host: string, port: number): string {
   return `${host.includes(':') ? `[${host.replace(/%.*/, '')}]` : host}:${port}`;
 }
 
-async function drain(server: Server, graceMs: number): Promise<void> {
+async function drain(server: Server, streams: Iterable<ServerResponse>, graceMs: number): Promise<void> {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
   // A kept-alive connection becomes idle after its answer, when close() has already looked for idle connections.
   const idle = setInterval(() => server.closeIdleConnections(), lookForIdleMs);
   const cut = setTimeout(() => server.closeAllConnections(), Math.min(graceMs, longestTimerMs));
+  const cutStreams = setTimeout(() => {
+    for (const stream of streams) stream.destroy();
+  }, streamsEndMs);
   await closed;
   clearInterval(idle);
+  clearTimeout(cutStreams);
   clearTimeout(cut);
+}
+
+function isStream({ headers }: Response): boolean {
+  return headers.get('content-type')?.startsWith('text/event-stream') === true;
 }
 
 function advice(code: string | undefined): string {

@@ -3,6 +3,7 @@
 import { findServerUrls } from '../settings/server-urls.ts';
 import { readEnvironment, readFileSettings } from '../settings/environment.ts';
 import { readOAuth } from '../settings/oauth.ts';
+import type { Endpoint } from '../settings/endpoint.ts';
 import { type ConfigProblem, type SettingProblem, problemLine } from '../settings/problem.ts';
 import { createSecrets } from '../settings/secrets.ts';
 import { settingWarnings } from '../settings/start-remarks.ts';
@@ -18,10 +19,10 @@ export type CheckOptions = {
 };
 
 type Problem = ConfigProblem | SettingProblem;
-type Findings = {
+export type Findings = {
   errors: Problem[];
   warnings: Problem[];
-  endpoints: number;
+  endpoints: readonly Endpoint[];
   providers: number;
   /** When endpoints give an event up. */
   givesUp: string[];
@@ -29,7 +30,7 @@ type Findings = {
 
 /** Checks the settings, and the files of the working directory; returns the exit status: 1 when there is a problem, else 0. */
 export async function check(options: CheckOptions): Promise<number> {
-  const findings = await find(options);
+  const findings = await findProblems(options);
   const ok = findings.errors.length === 0;
   if (options.json === true) {
     const { errors, warnings } = findings;
@@ -42,7 +43,8 @@ export async function check(options: CheckOptions): Promise<number> {
   return ok ? 0 : 1;
 }
 
-async function find(options: CheckOptions): Promise<Findings> {
+/** What a start would find in the settings and the files. */
+export async function findProblems(options: Pick<CheckOptions, 'secrets'>): Promise<Findings> {
   const given = options.secrets ? await findServerUrls() : null;
   const environment = readEnvironment(given?.environment);
   const settings = 'settings' in environment ? environment.settings : null;
@@ -53,7 +55,7 @@ async function find(options: CheckOptions): Promise<Findings> {
   return {
     errors: [...settingProblems.map(settingProblem), ...(read?.errors ?? [])],
     warnings: [...settingWarnings(settings, read?.webhooks ?? []), ...(read?.warnings ?? [])],
-    endpoints: read?.webhooks.length ?? 0,
+    endpoints: read?.webhooks ?? [],
     providers: read?.providers ?? 0,
     givesUp: givesUpLines(read?.webhooks ?? []),
   };
@@ -62,7 +64,7 @@ async function find(options: CheckOptions): Promise<Findings> {
 async function findInFiles(
   { allowHttp, secretsDirectory }: { allowHttp: boolean; secretsDirectory: string },
   allowedNetworks: readonly string[] | undefined,
-  options: CheckOptions,
+  options: Pick<CheckOptions, 'secrets'>,
 ) {
   const directory = process.cwd();
   // The warning about a secret from the environment is only for a start's log.
@@ -83,7 +85,7 @@ function settingProblem(problem: string): SettingProblem {
   return { file: 'environment', path, message: words.join(' ') };
 }
 
-function countsOf({ endpoints, providers }: Findings): string {
-  const counted = `${endpoints} ${endpoints === 1 ? 'endpoint' : 'endpoints'}`;
+function countsOf({ endpoints: { length }, providers }: Findings): string {
+  const counted = `${length} ${length === 1 ? 'endpoint' : 'endpoints'}`;
   return providers === 0 ? counted : `${counted}, ${providers} ${providers === 1 ? 'provider' : 'providers'}`;
 }

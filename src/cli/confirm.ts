@@ -2,16 +2,20 @@
 
 import { createInterface } from 'node:readline';
 
+type Answering = { yes: boolean | undefined; refuse: (usage: string) => never };
+
+/** Without a terminal and `yes` it calls `refuse`, with a sentence that names the option. */
+export function needAnswer({ yes, refuse }: Answering): void {
+  if (yes !== true && !process.stdin.isTTY) refuse('error: there is no terminal to ask on: give --yes to confirm');
+}
+
 /**
  * True when `yes` is set or the answer on the terminal is yes; anything else, and the end of the input, is no. Without a
- * terminal it calls `refuse`, with a sentence that names the option.
+ * terminal it calls `refuse`, as `needAnswer` does.
  */
-export async function confirm(
-  question: string,
-  { yes, refuse }: { yes: boolean | undefined; refuse: (usage: string) => never },
-): Promise<boolean> {
-  if (yes === true) return true;
-  if (!process.stdin.isTTY) refuse('error: there is no terminal to ask on: give --yes to confirm');
+export async function confirm(question: string, answering: Answering): Promise<boolean> {
+  needAnswer(answering);
+  if (answering.yes === true) return true;
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const answer = await new Promise<string>((resolve) => {
     terminal.question(`${question} [y/N] `, resolve);

@@ -2,10 +2,11 @@
 
 import type { ClientOptions } from '../settings/client-settings.ts';
 import { type Client, openClient } from './client.ts';
-import { table } from './table.ts';
-import { print, printJson, printed } from './terminal.ts';
+import { listEndpoints } from './documents.ts';
+import { type Column, table, when } from './table.ts';
+import { printJson, printLines, say } from './terminal.ts';
 
-type Endpoint = {
+export type ListedEndpoint = {
   id: string;
   url: string;
   state: string;
@@ -23,58 +24,70 @@ type Endpoint = {
   stats: { gaveUp: number };
 };
 
-/** The most that the service gives at once. */
-const pageSize = 200;
-
-const query = `query ($after: ID) {
-  webhookEndpoints(first: ${pageSize}, after: $after) {
-    id url state pauseReason pausedAt position backlog oldestUnsettledAt owner nextAttemptAt
-    lastDeliveredAt lastErrorAt lastError givesUpAfter stats(window: DAY) { gaveUp }
-  }
-}`;
-
 /** The service counts up to here, see `WebhookEndpoint.backlog`. */
 const countedTo = 10_000;
 
+const pageSize = 200;
+
+const columns: readonly Column[] = [
+  { head: 'ID' },
+  { head: 'STATE' },
+  { head: 'POSITION', drop: 4 },
+  { head: 'BACKLOG' },
+  { head: 'GAVE UP (DAY)', drop: 5 },
+  { head: 'OWNER', drop: 7 },
+  { head: 'LAST DELIVERED', drop: 6 },
+  { head: 'NEXT ATTEMPT', drop: 3 },
+  { head: 'LAST ERROR', cut: true, drop: 1 },
+];
+
 /** Prints them as a table, or with `json` as a JSON array and nothing else. */
 export async function endpoints({ json, ...options }: ClientOptions & { json?: boolean }): Promise<void> {
-  const client = await openClient(options);
-  const found = await all(client);
+  const found = await readEndpoints(await openClient(options));
   if (json === true) printJson(found, 2);
-  else for (const line of linesOf(found)) print(line);
-  await printed();
+  else if (found.length === 0) say('There are no endpoints.');
+  else printLines(linesOf(found));
 }
 
-/** Page by page, until one is not full. */
-async function all(client: Client): Promise<Endpoint[]> {
-  const found: Endpoint[] = [];
+export async function readEndpoints(client: Client): Promise<ListedEndpoint[]> {
+  const found: ListedEndpoint[] = [];
   for (;;) {
     const after = found.at(-1)?.id ?? null;
-    const { webhookEndpoints: page } = await client.ask<{ webhookEndpoints: Endpoint[] }>(query, { after });
+    const { webhookEndpoints: page } = await client.ask<{ webhookEndpoints: ListedEndpoint[] }>(listEndpoints, {
+      after,
+    });
     found.push(...page);
     // Whatever answers, the pages come to an end.
     if (page.length < pageSize || page.at(-1)!.id <= (after ?? '')) return found;
   }
 }
 
-function linesOf(found: readonly Endpoint[]): string[] {
-  if (found.length === 0) return ['There are no endpoints.'];
+function linesOf(found: readonly ListedEndpoint[]): string[] {
   return table(
-    ['ID', 'STATE', 'POSITION', 'BACKLOG', 'GAVE UP (DAY)', 'OWNER', 'LAST DELIVERED', 'NEXT ATTEMPT', 'LAST ERROR'],
+    columns,
     found.map(({ id, position, backlog, stats, owner, lastDeliveredAt, nextAttemptAt, ...rest }) => [
       id,
       stateOf(rest),
       position,
-      backlog < countedTo ? String(backlog) : `${backlog}+`,
+      backlogText(backlog),
       String(stats.gaveUp),
       owner,
-      lastDeliveredAt,
-      nextAttemptAt,
-      rest.lastError === null ? null : `${rest.lastErrorAt} ${rest.lastError}`,
+      when(lastDeliveredAt),
+      when(nextAttemptAt),
+      rest.lastError === null ? null : `${when(rest.lastErrorAt)} ${rest.lastError}`,
     ]),
   );
 }
 
-function stateOf({ state, pauseReason, pausedAt }: Pick<Endpoint, 'state' | 'pauseReason' | 'pausedAt'>): string {
-  return pauseReason === null ? state : `${state} (${pauseReason}${pausedAt === null ? '' : ` since ${pausedAt}`})`;
+export function backlogText(backlog: number): string {
+  return backlog < countedTo ? String(backlog) : `${backlog}+`;
+}
+
+export function stateOf({
+  state,
+  pauseReason,
+  pausedAt,
+}: Pick<ListedEndpoint, 'state' | 'pauseReason' | 'pausedAt'>): string {
+  if (pauseReason === null) return state;
+  return `${state} (${pauseReason}${pausedAt === null ? '' : ` since ${when(pausedAt)}`})`;
 }

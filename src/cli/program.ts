@@ -1,8 +1,10 @@
-// The command line: every command with its options and help; a command's code is loaded when it runs.
+// The command line: every command with its options and help, made of the table of commands.
 
-import { Command } from 'commander';
+import { Command as Commander, Option } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
-import { sayLines } from './terminal.ts';
+import type { Command, OptionSpec } from './command.ts';
+import { commands } from './commands.ts';
+import { printed, sayLines } from './terminal.ts';
 
 export type ProgramOptions = {
   /** Begins to catch SIGTERM and SIGINT; aborted by the first. */
@@ -10,8 +12,8 @@ export type ProgramOptions = {
 };
 
 /** Commander's program; on a usage error, and after help, parsing throws a CommanderError. */
-export function makeProgram({ catchStop }: ProgramOptions): Command {
-  const program = new Command('tidings')
+export function makeProgram({ catchStop }: ProgramOptions): Commander {
+  const program = new Commander('tidings')
     .description(packageJson.description)
     .version(packageJson.version)
     .exitOverride()
@@ -19,68 +21,39 @@ export function makeProgram({ catchStop }: ProgramOptions): Command {
     .configureOutput({ writeErr: sayLines })
     .configureHelp({ showGlobalOptions: false })
     .showHelpAfterError('(see --help)');
-
-  program
-    .command('start')
-    .description('run the service; its settings come from the environment, config/ and .tidings/ from here')
-    .action(async () => {
-      const { start } = await import('./start.ts');
-      await start(catchStop());
-    });
-
-  program
-    .command('check')
-    .description('read the configuration files as a start would, and print every problem')
-    .option('--json', 'print one JSON object to stdout and nothing else')
-    .option('--no-secrets', 'leave secrets unresolved')
-    .action(async (options: { json?: boolean; secrets: boolean }) => {
-      const { check } = await import('./check.ts');
-      process.exitCode = await check(options);
-    });
-
-  program
-    .command('migrate')
-    .description('bring the database of DATABASE_URL to the tables that this version expects')
-    .action(async () => {
-      const { migrateDatabase } = await import('./migrate.ts');
-      await migrateDatabase();
-    });
-
-  program
-    .command('clean')
-    .description('remove the Postgres and the Valkey that the service ran for itself in this directory')
-    .option('--yes', 'do not ask')
-    .addHelpText('after', cleanHelp)
-    .action(async (options: { yes?: boolean }, command: Command) => {
-      const { clean } = await import('./clean.ts');
-      process.exitCode = await clean(options, { refuse: (usage) => command.error(usage) });
-    });
-
-  aServers(program.command('endpoints'))
-    .description('show the state of every endpoint, and which instance serves it')
-    .option('--json', 'print a JSON array to stdout and nothing else')
-    .action(async (options: { url?: string; token?: string; json?: boolean }) => {
-      const { endpoints } = await import('./endpoints.ts');
-      await endpoints(options);
-    });
-
+  for (const one of commands) add(program, one, catchStop);
   return program;
 }
 
-const cleanHelp = `
-It also removes what directories that are gone have left behind. It says what it will remove, and asks. The secrets in
-.tidings stay.
+function add(
+  program: Commander,
+  { name, takes, does, options = [], run, ...help }: Command,
+  catchStop: () => AbortSignal,
+) {
+  const command = program.command(takes === undefined ? name : `${name} ${takes}`).description(does);
+  for (const option of options) command.addOption(optionOf(option));
+  command.addHelpText('after', helpOf(help));
+  command.action(async (...given: unknown[]) => {
+    const [chosen] = given.splice(-2) as [object];
+    const surroundings = { catchStop, commands, refuse: (usage: string) => command.error(usage) };
+    const args = given.flat().filter((one) => one !== undefined) as string[];
+    process.exitCode = (await run(args, chosen, surroundings)) ?? 0;
+    await printed();
+  });
+}
 
-Examples:
-  tidings clean         show what would be removed, and ask
-  tidings clean --yes   remove it, as a script does`;
+function optionOf({ flags, does, choices, isList, isNeeded = false }: OptionSpec): Option {
+  const option = new Option(flags, does).makeOptionMandatory(isNeeded);
+  if (choices) option.choices(choices);
+  if (isList) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+  return option;
+}
 
-/** The options of a command that talks to a running server. */
-function aServers(command: Command): Command {
-  return command
-    .option('--url <url>', 'where it listens (else TIDINGS_URL, else the service that runs in this directory)')
-    .option(
-      '--token <token>',
-      'admin_token, or read_token for what only reads (else TIDINGS_TOKEN, else the admin_token of the service that runs in this directory)',
-    );
+function helpOf({ more, examples }: Pick<Command, 'more' | 'examples'>): string {
+  const widest = Math.max(...examples.map(([line]) => line.length));
+  const lines = examples.map(([line, what]) =>
+    // What does not fit beside it goes below.
+    widest + what.length > 74 ? `  ${line}\n      ${what}` : `  ${line.padEnd(widest + 3)}${what}`,
+  );
+  return `${more === undefined ? '' : `\n${more}\n`}\nExamples:\n${lines.join('\n')}`;
 }

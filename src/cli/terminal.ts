@@ -2,14 +2,30 @@
 
 import { printable, printableJson, printableLines } from '../telemetry/printable.ts';
 
+let isHeard = false;
+
+function write(data: string): void {
+  if (!isHeard) {
+    isHeard = true;
+    // Whoever reads the data may have seen enough, as `head` has.
+    process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => process.exit(code === 'EPIPE' ? 0 : 1));
+  }
+  process.stdout.write(data);
+}
+
 /** One line of data. */
 export function print(line: string): void {
-  process.stdout.write(`${printable(line)}\n`);
+  write(`${printable(line)}\n`);
+}
+
+/** Data that is several lines. */
+export function printLines(lines: readonly string[]): void {
+  for (const line of lines) print(line);
 }
 
 /** One JSON value and nothing else; `indent` is for people. */
 export function printJson(value: unknown, indent?: number): void {
-  process.stdout.write(`${printableJson(JSON.stringify(value, null, indent))}\n`);
+  write(`${printableJson(JSON.stringify(value, null, indent))}\n`);
 }
 
 /** Resolves when all data is handed over: an end of the process before cuts off what a slow reader has not taken. */
@@ -25,4 +41,19 @@ export function sayLines(text: string): void {
 /** One line of talk. */
 export function say(line: string): void {
   process.stderr.write(`${printable(line)}\n`);
+}
+
+/** Says how far long work is: on a terminal alone, in one line that is written over and in the end removed. */
+export function sayProgress(line: string | null): void {
+  if (process.stderr.isTTY) process.stderr.write(line === null ? '\r\u001b[K' : `\r\u001b[K${printable(line)}`);
+}
+
+/** Whether a person reads the data. */
+export function isTerminal(): boolean {
+  return process.stdout.isTTY;
+}
+
+/** In columns; what nobody reads on a terminal may be as wide as it is. */
+export function terminalWidth(): number {
+  return isTerminal() ? (process.stdout.columns ?? 80) : Infinity;
 }

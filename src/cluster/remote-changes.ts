@@ -1,4 +1,5 @@
-// Notices what other instances have changed of endpoints: pauses, resumes, rewinds, replays and their cancelling, orders. Pure.
+// Notices what other instances have changed of endpoints: pauses, resumes, rewinds, orders, replays, and cancels of replays.
+// Pure.
 //
 // Each such change raises its shard's control version. When a version is not the one that was seen last, the stored states
 // of that shard's endpoints are compared with the actors.

@@ -33,16 +33,20 @@ export async function carryOutOrders(
   }
 }
 
-/** What the order would come to now. */
+/**
+ * What the order would come to now. A held line may have no blocked head any more: it was rewound, or its filter no longer
+ * asks for the event. It is held all the same, until it is retried or resumed.
+ */
 export async function whatBecomesOf(
   em: EntityManager,
   endpointId: string,
   wish: OrderWish,
   events: readonly string[],
-): Promise<{ outcome: 'done'; head: BlockedHead } | { outcome: Exclude<OrderOutcome, 'done'> }> {
+): Promise<{ outcome: 'done'; head: BlockedHead | null } | { outcome: Exclude<OrderOutcome, 'done'> }> {
   const pause = await pauseReasonOf(em, endpointId);
   if (wish.kind === 'retry' && pause !== null && pause !== 'exhausted') return { outcome: 'paused' };
   const head = await findBlockedHead(em, endpointId, events);
+  if (wish.kind === 'retry' && pause === 'exhausted') return { outcome: 'done', head };
   if (wish.kind === 'skip' && head?.eventId !== wish.eventId) {
     if (await isSettledFor(em, endpointId, wish.eventId)) return { outcome: 'settled' };
     const isHead = head === null && (await isFirstUnsettled(em, endpointId, wish.eventId, events));
@@ -54,25 +58,27 @@ export async function whatBecomesOf(
 async function carryOut(em: EntityManager, order: LineOrder, events: readonly string[]): Promise<OrderOutcome> {
   const becomes = await whatBecomesOf(em, order.endpointId, order, events);
   if (becomes.outcome !== 'done') return becomes.outcome;
-  if (order.kind === 'skip') await giveUp(em, order, becomes.head);
+  const { head } = becomes;
+  if (head && order.kind === 'skip') await giveUp(em, order, head);
   const resumed = await endPause(em, order.endpointId, 'exhausted');
-  if (order.kind === 'retry' && !resumed) await endWait(em, order.endpointId, becomes.head);
+  if (head && order.kind === 'retry' && !resumed) await endWait(em, order.endpointId, head);
   return 'done';
 }
 
 /** The row is written as a recorder of its own would, in its first batch, with the operational event that tells of it. */
 async function giveUp(em: EntityManager, { id, endpointId }: LineOrder, { deliveryId }: BlockedHead): Promise<void> {
+  const rowId = newId();
   const inserted = await em.execute<EndedRow[]>(
     `insert into webhook_deliveries (id, event_id, event_type, endpoint_id, endpoint_url, status, error_message,
               attempt_count, latency_ms, created_at, origin, position, previous, configuration, generation, resumes,
-              writer, batch)
+              version, writer, batch, batch_from)
        select ?, d.event_id, d.event_type, d.endpoint_id, d.endpoint_url, 'failed', ?,
               case when d.resumes = c.resumes then d.attempt_count else 0 end + 1, 0, clock_timestamp(), 'line',
-              d.position, d.previous, d.configuration, d.generation, c.resumes, ?, 1
+              d.position, d.previous, d.configuration, d.generation, c.resumes, d.version, ?, 1, ?
          from webhook_deliveries d join webhook_cursors c on c.endpoint_id = ? where d.id = ?
      returning id, status, endpoint_id as "endpointId", event_id as "eventId", event_type as "eventType",
                generation::float8 as generation, replay_id as "replayId", error_message as "errorMessage"`,
-    [newId(), skippedMessage, id, endpointId, deliveryId],
+    [rowId, skippedMessage, id, rowId, endpointId, deliveryId],
   );
   await recordGivenUp(em, inserted);
 }

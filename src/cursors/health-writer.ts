@@ -16,7 +16,7 @@ export type HealthRow = {
   after: number;
   changes: readonly HealthChange[];
   /** Every attempt has failed for too long, as this instance's clock says: pause it if the database's clock says so, too. */
-  pause: { afterMs: number; resumes: number; event: FirstEvent | null } | null;
+  pause: { afterMs: number; resumes: number; event: FirstEvent | null; isTold: boolean } | null;
 };
 
 /** Endpoints whose cursor was not this instance's to change, and those that are paused. */
@@ -68,7 +68,9 @@ export function createHealthWriter({
     const { after, changes } = health.unstored;
     const { pauseAfterMs: afterMs } = endpoint;
     const isDue = afterMs !== null && stored.pauseReason === null && health.hasFailedFor(afterMs, ports.now());
-    const pause = isDue ? { afterMs, resumes: stored.resumes, event: health.blockedBy } : null;
+    const pause = isDue
+      ? { afterMs, resumes: stored.resumes, event: health.blockedBy, isTold: !health.failsByOperational }
+      : null;
     if (changes.length === 0 && pause === null) return null;
     const { generation } = stored;
     return { endpointId: endpoint.id, generation, owner, ownerEpoch: lease.epoch, after, changes: [...changes], pause };

@@ -13,15 +13,20 @@ export async function writeCursors(
   server: string | null,
 ): Promise<Set<string>> {
   const written = await orm.em.fork().execute<{ id: string }[]>(
-    `update webhook_cursors c
+    // Whoever locks several cursors does it in the order of their ids.
+    `with locked as materialized (
+       select v.* from json_to_recordset(?::json) as v (endpoint_id text, generation bigint, owner uuid, owner_epoch bigint,
+                position bigint, previous bigint, examined bigint, filter text, backlog integer, failing_run text)
+         join webhook_cursors c on c.endpoint_id = v.endpoint_id and c.generation = v.generation
+          and c.owner = v.owner and c.owner_epoch = v.owner_epoch
+        where pg_postmaster_start_time()::text = ? order by c.endpoint_id for update of c
+     )
+     update webhook_cursors c
         set position = v.position, previous = v.previous, examined = v.examined, filter = v.filter,
             backlog = v.backlog, updated_at = clock_timestamp(),
             failing_since = case v.failing_run when 'goes on' then coalesce(c.failing_since, clock_timestamp())
                                                when 'begins' then clock_timestamp() end
-       from json_to_recordset(?::json) as v (endpoint_id text, generation bigint, owner uuid, owner_epoch bigint,
-              position bigint, previous bigint, examined bigint, filter text, backlog integer, failing_run text)
-      where c.endpoint_id = v.endpoint_id and c.generation = v.generation
-        and c.owner = v.owner and c.owner_epoch = v.owner_epoch and pg_postmaster_start_time()::text = ?
+       from locked v where c.endpoint_id = v.endpoint_id
      returning c.endpoint_id as id`,
     [JSON.stringify(rows), server],
   );

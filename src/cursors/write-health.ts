@@ -28,7 +28,7 @@ export async function writeHealth(
       em,
       rows.flatMap((row) => [
         ...(changed.has(row.endpointId) ? changesOf(row, errors) : []),
-        ...(paused.has(row.endpointId) ? [pauseOf(row, errors)] : []),
+        ...(row.pause?.isTold && paused.has(row.endpointId) ? [pauseOf(row, errors)] : []),
       ]),
     );
     return await readAnswer(em, rows, values);

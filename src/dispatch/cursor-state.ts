@@ -108,7 +108,7 @@ export function cursorStateOf(
     backlog: Math.max(0, stored + count - counted),
     countedTo,
     backlogIsLowerBound: isLowerBound || stored >= exactTo,
-    health: healthOf(cursor, rows),
+    health: healthOf(cursor, rows, settled),
   };
 }
 
@@ -122,16 +122,25 @@ function retriesOf(rows: readonly LineRow[], settled: ReadonlySet<number>, resum
 }
 
 /** The rows above the cursor are newer than what is stored of its health with it. */
-function healthOf({ failing, failingChanges, failedMs: stored }: StoredCursor, rows: readonly LineRow[]): StoredHealth {
+function healthOf(
+  { failing, failingChanges, failedMs: stored, resumes }: StoredCursor,
+  rows: readonly LineRow[],
+  settled: ReadonlySet<number>,
+): StoredHealth {
   const delivered = rows.findLastIndex(({ status }) => status === 'delivered');
   const hasFailed = rows.length > delivered + 1;
   const since = delivered === -1 ? stored : null;
+  const failedBefore = new Map<number, number>();
+  for (const { position, resumes: then } of rows) {
+    if (then !== resumes && !settled.has(position)) failedBefore.set(position, (failedBefore.get(position) ?? 0) + 1);
+  }
   return {
     failing,
     changes: failingChanges,
     failedMs: since ?? (hasFailed ? 0 : null),
     isStored: since !== null,
     wasDelivered: delivered !== -1 && !hasFailed,
+    failedBefore,
   };
 }
 

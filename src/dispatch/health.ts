@@ -22,6 +22,8 @@ export type StoredHealth = {
   isStored: boolean;
   /** The last attempt above the cursor was delivered. */
   wasDelivered: boolean;
+  /** By position, how often an unsettled event had failed before the last resume: that counts, too. */
+  failedBefore: ReadonlyMap<number, number>;
 };
 
 export type FirstEvent = Pick<TurnEvent, 'id' | 'type' | 'position'>;
@@ -45,6 +47,8 @@ export class Health {
   #run: FailingRun | null = null;
   #wasDelivered = false;
   #hasFailed = false;
+  #lastFailed: FirstEvent | null = null;
+  #failedBefore: StoredHealth['failedBefore'] = new Map();
 
   /** `head`: the first event of the endpoint's line. */
   constructor(head: () => Head) {
@@ -66,18 +70,25 @@ export class Health {
     return head !== null && head !== 'empty' && head.attempts > 0 ? head.event : null;
   }
 
+  /** What the attempts fail with is operational itself: two endpoints that hear of each other would go on for ever. */
+  get failsByOperational(): boolean {
+    const event = this.blockedBy ?? this.#lastFailed;
+    return event !== null && isOperational(event.type);
+  }
+
   get #isFailing(): boolean {
     const last = this.#changes.at(-1);
     return last ? last.to === 'failing' : this.#stored.failing;
   }
 
   /** Starts from what is stored. Changes that are not stored yet are kept, unless another owner has stored some. */
-  load({ failing, changes, failedMs, isStored, wasDelivered }: StoredHealth, now: number): void {
+  load({ failing, changes, failedMs, isStored, wasDelivered, failedBefore }: StoredHealth, now: number): void {
     const more = changes - this.#stored.changes;
     this.#changes = more >= 0 && more <= this.#changes.length ? this.#changes.slice(more) : [];
     this.#stored = { failing, changes };
     this.#run = failedMs === null ? null : { since: now - failedMs, isStored };
     this.#wasDelivered = wasDelivered;
+    this.#failedBefore = failedBefore;
   }
 
   /** A turn with these events has ended: of the line, or beside it. */
@@ -90,6 +101,7 @@ export class Health {
     if (failure === null) return;
     this.#run ??= { since: now, isStored: false };
     this.#hasFailed = true;
+    this.#lastFailed = events[failure.status === 'failed' ? settled - 1 : settled]!;
     if (isOfLine && failure.status === 'retrying') this.#blocked(events[settled]!, failure.attempt);
   }
 
@@ -126,8 +138,9 @@ export class Health {
   }
 
   #blocked(event: FirstEvent, attempts: number): void {
+    const failures = attempts + (this.#failedBefore.get(event.position) ?? 0);
     // Two endpoints that fail, and hear of each other, would go on for ever.
-    if (attempts < failsAt || this.#isFailing || isOperational(event.type)) return;
+    if (failures < failsAt || this.#isFailing || isOperational(event.type)) return;
     if (this.#changes.length < mostChanges) this.#changes.push({ to: 'failing', event });
   }
 

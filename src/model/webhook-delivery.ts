@@ -54,10 +54,12 @@ export const WebhookDelivery = defineEntity({
     replayId: p.uuid().nullable().fieldName('replay_id'),
     /** The wait that follows a `retrying` attempt; it ends `wait_ms` after `recorded_at`. */
     waitMs: p.bigint('number').nullable().fieldName('wait_ms'),
-    recordedAt: p.datetime(3).fieldName('recorded_at').defaultRaw('clock_timestamp()'),
+    recordedAt: p.datetime(6).fieldName('recorded_at').defaultRaw('clock_timestamp()'),
     /** Which recorder wrote it, and in which of its transactions: they commit in the order of their numbers. */
     writer: p.uuid(),
     batch: p.bigint('number'),
+    /** The lowest id of its batch, in the batch's row with the highest; null in the others. */
+    batchFrom: p.uuid().nullable().fieldName('batch_from'),
   },
 });
 

@@ -5,7 +5,7 @@ import type { EntityManager } from '@mikro-orm/postgresql';
 import { readBacklogs } from '../cursors/count-backlog.ts';
 import type { EndpointSettings } from '../settings/endpoint.ts';
 
-/** Ids of endpoints. */
+/** Ids of endpoints, each list in their order. */
 export type ConfigurationChanges = { added: string[]; changed: string[]; removed: string[] };
 
 /** An endpoint that loses its position, and how many events were still to be sent to it: at most 10,000. */
@@ -27,10 +27,14 @@ export function changesBetween(
   const old = new Map(before.map((endpoint) => [endpoint.id, endpoint]));
   const kept = new Set(after.map(({ id }) => id));
   return {
-    added: after.filter(({ id }) => !old.has(id)).map(({ id }) => id),
-    changed: after.filter((next) => old.has(next.id) && !isDeepStrictEqual(old.get(next.id), next)).map(({ id }) => id),
-    removed: before.filter(({ id }) => !kept.has(id)).map(({ id }) => id),
+    added: idsOf(after.filter(({ id }) => !old.has(id))),
+    changed: idsOf(after.filter((next) => old.has(next.id) && !isDeepStrictEqual(old.get(next.id), next))),
+    removed: idsOf(before.filter(({ id }) => !kept.has(id))),
   };
+}
+
+function idsOf(endpoints: readonly EndpointSettings[]): string[] {
+  return endpoints.map(({ id }) => id).toSorted();
 }
 
 /** Of the endpoints that the next configuration removes or disables, those that still have something to get. */

@@ -36,7 +36,7 @@ export async function recordGivenUp(em: EntityManager, inserted: readonly EndedR
   );
 }
 
-/** The rows that are the first of their endpoint, event, generation and replay. Sorted, so that two calls never wait for each other. */
+/** The rows that are the first of their endpoint, event, generation and replay. Two calls never wait for each other. */
 async function mark(em: EntityManager, rows: readonly EndedRow[]): Promise<Set<string>> {
   const sorted = rows.toSorted((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
   const column = <Key extends keyof EndedRow>(key: Key) => sorted.map((row) => row[key]);

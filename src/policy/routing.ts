@@ -45,7 +45,7 @@ function matchesPattern(pattern: string, type: string): boolean {
   return at === pattern.length;
 }
 
-/** The same pattern for `matchesAny` of cursors/predicates.ts, which tells operational types from others by a first character. */
+/** For `matchesAny` of cursors/predicates.ts, which tells operational types from others by a first character. */
 export function likePattern(pattern: string): string {
   const like = pattern.replace(/[\\%_]/g, '\\$&').replaceAll('*', '%');
   return `${isOperational(pattern) ? '!' : '.'}${like}`;

@@ -22,7 +22,7 @@ export function settingsOf(form: EndpointForm, defaults: WebhooksYaml['defaults'
     timeoutMs: timeouts.parse(endpoint.timeout) ?? 0,
     onExhausted: endpoint.on_exhausted,
     pauseAfterMs: endpoint.pause_after === undefined ? null : pauseDelays.parse(endpoint.pause_after),
-    headers: endpoint.headers,
+    headers: sorted(endpoint.headers),
     tls: isEmpty(endpoint.tls) ? null : endpoint.tls,
     signing: endpoint.signing,
     secretName: endpoint.secret,
@@ -45,12 +45,17 @@ export function formOf(settings: EndpointSettings): EndpointForm {
     max_delay: durationWritten(settings.maxDelayMs),
     timeout: durationWritten(settings.timeoutMs),
     on_exhausted: settings.onExhausted,
-    ...(settings.pauseAfterMs === null ? {} : { pause_after: `${settings.pauseAfterMs}ms` }),
+    ...(settings.pauseAfterMs === null ? {} : { pause_after: durationWritten(settings.pauseAfterMs) }),
     headers: settings.headers,
     ...(settings.tls === null ? {} : { tls: settings.tls }),
     signing: [...settings.signing],
     previous_secrets: [...settings.previousSecretNames],
   };
+}
+
+/** Every instance sends them in one order, whether it read the file or the database. */
+function sorted<Value>(map: Record<string, Value>): Record<string, Value> {
+  return Object.fromEntries(Object.entries(map).toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 function isEmpty(map: object): boolean {

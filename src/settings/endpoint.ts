@@ -13,6 +13,8 @@ export type EndpointDelivery = {
   id: string;
   url: string;
   headers: Record<string, string>;
+  /** Of the headers' values what comes from secrets, longest first; absent where nothing does. */
+  secretValues?: readonly string[];
   tls: Pem | null;
   signing: readonly SigningScheme[];
   /** Secret values: the current one first, then the previous ones. */
@@ -29,7 +31,7 @@ export type EndpointDelivery = {
 export type HeaderSource = string | { secret: string; prefix?: string };
 
 /** Without the value of any secret: this is what is stored. */
-export type EndpointSettings = Omit<EndpointDelivery, 'secrets' | 'headers' | 'tls'> & {
+export type EndpointSettings = Omit<EndpointDelivery, 'secrets' | 'headers' | 'secretValues' | 'tls'> & {
   /** Event type patterns; `*` matches any run of characters. */
   events: readonly string[];
   enabled: boolean;
@@ -67,7 +69,18 @@ export function deliveryOf(endpoint: Endpoint): EndpointDelivery {
       typeof source === 'string' ? source : (endpoint.secretHeaders[name] ?? ''),
     ]),
   );
-  return { id, url, headers, tls: pem, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs, onExhausted };
+  const delivery = { id, url, headers, tls: pem, signing, secrets, timeoutMs, maxRetries, baseDelayMs, maxDelayMs };
+  const secretValues = valuesIn(endpoint);
+  return { ...delivery, onExhausted, ...(secretValues.length === 0 ? {} : { secretValues }) };
+}
+
+/** Longest first: one can be a part of another. */
+function valuesIn({ headers, secretHeaders }: Pick<Endpoint, 'headers' | 'secretHeaders'>): string[] {
+  const values = Object.entries(secretHeaders).map(([name, value]) => {
+    const source = headers[name];
+    return typeof source === 'object' ? value.slice(source.prefix?.length ?? 0) : value;
+  });
+  return [...new Set(values)].toSorted((one, other) => other.length - one.length);
 }
 
 /** Takes the values of an endpoint's secrets by their names; a name without a value leaves its place out. */

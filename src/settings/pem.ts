@@ -7,6 +7,9 @@ export type PemFinding = { problem?: string; warning?: string };
 
 const certificateBlock =
   /-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----[\s\S]*?(-----END (X509 |TRUSTED )?CERTIFICATE-----|$)/g;
+/** OpenSSL passes over a certificate where this is not alone in its line, and says nothing. */
+const boundary = /-----(BEGIN|END) (X509 |TRUSTED )?CERTIFICATE-----/;
+const lonelyBoundary = new RegExp(`^\\uFEFF?${boundary.source}[ \\t]*$`);
 const keyBlock = /-----BEGIN ([A-Z]+ )?PRIVATE KEY-----/;
 const lockedKey = /-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/;
 
@@ -45,6 +48,9 @@ function aboutCertificates(pem: string, nowMs: number): PemFinding {
   if (blocks.length === 0) {
     const instead = keyBlock.test(pem) || lockedKey.test(pem) ? '; it holds a key' : '';
     return unusable(`it holds no certificate, which begins with "-----BEGIN CERTIFICATE-----"${instead}`);
+  }
+  if (pem.split(/\r?\n/).some((line) => boundary.test(line) && !lonelyBoundary.test(line))) {
+    return unusable('each "-----BEGIN CERTIFICATE-----" and "-----END CERTIFICATE-----" must be a line of its own');
   }
   const certificates = blocks.map(parsed);
   const bad = certificates.indexOf(null);

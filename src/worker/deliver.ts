@@ -5,6 +5,7 @@ import { mayDefer, verdictOf, type Verdict } from '../policy/verdict.ts';
 import { parseRetryAfter } from '../policy/retry.ts';
 import type { SigningKey } from '../signing/secret.ts';
 import { signatureHeaders } from '../signing/sign.ts';
+import { ConnectFailure, codeOf } from '../egress/connect-failure.ts';
 import type { Opening } from '../egress/guard.ts';
 import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { Connections } from './connections.ts';
@@ -103,9 +104,16 @@ function messageOf(
   { tls }: Pick<EndpointDelivery, 'tls'>,
 ): string {
   const message = errorMessage(error);
-  // Some receivers, Node's own among them, only close the connection on which they were shown a certificate.
-  const mayRefuse = tls?.cert !== undefined && opening !== null && opening.tlsMs !== null;
-  return mayRefuse && message.startsWith('reset: ') ? `${message}; perhaps it refuses our certificate` : message;
+  // Some receivers, Node's own among them, only close the connection on which they were shown a certificate: with TLS 1.3
+  // after the handshake, until 1.2 within it.
+  const isShown = tls?.cert !== undefined && opening !== null && opening.connectMs !== null;
+  const isClosed = opening?.tlsMs === null ? isClosedWithin(error) : message.startsWith('reset: ');
+  return isShown && isClosed ? `${message}; perhaps it refuses our certificate` : message;
+}
+
+/** Its cause is what the socket gave. */
+function isClosedWithin(error: unknown): boolean {
+  return error instanceof ConnectFailure && error.failureClass === 'tls' && codeOf(error.cause) === 'ECONNRESET';
 }
 
 async function send(
@@ -118,7 +126,8 @@ async function send(
   try {
     const headers = headersOf(attempt, Math.floor(createdAtMs / 1000));
     const body = Buffer.from(event.payload);
-    const outgoing = { headers, body, timeoutMs: endpoint.timeoutMs, mayBegin: attempt.mayBegin };
+    const { timeoutMs, secretValues } = endpoint;
+    const outgoing = { headers, body, timeoutMs, secretValues, mayBegin: attempt.mayBegin };
     return await exchange(connections.of(endpoint), outgoing, monotonicMs);
   } catch (error) {
     return { stage: 'no response', endedAtMs: monotonicMs(), opening: null, error };

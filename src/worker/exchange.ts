@@ -5,6 +5,7 @@ import type { Dispatcher } from 'undici';
 import type { Connection } from './connections.ts';
 import { ConnectFailure } from '../egress/connect-failure.ts';
 import type { Opening } from '../egress/guard.ts';
+import { withoutValues } from './hidden-values.ts';
 import { type ResponseBody, createResponseBody } from './response-body.ts';
 import { keptHeaders } from './response-headers.ts';
 
@@ -14,6 +15,8 @@ export type Outgoing = {
   body: Buffer;
   /** From connecting to the end of the final headers. */
   timeoutMs: number;
+  /** Not kept of what comes back. */
+  secretValues?: readonly string[];
   /** Asked when the connection is open, just before the first byte. */
   mayBegin(): boolean;
 };
@@ -54,6 +57,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #connection: Connection;
   readonly #timeoutMs: number;
   readonly #mayBegin: () => boolean;
+  readonly #secretValues: readonly string[] | undefined;
   readonly #monotonicMs: () => number;
   readonly #resolve: (exchanged: Exchanged) => void;
   readonly #body: ResponseBody = createResponseBody();
@@ -66,13 +70,14 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   constructor(
     connection: Connection,
-    { timeoutMs, mayBegin }: Pick<Outgoing, 'timeoutMs' | 'mayBegin'>,
+    { timeoutMs, mayBegin, secretValues }: Omit<Outgoing, 'headers' | 'body'>,
     monotonicMs: () => number,
     resolve: (exchanged: Exchanged) => void,
   ) {
     this.#connection = connection;
     this.#timeoutMs = timeoutMs;
     this.#mayBegin = mayBegin;
+    this.#secretValues = secretValues;
     this.#monotonicMs = monotonicMs;
     this.#resolve = resolve;
     // undici has no deadline over connecting, queueing and interim responses together, and its own timers fire late.
@@ -94,7 +99,7 @@ class Exchange implements Dispatcher.DispatchHandler {
       endedAtMs: this.#monotonicMs(),
       status,
       retryAfter: headers['retry-after'],
-      headers: status <= 299 ? null : keptHeaders(rawHeaders as Buffer[]),
+      headers: status <= 299 ? null : keptHeaders(rawHeaders as Buffer[], this.#secretValues),
     };
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#cut(), bodyWithinMs);
@@ -136,7 +141,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   #end(error?: Error): void {
     // Before the request could begin, its connection is what failed.
     const opening = this.#controller || this.#settled ? this.#opening : this.#connection.takeOpening();
-    if (this.#head) this.#settle({ stage: 'response', ...this.#head, opening, body: this.#body.text() });
+    const text = this.#body.text();
+    const body = text === null ? null : withoutValues(text, this.#secretValues);
+    if (this.#head) this.#settle({ stage: 'response', ...this.#head, opening, body });
     else this.#settle({ stage: 'no response', endedAtMs: this.#monotonicMs(), opening, error });
   }
 

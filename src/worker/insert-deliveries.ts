@@ -37,10 +37,10 @@ const columns: readonly [name: string, type: string, key: keyof DeliveryRow][] =
   ['wait_ms', 'bigint', 'waitMs'],
 ];
 
-const names = [...columns.map(([name]) => name), 'writer', 'batch', 'version'].join(', ');
+const names = [...columns.map(([name]) => name), 'writer', 'batch', 'version', 'batch_from'].join(', ');
 const keys = columns.map(([, , key]) => key);
 
-/** For rows that are surely not there yet: one whose id exists refuses them all. Returns whether a row is new: each one is. */
+/** For rows that are surely not there yet: one whose id exists refuses them all. Returns that each is new. */
 export async function copyDeliveries(
   em: EntityManager,
   rows: readonly DeliveryRow[],
@@ -51,15 +51,21 @@ export async function copyDeliveries(
   return () => true;
 }
 
-/** A row whose id exists stays as it is, so a batch that may or may not have been committed can be inserted again. Returns whether a row, by its id, is new. */
+/**
+ * A row whose id exists stays as it is, so a batch that may or may not have been committed can be inserted again. Returns
+ * whether a row, by its id, is new.
+ */
 export async function insertDeliveries(
   em: EntityManager,
   rows: readonly DeliveryRow[],
   batch: Batch,
 ): Promise<(id: string) => boolean> {
+  const { first, last } = endsOf(rows);
   const arrays = columns.map(([, type, key]) => sql`${rows.map((row) => plain(row[key]))}::${sql.raw(type)}[]`);
   const inserted = await sql<{ id: string }>`insert into webhook_deliveries (${sql.raw(names)})
-    select r.*, ${batch.writer}::uuid, ${batch.number}::bigint, ${batch.version}::text from unnest(${sql.join(arrays)}) r
+    select r.*, ${batch.writer}::uuid, ${batch.number}::bigint, ${batch.version}::text,
+           case r.id when ${last}::uuid then ${first}::uuid end
+      from unnest(${sql.join(arrays)}) r (${sql.raw(columns.map(([name]) => name).join(', '))})
     on conflict (id) do nothing returning id`.execute(em.getKysely());
   const ids = new Set(inserted.rows.map(({ id }) => id));
   return (id) => ids.has(id);
@@ -67,12 +73,24 @@ export async function insertDeliveries(
 
 /** COPY's text form: a line for each row, with tabs between its values. */
 function copyText(rows: readonly DeliveryRow[], { writer, number, version }: Batch): string {
+  const { first, last } = endsOf(rows);
   let text = '';
   for (const row of rows) {
     for (const key of keys) text += `${copyValue(row[key])}\t`;
-    text += `${writer}\t${number}\t${version}\n`;
+    text += `${writer}\t${number}\t${version}\t${row.id === last ? first : '\\N'}\n`;
   }
   return text;
+}
+
+/** By its row with the highest id a batch is found, and by the lowest all of it. */
+function endsOf(rows: readonly DeliveryRow[]): { first: string; last: string } {
+  let first = rows[0]!.id;
+  let last = first;
+  for (const { id } of rows) {
+    if (id < first) first = id;
+    if (id > last) last = id;
+  }
+  return { first, last };
 }
 
 const escapes: Record<string, string> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };

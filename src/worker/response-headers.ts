@@ -1,6 +1,7 @@
 // Keeps the headers of an answer that was no 2xx, as text that a database can store, without credentials.
 
 import { isCredentialHeader, redacted } from '../policy/credential-header.ts';
+import { withoutValues } from './hidden-values.ts';
 
 const mostHeaders = 50;
 /** Of all names and values that are kept, in UTF-8 and with what stands in place of credentials. */
@@ -9,8 +10,9 @@ const mostBytes = 8 * 1024;
 /**
  * A JSON array of [name, value], in the order in which they came, names in lower case. The value that goes beyond the
  * limit is cut at a character, and what comes after it is left out. `raw`: names and values in turn, as undici gives them.
+ * `secretValues` are not kept.
  */
-export function keptHeaders(raw: readonly Buffer[]): string {
+export function keptHeaders(raw: readonly Buffer[], secretValues?: readonly string[]): string {
   const kept: [name: string, value: string][] = [];
   let left = mostBytes;
   for (let index = 0; index + 1 < raw.length && kept.length < mostHeaders; index += 2) {
@@ -18,7 +20,7 @@ export function keptHeaders(raw: readonly Buffer[]): string {
     const name = raw[index]!.toString('latin1').toLowerCase();
     const room = left - name.length;
     if (room < 0) break;
-    const whole = isCredentialHeader(name) ? redacted : textOf(raw[index + 1]!);
+    const whole = isCredentialHeader(name) ? redacted : withoutValues(textOf(raw[index + 1]!), secretValues);
     const value = cut(whole, room);
     kept.push([name, value]);
     left = room - Buffer.byteLength(value);

@@ -1,4 +1,4 @@
-// What newly recorded rows make true, in their own transaction: an endpoint is paused, a replay is over, an event was given up.
+// What newly recorded rows make true, in their own transaction: a pause, the end of a replay, that an event was given up.
 
 import { type EntityManager, raw } from '@mikro-orm/postgresql';
 import { Replay } from '../model/replay.ts';
@@ -39,7 +39,7 @@ export async function takeEffect(
   if (givenUp.length > 0) await recordGivenUp(em, givenUp);
 }
 
-/** Deliveries of operational events, and tests, pause an endpoint without another one: two watchers would keep each other busy. */
+/** A pause by an operational event, or by a test, is told by no event: two watchers would keep each other busy. */
 async function pauseFor(em: EntityManager, row: DeliveryRow, reason: FailurePause, leaseEpoch: number): Promise<void> {
   const isPaused = reason === 'gone' ? await pauseGone(em, row) : await pauseExhausted(em, row, leaseEpoch);
   if (!isPaused || isOperational(row.eventType)) return;

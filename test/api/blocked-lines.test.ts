@@ -52,6 +52,13 @@ async function storeBlocked(cursor: { resumes?: number; pauseReason?: 'admin' | 
   return { settled, event };
 }
 
+test('no line is blocked by an event that the present filter passes over, as none can be retried or skipped', async () => {
+  await storeBlocked({ pauseReason: 'exhausted' });
+  expect(await look()).toMatchObject({ state: 'PAUSED', totalCount: 1 });
+  door.endpoints = [endpoint({ id: 'crm', events: ['webhook.*', 'other.*'] })];
+  expect(await look()).toMatchObject({ state: 'PAUSED', totalCount: 0, nodes: [] });
+});
+
 test('a blocked line says which event it waits for, since when, how often and why', async () => {
   const { event } = await storeBlocked();
   const { state, totalCount, nodes, pageInfo } = await look();

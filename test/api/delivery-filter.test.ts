@@ -104,6 +104,26 @@ test('an attempt is found by the subject of its event, whatever the text, and no
   expect((await door.ask(query, { filter: { subject: '\0' } })).data.webhookDeliveries.nodes).toEqual([]);
 });
 
+test('of a subject with very many events the newest attempts are found, on whatever day they were', async () => {
+  const { orm } = door;
+  await emptyLog(orm);
+  await orm.em.fork().execute('truncate webhook_deliveries');
+  const events = [];
+  for (let position = 1; position <= 4; position += 1) events.push(await storeEvent(orm, { subject: 'all', position }));
+  await orm.em.fork().execute(
+    `insert into webhook_log (position, event_id, type, line, configuration, positioned_at)
+       select 1000 + n, gen_random_uuid(), 'order.paid', hashtextextended('all', 0), 0, now() from generate_series(1, 400) n`,
+  );
+  const ids: string[] = [];
+  for (const [index, { id: eventId }] of events.entries()) {
+    const createdAt = new Date(Date.now() - (10 - index) * 2 * dayMs);
+    ids.unshift((await storeDelivery(orm, { eventId, createdAt })).id);
+    await storeDelivery(orm, { createdAt });
+  }
+  const { data } = await door.ask(query, { filter: { subject: 'all', endpointId: 'crm' } });
+  expect(data.webhookDeliveries.nodes.map(({ id }: { id: string }) => id)).toEqual(ids);
+});
+
 test.each([-1, 0, 1, 6, 200])('%i is no class of statuses', async (httpStatusClass) => {
   const { data, errors } = await door.ask(query, { filter: { httpStatusClass } });
   expect(data.webhookDeliveries).toBeNull();

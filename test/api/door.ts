@@ -4,6 +4,7 @@ import type { MikroORM } from '@mikro-orm/postgresql';
 import { pino } from 'pino';
 import { createApp } from '../../src/api/app.ts';
 import type { Endpoints, Reload } from '../../src/api/graphql/builder.ts';
+import { createTails } from '../../src/api/tail/tails.ts';
 import { type Http, openHttp } from '../../src/api/server.ts';
 import type { Readiness } from '../../src/operations/readiness.ts';
 import type { RateLimits } from '../../src/api/rate-limits.ts';
@@ -89,6 +90,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const databaseUrl = url ?? database!.url;
   const orm = openOrm({ url: databaseUrl, connections: 4, name: 'test-door' });
   const reads = openReads({ url: databaseUrl });
+  const ending = new AbortController();
   const logged: string[] = [];
   const transactions = createTransactions({ orm, onCommit: () => {} });
   const sessions = createSessions({ orm, secret, ttlMs: 3_600_000 });
@@ -109,6 +111,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
       return (await response.json()) as Answer;
     },
     async [Symbol.asyncDispose]() {
+      ending.abort();
       await Promise.all([orm.close(true), reads.close(true)]);
       await database?.[Symbol.asyncDispose]();
     },
@@ -132,6 +135,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     publicUrl: () => publicUrl,
     trustProxy,
     endpoints: endpointsOf(door, transactions),
+    tails: createTails({ reads, ending: ending.signal, log: { debug() {} }, checkEveryMs: 100 }),
     tokens: { adminToken, readToken, publishToken },
     readiness: () => Promise.resolve(door.readiness),
     isDraining: () => door.draining,

@@ -160,6 +160,10 @@ test('outcomes come by the id of the endpoint, in pages of ids, each endpoint by
   expect(await page('(after: "e4x")')).toEqual(named.slice(5));
   expect(await page('(after: "z")')).toEqual([]);
   expect(await page('(first: 0)')).toEqual([]);
+  for (const after of ['', 'E1', 'e'.repeat(64)]) {
+    const { errors } = await door.ask(`{ webhookEvent(id: "${id}") { outcomes(after: "${after}") { outcome } } }`);
+    expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', argument: 'after' } }]);
+  }
 });
 
 test('the outcomes of several events are each their own', async () => {

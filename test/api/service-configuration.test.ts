@@ -73,6 +73,7 @@ test('an endpoint shows its configuration as a file would say it, with every key
     makeEndpoint({
       timeoutMs: 90_000,
       baseDelayMs: 1_500,
+      pauseAfterMs: 3 * 86_400_000,
       headers: { 'X-Env': 'prod', Authorization: { secret: 'crm_token', prefix: 'Bearer ' } },
       secretHeaders: { Authorization: 'Bearer c4n4ry' },
       tls: { ca: 'crm_ca', cert: 'crm_cert', key: 'crm_key' },
@@ -96,6 +97,7 @@ test('an endpoint shows its configuration as a file would say it, with every key
         max_delay: '1h',
         timeout: '90s',
         on_exhausted: 'skip',
+        pause_after: '3d',
         headers: { 'X-Env': 'prod', Authorization: { secret: 'crm_token', prefix: 'Bearer ' } },
         tls: { ca: 'crm_ca', cert: 'crm_cert', key: 'crm_key' },
         signing: ['standard'],

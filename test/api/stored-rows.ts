@@ -87,6 +87,7 @@ export async function storeDelivery(orm: MikroORM, given: Partial<WebhookDeliver
     recordedAt: createdAt,
     writer: aWriter,
     batch: 1,
+    batchFrom: null,
   };
   return await insert(orm, WebhookDelivery, { ...delivery, ...given });
 }

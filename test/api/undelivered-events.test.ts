@@ -143,10 +143,10 @@ test('the list holds what failed and was not delivered since, and what is to com
   );
 });
 
-async function storeMany(count: number): Promise<string[]> {
+async function storeMany(count: number, head = count): Promise<string[]> {
   door.endpoints = [endpoint({ id: 'crm' })];
   await storeCursor(door.orm, { endpointId: 'crm', generation, position: 6 });
-  await door.orm.em.fork().execute('update webhook_log_head set position = ?', [count]);
+  await door.orm.em.fork().execute('update webhook_log_head set position = ?', [head]);
   const ids: string[] = [];
   for (let position = 1; position <= count; position += 1) {
     const { id, createdAt } = await storeEvent(door.orm, { position });
@@ -157,14 +157,42 @@ async function storeMany(count: number): Promise<string[]> {
   return ids;
 }
 
-test('its pages follow each other, from either end', async () => {
-  const ids = await storeMany(12);
-  const first = await page({}, { first: 4 });
-  expect([idsOf(first), first.pageInfo.hasNextPage]).toEqual([ids.slice(0, 4), true]);
-  const second = await page({}, { first: 10, after: first.pageInfo.endCursor });
-  expect([idsOf(second), second.pageInfo.hasNextPage]).toEqual([ids.slice(4), false]);
-  expect(idsOf(await page({}, { last: 2 }))).toEqual(ids.slice(-2));
-});
+test.each([12, 1_000_000])(
+  'its pages follow each other, from either end, below a log that ends at %i',
+  async (head) => {
+    const ids = await storeMany(12, head);
+    const first = await page({}, { first: 4 });
+    expect([idsOf(first), first.pageInfo.hasNextPage]).toEqual([ids.slice(0, 4), true]);
+    const second = await page({}, { first: 10, after: first.pageInfo.endCursor });
+    expect([idsOf(second), second.pageInfo.hasNextPage]).toEqual([ids.slice(4), false]);
+    expect(idsOf(await page({}, { last: 2 }))).toEqual(ids.slice(-2));
+  },
+);
+
+test.each([{}, { types: ['order.paid', 'order.sent'] }])(
+  'an event that failed very often is on one page, and none once it was delivered: %o',
+  async (filter) => {
+    const { orm } = door;
+    const ids: string[] = [];
+    for (const [position, failures] of [1, 30, 30, 1, 30, 14, 1].entries()) {
+      const { id, createdAt } = await storeEvent(orm, { position: position + 1 });
+      const attempt = { eventId: id, position: position + 1, createdAt };
+      for (let time = 0; time < failures; time += 1) await storeDelivery(orm, { ...attempt, status: 'failed' });
+      if (position % 2 === 0) await storeDelivery(orm, { ...attempt, origin: 'replay' });
+      else ids.unshift(id);
+    }
+    door.endpoints = [];
+    const seen: string[] = [];
+    for (let after = null, hasNextPage = true; hasNextPage;) {
+      const { nodes, pageInfo } = await page(filter, { first: 1, after });
+      seen.push(...idsOf({ nodes }));
+      ({ endCursor: after, hasNextPage } = pageInfo);
+    }
+    expect(seen).toEqual(ids);
+    expect(idsOf(await page(filter, { last: 1 }))).toEqual(ids.slice(-1));
+    expect((await page(filter)).totalCount).toBe(ids.length);
+  },
+);
 
 test('of a subject with very many events it is the same list', async () => {
   const ids = await storeMany(9);

@@ -124,7 +124,7 @@ test('an endpoint that is gone shows what it was sent, and one that never was is
   expect(await stats({ endpointId: 'gone', since: at(10), until: at(12), buckets: 1 })).toMatchObject([
     { attempts: 0 },
   ]);
-  for (const endpointId of ['never', '', "'", '\0']) expect(await stats({ endpointId, since: at(0) })).toBeNull();
+  for (const endpointId of ['never', '', "'", '\0', '*']) expect(await stats({ endpointId, since: at(0) })).toBeNull();
 });
 
 test('the backlog is the last one noted at the end of a bucket, and unknown for a time that nobody looked', async () => {

@@ -9,8 +9,8 @@ test.each(Object.entries(odd))('a service %s is reached by the command line', as
   });
   expect(await runTidings(['endpoints', '--url', service.url, '--token', 'a-token'])).toEqual({
     status: 0,
-    stdout: 'There are no endpoints.\n',
-    stderr: '',
+    stdout: '',
+    stderr: 'There are no endpoints.\n',
   });
   expect(service.received).toEqual(['/graphql']);
 });

@@ -100,7 +100,11 @@ test('all endpoints are shown, however many pages of the server they are', async
 
 test('the read token is enough, and the publish token is told what it may do', async () => {
   door.endpoints = [];
-  expect(await run(['--token', readToken], given())).toMatchObject({ status: 0, stdout: 'There are no endpoints.\n' });
+  expect(await run(['--token', readToken], given())).toEqual({
+    status: 0,
+    stdout: '',
+    stderr: 'There are no endpoints.\n',
+  });
   expect(await run(['--token', publishToken], given())).toEqual({
     status: 1,
     stdout: '',
@@ -110,7 +114,7 @@ test('the read token is enough, and the publish token is told what it may do', a
 
 test('options come before the environment, and the environment before the token of the working directory', async () => {
   door.endpoints = [];
-  const none = { status: 0, stdout: 'There are no endpoints.\n', stderr: '' };
+  const none = { status: 0, stdout: '', stderr: 'There are no endpoints.\n' };
   const wrong = { TIDINGS_URL: 'http://127.0.0.1:1', TIDINGS_TOKEN: 'wrong' };
   expect(await run(['--url', `${door.http.url}/`, '--token', adminToken], wrong)).toEqual(none);
   const directory = join(scratch.path, 'of a service');
@@ -120,7 +124,7 @@ test('options come before the environment, and the environment before the token 
   await using _running = await noteService(join(directory, '.tidings'), note, { debug: expect.fail });
   expect(await run([], { TIDINGS_URL: door.http.url, TIDINGS_TOKEN: '' }, directory)).toEqual({
     ...none,
-    stderr: `Asking ${door.http.url} (TIDINGS_URL) with the token of .tidings/admin_token.\n`,
+    stderr: `Asking ${door.http.url} (TIDINGS_URL) with the token of .tidings/admin_token.\nThere are no endpoints.\n`,
   });
   expect(await run([], { TIDINGS_URL: door.http.url, TIDINGS_TOKEN: 'wrong' }, directory)).toMatchObject({ status: 1 });
   expect(await run(['--json'], given())).toMatchObject({ status: 0, stdout: '[]\n' });

@@ -6,7 +6,10 @@ import { chmod, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { type AddressInfo, createServer } from 'node:net';
 import { platform, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CommanderError } from 'commander';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { commands } from '../../src/cli/commands.ts';
+import { makeProgram } from '../../src/cli/program.ts';
 import { executable, runTidings } from '../support/run-tidings.ts';
 
 let directory: string;
@@ -15,10 +18,22 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-test.for(['start', 'check', 'migrate', 'clean', 'endpoints'])('%s has help on stdout', async (command) => {
-  const { status, stdout, stderr } = await runTidings([command, '--help']);
+test.for(commands.map(({ name }) => name))('%s has help on stdout, with examples, in 80 columns', (name) => {
+  const written: string[] = [];
+  const program = makeProgram({ catchStop: () => AbortSignal.abort() });
+  const command = program.commands.find((one) => one.name() === name)!;
+  command.configureOutput({ writeOut: (text) => void written.push(text) });
+  expect(() => command.parse(['--help'], { from: 'user' })).toThrow(CommanderError);
+  const help = written.join('');
+  expect(help).toMatch(new RegExp(`^Usage: tidings ${name}\\b`));
+  expect(help).toMatch(new RegExp(`\nExamples:\n  .*\\b(tidings|npm) ?.*${name}`));
+  expect(help.split('\n').filter((line) => line.length > 80)).toEqual([]);
+});
+
+test('help goes to stdout', async () => {
+  const { status, stdout, stderr } = await runTidings(['endpoints', '--help']);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-  expect(stdout).toContain(`Usage: tidings ${command}`);
+  expect(stdout).toMatch(/^Usage: tidings endpoints /);
 });
 
 test.for([

@@ -79,6 +79,7 @@ const cursor = async () => {
 
 test('a skip is a failed row with the next number, for which nothing was sent, and settles the event', async () => {
   await storeBlocked();
+  await orm.em.fork().execute(`update webhook_deliveries set version = '9.8.7'`);
   const id = await order('skip', events[1]);
   const loaded = await load();
   expect(await outcomeOf(id)).toBe('done');
@@ -89,6 +90,7 @@ test('a skip is a failed row with the next number, for which nothing was sent, a
     ...{ eventType: 'a.a', endpointId: 'crm', endpointUrl: 'https://crm.example.com/hooks', status: 'failed' },
     ...{ httpStatus: null, errorMessage: 'skipped: by an admin', attemptCount: 3, latencyMs: 0, completedAt: null },
     ...{ origin: 'line', position: 2, generation: 4, resumes: 2, configuration: 1, waitMs: null, writer: id, batch: 1 },
+    version: '9.8.7',
   });
 });
 
@@ -118,6 +120,16 @@ test('a retry of a held line is a resume: attempts are counted from 1 again', as
   await storeBlocked({ pauseReason: 'exhausted' }, null);
   const id = await order('retry');
   expect(await load()).toMatchObject({ pauseReason: null, resumes: 3, retries: [] });
+  expect(await outcomeOf(id)).toBe('done');
+});
+
+test.each([
+  ['was rewound', { generation: 5 }, '*'],
+  ['no longer asks for its event', {}, 'b.*'],
+])('a retry of a held line that %s ends the hold', async (_, given, pattern) => {
+  await storeBlocked({ pauseReason: 'exhausted', ...given }, null);
+  const id = await order('retry');
+  expect(await load({ patterns: [pattern] })).toMatchObject({ pauseReason: null, resumes: 3, retries: [] });
   expect(await outcomeOf(id)).toBe('done');
 });
 

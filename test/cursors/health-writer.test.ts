@@ -129,7 +129,8 @@ test('once every attempt has failed for pause_after the database is asked to pau
 test('an endpoint without pause_after, or that is paused, is never paused for it', () => {
   const never = failing('never');
   const paused = startActor(makeEndpoint({ id: 'paused', pauseAfterMs: 60_000 }), { pauseReason: 'admin' }, lease);
-  paused.health.load({ failing: false, changes: 0, failedMs: 90_000, isStored: true, wasDelivered: false }, 0);
+  const failed = { failedMs: 90_000, isStored: true, wasDelivered: false, failedBefore: new Map<number, number>() };
+  paused.health.load({ failing: false, changes: 0, ...failed }, 0);
   const { time, writes } = startWriter(never, paused);
   fail(never, 1);
   time.pass(3_600_000);

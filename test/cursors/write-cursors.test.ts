@@ -1,6 +1,6 @@
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
 import type { CursorRow } from '../../src/cursors/cursor-writer.ts';
 import { assignCursors } from '../../src/cursors/assign-cursors.ts';
 import { loadCursors } from '../../src/cursors/load-cursors.ts';
@@ -99,6 +99,30 @@ test.each([
   expect(await cursorOf('mine')).toMatchObject({ position: 5 });
   expect(await cursors()).toHaveLength(2);
 });
+
+test.each(['write', 'reload'])(
+  'a %s locks cursors in the order of their ids, so that nobody waits for whom it holds up',
+  async (by) => {
+    await storeMine('b');
+    await storeMine('a');
+    const held = orm.em.fork();
+    await held.begin();
+    onTestFinished(async () => {
+      if (held.isInTransaction()) await held.rollback();
+    });
+    await held.execute(`select 1 from webhook_cursors where endpoint_id = 'a' for update`);
+    const changing =
+      by === 'write'
+        ? write([rowOf('b'), rowOf('a')])
+        : orm.em.fork().transactional((em) => assignCursors(em, [makeEndpoint({ id: 'a', enabled: false })]));
+    const waiting = `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+    await eventually(async () => (await orm.em.fork().execute<unknown[]>(waiting)).length > 0);
+    const free = `select endpoint_id as id from webhook_cursors where endpoint_id = 'b' for update skip locked`;
+    expect(await orm.em.fork().execute(free)).toEqual([{ id: 'b' }]);
+    await held.rollback();
+    await changing;
+  },
+);
 
 test('no cursor is written on a database server that was not compared: it may have lost the events before the cursor', async () => {
   await storeMine('crm', { position: 2 });

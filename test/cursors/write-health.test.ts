@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { HealthRow } from '../../src/cursors/health-writer.ts';
+import { assignCursors } from '../../src/cursors/assign-cursors.ts';
 import { loadCursors } from '../../src/cursors/load-cursors.ts';
 import { writeHealth } from '../../src/cursors/write-health.ts';
 import { openOrm } from '../../src/model/orm.ts';
@@ -80,7 +81,7 @@ test.each([
 ])('nothing is stored or told of an endpoint %s', async (_, given) => {
   await stored('crm', { failingSince: new Date(0), ...given });
   const before = await cursorOf('crm');
-  const pause = 'failingChanges' in given ? null : { afterMs: 60_000, resumes: 0, event: null };
+  const pause = 'failingChanges' in given ? null : { afterMs: 60_000, resumes: 0, event: null, isTold: true };
   const row = rowOf('crm', { changes: [{ to: 'failing', event: await failedEvent() }], pause });
   expect(await writeHealth(orm, [row], server)).toEqual({ refused: new Set(['crm']), paused: new Set() });
   expect(await cursorOf('crm')).toEqual(before);
@@ -103,14 +104,15 @@ test('the database’s clock says whether every attempt has failed for long enou
       .execute(`update webhook_cursors set failing_since = clock_timestamp() - ? * interval '1 ms'`, [ms]);
   };
   await stored('crm', { resumes: 2 });
-  const row = rowOf('crm', { pause: { afterMs: 60_000, resumes: 2, event } });
+  const pause = { afterMs: 60_000, resumes: 2, event, isTold: true };
+  const row = rowOf('crm', { pause });
   const none = { refused: new Set(), paused: new Set() };
   expect(await writeHealth(orm, [row], server)).toEqual(none);
   await ago(50_000);
   expect(await writeHealth(orm, [row], server)).toEqual(none);
   await ago(60_000);
   // It was resumed since: its attempts begin anew.
-  expect(await writeHealth(orm, [rowOf('crm', { pause: { ...row.pause!, resumes: 1 } })], server)).toEqual(none);
+  expect(await writeHealth(orm, [rowOf('crm', { pause: { ...pause, resumes: 1 } })], server)).toEqual(none);
   for (let time = 0; time < 2; time += 1) {
     expect(await writeHealth(orm, [row], server)).toEqual({ refused: new Set(), paused: new Set(['crm']) });
     expect(await cursorOf('crm')).toMatchObject({ pauseReason: 'failing', pausedAt: expect.any(Date) });
@@ -118,6 +120,24 @@ test('the database’s clock says whether every attempt has failed for long enou
       ['endpoint_paused', { endpoint_id: 'crm', reason: 'FAILING', event_id: event.id, error_message: 'HTTP 503' }],
     ]);
   }
+});
+
+test('a pause by failed deliveries of operational events is told to nobody', async () => {
+  const event = await failedEvent();
+  await stored('crm', { resumes: 2, failingSince: new Date(Date.now() - 90_000) });
+  const row = rowOf('crm', { pause: { afterMs: 60_000, resumes: 2, event, isTold: false } });
+  expect(await writeHealth(orm, [row], server)).toEqual({ refused: new Set(), paused: new Set(['crm']) });
+  expect(await operationalEvents(orm)).toEqual([]);
+});
+
+test('an endpoint that is disabled while it fails has recovered; of one that is removed nothing is told', async () => {
+  await stored('crm', { failing: true });
+  await stored('gone', { failing: true });
+  const reload = () =>
+    orm.em.fork().transactional((em) => assignCursors(em, [makeEndpoint({ id: 'crm', enabled: false })]));
+  await reload();
+  await reload();
+  expect(await operationalEvents(orm)).toEqual([['endpoint_recovered', { endpoint_id: 'crm' }]]);
 });
 
 test('whoever loads a cursor sees what is stored of its health, and at the rows what is not', async () => {
@@ -136,7 +156,10 @@ test('whoever loads a cursor sees what is stored of its health, and at the rows 
   await storeAttempts(orm, [{ event: events[0]! }]);
   expect(await load()).toMatchObject({ failedMs: null, isStored: false, wasDelivered: true });
   await storeAttempts(orm, [{ event: events[1]!, status: 'retrying', attemptCount: 1, waitMs: 5, agoMs: -50 }]);
-  expect(await load()).toMatchObject({ failedMs: 0, isStored: false, wasDelivered: false });
+  const failed = { failedMs: 0, isStored: false, wasDelivered: false };
+  expect(await load()).toMatchObject({ ...failed, failedBefore: new Map() });
+  await orm.em.fork().execute('update webhook_cursors set resumes = resumes + 1');
+  expect(await load()).toMatchObject({ ...failed, failedBefore: new Map([[events[1]!.position, 1]]) });
 });
 
 test('an order that skips an event, or that ends a hold, tells of it in its own transaction', async () => {

@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 import { Health, type Head, type StoredHealth } from '../../src/dispatch/health.ts';
 import type { TurnReport } from '../../src/worker/turn.ts';
 
-const unknown: StoredHealth = { failing: false, changes: 0, failedMs: null, isStored: false, wasDelivered: false };
+const unknown: StoredHealth = {
+  ...{ failing: false, changes: 0, failedMs: null, isStored: false, wasDelivered: false },
+  failedBefore: new Map(),
+};
 const event = (position: number, type = 'order.paid') => ({ id: `event-${position}`, type, position });
 
 function start(stored: Partial<StoredHealth> = {}) {
@@ -36,6 +39,28 @@ test('an endpoint is failing once its first event has failed for the third time,
   end(delivered());
   end(delivered());
   expect(told()).toEqual(['event-1', 'well']);
+});
+
+test('what blocks its line, or else has failed last, is operational or not', () => {
+  const { health, line } = start();
+  const told = [event(1), event(2, 'webhook.endpoint_paused')];
+  health.attempted(givenUp(2, 2), true, told, 0);
+  expect(health.failsByOperational).toBe(true);
+  line.head = { event: event(3), attempts: 1 };
+  expect(health.failsByOperational).toBe(false);
+  line.head = 'empty';
+  health.attempted(retrying(1), true, told, 0);
+  expect(health.failsByOperational).toBe(false);
+});
+
+test('a resume begins a new budget, and the failures before it count all the same', () => {
+  const { health, told, end } = start();
+  end(retrying(1));
+  end(retrying(2));
+  health.load({ ...unknown, failedBefore: new Map([[1, 2]]) }, 0);
+  expect(told()).toEqual([]);
+  end(retrying(1));
+  expect(told()).toEqual(['event-1']);
 });
 
 test('a turn that delivers before it fails makes it well first, and changes that come quickly keep their order', () => {

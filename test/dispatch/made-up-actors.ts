@@ -19,7 +19,10 @@ export const emptyCursor: CursorState = {
   backlog: 0,
   backlogIsLowerBound: false,
   countedTo: 0,
-  health: { failing: false, changes: 0, failedMs: null, isStored: false, wasDelivered: false },
+  health: {
+    ...{ failing: false, changes: 0, failedMs: null, isStored: false, wasDelivered: false },
+    failedBefore: new Map(),
+  },
 };
 
 export const aLease: Lease = { index: 0, epoch: 1 };

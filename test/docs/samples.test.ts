@@ -36,7 +36,8 @@ const runHere = [
   ...['docs/receiving.md js 3', 'docs/receiving.md python 1'],
 ];
 const runWithServers = [
-  ...['docs/commands.md sh 1', 'docs/operations.md sh 1', 'docs/operations.md sh 2', 'docs/benchmarks.md sh 1'],
+  ...['README.md sh 1', 'docs/commands.md sh 1', 'docs/commands.md sh 2'],
+  ...['docs/operations.md sh 1', 'docs/operations.md sh 2', 'docs/benchmarks.md sh 1'],
   ...['docs/operations.md sql 1', 'docs/publishing.md sql 1', 'docs/publishing.md sql 2', 'docs/publishing.md js 1'],
   ...['docs/publishing.md graphql 1', 'docs/publishing.md python 1'],
 ];

@@ -10,7 +10,8 @@ import { openHttp } from '../../src/api/server.ts';
 import { createSecrets } from '../../src/settings/secrets.ts';
 import { resolveServiceSecrets } from '../../src/settings/service-secrets.ts';
 import { readWebhooks } from '../../src/settings/webhooks.ts';
-import { adminToken, openDoor } from '../api/door.ts';
+import { adminToken, openDoor, serveDoor } from '../api/door.ts';
+import { storeDelivery } from '../api/stored-rows.ts';
 import { administer } from '../support/administer.ts';
 import { openDatabase } from '../support/database.ts';
 import { executable } from '../support/run-tidings.ts';
@@ -44,6 +45,27 @@ test.runIf(isInstalled('curl'))('the call of docs/commands.md makes the user', a
   const answer = JSON.parse(await runIn(scratch, sample)) as { data: { createUser: { id: string } } };
   const { data } = await door.ask('{ users { nodes { id email } } }');
   expect(data).toEqual({ users: { nodes: [{ id: answer.data.createUser.id, email: 'ada@example.com' }] } });
+});
+
+test.runIf(isInstalled('curl'))('the subscription of docs/commands.md sends what is recorded', async () => {
+  await using scratch = await scratchDirectory();
+  await using door = await serveDoor();
+  await mkdir(join(scratch.path, '.tidings'));
+  await writeFile(join(scratch.path, '.tidings/admin_token'), adminToken);
+  await door.orm.em.fork().execute('update webhook_log_head set log_id = gen_random_uuid()');
+  const sample = sampleNamed('docs/commands.md sh 2').replace('http://127.0.0.1:4000', door.http.url);
+  // Until its first delivery.
+  const running = runIn(scratch, `${sample.trim()} | sed '/^data: ./q'`);
+  const recording = setInterval(() => void record(), 200);
+  let batch = 0;
+  async function record(): Promise<void> {
+    batch += 1;
+    const { id } = await storeDelivery(door.orm, { batch });
+    const marking = 'update webhook_deliveries set batch_from = id, recorded_at = clock_timestamp() where id = ?';
+    await door.orm.em.fork().execute(marking, [id]);
+  }
+  const said = await running.finally(() => clearInterval(recording));
+  expect(said).toMatch(/^event: next\ndata: \{"data":\{"webhookDeliveryRecorded":\{"cursor":"[\w-]+","delivery":\{/m);
 });
 
 test('the command of docs/operations.md migrates', async () => {

@@ -141,7 +141,7 @@ test('a start goes on, says in one line what it changed and dropped, and warns o
   expect(again.logged.filter(({ msg }) => msg === 'the start put a new configuration in force')).toEqual([
     {
       ...{ level: 'info', msg: 'the start put a new configuration in force', version: 3 },
-      ...{ added: ['new'], changed: ['crm', 'billing'], removed: ['idle'], dropped: [drops('crm', 2)] },
+      ...{ added: ['new'], changed: ['billing', 'crm'], removed: ['idle'], dropped: [drops('crm', 2)] },
     },
   ]);
   expect(again.logged.filter(({ level }) => level === 'warn')).toEqual([

@@ -73,7 +73,7 @@ test('a reload says what was added, changed and removed, and is the next version
     applied: true,
     endpoints: control.next.found.endpoints,
     added: ['new', 'new but off'],
-    changed: ['switched on', 'switched off', 'moved'],
+    changed: ['moved', 'switched off', 'switched on'],
     removed: ['dropped'],
     dropped: [],
     errors: [],

@@ -39,7 +39,7 @@ const versions = () =>
       'select version::int as version, changes from webhook_configurations order by version',
     );
 
-test('each version keeps which endpoints it added, changed and removed, by their settings', async () => {
+test('each version keeps which endpoints it added, changed and removed, by their settings and in the order of their ids', async () => {
   const control = await startControl(orm, file(named('a'), named('b'), named('c')));
   control.next.found = file(named('d'), named('b', { maxRetries: 1 }), named('c'));
   await control.reload({ dryRun: false });
@@ -52,7 +52,7 @@ test('each version keeps which endpoints it added, changed and removed, by their
     { version: 1, changes: { added: ['a', 'b', 'c'], changed: [], removed: [] } },
     { version: 2, changes: { added: ['d'], changed: ['b'], removed: ['a'] } },
     { version: 3, changes: { added: [], changed: [], removed: [] } },
-    { version: 4, changes: { added: [], changed: ['b'], removed: ['d', 'c'] } },
+    { version: 4, changes: { added: [], changed: ['b'], removed: ['c', 'd'] } },
   ]);
 });
 

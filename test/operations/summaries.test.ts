@@ -23,12 +23,16 @@ afterAll(async () => {
 async function unsummarised(): Promise<number> {
   const em = orm.em.fork();
   await em.begin();
-  const [{ ranges }] = await em.execute<[{ ranges: number }]>(
-    `select brin_summarize_new_values(indexrelid::regclass) as ranges from pg_index
-      where indrelid = 'webhook_deliveries_default'::regclass and indexrelid::regclass::text like '%event_type%'`,
-  );
-  await em.rollback();
-  return ranges;
+  try {
+    const [{ ranges }] = await em.execute<[{ ranges: number }]>(
+      `select brin_summarize_new_values(i.indexrelid::regclass) as ranges from pg_index i
+         join pg_class c on c.oid = i.indexrelid join pg_am a on a.oid = c.relam and a.amname = 'brin'
+        where i.indrelid = 'webhook_deliveries_default'::regclass`,
+    );
+    return ranges;
+  } finally {
+    await em.rollback();
+  }
 }
 
 /** More pages than one range has. */

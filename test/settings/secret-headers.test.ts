@@ -26,14 +26,14 @@ ${more}`;
   };
 }
 
-test('a header is sent with the value of its secret after its prefix, in the order of the file, and kept by name', async () => {
+test('a header is sent with the value of its secret after its prefix, in the order of the names, and kept by name', async () => {
   const headers = 'X-Env: prod\nAuthorization: { secret: token, prefix: "Bearer " }\nX-Key: { secret: token }\nX-Z: ""';
   const { sent, stored, problems, warnings } = await read(headers, { token: 'abc def' });
   expect({ problems, warnings }).toEqual({ problems: [], warnings: [] });
   expect(sent.map((one) => Object.entries(one))).toEqual([
     [
-      ['X-Env', 'prod'],
       ['Authorization', 'Bearer abc def'],
+      ['X-Env', 'prod'],
       ['X-Key', 'abc def'],
       ['X-Z', ''],
     ],

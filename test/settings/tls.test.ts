@@ -129,6 +129,12 @@ test.each<[string, Record<string, string>, string]>([
     { a: `${good.cert}${good.cert.slice(0, 200)}` },
     'ca: the secret cannot be used: certificate 2 of its 2 cannot be read',
   ],
+  [
+    'joins two certificates without a line break',
+    { a: `${good.cert.trimEnd()}${other.cert}` },
+    'ca: the secret cannot be used: each "-----BEGIN CERTIFICATE-----" and "-----END CERTIFICATE-----" must be a line of its own',
+  ],
+  ['has a blank before it', { a: ` ${good.cert}` }, 'ca: the secret cannot be used: each "-----BEGIN'],
   ['is a key', { c: good.key }, 'cert: the secret cannot be used: it holds no certificate'],
   ['is a certificate', { k: good.cert }, 'key: the secret cannot be used: it holds no key, which begins with'],
   [

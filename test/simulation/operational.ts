@@ -102,7 +102,7 @@ export function writeHealth(tables: WithCursors, rows: readonly HealthRow[], clo
     if (cursor.pauseReason === null && cursor.resumes === pause.resumes && isOver) {
       cursor.pauseReason = 'failing';
       const eventId = pause.event?.id ?? null;
-      addFact(tables, { type: 'webhook.endpoint_paused', endpoint, reason: 'failing', eventId });
+      if (pause.isTold) addFact(tables, { type: 'webhook.endpoint_paused', endpoint, reason: 'failing', eventId });
     }
     if (cursor.pauseReason !== null) paused.add(endpoint);
   }

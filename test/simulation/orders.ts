@@ -61,9 +61,9 @@ function carryOut(
     });
     return { outcome: isSettled ? 'settled' : last ? 'not the head' : 'not blocked', row: null };
   }
-  if (!last) return { outcome: 'not blocked', row: null };
+  if (!last && pause !== 'exhausted') return { outcome: 'not blocked', row: null };
   let row: Row | null = null;
-  if (kind === 'skip') {
+  if (last && kind === 'skip') {
     const attempt = (last.resumes === resumes ? last.attempt : 0) + 1;
     const given = { id: nextRow(), status: 'failed' as const, waitMs: 0, pause: null, leaseEpoch: 0, by: id };
     row = { ...last, ...given, resumes, attempt, recordedAt: clock };

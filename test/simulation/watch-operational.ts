@@ -21,14 +21,27 @@ export function createOperationalWatch() {
   }
 
   /** Of a delivery of an operational event, or of a test, nothing is told. */
-  function checkPause(endpoint: string, before: Known, now: Known, told: readonly Fact[], added: readonly Row[]): void {
+  function checkPause(
+    endpoint: string,
+    before: Known,
+    now: Known,
+    told: readonly Fact[],
+    added: readonly Row[],
+    all: readonly Row[],
+  ): void {
     const paused = told.filter(({ type }) => type === 'webhook.endpoint_paused');
     const resumed = told.filter(({ type }) => type === 'webhook.endpoint_resumed');
     const begins = before.pauseReason === null && now.pauseReason !== null;
     const ends = before.pauseReason !== null && now.pauseReason === null;
-    const isSilent = added.some((row) => {
+    const byRow = added.some((row) => {
       return row.endpoint === endpoint && row.pause === now.pauseReason && isOperational(row.type);
     });
+    const isSilent = byRow || (now.pauseReason === 'failing' && paused.length === 0);
+    if (begins && now.pauseReason === 'failing') {
+      const failed = all.filter((row) => row.endpoint === endpoint && row.status !== 'delivered');
+      if (!failed.some(({ type }) => isOperational(type) === isSilent))
+        fail(endpoint, `is paused as it fails, and that is ${isSilent ? 'not ' : ''}told`);
+    }
     if (paused.length !== (begins && !isSilent ? 1 : 0)) {
       fail(endpoint, `is ${now.pauseReason ?? 'not paused'}, and ${paused.length} events say that it was paused`);
     }
@@ -75,7 +88,7 @@ export function createOperationalWatch() {
       const before = known.get(endpoint);
       if (before === undefined) continue;
       const own = told.filter((fact) => fact.endpoint === endpoint);
-      checkPause(endpoint, before, now, own, added);
+      checkPause(endpoint, before, now, own, added, tables.rows);
       checkHealth(endpoint, before, now, own, tables);
     }
     known = knownOf(tables);

@@ -1,6 +1,6 @@
 // A directory for local servers that is gone afterwards, with every server that ran in it.
 
-import { mkdtemp, readFile, readdir, realpath, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, readFile, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { removePostgresInstallation, rootInstallations } from '../../src/embedded/postgres-installation.ts';
@@ -25,7 +25,8 @@ export async function removeAbandonedDirectories(): Promise<void> {
   const names = (await readdir(parent)).filter((name) => name.startsWith(prefix));
   for (const name of names) {
     const pid = Number.parseInt(name.slice(prefix.length), 10);
-    if (!(await isAlive(pid))) await removeWithProcesses(join(parent, name));
+    const path = join(parent, name);
+    if ((await isOurs(path)) && !(await isAlive(pid))) await removeWithProcesses(path);
   }
   for (const { base, directory } of await installationsOfRoot()) {
     const isOfTests = directory.split('/').some((name) => name.startsWith(prefix));
@@ -38,12 +39,19 @@ export async function removeWithProcesses(path: string): Promise<void> {
   do {
     // Before the servers, which a running service would start again.
     await endProcessesIn(path);
-    for (const name of await readdir(path).catch(() => [])) await remove(join(path, name));
+    for (const entry of await readdir(path, { withFileTypes: true }).catch(() => [])) {
+      if (entry.isDirectory()) await remove(join(path, entry.name));
+    }
     await remove(path);
     for (const { base, directory } of await installationsOfRoot()) {
       if (directory === path || directory.startsWith(`${path}/`)) await removePostgresInstallation(base);
     }
   } while (await endProcessesIn(path));
+}
+
+/** Not what another user's run left, which only that user may remove. */
+async function isOurs(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => null))?.uid === process.getuid?.();
 }
 
 async function remove(path: string): Promise<void> {

@@ -33,6 +33,9 @@ export async function storePositions(
 /** SQL of a value of the event at position `n`. */
 type Series = { type?: string; addressedTo?: string; payload?: string };
 
+/** A statement has a limit, and a busy machine much to do. */
+const rowsOfStatement = 20_000;
+
 /** Stores events that have the positions from `first` to `last` already. */
 export async function storeSeries(
   orm: MikroORM,
@@ -40,8 +43,9 @@ export async function storeSeries(
   last: number,
   { type = `'order.paid'`, addressedTo = 'null', payload = `'{}'` }: Series = {},
 ): Promise<void> {
-  await orm.em.fork().execute(
-    `with made as materialized (
+  for (let from = first; from <= last; from += rowsOfStatement) {
+    await orm.em.fork().execute(
+      `with made as materialized (
        select gen_random_uuid() as id, n, ${type} as type, ${addressedTo}::text as addressed_to
          from generate_series(?::int, ?::int) n
      ), recorded as (
@@ -50,8 +54,9 @@ export async function storeSeries(
      )
      insert into webhook_log (position, event_id, type, addressed_to, line, configuration, positioned_at)
        select n, id, type, addressed_to, 0, 0, now() from made`,
-    [first, last],
-  );
+      [from, Math.min(last, from + rowsOfStatement - 1)],
+    );
+  }
 }
 
 /** Takes all events away, and goes back to the first position. */

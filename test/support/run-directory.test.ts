@@ -2,7 +2,8 @@
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, realpath, stat } from 'node:fs/promises';
+import { chown, mkdir, readdir, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
@@ -49,4 +50,28 @@ test('of a run that is killed with its guard nothing is left by the next one', a
   expect(await left(run)).not.toEqual([]);
   await removeAbandonedDirectories();
   expect(await left(run)).toEqual([]);
+});
+
+/** What a run left that is long dead: no process has this number. */
+async function leftDirectory(): Promise<string> {
+  const path = join(tmpdir(), `tidings-test-999999999-${crypto.randomUUID()}`);
+  await mkdir(path);
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+test('a run that died while it cleared away leaves files without their servers, and the next one removes them', async () => {
+  const path = await leftDirectory();
+  await writeFile(join(path, 'valkey.log'), 'what the server said last\n');
+  await symlink('.', join(path, '.tidings'));
+  await symlink('/nowhere', join(path, 'postgres'));
+  await removeAbandonedDirectories();
+  expect(await stat(path).catch(() => null)).toBeNull();
+});
+
+test.runIf(process.getuid?.() === 0)('what another user left stays and stops nobody', async () => {
+  const path = await leftDirectory();
+  await chown(path, 65_534, 65_534);
+  await removeAbandonedDirectories();
+  expect(await stat(path).catch(() => null)).not.toBeNull();
 });

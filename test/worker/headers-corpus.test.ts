@@ -80,7 +80,7 @@ async function expectOnTheWire(pairs: readonly Pair[], headers: Record<string, s
   // An endpoint's own replaces that of Tidings.
   if (pairs.some(([name]) => name.toLowerCase() === 'accept-encoding')) own.delete('accept-encoding');
   expect(lines.filter((_, index) => !own.has(names[index]!))).toEqual(
-    pairs.map(([name, value]) => `${name}: ${value}`),
+    pairs.toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([name, value]) => `${name}: ${value}`),
   );
   expect(names.filter((name) => own.has(name)).sort()).toEqual([...own].sort());
 }

@@ -97,17 +97,25 @@ test.each(refusals)('%s that is refused by %s fails as tls, with whose it is', a
   }
 });
 
-test('a receiver that only closes, as Node does, fails as reset, with what may be the reason', async () => {
-  const asks = { requestCert: true, rejectUnauthorized: true, ca: authority.cert };
-  await using receiver = await openReceiver({ tls: { ...server, ...asks } });
-  await using connections = openConnections({ resolve });
-  const answer = await deliver(connections, to(receiver.port, { ca: authority.cert, ...strange }));
-  expect(answer).toMatchObject({
-    verdict: 'failed',
-    errorMessage: expect.stringMatching(/^reset: the endpoint .*; perhaps it refuses our certificate$/),
-  });
-  expect(receiver.received).toEqual([]);
-});
+test.each([
+  ['TLSv1.3', 'reset: the endpoint'],
+  ['TLSv1.2', 'tls: '],
+] as const)(
+  'of a receiver that only closes, as Node does by %s, it is said what may be the reason',
+  async (version, begin) => {
+    const asks = { requestCert: true, rejectUnauthorized: true, ca: authority.cert };
+    await using receiver = await openReceiver({
+      tls: { ...server, ...asks, minVersion: version, maxVersion: version },
+    });
+    await using connections = openConnections({ resolve });
+    const answer = await deliver(connections, to(receiver.port, { ca: authority.cert, ...strange }));
+    expect(answer).toMatchObject({
+      verdict: 'failed',
+      errorMessage: expect.stringMatching(new RegExp(`^${begin}.*; perhaps it refuses our certificate$`)),
+    });
+    expect(receiver.received).toEqual([]);
+  },
+);
 
 test('an expired certificate of the endpoint is said to be its own', async () => {
   const old = issueCertificate({ subject: 'server', names, issuer: authority, fromDays: -9, untilDays: -1 });

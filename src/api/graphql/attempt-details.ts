@@ -34,7 +34,7 @@ builder.objectFields(WebhookDeliveryRef, (t) => ({
     type: [HttpHeader],
     nullable: true,
     description:
-      'Of an answer that was no 2xx, in the order in which they came: at most 50, names and values at most 8 KiB of UTF-8, the last value cut where they would be more. Values of set-cookie, authorization and the like are `[redacted]`. Null else.',
+      'Of an answer that was no 2xx, in the order in which they came: at most 50, names and values at most 8 KiB of UTF-8, the last value cut where they would be more. Values of set-cookie, authorization and the like are `[redacted]`, and so are values of secrets that were sent in headers. Null else.',
     resolve: ({ responseHeaders }) =>
       typeof responseHeaders === 'string' ? (JSON.parse(responseHeaders) as [string, string][]) : null,
   }),

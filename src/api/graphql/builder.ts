@@ -11,6 +11,7 @@ import type { Endpoint } from '../../settings/endpoint.ts';
 import type { Readiness } from '../../operations/readiness.ts';
 import type { Transactions } from '../../outbox/transactions.ts';
 import type { SignIn } from '../../users/sign-in.ts';
+import type { Tails } from '../tail/tails.ts';
 import { type Viewer, needAdmin, needPublisher, needReader, needUser, refuseTokens } from '../viewer.ts';
 import type { Loaders } from './loaders.ts';
 import { DateTime, JsonScalar } from './scalars.ts';
@@ -79,6 +80,9 @@ export type Context = {
   transactions: Transactions;
   endpoints: Endpoints;
   loaders: Loaders;
+  tails: Tails;
+  /** The address that limits count by. */
+  client: string;
   signIn: SignIn;
   /** Base of the addresses that browsers are sent to. */
   publicUrl(): string;
@@ -117,6 +121,7 @@ export const builder = new SchemaBuilder<{
   defaultFieldNullability: false,
   plugins: [ScopeAuthPlugin, RelayPlugin],
   scopeAuth: {
+    authorizeOnSubscribe: true,
     // They throw instead of returning false, so that the error says what is missing.
     authScopes: ({ viewer }) => {
       const asked = (need: (asking: Viewer) => unknown) => async () => {

@@ -15,8 +15,9 @@ type EndpointsArgs = {
   after?: string | null | undefined;
 };
 
-/** States are read from the database for so many at once, until the page is full. */
-const readAtOnce = 1_000;
+/** States are read from the database for so many, and then for the others, until the page is full. */
+const readFirst = 1_000;
+const readThen = 10_000;
 
 /** The texts that a search looks through; an endpoint is the same object until the next reload. */
 const folded = new WeakMap<Endpoint, string[]>();
@@ -38,8 +39,8 @@ export async function listEndpoints(
   if (!args.states) return found.slice(0, size);
   const wanted = new Set(args.states);
   const page: Endpoint[] = [];
-  for (let from = 0; from < found.length && page.length < size; from += readAtOnce) {
-    const some = found.slice(from, from + readAtOnce);
+  for (let from = 0, to = readFirst; from < found.length && page.length < size; from = to, to += readThen) {
+    const some = found.slice(from, to);
     const states = await manyEndpointStates(
       em,
       some.filter(({ enabled }) => enabled),
@@ -58,8 +59,8 @@ function contains(endpoint: Endpoint, searched: string): boolean {
   return texts.some((text) => text.includes(searched));
 }
 
-/** Of an endpoint that may be gone by now. */
-function afterId(after: string | null | undefined): string | null {
+/** The argument `after`: of an endpoint that may be gone by now. Throws Refusal BAD_USER_INPUT. */
+export function afterId(after: string | null | undefined): string | null {
   if (after === null || after === undefined) return null;
   if (/^[a-z0-9][a-z0-9_-]{0,62}$/.test(after)) return after;
   throw new Refusal('BAD_USER_INPUT', 'after is no id of an endpoint: take one from the rows.', 'after');

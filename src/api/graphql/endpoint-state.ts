@@ -1,10 +1,12 @@
 // The states of endpoints, from the database alone, so that every instance gives the same.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { isOfLine, pastGapSql } from '../../cursors/predicates.ts';
+import { pastGapSql } from '../../cursors/predicates.ts';
+import { firstIdOf } from '../../model/uuid.ts';
 import type { PauseReason } from '../../model/webhook-cursor.ts';
 import { skippedMessage } from '../../policy/line-orders.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
+import { endOf, msOf, newestAttempt, nextAttemptMs } from './newest-attempt.ts';
 
 export type EndpointState = {
   pauseReason: PauseReason | null;
@@ -19,62 +21,29 @@ export type EndpointState = {
   position: number | null;
 };
 
+/** As far as it names the state. */
+type NamedState = Pick<EndpointState, 'pauseReason' | 'retrying'>;
+
 export type StateName = 'ACTIVE' | 'RETRYING' | 'PAUSED' | 'DISABLED';
 
 /** `state` is needed of an enabled endpoint alone; undefined: it never had a position. */
-export function stateNameOf({ enabled }: Pick<Endpoint, 'enabled'>, state: EndpointState | undefined): StateName {
+export function stateNameOf({ enabled }: Pick<Endpoint, 'enabled'>, state: NamedState | undefined): StateName {
   if (!enabled) return 'DISABLED';
   if (state?.pauseReason) return 'PAUSED';
   return state?.retrying ? 'RETRYING' : 'ACTIVE';
 }
 
-/** Unix ms of a time in SQL. */
-const msOf = (time: string) => `extract(epoch from ${time})::float8 * 1000`;
-
-/** As `firstIdOf` of model/uuid.ts, so long before or after now. */
-const firstIdIn = (span: string) =>
-  `rpad(lpad(to_hex((extract(epoch from now() ${span}) * 1000)::bigint), 12, '0'), 32, '0')`;
-
-/**
- * The newest attempt in the line above the cursor shows whether the line waits for a retry: after a failed attempt only
- * its own retries follow. `offset 0` makes Postgres find the few rows above the cursor by their index first, instead of
- * walking back through the endpoint's history by id. What is stored of outcomes may be a second older than that attempt.
- */
-const read = ({ bounds, within } = { bounds: '', within: '' }) => `
+/** What is stored of outcomes may be a second older than the newest attempt, which shows whether the line waits for a retry. */
+const readStates = `
   select c.endpoint_id, c.pause_reason, ${msOf('c.paused_at')} as paused_ms, ${pastGapSql('c.position')}::float8 as position,
          ${msOf('o.delivered_at')} as delivered_ms, ${msOf('o.failed_at')} as failed_ms, o.error,
          last.status = 'retrying' as retrying, last.status = 'delivered' as delivered, last.error_message,
-         ${msOf(`coalesce(last.completed_at, last.created_at + last.latency_ms * interval '1 ms')`)} as ended_ms,
-         case when last.status = 'retrying' and last.resumes = c.resumes and c.pause_reason is null
-              then extract(epoch from last.recorded_at)::float8 * 1000 + last.wait_ms end as next_attempt_ms
+         ${msOf(endOf('last'))} as ended_ms,
+         ${nextAttemptMs} as next_attempt_ms
   from jsonb_array_elements_text(?::jsonb) asked (endpoint_id)
   join webhook_cursors c using (endpoint_id)
   left join webhook_endpoint_outcomes o using (endpoint_id)
-  ${bounds}
-  left join lateral (
-    select * from (
-      select d.* from webhook_deliveries d
-      where ${isOfLine} and d.position > c.position${within}
-      offset 0
-    ) above order by id desc limit 1
-  ) last on true`;
-
-/**
- * Of thousands of endpoints nearly all wait for nothing. Where the stored cursor says so, only what came since can be above
- * it, and it is written each second: so the partitions of a day around now are enough. Far behind the log's end, what waits
- * may not have been counted.
- */
-const recently = {
-  bounds: `cross join lateral (
-    select case when waits then '00000000-0000-0000-0000-000000000000' else ${firstIdIn("- interval '1 day'")} end::uuid as first,
-           case when waits then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else ${firstIdIn("+ interval '1 day'")} end::uuid as last
-      from (select c.backlog > 0 or c.position < (select position from webhook_log_head) - 20000 as waits) stored
-  ) kept`,
-  within: ' and d.id between kept.first and kept.last',
-};
-
-const readPage = read();
-const readMany = read(recently);
+  left join lateral ${newestAttempt()} last on true`;
 
 type Row = {
   endpoint_id: string;
@@ -96,23 +65,7 @@ export async function endpointStates(
   em: EntityManager,
   endpoints: readonly Endpoint[],
 ): Promise<Map<string, EndpointState>> {
-  return await statesBy(readPage, em, endpoints);
-}
-
-/** The same of thousands of endpoints. */
-export async function manyEndpointStates(
-  em: EntityManager,
-  endpoints: readonly Endpoint[],
-): Promise<Map<string, EndpointState>> {
-  return await statesBy(readMany, em, endpoints);
-}
-
-async function statesBy(
-  statement: string,
-  em: EntityManager,
-  endpoints: readonly Endpoint[],
-): Promise<Map<string, EndpointState>> {
-  const rows = await em.execute<Row[]>(statement, [JSON.stringify(endpoints.map(({ id }) => id))]);
+  const rows = await em.execute<Row[]>(readStates, [idsOf(endpoints)]);
   return new Map(
     rows.map((row) => [
       row.endpoint_id,
@@ -127,6 +80,44 @@ async function statesBy(
     ]),
   );
 }
+
+/** What names the states of thousands of endpoints, by endpoint id. */
+export async function manyEndpointStates(
+  em: EntityManager,
+  endpoints: readonly Endpoint[],
+): Promise<Map<string, NamedState>> {
+  const rows = await em.execute<Pick<Row, 'endpoint_id' | 'pause_reason' | 'retrying'>[]>(readNames(), [
+    idsOf(endpoints),
+  ]);
+  return new Map(
+    rows.map((row) => [row.endpoint_id, { pauseReason: row.pause_reason, retrying: row.retrying === true }]),
+  );
+}
+
+const dayMs = 24 * 60 * 60_000;
+
+/**
+ * Of thousands of endpoints nearly all wait for nothing. Where the stored cursor says so, only what came since can be above
+ * it, and it is written each second: so the partitions of a day around now are enough. Far behind the log's end, what waits
+ * may not have been counted. The day is written out: of values that it does not know, Postgres takes the wrong index.
+ */
+function readNames(): string {
+  const day = ` and d.id between '${firstIdOf(Date.now() - dayMs)}' and '${firstIdOf(Date.now() + dayMs)}'`;
+  return `
+    select c.endpoint_id, c.pause_reason, last.status = 'retrying' as retrying
+    from jsonb_array_elements_text(?::jsonb) asked (endpoint_id)
+    join webhook_cursors c using (endpoint_id)
+    cross join lateral (
+      select c.backlog > 0 or c.position < (select position from webhook_log_head) - 20000 as waits
+    ) stored
+    left join lateral (
+      select * from ${newestAttempt()} whenever where waits
+      union all
+      select * from ${newestAttempt(day)} lately where not waits
+    ) last on c.pause_reason is null`;
+}
+
+const idsOf = (endpoints: readonly Endpoint[]) => JSON.stringify(endpoints.map(({ id }) => id));
 
 function lastOutcomes(row: Row): Pick<EndpointState, 'lastFailure' | 'lastDeliveredAt'> {
   const delivered = later(row.delivered_ms, row.delivered === true ? row.ended_ms : null);

@@ -11,6 +11,7 @@ import { orderAccepted } from '../preferences.ts';
 import { tooManyStarts } from '../refused.ts';
 import type { Cookies } from '../session-cookie.ts';
 import type { RefusedQueries } from '../refused-queries.ts';
+import type { Tails } from '../tail/tails.ts';
 import { type Viewers, isTrusted, nameOf } from '../viewer.ts';
 import { type Budget, budgetOf } from './budgets.ts';
 import type { Endpoints } from './builder.ts';
@@ -31,6 +32,7 @@ export type EngineOptions = {
   reads: MikroORM;
   transactions: Transactions;
   endpoints: Endpoints;
+  tails: Tails;
   signIn: SignIn;
   viewers: Viewers;
   cookies: Pick<Cookies, 'noSession'>;
@@ -52,7 +54,7 @@ type Reply = { setCookie: string | null; retryAfterSeconds: number | null; isExe
 
 /** A function that answers one GraphQL-over-HTTP request to /graphql by this client; it never rejects. */
 export function createEngine(options: EngineOptions): (request: Request, client: string) => Promise<Response> {
-  const { orm, reads, transactions, endpoints, signIn, publicUrl, refusedQueries, log } = options;
+  const { orm, reads, transactions, endpoints, tails, signIn, publicUrl, refusedQueries, log } = options;
   const { asking, askAgain } = options.viewers;
   const turn = inTurns();
 
@@ -71,6 +73,8 @@ export function createEngine(options: EngineOptions): (request: Request, client:
         transactions,
         endpoints: logged(endpoints, { by: async () => nameOf(await viewer()), log }),
         loaders: createLoaders(em),
+        tails,
+        client,
         signIn,
         publicUrl,
         version: options.version,

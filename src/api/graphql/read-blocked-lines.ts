@@ -1,8 +1,10 @@
 // Reads the blocked lines of endpoints from the rows alone, so that every instance gives the same.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
-import { isOfEvent, isOfLine } from '../../cursors/predicates.ts';
+import { isFor, isOfEvent, isOfLine } from '../../cursors/predicates.ts';
+import { likePattern } from '../../policy/routing.ts';
 import type { Endpoint } from '../../settings/endpoint.ts';
+import { endOf, msOf, newestAttempt, nextAttemptMs } from './newest-attempt.ts';
 
 /** `id` is that of its first event, which tells it from the other lines of its endpoint. */
 export type BlockedLine = {
@@ -14,34 +16,24 @@ export type BlockedLine = {
   lastError: string;
 };
 
-/** Unix ms of a time in SQL. */
-const msOf = (time: string) => `extract(epoch from ${time})::float8 * 1000`;
-
 /**
- * The newest attempt in the line above the cursor shows whether it is blocked, as for the endpoint's state. Attempts of
- * an earlier budget do not count. `offset 0` makes Postgres find the few rows above the cursor by their index first.
+ * The newest attempt shows whether the line is blocked, as for the endpoint's state. Attempts of an earlier budget do not
+ * count. What the present filter passes over is not waited for: a paused endpoint passes it when it is resumed.
  */
 const read = `
   select c.endpoint_id, last.event_id, last.error_message, failed.since_ms, failed.attempts,
-         case when last.resumes = c.resumes and c.pause_reason is null
-              then ${msOf('last.recorded_at')} + last.wait_ms end as next_attempt_ms
-  from jsonb_array_elements_text(?::jsonb) asked (endpoint_id)
+         ${nextAttemptMs} as next_attempt_ms
+  from jsonb_to_recordset(?::jsonb) as asked (endpoint_id text, patterns text[])
   join webhook_cursors c using (endpoint_id)
-  cross join lateral (
-    select * from (
-      select d.* from webhook_deliveries d
-      where ${isOfLine} and d.position > c.position
-      offset 0
-    ) above order by id desc limit 1
-  ) last
+  cross join lateral ${newestAttempt()} last
   join webhook_log e on e.event_id = last.event_id and e.position = last.position
   cross join lateral (
-    select ${msOf(`min(coalesce(d.completed_at, d.created_at + d.latency_ms * interval '1 ms'))`)} as since_ms,
+    select ${msOf(`min(${endOf('d')})`)} as since_ms,
            coalesce(max(d.attempt_count) filter (where d.resumes = c.resumes), 0) as attempts
     from webhook_deliveries d
     where ${isOfLine} and d.position = last.position and ${isOfEvent}
   ) failed
-  where last.status = 'retrying'`;
+  where last.status = 'retrying' and ${isFor('c.endpoint_id', 'asked.patterns')}`;
 
 type Row = {
   endpoint_id: string;
@@ -57,7 +49,9 @@ export async function blockedLines(
   em: EntityManager,
   endpoints: readonly Endpoint[],
 ): Promise<Map<string, BlockedLine[]>> {
-  const rows = await em.execute<Row[]>(read, [JSON.stringify(endpoints.map(({ id }) => id))]);
+  const rows = await em.execute<Row[]>(read, [
+    JSON.stringify(endpoints.map(({ id, events }) => ({ endpoint_id: id, patterns: events.map(likePattern) }))),
+  ]);
   return new Map(
     rows.map((row): [string, BlockedLine[]] => [
       row.endpoint_id,

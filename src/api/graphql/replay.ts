@@ -27,7 +27,7 @@ builder.mutationFields((t) => ({
   cancelWebhookReplays: t.int({
     nullable: true,
     description:
-      'Admin. Replays that still wait for this endpoint are forgotten; returns how many. A request that is on the wire ends, and is recorded, and no other follows it. Tests are sent all the same.',
+      'Admin. Replays that still wait for this endpoint are forgotten; returns how many. A request that is on the wire ends, and is recorded; where another instance serves the endpoint, one more may begin until that instance has heard of it. Tests are sent all the same.',
     args: { endpointId: t.arg.id({ required: true, description: "The endpoint's id." }) },
     resolve: async (_root, { endpointId }, { endpoints }) => await endpoints.cancelReplays(endpointId),
   }),

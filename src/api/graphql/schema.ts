@@ -8,6 +8,7 @@ import './attempt-details.ts';
 import './line-orders.ts';
 import './profile.ts';
 import './reload.ts';
+import './recorded-delivery.ts';
 import './replay.ts';
 import './rewind.ts';
 import './service.ts';

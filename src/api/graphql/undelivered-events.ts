@@ -1,8 +1,9 @@
 // Lists the events that an endpoint did not get, newest first: what failed and was not delivered since, and what is to come.
 //
 // What failed is found by an index that holds little else. What is to come lies above the endpoint's cursor. Near the log's
-// end, where cursors usually are, that part of the log is read. Of an endpoint that is far behind each type that it asks for
-// is looked for by itself, the newest first, so that neither a page of many nor the lack of any takes long.
+// end, where cursors usually are, that part of the log is read. Of an endpoint that is far behind the newest events are
+// looked at, and if they do not make a page, each type that it asks for is looked for by itself, the newest first. So
+// neither a page of many nor the lack of any takes long.
 
 import type { EntityManager } from '@mikro-orm/postgresql';
 import { isFor } from '../../cursors/predicates.ts';
@@ -13,6 +14,7 @@ import type { Endpoint } from '../../settings/endpoint.ts';
 import type { Bounds, List } from './connection.ts';
 import { eventsById } from './event-deliveries.ts';
 import type { SubjectFilter } from './subject-events.ts';
+import { type FailuresWanted, allFailures, findFailures } from './undelivered-failures.ts';
 import { type Place, endpointPlace, typesSince } from './undelivered-place.ts';
 
 /** `endpoint`: null for one that is not configured, to which nothing is to come. */
@@ -28,10 +30,14 @@ export type Undelivered = {
  */
 const longestTransactionMs = 60 * 60 * 1000;
 
+/** So many of the newest events are looked at before each type is. */
+const newestLooked = 2_000;
+
 const comparisons = { $lt: '<', $lte: '<=', $gt: '>', $gte: '>=' } as const;
 
 const textsOf = (parameter: string) => `any (array(select json_array_elements_text(${parameter}::json)))`;
-const idsOf = (parameter: string) => `any (array(select json_array_elements_text(${parameter}::json)::uuid))`;
+const idsIn = (parameter: string) => `json_array_elements_text(${parameter}::json)::uuid as id`;
+const idsOf = (parameter: string) => `any (array(select ${idsIn(parameter)}))`;
 
 export function undeliveredEvents(
   em: EntityManager,
@@ -57,28 +63,6 @@ export function undeliveredEvents(
 
   const isKept = (id: string) => `exists (select 1 from webhook_events v where v.id = ${id} and ${isWanted} offset 0)`;
 
-  /**
-   * An event failed as often as it was replayed or came again after a rewind. A replay that delivered it is in the same
-   * index; a line that did is found by its generation and position.
-   */
-  const failed = (place: Place, bounds: Bounds, end: string, order: string) => `
-    select f.id from (
-      select d.event_id as id, max(d.position) as position,
-             max(d.id::text collate "C") filter (where d.status = 'failed') as failed,
-             max(d.id::text collate "C") filter (where d.status = 'delivered') as delivered
-        from webhook_deliveries d
-       where d.endpoint_id = :endpointId and (d.status = 'failed' or d.origin = 'replay')
-             ${isWithin('d.event_id', 'd.event_type', place, bounds)}
-       group by d.event_id order by d.event_id ${order}
-    ) f
-    where f.failed > coalesce(f.delivered, '') and ${isKept('f.id')}
-      and not exists (
-        select 1 from webhook_deliveries l
-         where l.endpoint_id = :endpointId and l.generation = any (array(select json_array_elements_text(:generations::json)::bigint))
-           and l.position = f.position and l.event_id = f.id and l.status = 'delivered' and l.id > f.failed::uuid
-        offset 0)
-    ${end}`;
-
   const tests = (place: Place, bounds: Bounds, end: string) => `
     select s.event_id as id from webhook_replays s
      where s.endpoint_id = :endpointId and s.origin = 'test' ${isWithin('s.event_id', null, place, bounds)}
@@ -95,14 +79,21 @@ export function undeliveredEvents(
        and ${subject === null && !since && !until ? 'true' : isKept('e.event_id')}
      ${end}`;
 
+  const isFarAhead = `exists (select 1 from webhook_log e where e.event_id = v.id and ${isAhead} offset 0)
+    and ${isUnsettled('v.id')} and ${isWanted}`;
+
+  const loggedNewest = (place: Place, bounds: Bounds, order: string, end: string) => `
+    select v.id from (
+      select * from webhook_events v
+       where v.id >= :farthest::uuid ${isWithin('v.id', null, place, bounds)} order by v.id ${order} limit ${newestLooked}
+    ) v where ${isFarAhead} ${types ? `and v.type = ${textsOf(':types')}` : ''} ${end}`;
+
   const loggedByType = (place: Place, bounds: Bounds, end: string) => `
     select found.id from json_array_elements_text(:sought::json) sought (type) cross join lateral (
       select v.id from webhook_events v
-       where v.type = sought.type and v.id >= :farthest::uuid ${isWithin('v.id', null, place, bounds)} and ${isWanted}
-         and exists (select 1 from webhook_log e where e.event_id = v.id and ${isAhead} offset 0)
-         and ${isUnsettled('v.id')}
+       where v.type = sought.type and v.id >= :farthest::uuid ${isWithin('v.id', null, place, bounds)} and ${isFarAhead}
        ${end}
-    ) found`;
+    ) found ${end}`;
 
   const queued = (place: Place, bounds: Bounds, end: string) => `
     select v.id from webhook_outbox o
@@ -111,21 +102,34 @@ export function undeliveredEvents(
      where ${isFor(':endpointId', textsArray(':patterns'))} and ${isWanted} ${isWithin('v.id', 'v.type', place, bounds)}
      ${end}`;
 
-  async function ids(bounds: Bounds, order: 'asc' | 'desc', limit: number | null): Promise<string> {
-    const place = await look();
-    const end = limit === null ? '' : `order by id ${order} limit ${limit}`;
-    const isFar = place.isFar && limit !== null && !place.ofSubject;
-    const parts = [failed(place, bounds, end, order), tests(place, bounds, end)];
-    if (place.position !== null) parts.push(isFar ? loggedByType(place, bounds, end) : logged(place, bounds, end));
-    if (place.position !== null) parts.push(queued(place, bounds, end));
+  /** `failed` and `log` tell the ids of what failed, and of what is to come by the log. */
+  const unionOf = (place: Place, bounds: Bounds, end: string, { failed, log }: { failed: string; log: string }) => {
+    const parts = [failed, tests(place, bounds, end)];
+    if (place.position !== null) parts.push(log, queued(place, bounds, end));
     return `select id from (${parts.map((part) => `(${part})`).join(' union ')}) undelivered ${end}`;
+  };
+
+  const failures = (place: Place): FailuresWanted => ({
+    isWithin: (bounds, type) => `true ${isWithin('d.event_id', type, place, bounds)}`,
+    isKept,
+    isOfTypes: types !== null,
+  });
+
+  /** The ids of the first events to come of an endpoint that is far behind. */
+  async function findFar(place: Place, bounds: Bounds, order: 'asc' | 'desc', limit: number): Promise<string[]> {
+    const end = `order by id ${order} limit ${limit}`;
+    const given = { ...(await values()), ...bounds };
+    const read = async (sql: string, sought: readonly string[]) => {
+      const found = await em.fork().execute<{ id: string }[]>(sql, { ...given, sought: JSON.stringify(sought) });
+      return found.map(({ id }) => id);
+    };
+    const newest = await read(loggedNewest(place, bounds, order, end), []);
+    return newest.length === limit ? newest : await read(loggedByType(place, bounds, end), await typesSought(place));
   }
 
-  async function values(bounds: Bounds) {
+  async function values() {
     const place = await look();
-    const typesToSeek = place.isFar ? await typesSought(place) : [];
     return {
-      ...bounds,
       endpointId,
       subject,
       since: since?.toISOString(),
@@ -139,7 +143,6 @@ export function undeliveredEvents(
       generations: JSON.stringify(place.generations),
       ofSubject: JSON.stringify(place.ofSubject),
       farthest: firstIdOf(earliestOf(place)),
-      sought: JSON.stringify(typesToSeek),
     };
   }
 
@@ -153,7 +156,19 @@ export function undeliveredEvents(
   return {
     kind: 'event',
     async find(bounds, order, limit) {
-      const found = await em.fork().execute<{ id: string }[]>(await ids(bounds, order, limit), await values(bounds));
+      const place = await look();
+      const given = await values();
+      const end = `order by id ${order} limit ${limit}`;
+      const isFar = place.isFar && !place.ofSubject;
+      const far = isFar ? await findFar(place, bounds, order, limit) : [];
+      const failed = await findFailures(em.fork(), failures(place), { values: given, bounds, order, limit });
+      const log = isFar ? `select ${idsIn(':far')}` : logged(place, bounds, end);
+      const found = await em
+        .fork()
+        .execute<{ id: string }[]>(unionOf(place, bounds, end, { failed: `select ${idsIn(':failed')}`, log }), {
+          ...{ ...given, ...bounds },
+          ...{ failed: JSON.stringify(failed), far: JSON.stringify(far) },
+        });
       const events = await eventsById(
         em.fork(),
         found.map(({ id }) => id),
@@ -162,10 +177,11 @@ export function undeliveredEvents(
       return found.flatMap(({ id }) => events.get(id) ?? []);
     },
     async count() {
-      const all = await ids({}, 'desc', null);
+      const place = await look();
+      const all = unionOf(place, {}, '', { failed: allFailures(failures(place), {}), log: logged(place, {}, '') });
       const [row] = await em
         .fork()
-        .execute<[{ count: number }]>(`select count(*)::int as count from (${all}) counted`, await values({}));
+        .execute<[{ count: number }]>(`select count(*)::int as count from (${all}) counted`, await values());
       return row.count;
     },
   };

@@ -36,7 +36,8 @@ const WebhookDelivery = WebhookDeliveryRef.implement({
     completedAt: t.expose('completedAt', { type: 'DateTime', nullable: true, description: 'When it was answered.' }),
     responseBody: t.exposeString('responseBody', {
       nullable: true,
-      description: "The first 1 KiB of the answer's body.",
+      description:
+        "The first 1 KiB of the answer's body. Values of secrets that were sent in headers are `[redacted]`.",
     }),
     event: t.field({
       type: WebhookEvent,
@@ -83,6 +84,7 @@ export async function connectDeliveries(
 ): Promise<Connection<StoredDelivery>> {
   const where = deliveriesBy(filter);
   const kind = 'delivery';
-  if (where !== null && mayBeRare(filter)) return await pageOf(args, { kind, ...filteredDeliveries(em, where) });
+  if (where !== null && (await mayBeRare(em, filter)))
+    return await pageOf(args, { kind, ...filteredDeliveries(em, where) });
   return await connect<StoredDelivery>(args, { em, entity: StoredDelivery, kind, where });
 }

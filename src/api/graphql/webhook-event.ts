@@ -37,6 +37,7 @@ export const WebhookEvent = builder.objectRef<StoredEvent>('WebhookEvent').imple
     }),
     data: t.field({
       type: 'JSON',
+      nullable: true,
       description: '`data` of the payload.',
       resolve: ({ payload }) => fromPayload(payload).data,
     }),

@@ -2,6 +2,7 @@
 
 import { builder } from './builder.ts';
 import { largestSize, sizeOf } from './connection.ts';
+import { afterId } from './endpoint-list.ts';
 import type { EventOutcome, Outcome } from './event-outcomes.ts';
 import { WebhookDeliveryRef, WebhookEvent } from './webhook-event.ts';
 
@@ -51,7 +52,7 @@ builder.objectField(WebhookEvent, 'outcomes', (t) =>
         event: { id, createdAt },
         endpoints: endpoints.inForce(),
         first: sizeOf(first),
-        after: after ?? null,
+        after: afterId(after),
       }),
   }),
 );

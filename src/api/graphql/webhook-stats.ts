@@ -1,5 +1,6 @@
 // Attempts and backlog over time, of one endpoint or of all.
 
+import { allEndpoints } from '../../model/endpoint-stats.ts';
 import { Refusal } from '../../policy/refusal.ts';
 import { builder } from './builder.ts';
 import { canMatch } from './can-match.ts';
@@ -11,7 +12,7 @@ const usualBuckets = 60;
 
 const WebhookStatsBucket = builder.objectRef<StatsBucket>('WebhookStatsBucket').implement({
   description:
-    "What happened in some whole minutes. `failed` counts last attempts, `retrying` the other failed ones; `backlog` is that at the bucket's end.",
+    "What happened in some whole minutes. `failed` counts last attempts, `retrying` the other failed ones; `backlog` is that at the bucket's end. A skipped event is in none of them, since nothing was sent.",
   fields: (t) => ({
     start: t.expose('start', { type: 'DateTime', description: 'When it begins: at the beginning of a minute.' }),
     attempts: t.int({
@@ -58,7 +59,7 @@ builder.queryFields((t) => ({
         most: mostBuckets,
       });
       const isOfAll = typeof endpointId !== 'string';
-      if (!isOfAll && !canMatch(endpointId)) return null;
+      if (!isOfAll && (!canMatch(endpointId) || endpointId === allEndpoints)) return null;
       const mayBeUnknown = !isOfAll && !endpoints.inForce().some(({ id }) => id === endpointId);
       return await readBuckets(em, { endpointId: isOfAll ? null : endpointId, mayBeUnknown, buckets, now });
     },

@@ -1,0 +1,95 @@
+// `tidings replay`: failed deliveries are sent again, beside the line; or those that wait for it are forgotten.
+
+import type { ClientOptions } from '../settings/client-settings.ts';
+import { type Client, openClient } from './client.ts';
+import type { CommandSurroundings } from './command.ts';
+import { confirm, needAnswer } from './confirm.ts';
+import { cancelReplays, countPendingReplays, replayDeliveries } from './documents.ts';
+import { notFound } from './failure.ts';
+import { momentOf } from './moment.ts';
+import { print, printJson, say } from './terminal.ts';
+
+export type ReplayOptions = ClientOptions & {
+  json?: boolean;
+  yes?: boolean;
+  endpoint?: string;
+  since?: string;
+  until?: string;
+  dryRun?: boolean;
+  cancel?: string;
+};
+
+type Wish = { deliveryIds: readonly string[] } | { endpointId: string; since: string; until: string | null };
+
+/** Returns the exit status: 1 when the answer was no. */
+export async function replay(
+  ids: readonly string[],
+  options: ReplayOptions,
+  { refuse }: CommandSurroundings,
+): Promise<number> {
+  const answering = { yes: options.yes, refuse };
+  // Also where nothing is there to ask about: what a script needs does not depend on what failed.
+  if (options.dryRun !== true) needAnswer(answering);
+  const agreed = async (question: string) => await confirm(question, answering);
+  if (options.cancel !== undefined) {
+    if (ids.length > 0 || options.endpoint !== undefined)
+      refuse('error: --cancel takes the id of an endpoint, and nothing else');
+    return await cancel(await openClient(options), options.cancel, options, agreed);
+  }
+  const wish = wishOf(ids, options, refuse);
+  const client = await openClient(options);
+  const ask = async (dryRun: boolean) =>
+    (await client.ask<{ replayWebhookDeliveries: number }>(replayDeliveries, { ...wish, dryRun }))
+      .replayWebhookDeliveries;
+  const count = await ask(true);
+  if (options.dryRun === true) return show(count, 'would be sent again', options);
+  if (count === 0) return show(0, 'were sent again: none of these failed and was not delivered since', options);
+  say(`${count} failed deliveries are sent again.`);
+  if (!(await agreed('Send them again?'))) return 1;
+  return show(await ask(false), 'wait to be sent again', options);
+}
+
+function wishOf(
+  ids: readonly string[],
+  { endpoint, since, until }: ReplayOptions,
+  refuse: (usage: string) => never,
+): Wish {
+  if (ids.length > 0) {
+    if (endpoint !== undefined || since !== undefined || until !== undefined) {
+      refuse('error: give ids of deliveries, or --endpoint with --since');
+    }
+    return { deliveryIds: ids };
+  }
+  if (endpoint === undefined || since === undefined)
+    refuse('error: give ids of deliveries, or --endpoint with --since');
+  const from = momentOf(since, '--since', refuse);
+  return {
+    endpointId: endpoint,
+    since: from,
+    until: until === undefined ? null : momentOf(until, '--until', refuse),
+  };
+}
+
+async function cancel(
+  client: Client,
+  id: string,
+  options: ReplayOptions,
+  agreed: (question: string) => Promise<boolean>,
+): Promise<number> {
+  const { webhookEndpoint } = await client.ask<{ webhookEndpoint: { pendingReplays: number } | null }>(
+    countPendingReplays,
+    { id },
+  );
+  if (webhookEndpoint === null) throw notFound(`endpoint ${id}`);
+  if (options.dryRun === true) return show(webhookEndpoint.pendingReplays, 'would be forgotten', options);
+  say(`${webhookEndpoint.pendingReplays} replays wait for ${id}.`);
+  if (webhookEndpoint.pendingReplays > 0 && !(await agreed('Forget them?'))) return 1;
+  const { cancelWebhookReplays } = await client.ask<{ cancelWebhookReplays: number }>(cancelReplays, { id });
+  return show(cancelWebhookReplays, 'are forgotten', options);
+}
+
+function show(count: number, what: string, { json }: ReplayOptions): number {
+  if (json === true) printJson({ count });
+  else print(`${count} ${what}`);
+  return 0;
+}
