@@ -22,7 +22,7 @@ export const refusedAsUnknown = signal(0);
 
 const endpoint = () => new URL('graphql', document.baseURI);
 
-export function headersFor(accept: string): Record<string, string> {
+function headersFor(accept: string): Record<string, string> {
   return {
     accept,
     'content-type': 'application/json',

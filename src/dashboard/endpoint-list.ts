@@ -15,7 +15,7 @@ export type SortName = (typeof sortNames)[number];
 const badness: Record<EndpointState, number> = { PAUSED: 0, RETRYING: 1, ACTIVE: 2, DISABLED: 3 };
 
 /** In the order of badness; an admin's pause was meant, so it comes after the others. */
-export function compareByBadness(one: EndpointRow, other: EndpointRow): number {
+function compareByBadness(one: EndpointRow, other: EndpointRow): number {
   return (
     badness[one.state] - badness[other.state] ||
     Number(one.pauseReason === 'ADMIN') - Number(other.pauseReason === 'ADMIN') ||

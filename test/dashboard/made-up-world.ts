@@ -26,7 +26,9 @@ export function makeUpWorld(count: number): World {
   const ids = Array.from({ length: count }, (_, index) =>
     index === 2 ? 'crm' : `endpoint-${String(index).padStart(5, '0')}`,
   );
-  const byId = [...ids.entries()].map(([index, name]): [string, number] => [name, index]).toSorted();
+  const byId = [...ids.entries()]
+    .map(([index, name]): [string, number] => [name, index])
+    .toSorted(([one], [other]) => (one < other ? -1 : 1));
   let recorded = 1_000;
 
   const endpoint = (index: number): Row => {

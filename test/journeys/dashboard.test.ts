@@ -121,7 +121,7 @@ test('failed deliveries are found by filters in the address, copied as a command
   await page.getByLabel('Endpoint').fill('spent');
   await page.keyboard.press('Enter');
   await page.waitForURL(/\/deliveries\?status=FAILED&endpoint=spent$/);
-  await page.locator('tbody').getByRole('link').first().click();
+  await row('spent').getByRole('link').first().click();
   await page.getByRole('heading', { level: 1, name: 'Delivery of order.placed to spent' }).waitFor();
   await browser.context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: home });
   await press('Copy as curl');
@@ -157,7 +157,7 @@ test('a user is made, changed and deleted', async () => {
   await press('Change');
   await page.getByLabel('Name').fill('Ada');
   await confirm('Save');
-  await page.getByRole('heading', { level: 1, name: 'Ada' }).waitFor();
+  await page.getByRole('heading', { level: 1, name: 'Ada', exact: true }).waitFor();
   expect((await ask('{ users { nodes { email displayName } } }')).users.nodes).toEqual([
     { email: 'ada@example.com', displayName: 'Ada' },
   ]);
@@ -173,7 +173,7 @@ test('a reload shows what it would change, and a file with a mistake where that 
   await press('Reload');
   const dialog = page.getByRole('dialog');
   await dialog.getByText('added: new').waitFor();
-  await dialog.getByLabel('What changes for crm').getByText('5s').waitFor();
+  await dialog.getByLabel('What changes for crm').getByText('5s', { exact: true }).waitFor();
   expect((await ask('{ webhookEndpoints { id } }')).webhookEndpoints).toHaveLength(3);
   await confirm('Reload');
   await page.getByText('The configuration is in force on every instance.').waitFor();
