@@ -50,7 +50,7 @@ test('a stranger is offered each provider by its name, and every link is relativ
   expect(text).toContain('<a href="oauth/github">Sign in with GitHub &amp; Co.</a>');
   expect(text).not.toContain('<form');
   // Behind a path of its own the page leads nowhere else.
-  expect(linksOf(text)).toEqual(['oauth/google', 'oauth/github', 'graphiql', 'healthz', 'readyz']);
+  expect(linksOf(text)).toEqual(['oauth/google', 'oauth/github', './', 'graphiql', 'healthz', 'readyz']);
 });
 
 test('a service without providers says so', async () => {
