@@ -9,6 +9,8 @@ export type Column<Row> = {
   isNumber?: boolean;
   /** Left out where the screen is narrow: the row's own view has it too. */
   isExtra?: boolean;
+  /** Left out already where the screen is not wide. */
+  isRare?: boolean;
 };
 
 export type Sorting = {
@@ -55,8 +57,12 @@ export function Table<Row>({ label, columns, rows, keyOf, empty, sorting }: Tabl
   );
 }
 
-function classOf({ isNumber, isExtra }: Pick<Column<never>, 'isNumber' | 'isExtra'>): string {
-  return [isNumber ? 'number' : '', isExtra ? 'extra' : ''].join(' ').trim();
+function classOf({ isNumber, isExtra, isRare }: Pick<Column<never>, 'isNumber' | 'isExtra' | 'isRare'>): string {
+  const classes = { number: isNumber, extra: isExtra, rare: isRare };
+  return Object.entries(classes)
+    .filter(([, is]) => is)
+    .map(([name]) => name)
+    .join(' ');
 }
 
 function Head<Row>({ column, sorting }: { column: Column<Row>; sorting: Sorting | undefined }) {

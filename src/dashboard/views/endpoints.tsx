@@ -38,6 +38,7 @@ const columns: readonly Column<EndpointRow>[] = [
     name: 'oldest',
     head: 'Oldest waiting',
     isExtra: true,
+    isRare: true,
     isNumber: true,
     cell: ({ oldestUnsettledAt }) => (oldestUnsettledAt === null ? '–' : <Ago at={oldestUnsettledAt} />),
   },
@@ -52,6 +53,7 @@ const columns: readonly Column<EndpointRow>[] = [
     name: 'p50',
     head: 'p50',
     isExtra: true,
+    isRare: true,
     isNumber: true,
     cell: ({ stats }) => (stats.latencyP50Ms === null ? '–' : latency(stats.latencyP50Ms)),
   },
@@ -62,7 +64,7 @@ const columns: readonly Column<EndpointRow>[] = [
     isNumber: true,
     cell: ({ stats }) => (stats.latencyP95Ms === null ? '–' : latency(stats.latencyP95Ms)),
   },
-  { name: 'hour', head: 'Last hour', isExtra: true, cell: ({ id }) => <LastHour id={id} /> },
+  { name: 'hour', head: 'Last hour', isExtra: true, isRare: true, cell: ({ id }) => <LastHour id={id} /> },
   {
     name: 'error',
     head: 'Last error',
@@ -79,7 +81,7 @@ const columns: readonly Column<EndpointRow>[] = [
         </span>
       ),
   },
-  { name: 'owner', head: 'Served by', isExtra: true, cell: ({ owner }) => owner ?? 'nobody' },
+  { name: 'owner', head: 'Served by', isExtra: true, isRare: true, cell: ({ owner }) => owner ?? 'nobody' },
 ];
 
 const states = [
