@@ -1,11 +1,21 @@
 # syntax=docker/dockerfile:1
-# The service as an image: production packages and the TypeScript sources, which Node runs as they are.
+# The service as an image: production packages, the TypeScript sources, which Node runs as they are, and the built dashboard.
 
 FROM node:24.21.0-bookworm-slim AS packages
 WORKDIR /srv/tidings
 COPY package.json package-lock.json .npmrc ./
 # Without dev and optional packages: the image's own Node runs it, and Postgres and Valkey are reached by URL.
 RUN npm ci --omit=dev --omit=optional
+
+FROM node:24.21.0-bookworm-slim AS dashboard
+WORKDIR /srv/tidings
+COPY package.json package-lock.json .npmrc ./
+# With optional packages: what builds has its own program for each platform.
+RUN npm ci
+COPY tsconfig.json vite.config.ts ./
+COPY bin/build-dashboard bin/build-dashboard
+COPY src/dashboard src/dashboard
+RUN bin/build-dashboard
 
 FROM node:24.21.0-bookworm-slim
 LABEL org.opencontainers.image.title="Tidings" \
@@ -21,6 +31,7 @@ COPY package.json ./
 COPY bin/tidings bin/tidings
 COPY migrations migrations
 COPY src src
+COPY --from=dashboard /srv/tidings/dist dist
 
 # config/ is looked for here; mount it read-only.
 WORKDIR /tidings

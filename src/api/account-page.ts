@@ -29,6 +29,7 @@ export function accountPage({ home, version, person, providers }: AccountPageOpt
       <hr />
       <p>Tidings ${version}: webhooks that arrive in order, signed, and never get lost.</p>
       <ul>
+        <li><a href="./">Dashboard</a>: endpoints, deliveries, events and users, for operators</li>
         <li><a href="graphiql">GraphiQL</a>: the API, with prepared operations</li>
         <li><code>${home}graphql</code>: the API for programs</li>
         <li><a href="healthz">${home}healthz</a> and <a href="readyz">${home}readyz</a>: for supervisors</li>

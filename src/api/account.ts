@@ -23,7 +23,7 @@ export type AccountRoutesOptions = {
 /** With a form that comes back here. */
 const accountPolicy = pagePolicy.replace("form-action 'none'", "form-action 'self'");
 
-/** `/account`, and `/`, which leads there. */
+/** `/account`. */
 export function accountRoutes(options: AccountRoutesOptions): Hono {
   const { signIn, publicUrl, viewers } = options;
   const address = () => `${homeOf(publicUrl())}account`;
@@ -45,8 +45,6 @@ export function accountRoutes(options: AccountRoutesOptions): Hono {
     if (!(error instanceof Refusal)) throw error;
     return answerRefused(c, error, { again: null, home: homeOf(publicUrl()) });
   });
-
-  routes.get('/', (c) => c.redirect(address(), 302));
 
   routes.get('/account', async (c) => {
     const person = await personOf(c).catch(() => undefined);

@@ -7,6 +7,7 @@ import type { Sessions } from '../users/sessions.ts';
 import { accountRoutes } from './account.ts';
 import { limitBodies } from './body-limits.ts';
 import { clientOf } from './client-address.ts';
+import { dashboardRoutes } from './dashboard.ts';
 import { type EngineOptions, createEngine } from './graphql/engine.ts';
 import { graphiqlRoutes } from './graphiql.ts';
 import { healthRoutes } from './health.ts';
@@ -76,6 +77,8 @@ export function createApp(api: Api): Hono {
     healthRoutes(() => api.readiness()),
   );
   app.route('/', graphiqlRoutes());
+  const dashboard = dashboardRoutes({ publicUrl, providers: signIn.providers });
+  app.route('/', dashboard.routes);
 
   app.on(['GET', 'POST'], '/graphql', async (c) => {
     if (api.isDraining()) return refuse(c, 503, 'The service is ending: ask again in a moment.');
@@ -89,7 +92,7 @@ export function createApp(api: Api): Hono {
     return await answer(c.req.raw, client(c));
   });
 
-  app.notFound(unknownMethod);
+  app.notFound(async (c) => (await dashboard.pageAt(c)) ?? unknownMethod(c));
   app.onError((error, c) => {
     log.error({ err: withoutQueries(error), path: c.req.path }, 'a request failed unexpectedly');
     return refuse(c, 500, 'Unexpected error.');

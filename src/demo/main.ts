@@ -108,8 +108,9 @@ async function showWhatToTry(url: string, tokenFile: string): Promise<void> {
   screen.list(
     ['Sign in', signInUrl(url)],
     ['', `open this to sign in yourself, as ${people.map(({ name }) => name).join(' or ')}`],
+    ['Dashboard', `${url}/`],
+    ['', `its Token is the admin token, which is in ${tokenFile}`],
     ['GraphiQL', `${url}/graphiql`],
-    ['', `in its Headers put the admin token in place of <admin token>; it is in ${tokenFile}`],
     ['Health', `${url}/readyz (${status})`],
     ['Endpoints', join(demoDirectory, 'config', 'webhooks.yaml')],
     ['Log', join(demoDirectory, 'service.log')],

@@ -150,10 +150,10 @@ async function run(page: Page, name: string, kind: 'query' | 'mutation'): Promis
   return await (await answered).json();
 }
 
-/** From the first page, which leads to the account, and back to it. */
+/** From the account's page, and back to it. */
 async function signIn(browser: Chromium, { name }: { name: string }): Promise<Page> {
   const page = await browser.context.newPage();
-  await page.goto(`${home}/`);
+  await page.goto(`${home}/account`);
   await page.getByText('Nobody is signed in.').waitFor();
   await page.getByRole('link', { name: 'Sign in with demo' }).click();
   await page.waitForURL(`${issuer}/**`);

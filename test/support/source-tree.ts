@@ -4,10 +4,10 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type SourceFile, parseSource } from './source-file.ts';
 
-/** The `.ts` files in these folders of `root`, sorted by path; throws when there is none, for a rule over nothing always holds. */
+/** The `.ts` and `.tsx` files in these folders of `root`, sorted by path; throws when there is none, for a rule over nothing always holds. */
 export function readSources(root: string, folders: readonly string[]): SourceFile[] {
   const paths = globSync(
-    folders.map((folder) => `${folder}/**/*.ts`),
+    folders.map((folder) => `${folder}/**/*.{ts,tsx}`),
     { cwd: root },
   ).toSorted();
   if (paths.length === 0) throw new Error(`no TypeScript file in ${folders.join(', ')} of ${root}`);
