@@ -13,14 +13,14 @@ export type Client = {
   /** The answer's `data`. Throws a Failure whose message is one sentence for the user, without the token. */
   ask<Data>(query: string, variables?: Record<string, unknown>): Promise<Data>;
   /**
-   * What a subscription sends, until its connection ends; `opened` is called once nothing that happens is missed. Throws as
-   * `ask` does for what is refused for good; else asking once more is worth it.
+   * What a subscription sends, until its connection ends; first null, once nothing that happens is missed. Throws as `ask`
+   * does for what is refused for good; else asking once more is worth it.
    */
-  subscribe<Data>(query: string, variables: Record<string, unknown>, opened: () => void): AsyncGenerator<Data, Ended>;
+  subscribe<Data>(query: string, variables: Record<string, unknown>): AsyncGenerator<Data | null, Ended>;
 };
 
-/** Why a subscription's connection is over. */
-type Ended = { again: string };
+/** Why a subscription's connection is over. `isLost`: nothing goes on where `variables` say. */
+type Ended = { again: string; isLost?: boolean };
 
 type Problem = { message: string; extensions?: { code?: string } };
 type Answer = { data?: unknown; errors?: Problem[] };
@@ -30,9 +30,9 @@ const answerWithinMs = 30_000;
 const silentMs = 40_000;
 
 /** Says on stderr who is asked, with whose token. Throws a StartError for settings that are wrong or missing. Sends nothing yet. */
-export async function openClient(options: ClientOptions): Promise<Client> {
+export async function openClient(options: ClientOptions, { isSaid = true } = {}): Promise<Client> {
   const { url, token, remark } = await readClientSettings(options);
-  if (remark !== null) say(remark);
+  if (isSaid && remark !== null) say(remark);
 
   // Not by fetch, which refuses some sixty ports on which a server may listen.
   async function post(accept: string, body: object, signal: AbortSignal) {
@@ -72,27 +72,35 @@ export async function openClient(options: ClientOptions): Promise<Client> {
       }
       return dataOf(status, parsed(text)) as Data;
     },
-    async *subscribe<Data>(query: string, variables: Record<string, unknown>, opened: () => void) {
+    async *subscribe<Data>(query: string, variables: Record<string, unknown>) {
       const ended = new AbortController();
       try {
         const { statusCode, headers, body } = await post('text/event-stream', { query, variables }, ended.signal);
         if (!String(headers['content-type']).startsWith('text/event-stream')) {
           const answer = parsed(await body.text());
-          if (statusCode === 503) return { again: 'it is ending' };
+          if (answer?.errors?.[0]?.extensions?.code === 'BAD_USER_INPUT') {
+            return { again: answer.errors[0].message, isLost: true };
+          }
+          // Also of whatever stands before it.
+          if (statusCode >= 500 || statusCode === 429) return { again: messageOf(() => dataOf(statusCode, answer)) };
           dataOf(statusCode, answer);
         }
-        opened();
+        yield null;
         for await (const { event, data } of serverSentEvents(body)) {
           if (event !== 'next') continue;
           const answer = parsed(data);
           const problem = answer?.errors?.[0];
-          if (problem?.extensions?.code === 'UNAVAILABLE') return { again: problem.message };
+          // What follows is for programs.
+          if (problem?.extensions?.code === 'UNAVAILABLE') return { again: problem.message.split('. ')[0]! };
+          if (problem?.extensions?.code === 'RATE_LIMITED') return { again: problem.message };
+          if (problem?.extensions?.code === 'BAD_USER_INPUT') return { again: problem.message, isLost: true };
           yield dataOf(statusCode, answer) as Data;
         }
         return { again: 'the connection ended' };
       } catch (error) {
         if (error instanceof Failure) throw error;
-        return { again: unreachable(error).message };
+        const isCut = (error as NodeJS.ErrnoException).code === 'UND_ERR_SOCKET';
+        return { again: isCut ? 'the connection ended' : unreachable(error).message };
       } finally {
         ended.abort();
       }
@@ -103,26 +111,67 @@ export async function openClient(options: ClientOptions): Promise<Client> {
 /** So long between two tries to connect. */
 const connectAgainMs = 1_000;
 
-/** Goes on with a subscription whenever its connection ends; `variables` says where. Throws a Failure if it never began. */
+export type Subscribing = {
+  /** The client for each connection: after a restart the service may be elsewhere. */
+  connect(isFirst: boolean): Promise<Client>;
+  /** Where each connection begins. */
+  variables(): Record<string, unknown>;
+  /** From now on nothing that happens is missed. */
+  opened(client: Client): Promise<void>;
+  /** The place that `variables` said is none any more. */
+  lost(): void;
+};
+
+/** Goes on with a subscription whenever its connection ends. Throws a Failure if it never began, and when it is refused for good. */
 export async function* persistently<Data>(
-  client: Client,
   query: string,
-  { variables, opened }: { variables: () => Record<string, unknown>; opened: () => void },
+  { connect, variables, opened, lost }: Subscribing,
 ): AsyncGenerator<Data, never> {
   let wasOpen = false;
-  let isSaid = false;
+  let said = '';
   for (;;) {
-    const received = client.subscribe<Data>(query, variables(), () => {
-      wasOpen = true;
-      isSaid = false;
-      opened();
-    });
-    let next = await received.next();
-    for (; !next.done; next = await received.next()) yield next.value;
-    if (!wasOpen) throw new Failure(next.value.again);
-    if (!isSaid) say(`Connecting again: ${next.value.again}`);
-    isSaid = true;
+    const ended = yield* connection();
+    if (!wasOpen) throw new Failure(ended.again);
+    if (ended.isLost) lost();
+    if (ended.again !== said) say(`Connecting again: ${ended.again}`);
+    said = ended.again;
     await sleep(connectAgainMs);
+  }
+
+  async function* connection(): AsyncGenerator<Data, Ended> {
+    let client: Client;
+    try {
+      client = await connect(!wasOpen);
+    } catch (error) {
+      if (!wasOpen) throw error;
+      return { again: (error as Error).message };
+    }
+    const received = client.subscribe<Data>(query, variables());
+    for (let next = await received.next(); ; next = await received.next()) {
+      if (next.done) return next.value;
+      if (next.value !== null) {
+        yield next.value;
+        continue;
+      }
+      try {
+        await opened(client);
+      } catch (error) {
+        if (!wasOpen) throw error;
+        await received.return({ again: '' });
+        return { again: (error as Error).message };
+      }
+      wasOpen = true;
+      said = '';
+    }
+  }
+}
+
+function messageOf(failing: () => unknown): string {
+  try {
+    failing();
+    return '';
+  } catch (error) {
+    return (error as Error).message;
   }
 }
 

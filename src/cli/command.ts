@@ -15,6 +15,8 @@ export type OptionSpec = {
   does: string;
   /** What it can be. */
   choices?: readonly string[];
+  /** A choice may be written in capitals, as it is shown. */
+  isAnyCase?: boolean;
   /** It may be given more than once; its value is a list. */
   isList?: boolean;
   /** Without it the command is used wrongly. */

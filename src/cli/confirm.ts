@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline';
 
-type Answering = { yes: boolean | undefined; refuse: (usage: string) => never };
+export type Answering = { yes: boolean | undefined; refuse: (usage: string) => never };
 
 /** Without a terminal and `yes` it calls `refuse`, with a sentence that names the option. */
 export function needAnswer({ yes, refuse }: Answering): void {

@@ -3,8 +3,10 @@
 import type { ClientOptions } from '../settings/client-settings.ts';
 import { type Client, openClient, persistently } from './client.ts';
 import type { CommandSurroundings } from './command.ts';
-import { followDeliveries, followWithSubjects, listDeliveries } from './documents.ts';
+import { followDeliveries, followWithSubjects, knowsEndpoint, listDeliveries } from './documents.ts';
+import { notFound } from './failure.ts';
 import { momentOf } from './moment.ts';
+import { largestLimit } from './options.ts';
 import { limitOf, readPages } from './pages.ts';
 import { type Column, table, when } from './table.ts';
 import { print, printJson, printLines, say } from './terminal.ts';
@@ -61,14 +63,25 @@ export async function deliveries(options: DeliveriesOptions, surroundings: Comma
     ...(since !== undefined && { since: momentOf(since, '--since', refuse) }),
     ...(until !== undefined && { until: momentOf(until, '--until', refuse) }),
   };
-  const limit = limitOf(options.limit, refuse);
   const client = await openClient(options);
-  if (follow === true) return await followThem(client, filter, { ...options, limit });
+  if (endpoint !== undefined) await demandEndpoint(client, endpoint);
+  if (follow === true) {
+    // Without an own limit all of it: nothing is to be missing.
+    const limit = options.limit === undefined ? largestLimit : limitOf(options.limit, refuse);
+    return await followThem(client, filter, { ...options, limit });
+  }
+  const limit = limitOf(options.limit, refuse);
   const rows = await readPages<ListedDelivery>(client, listDeliveries, filter, limit);
   if (options.json === true) return printJson(rows, 2);
   if (rows.length === 0) return say('There are no such deliveries.');
   printLines(deliveryTable(rows));
   if (rows.length === limit) say(`There may be more: --limit ${limit * 10} shows older ones.`);
+}
+
+/** One that is gone still has its deliveries. */
+async function demandEndpoint(client: Client, id: string): Promise<void> {
+  const { there, page } = await client.ask<{ there: object | null; page: { nodes: object[] } }>(knowsEndpoint, { id });
+  if (there === null && page.nodes.length === 0) throw notFound(`endpoint ${id}`);
 }
 
 export function deliveryTable(rows: readonly ListedDelivery[]): string[] {
@@ -92,42 +105,55 @@ type Filter = { endpointId?: string; status?: string; eventType?: string; subjec
 type Followed = {
   webhookDeliveryRecorded: { cursor: string; delivery: ListedDelivery & { event?: { subject: string | null } | null } };
 };
+type FollowOptions = ClientOptions & { json?: boolean; limit: number };
 
-/** The tail filters by endpoint and status alone. With --since first those that are there, oldest first. */
-async function followThem(
-  client: Client,
-  filter: Filter,
-  { json, limit }: { json?: boolean; limit: number },
-): Promise<void> {
+/** What was listed may have been recorded so long after its attempt began. */
+const attemptMs = 10 * 60_000;
+const mostKnown = 10_000;
+const firstKnown = 200;
+
+/**
+ * The tail filters by endpoint and status alone. With --since first those that are there, oldest first. A connection that ends
+ * before anything came left no cursor: what came meanwhile is listed then.
+ */
+async function followThem(first: Client, filter: Filter, { json, limit, ...options }: FollowOptions): Promise<void> {
   const { endpointId = null, status = null, eventType, subject } = filter;
-  const show = (row: ListedDelivery) => (json === true ? printJson(row) : print(lineOf(row)));
+  const known = new Set<string>();
   let after: string | null = null;
-  const document = subject === undefined ? followDeliveries : followWithSubjects;
-  const { promise: isOpen, resolve: opened } = Promise.withResolvers<void>();
-  const recorded = persistently<Followed>(client, document, {
-    variables: () => ({ endpointId, status, after }),
-    opened,
-  });
-  let next = recorded.next();
-  const shown = new Set<string>();
-  if (filter.since !== undefined) {
-    // It is open before the list is read, so that nothing is missing between the two.
-    await Promise.race([isOpen, next]);
-    const rows = await readPages<ListedDelivery>(client, listDeliveries, filter, limit);
-    if (rows.length === limit) say(`There may be older ones: --limit ${limit * 10} shows more.`);
-    for (const row of rows.toReversed()) {
-      shown.add(row.id);
-      show(row);
-    }
+  let from = filter.since ?? new Date(Date.now() - attemptMs).toISOString();
+
+  function show(row: ListedDelivery): void {
+    if (known.has(row.id)) return;
+    known.add(row.id);
+    if (known.size > mostKnown) known.delete(known.values().next().value!);
+    if (json === true) printJson(row);
+    else print(lineOf(row));
   }
-  for (;;) {
-    const { webhookDeliveryRecorded: one } = (await next).value;
+
+  if (filter.since === undefined) {
+    const there = await readPages<ListedDelivery>(first, listDeliveries, { ...filter, since: from }, firstKnown);
+    for (const { id } of there) known.add(id);
+    if (there.length === firstKnown) from = there.at(-1)!.createdAt;
+  }
+  const recorded = persistently<Followed>(subject === undefined ? followDeliveries : followWithSubjects, {
+    connect: async (isFirst) => (isFirst ? first : await openClient(options, { isSaid: false })),
+    variables: () => ({ endpointId, status, after }),
+    async opened(client) {
+      if (after !== null) return;
+      const rows = await readPages<ListedDelivery>(client, listDeliveries, { ...filter, since: from }, limit);
+      if (rows.length === limit) say(`These are the newest ${limit}: --limit ${limit * 10} shows more.`);
+      for (const row of rows.toReversed()) show(row);
+    },
+    lost: () => (after = null),
+  });
+  for await (const { webhookDeliveryRecorded: one } of recorded) {
     after = one.cursor;
     const { event, ...row } = one.delivery;
     const isWanted =
       (eventType === undefined || row.eventType === eventType) && (subject === undefined || event?.subject === subject);
-    if (isWanted && !shown.delete(row.id)) show(row);
-    next = recorded.next();
+    if (isWanted) show(row);
+    const began = new Date(Date.parse(row.createdAt) - attemptMs).toISOString();
+    if (began > from) from = began;
   }
 }
 

@@ -111,3 +111,8 @@ export const reloadConfiguration = `mutation ($dryRun: Boolean!, $allowDrop: Boo
     applied added changed removed dropped { endpointId backlog } errors { ${configError} }
   }
 }`;
+
+export const knowsEndpoint = `query ($id: ID!) {
+  there: webhookEndpoint(id: $id) { id }
+  page: webhookDeliveries(filter: { endpointId: $id }, first: 1) { nodes { id } }
+}`;

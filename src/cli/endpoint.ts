@@ -23,6 +23,7 @@ type Endpoint = ListedEndpoint & {
   ordering: string;
   maxRetries: number;
   rateLimit: string | null;
+  configuration: Record<string, unknown>;
   pendingReplays: number;
   day: {
     attempts: number;
@@ -70,7 +71,7 @@ function valuesOf(found: Endpoint): (readonly [string, string | null])[] {
     ['state', stateOf(found)],
     ['events', found.events.join(' ')],
     ['ordering', found.ordering],
-    ['gives up after', found.givesUpAfter ?? 'never'],
+    [found.configuration['on_exhausted'] === 'hold' ? 'holds after' : 'gives up after', found.givesUpAfter ?? 'never'],
     ['rate limit', found.rateLimit],
     ['position', found.position],
     ['backlog', backlogText(found.backlog)],
@@ -104,6 +105,7 @@ function advice({ id, state, pauseReason, blocked }: Endpoint): string[] {
     lines.push(`It is paused (${pauseReason}), and nothing is sent: tidings resume ${id}   goes on.`);
   }
   if (first === undefined) return lines;
+  lines.push(`tidings deliveries --endpoint ${id} --limit 1   shows what it answered last.`);
   if (state !== 'PAUSED') lines.push(`tidings retry ${id}   tries the blocked event at once.`);
   lines.push(`tidings event ${first.event.id}   shows it.`);
   lines.push(`tidings skip ${id} ${first.event.id}   gives it up.`);

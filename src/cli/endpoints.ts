@@ -4,7 +4,7 @@ import type { ClientOptions } from '../settings/client-settings.ts';
 import { type Client, openClient } from './client.ts';
 import { listEndpoints } from './documents.ts';
 import { type Column, table, when } from './table.ts';
-import { printJson, printLines, say } from './terminal.ts';
+import { isTerminal, printJson, printLines, say } from './terminal.ts';
 
 export type ListedEndpoint = {
   id: string;
@@ -89,5 +89,5 @@ export function stateOf({
   pausedAt,
 }: Pick<ListedEndpoint, 'state' | 'pauseReason' | 'pausedAt'>): string {
   if (pauseReason === null) return state;
-  return `${state} (${pauseReason}${pausedAt === null ? '' : ` since ${when(pausedAt)}`})`;
+  return `${state} (${pauseReason}${pausedAt === null ? '' : ` ${isTerminal() ? 'for' : 'since'} ${when(pausedAt)}`})`;
 }

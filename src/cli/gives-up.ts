@@ -1,4 +1,4 @@
-// Says in words when endpoints give an event up, for `tidings check`.
+// Says in words when endpoints give an event up, or hold it, for `tidings check`.
 
 import { givesUpAfterMs } from '../policy/retry.ts';
 import { durationText } from '../settings/duration.ts';
@@ -7,15 +7,18 @@ import type { EndpointSettings } from '../settings/endpoint.ts';
 /** Ids that are named in one line. */
 const mostIds = 20;
 
-/** One line for each time that enabled endpoints come to, shortest first. */
+/** One line for each time that enabled endpoints come to, shortest first; those that hold an event last. */
 export function givesUpLines(endpoints: readonly EndpointSettings[]): string[] {
-  const byTime = Map.groupBy(
-    endpoints.filter(({ enabled }) => enabled),
-    (endpoint) => givesUpAfterMs(endpoint),
-  );
-  return [...byTime]
-    .toSorted(([one], [other]) => one - other)
-    .map(([ms, some]) => `An event is given up ${durationText(ms)} after its first attempt by ${named(some)}.`);
+  return (['skip', 'hold'] as const).flatMap((then) => {
+    const byTime = Map.groupBy(
+      endpoints.filter(({ enabled, onExhausted }) => enabled && onExhausted === then),
+      (endpoint) => givesUpAfterMs(endpoint),
+    );
+    const becomes = then === 'hold' ? 'held' : 'given up';
+    return [...byTime]
+      .toSorted(([one], [other]) => one - other)
+      .map(([ms, some]) => `An event is ${becomes} ${durationText(ms)} after its first attempt by ${named(some)}.`);
+  });
 }
 
 function named(endpoints: readonly { id: string }[]): string {

@@ -39,7 +39,9 @@ export async function listen(options: ListenOptions, { refuse, catchStop }: Comm
     refuse(`error: --port is ${JSON.stringify(options.port)}: give a port, or 0 for a free one`);
   }
   const failing = options.fail === undefined ? null : failingOf(options.fail, refuse);
-  if (options.forward !== undefined && !URL.canParse(options.forward)) refuse('error: --forward is no URL');
+  if (options.forward !== undefined && !/^https?:$/.test(URL.parse(options.forward)?.protocol ?? '')) {
+    refuse('error: --forward is no URL that begins with http:// or https://');
+  }
   const key = await signingKey(options, refuse);
   const stop = catchStop();
 

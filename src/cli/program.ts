@@ -42,9 +42,11 @@ function add(
   });
 }
 
-function optionOf({ flags, does, choices, isList, isNeeded = false }: OptionSpec): Option {
+function optionOf({ flags, does, choices, isAnyCase, isList, isNeeded = false }: OptionSpec): Option {
   const option = new Option(flags, does).makeOptionMandatory(isNeeded);
   if (choices) option.choices(choices);
+  const parse = option.parseArg;
+  if (isAnyCase) option.argParser((value: string, before: unknown) => parse?.(value.toLowerCase(), before));
   if (isList) option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
   return option;
 }

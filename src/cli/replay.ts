@@ -3,7 +3,7 @@
 import type { ClientOptions } from '../settings/client-settings.ts';
 import { type Client, openClient } from './client.ts';
 import type { CommandSurroundings } from './command.ts';
-import { confirm, needAnswer } from './confirm.ts';
+import { type Answering, confirm, needAnswer } from './confirm.ts';
 import { cancelReplays, countPendingReplays, replayDeliveries } from './documents.ts';
 import { notFound } from './failure.ts';
 import { momentOf } from './moment.ts';
@@ -28,13 +28,10 @@ export async function replay(
   { refuse }: CommandSurroundings,
 ): Promise<number> {
   const answering = { yes: options.yes, refuse };
-  // Also where nothing is there to ask about: what a script needs does not depend on what failed.
-  if (options.dryRun !== true) needAnswer(answering);
-  const agreed = async (question: string) => await confirm(question, answering);
   if (options.cancel !== undefined) {
     if (ids.length > 0 || options.endpoint !== undefined)
       refuse('error: --cancel takes the id of an endpoint, and nothing else');
-    return await cancel(await openClient(options), options.cancel, options, agreed);
+    return await cancel(await openClient(options), options.cancel, options, answering);
   }
   const wish = wishOf(ids, options, refuse);
   const client = await openClient(options);
@@ -43,9 +40,12 @@ export async function replay(
       .replayWebhookDeliveries;
   const count = await ask(true);
   if (options.dryRun === true) return show(count, 'would be sent again', options);
-  if (count === 0) return show(0, 'were sent again: none of these failed and was not delivered since', options);
-  say(`${count} failed deliveries are sent again.`);
-  if (!(await agreed('Send them again?'))) return 1;
+  say(`${count} failed deliver${count === 1 ? 'y' : 'ies'} would be sent again.`);
+  if (count > 0 && !(await confirm('Send them again?', answering))) return 1;
+  // What a script needs does not depend on what failed.
+  if (count === 0) needAnswer(answering);
+  if (count === 0)
+    return show(0, 'are sent again: the others did not fail, were delivered since, or wait already', options);
   return show(await ask(false), 'wait to be sent again', options);
 }
 
@@ -70,12 +70,7 @@ function wishOf(
   };
 }
 
-async function cancel(
-  client: Client,
-  id: string,
-  options: ReplayOptions,
-  agreed: (question: string) => Promise<boolean>,
-): Promise<number> {
+async function cancel(client: Client, id: string, options: ReplayOptions, answering: Answering): Promise<number> {
   const { webhookEndpoint } = await client.ask<{ webhookEndpoint: { pendingReplays: number } | null }>(
     countPendingReplays,
     { id },
@@ -83,7 +78,8 @@ async function cancel(
   if (webhookEndpoint === null) throw notFound(`endpoint ${id}`);
   if (options.dryRun === true) return show(webhookEndpoint.pendingReplays, 'would be forgotten', options);
   say(`${webhookEndpoint.pendingReplays} replays wait for ${id}.`);
-  if (webhookEndpoint.pendingReplays > 0 && !(await agreed('Forget them?'))) return 1;
+  if (webhookEndpoint.pendingReplays === 0) needAnswer(answering);
+  else if (!(await confirm('Forget them?', answering))) return 1;
   const { cancelWebhookReplays } = await client.ask<{ cancelWebhookReplays: number }>(cancelReplays, { id });
   return show(cancelWebhookReplays, 'are forgotten', options);
 }

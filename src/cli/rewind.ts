@@ -18,7 +18,9 @@ export async function rewind(
   options: ControlOptions & { to: string; yes?: boolean },
   { refuse }: CommandSurroundings,
 ): Promise<number> {
-  const to = /^\d+$/.test(options.to) ? { position: options.to } : { at: momentOf(options.to, '--to', refuse) };
+  const to = /^\d+$/.test(options.to)
+    ? { position: options.to }
+    : { at: momentOf(options.to, '--to', (usage) => refuse(`${usage}; or a position`)) };
   const client = await openClient(options);
   const { webhookEndpoint, rewindCount } = await client.ask<Counted>(countRewind, { id, to });
   if (webhookEndpoint === null) throw notFound(`endpoint ${id}`);

@@ -99,9 +99,9 @@ const commands: readonly Command[] = [
       { flags: '--event <id>', does: 'the line of this event, with ordering: none' },
     ],
     examples: [['tidings retry crm', 'do not wait for the next attempt']],
-    async run([id], options: ControlOptions & { subject?: string; event?: string }) {
+    async run([id], options: ControlOptions & { subject?: string; event?: string }, surroundings) {
       const { retry } = await import('./retry.ts');
-      await retry(id!, options);
+      await retry(id!, options, surroundings);
     },
   },
   {
@@ -147,7 +147,12 @@ const commands: readonly Command[] = [
     does: 'list attempts, newest first; or show them as they are recorded',
     options: [
       { flags: '--endpoint <id>', does: 'to this endpoint' },
-      { flags: '--status <status>', does: 'that ended so', choices: ['delivered', 'retrying', 'failed'] },
+      {
+        flags: '--status <status>',
+        does: 'that ended so',
+        choices: ['delivered', 'retrying', 'failed'],
+        isAnyCase: true,
+      },
       { flags: '--type <type>', does: 'of events of this type' },
       { flags: '--subject <subject>', does: 'of events about this subject' },
       ...[sinceOption, untilOption, limitOption],

@@ -18,7 +18,7 @@ export async function* serverSentEvents(chunks: AsyncIterable<Uint8Array>): Asyn
         continue;
       }
       // A line that begins with a colon is a comment.
-      const [, name, value = ''] = /^([^:]*)(?:: ?(.*))?$/.exec(line) ?? [];
+      const [, name, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? [];
       if (name === 'event') event = value;
       if (name === 'data') data.push(value);
     }

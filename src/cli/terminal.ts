@@ -33,6 +33,9 @@ export async function printed(): Promise<void> {
   await new Promise<void>((resolve) => void process.stdout.write('', () => resolve()));
 }
 
+// Without anybody who hears it, talk is over, and what it is about is not.
+process.stderr.on('error', () => {});
+
 /** Talk of several lines, with their ends. */
 export function sayLines(text: string): void {
   process.stderr.write(printableLines(text));

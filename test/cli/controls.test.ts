@@ -270,6 +270,20 @@ test('each list and each record is one JSON value, or a table with every id', as
   }
 });
 
+test('--follow finds the service again at another port, and shows what came before it did, once', async () => {
+  const earlier = (await stage.attempts('test-told')).length;
+  const following = followDeliveries(stage.place.path, '--endpoint', 'test-told', '--since', '1h', '--json');
+  await following.lines(earlier);
+  const before = stage.service();
+  await before.stop();
+  const { url } = await stage.start();
+  expect(url).not.toBe(before.url);
+  await admin.sendTest('test-told');
+  const lines = await following.lines(earlier + 1);
+  expect(new Set(lines).size).toBe(earlier + 1);
+  await following.stop();
+});
+
 test('--follow shows what is recorded from then on, one JSON value a line, and each once', async () => {
   const since = new Date(Date.now() - 3_600_000).toISOString();
   const earlier = (await stage.attempts('test-told')).length;

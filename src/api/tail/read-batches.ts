@@ -36,7 +36,10 @@ export type BatchReader = {
 /** Batches of writers that began before it are not looked for. A cursor is good for a day, and an outage may have been as long. */
 const lookBackMs = 2 * 24 * 60 * 60_000;
 
-const batchesOfPage = 8;
+const batchesOfPage = 32;
+
+/** More of them only where one batch has more. */
+const rowsOfPage = 2_000;
 
 /** Each step goes to the next writer in the index, past all of this one's batches. */
 const writersSince = (since: string) => `
@@ -49,15 +52,39 @@ const writersSince = (since: string) => `
     ) next
   ), named as (select * from jsonb_to_recordset(?::jsonb) as named (writer uuid, batch bigint))`;
 
-const place = (since: string) => `${writersSince(since)}
-  select w.writer, last.batch::float8 as batch, extract(epoch from last.recorded_at)::float8 * 1000 as at,
-    extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs", head.log_id::text as "logId", head.epoch
-  from webhook_log_head head left join writers w on true left join named using (writer) left join lateral (
+const head = `
+  select extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs", log_id::text as "logId", epoch from webhook_log_head`;
+
+const newest = (since: string) => `${writersSince(since)}
+  select w.writer, last.batch::float8 as batch, extract(epoch from last.recorded_at)::float8 * 1000 as at
+  from writers w left join named using (writer) cross join lateral (
     select batch, recorded_at from webhook_deliveries
-    where batch_from is not null and id >= '${since}' and writer = w.writer
-      and (batch = named.batch or (named.batch is null and (?::timestamptz is null or recorded_at <= ?::timestamptz)))
-    order by batch desc limit 1
-  ) last on true`;
+    where batch_from is not null and id >= '${since}' and writer = w.writer order by batch desc limit 1
+  ) last where named.writer is null`;
+
+/**
+ * The last batch of each writer that was recorded up to a time. A writer's batches are recorded in the order of their
+ * numbers, so it is found by halves, however many came since: at `low` and before is it, at `high` and after it is not.
+ */
+const newestUpTo = (since: string) => `${writersSince(since)}, halves as (
+    select w.writer, 0::bigint as low, 0::float8 as at, last.batch + 1 as high
+    from writers w left join named using (writer) cross join lateral (
+      select batch from webhook_deliveries
+      where batch_from is not null and id >= '${since}' and writer = w.writer order by batch desc limit 1
+    ) last where named.writer is null
+    union all
+    select h.writer, case when is_low then batch else h.low end, case when is_low then recorded else h.at end,
+           case when is_low then h.high else h.low + (h.high - h.low) / 2 end
+    from halves h left join lateral (
+      select batch, extract(epoch from recorded_at)::float8 * 1000 as recorded from webhook_deliveries
+      where batch_from is not null and id >= '${since}' and writer = h.writer
+        and batch >= h.low + (h.high - h.low) / 2 order by batch limit 1
+    ) next on true cross join lateral (
+      select coalesce(batch < h.high and recorded <= ?::float8, false) as is_low
+    ) compared
+    where h.high - h.low > 1
+  )
+  select writer, low::float8 as batch, at from halves where high - low <= 1 and low > 0`;
 
 const page = (since: string) => `${writersSince(since)}
   select w.writer, b.*, head.log_id::text as "logId", head.epoch
@@ -70,7 +97,7 @@ const page = (since: string) => `${writersSince(since)}
   ) b`;
 
 type Found = History & { writer: string; batch: number; first: string; last: string; at: number };
-type Placed = History & { writer: string | null; batch: number | null; at: number | null; nowMs: number };
+type Placed = { writer: string; batch: number; at: number };
 
 export function createBatchReader(reads: MikroORM): BatchReader {
   const since = () => firstIdOf(Date.now() - lookBackMs);
@@ -85,17 +112,16 @@ export function createBatchReader(reads: MikroORM): BatchReader {
       return found;
     },
     async place(named, idleSince) {
-      const until = idleSince === null ? null : new Date(idleSince).toISOString();
       const em = reads.em.fork();
-      const values = [batchesOf(named), until, until];
-      const found = await em.execute<[Placed, ...Placed[]]>(place(since()), values);
+      const [{ nowMs }] = await em.execute<[{ nowMs: number }]>(head);
+      const found =
+        idleSince === null
+          ? await em.execute<Placed[]>(newest(since()), [batchesOf(named)])
+          : await em.execute<Placed[]>(newestUpTo(since()), [batchesOf(named), idleSince]);
       const writers: Seen['writers'] = new Map(named);
-      for (const { writer, batch, at } of found) {
-        if (writer !== null && batch !== null && at !== null) writers.set(writer, { batch, at: Math.round(at) });
-      }
-      const nowMs = Math.round(found[0].nowMs);
+      for (const { writer, batch, at } of found) writers.set(writer, { batch, at: Math.round(at) });
       const at = Math.max(0, ...[...writers.values()].map((one) => one.at));
-      return { seen: { writers, at: at || nowMs, part: null }, nowMs };
+      return { seen: { writers, at: at || Math.round(nowMs), part: null }, nowMs: Math.round(nowMs) };
     },
     async page({ writers, part }) {
       const em = reads.em.fork();
@@ -108,7 +134,8 @@ export function createBatchReader(reads: MikroORM): BatchReader {
         ...{ writer, batch, at: Math.round(at), history: { logId, epoch } },
         rows: rows.get(`${writer} ${batch}`) ?? [],
       }));
-      return { batches, isFull: chosen.length === batchesOfPage };
+      const fitting = firstRows(batches);
+      return { batches: fitting, isFull: chosen.length === batchesOfPage || fitting.length < batches.length };
     },
     async rows(ids) {
       const options = { disableIdentityMap: true };
@@ -129,6 +156,12 @@ export function createBatchReader(reads: MikroORM): BatchReader {
     );
     return Map.groupBy(rows, ({ writer, batch }) => `${writer} ${batch}`);
   }
+}
+
+/** At least one. */
+function firstRows(batches: readonly RecordedBatch[]): RecordedBatch[] {
+  let rows = 0;
+  return batches.filter((batch, index) => (rows += batch.rows.length) <= rowsOfPage || index === 0);
 }
 
 /** Merges the writers' lists, each in its own order, whatever became of the clock: next is the head that was recorded first. */

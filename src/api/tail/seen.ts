@@ -25,7 +25,8 @@ const idleMs = 10 * 60_000;
 
 const headBytes = 8 + 6 + 1;
 const writerBytes = 16 + 6;
-const mostCharacters = 64 * 1024;
+/** What is written here can be read here: a writer takes 30 characters. */
+const mostCharacters = 512 * 1024;
 
 export function writeCursor({ writers, at, part }: Seen, history: History): string {
   const named = [...writers].filter(([writer, seen]) => seen.at > at - idleMs || writer === part?.writer);

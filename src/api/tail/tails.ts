@@ -39,6 +39,9 @@ const limits = { each: 64, all: 256 };
 /** Of all tails together. What is recorded faster comes later: deliveries go first. */
 const deliveriesPerSecond = 500;
 
+/** Of all tails that read by themselves. */
+const pagesPerSecond = 40;
+
 const goodForMs = 24 * 60 * 60_000;
 
 /** So long may a client take for what was recorded together. */
@@ -62,6 +65,7 @@ export function createTails({ reads, ending, log, checkEveryMs = usualCheckEvery
   const reader = createBatchReader(reads);
   const feed = createFeed(reader, ending);
   const pace = createPace(deliveriesPerSecond);
+  const pages = createPace(pagesPerSecond);
   const shares = createShares(limits);
   let open = 0;
 
@@ -128,6 +132,8 @@ export function createTails({ reads, ending, log, checkEveryMs = usualCheckEvery
       let place = feed.join(seen);
       if (place === null) {
         await checkNowAndThen();
+        const turn = pages.turn();
+        if (turn !== null) await turn;
         const { batches, isFull } = await persistently(() => feed.read(seen));
         for (const batch of batches) yield* through(batch);
         if (!isFull) await sleep(databaseAgainMs, undefined, { signal: ending }).catch(() => {});

@@ -2,6 +2,7 @@
 
 import type { MikroORM } from '@mikro-orm/postgresql';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { createBatchReader } from '../../../src/api/tail/read-batches.ts';
 import { readCursor, writeCursor } from '../../../src/api/tail/seen.ts';
 import { type Ended, type Recorded, type TailOptions, type Tails, createTails } from '../../../src/api/tail/tails.ts';
 import { newId } from '../../../src/model/new-id.ts';
@@ -12,6 +13,7 @@ import { deliveryRow } from '../../../src/worker/delivery-row.ts';
 import { type Recorder, createRecorder } from '../../../src/worker/recorder.ts';
 import { type TestDatabase, openDatabase } from '../../support/database.ts';
 import { makeTurn, resultOf } from '../../worker/made-up-turn.ts';
+import { storeDelivery } from '../stored-rows.ts';
 
 let database: TestDatabase;
 let orm: MikroORM;
@@ -155,6 +157,32 @@ test('fifty tails get each delivery once, from one reading of each batch', async
   );
   expect(new Set(all.map(String))).toEqual(new Set([String(ids)]));
   await Promise.all(open.map((tail) => tail.return()));
+});
+
+test('where a writer was that a cursor does not name is found among all of its batches, some of which are missing', async () => {
+  const reader = createBatchReader(reads);
+  const writers = [crypto.randomUUID(), crypto.randomUUID()];
+  const rows = writers.flatMap((writer, index) =>
+    Array.from({ length: 40 }, (_, at) => ({ writer, batch: 3 + 2 * at + (at > 20 ? 50 : 0), at: 1_000 * at + index })),
+  );
+  const begun = Date.now() - 60_000;
+  for (const { writer, batch, at } of rows) {
+    const { id } = await storeDelivery(orm, { writer, batch });
+    const mark = 'update webhook_deliveries set batch_from = id, recorded_at = ? where id = ?';
+    await orm.em.fork().execute(mark, [new Date(begun + at), id]);
+  }
+  for (const until of [-1, 0, 1, 500, 20_000, 20_001, 39_000, 90_000]) {
+    const { seen } = await reader.place(new Map(), begun + until);
+    const expected = writers.flatMap((writer) => {
+      const last = rows.findLast((row) => row.writer === writer && row.at <= until);
+      return last === undefined ? [] : [[writer, { batch: last.batch, at: begun + last.at }]];
+    });
+    expect(seen.writers).toEqual(new Map(expected as never));
+  }
+  const [first, second] = writers as [string, string];
+  const named = new Map([[first, { batch: 5, at: begun }]]);
+  expect((await reader.place(named, begun)).seen.writers).toEqual(named);
+  expect((await reader.place(named, null)).seen.writers.get(second)).toEqual({ batch: 131, at: begun + 39_001 });
 });
 
 test('a cursor that is none of ours, or older than a day, is refused', async () => {
