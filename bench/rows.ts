@@ -1,6 +1,7 @@
 // The rows of the table, in its order.
 
 import type { Row } from './row.ts';
+import { dashboardRow } from './rows/dashboard.ts';
 import { drainRow } from './rows/drain.ts';
 import { growthRow } from './rows/growth.ts';
 import { idleEndpointsRow } from './rows/idle-endpoints.ts';
@@ -73,6 +74,7 @@ export const rows: readonly Row[] = [
   isolationRow,
   idleEndpointsRow,
   tailsRow,
+  dashboardRow,
   startRow,
   memoryRow,
   growthRow,

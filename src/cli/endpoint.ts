@@ -23,7 +23,6 @@ type Endpoint = ListedEndpoint & {
   ordering: string;
   maxRetries: number;
   rateLimit: string | null;
-  configuration: Record<string, unknown>;
   pendingReplays: number;
   day: {
     attempts: number;
@@ -71,7 +70,7 @@ function valuesOf(found: Endpoint): (readonly [string, string | null])[] {
     ['state', stateOf(found)],
     ['events', found.events.join(' ')],
     ['ordering', found.ordering],
-    [found.configuration['on_exhausted'] === 'hold' ? 'holds after' : 'gives up after', found.givesUpAfter ?? 'never'],
+    ['gives up after', found.givesUpAfter ?? 'never: it holds the event'],
     ['rate limit', found.rateLimit],
     ['position', found.position],
     ['backlog', backlogText(found.backlog)],

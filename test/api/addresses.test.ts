@@ -11,6 +11,7 @@ import { readEnvironment } from '../../src/settings/environment.ts';
 import { providerUrlProblem } from '../../src/settings/provider-url.ts';
 import { acceptRedirect } from '../../src/users/redirects.ts';
 import { odd, serveAt } from '../support/listen-at.ts';
+import { executable } from '../support/run-tidings.ts';
 
 const app = new Hono().get('/healthz', (c) => c.json({ status: 'ok' }));
 
@@ -61,8 +62,9 @@ test('settings and files take addresses in brackets wherever they take a URL', a
 async function healthcheckOf(environment: Record<string, string>): Promise<number> {
   const dockerfile = await readFile(new URL('../../Dockerfile', import.meta.url), 'utf8');
   const [, form] = /^HEALTHCHECK [^\n]*\\\n\s*CMD (\[.*\])$/m.exec(dockerfile) ?? [];
-  const [, ...args] = JSON.parse(form ?? '[]') as string[];
-  return await promisify(execFile)(process.execPath, args, { env: environment }).then(
+  const [program, ...args] = JSON.parse(form ?? '[]') as string[];
+  expect(program).toBe('/srv/tidings/bin/tidings');
+  return await promisify(execFile)(executable, args, { env: { PATH: process.env['PATH'], ...environment } }).then(
     () => 0,
     (error: unknown) => (error as { code: number }).code,
   );

@@ -280,6 +280,7 @@ test('an endpoint says since when it is paused, whoever paused it, and when its 
   door.endpoints = [
     endpoint({ id: 'crm', baseDelayMs: 10_000 }),
     endpoint({ id: 'off', enabled: false, maxRetries: 0 }),
+    endpoint({ id: 'holds', onExhausted: 'hold' }),
   ];
   await storeCursor(door.orm, { endpointId: 'crm', position: 0 });
   const fields = '{ pausedAt pauseReason position givesUpAfter }';
@@ -293,4 +294,6 @@ test('an endpoint says since when it is paused, whoever paused it, and when its 
   expect(resumed.resumeWebhookEndpoint).toMatchObject({ pausedAt: null, pauseReason: null });
   const { data } = await door.ask(`{ webhookEndpoint(id: "off") ${fields} }`);
   expect(data.webhookEndpoint).toEqual({ pausedAt: null, pauseReason: null, position: '0', givesUpAfter: '0s' });
+  const holds = (await door.ask('{ webhookEndpoint(id: "holds") { givesUpAfter } }')).data.webhookEndpoint;
+  expect(holds).toEqual({ givesUpAfter: null });
 });

@@ -7,7 +7,7 @@ import { createChance } from '../support/chance.ts';
 import { eventually } from '../support/eventually.ts';
 import { judge } from '../support/judge/judge.ts';
 import type { Verdict } from '../support/judge/verdict.ts';
-import { readAttempts, forEverybody, readLog, toLogged } from '../support/stored-history.ts';
+import { readAttempts, forEverybody, readWholeLog, toLogged } from '../support/stored-history.ts';
 import { isSteady, mostAttemptsAt } from './behaviours.ts';
 import { monotonicMs } from '../support/monotonic-clock.ts';
 import { type Cluster, openCluster } from './cluster.ts';
@@ -133,7 +133,7 @@ async function settled(orm: MikroORM, { endpoints }: Cluster, events: number): P
 }
 
 async function judgeRun(orm: MikroORM, { journalFile, endpoints, halts }: Cluster, { acknowledged }: Publishers) {
-  const log = await readLog(orm);
+  const log = await readWholeLog(orm);
   const wanted = toLogged(forEverybody(log));
   const attempts = await readAttempts(orm);
   const verdict = judge({

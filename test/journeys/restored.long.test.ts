@@ -11,7 +11,7 @@ import { startLoad } from '../support/load.ts';
 import { type JournalReceiver, openJournalReceiver } from '../support/receiver/journal-receiver.ts';
 import { type RestorablePostgres, openRestorablePostgres } from '../support/restorable-postgres.ts';
 import { type RunningService, startService } from '../support/service.ts';
-import { type StoredEvent, forEverybody, readLog, toLogged } from '../support/stored-history.ts';
+import { type StoredEvent, forEverybody, readLog, readWholeLog, toLogged } from '../support/stored-history.ts';
 import { type Workplace, openWorkplace, secrets } from '../support/workplace.ts';
 
 const endpoints = ['quick', 'behind'];
@@ -122,7 +122,7 @@ async function loseTail(lose: (accept: () => void) => Promise<void>): Promise<st
   held.push(...added);
   for (const endpoint of endpoints) await delivered(endpoint, held);
 
-  const log = await readLog(orm);
+  const log = await readWholeLog(orm);
   const wrongs = wrongsOf(since, log, await readGaps());
   if (
     forEverybody(log)

@@ -8,7 +8,15 @@ import { eventually } from './eventually.ts';
 import { judge } from './judge/judge.ts';
 import { type JournalReceiver, openJournalReceiver } from './receiver/journal-receiver.ts';
 import { type Program, type RunningService, startService } from './service.ts';
-import { type StoredEvent, type StoredRow, forEverybody, readAttempts, readLog, toLogged } from './stored-history.ts';
+import {
+  type StoredEvent,
+  type StoredRow,
+  forEverybody,
+  readAttempts,
+  readLog,
+  readWholeLog,
+  toLogged,
+} from './stored-history.ts';
 import { type EndpointValue, type Workplace, openWorkplace, secrets } from './workplace.ts';
 
 export type Stage = AsyncDisposable & {
@@ -101,7 +109,7 @@ export async function openStage({
         );
         return rows!.count >= accepted;
       });
-      const log = await readLog(await orm());
+      const log = await readWholeLog(await orm());
       const wanted = toLogged(forEverybody(log));
       return judge({
         events: toLogged(log),

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import type { MikroORM } from '@mikro-orm/postgresql';
+import { eventually } from './eventually.ts';
 import type { LoggedEvent, RecordedAttempt } from './judge/history.ts';
 import { wallToMonotonic } from './monotonic-clock.ts';
 
@@ -18,6 +19,17 @@ export type StoredRow = RecordedAttempt & {
 export async function readLog(orm: MikroORM): Promise<StoredEvent[]> {
   return await orm.em.fork().execute(`select id, position::float8 as position, e.type, payload
        from webhook_events e left join webhook_log on event_id = id order by position`);
+}
+
+/** The log, once all that was recorded has its position: also what the service has just told of its own operation. */
+export async function readWholeLog(orm: MikroORM): Promise<StoredEvent[]> {
+  return await eventually(
+    async () => {
+      const log = await readLog(orm);
+      return log.every(({ position }) => position !== null) ? log : null;
+    },
+    { saying: 'a position for each event' },
+  );
 }
 
 /** Those that an endpoint with the pattern `*` gets: none of the service's own operation. */

@@ -155,8 +155,8 @@ export const WebhookEndpoint = builder.objectRef<Endpoint>('WebhookEndpoint').im
     givesUpAfter: t.string({
       nullable: true,
       description:
-        'The time from a first attempt to giving up, as in 5m10s: all waits of its settings together, without what the attempts themselves take and without Retry-After. Null where it never gives up.',
-      resolve: (endpoint) => durationText(givesUpAfterMs(endpoint)),
+        'The time from a first attempt to giving up, as in 5m10s: all waits of its settings together, without what the attempts themselves take and without Retry-After. Null where it never gives up: with on_exhausted: hold.',
+      resolve: (endpoint) => (endpoint.onExhausted === 'hold' ? null : durationText(givesUpAfterMs(endpoint))),
     }),
     rateLimit: t.string({
       nullable: true,

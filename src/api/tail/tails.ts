@@ -47,6 +47,9 @@ const goodForMs = 24 * 60 * 60_000;
 /** So long may a client take for what was recorded together. */
 const takeWithinMs = 20_000;
 
+/** So long may it be until a client asks for its first. */
+const beginWithinMs = 10_000;
+
 /** A session may have ended, or its user have another role. */
 const usualCheckEveryMs = 5_000;
 const databaseAgainMs = 500;
@@ -221,6 +224,13 @@ function closing(
     }
   }
   const generator = told();
+  // A client that has gone by then never asks for the first.
+  const forgotten = setTimeout(close, beginWithinMs).unref();
+  const next = generator.next.bind(generator);
+  generator.next = async () => {
+    clearTimeout(forgotten);
+    return await next();
+  };
   const end = generator.return.bind(generator);
   // A generator hears of its return only when it has something to give, or was never begun.
   generator.return = async (value) => {

@@ -99,7 +99,7 @@ function draw(place: HTMLElement, { times, series, write }: Omit<PlotProps, 'cap
         fmtDate: (template) => uPlot.fmtDate(template),
         legend: { show: false },
         cursor: { show: false },
-        scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1)] } },
+        scales: { y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 2)] } },
         axes: [
           { ...axis, values: (_plot, splits, _at, _space, step) => splits.map(timeBy(step)) },
           { ...axis, size: 60, values: (_plot, splits) => splits.map((value) => write(value)) },
