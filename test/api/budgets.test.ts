@@ -5,7 +5,7 @@ import { shownError } from '../../src/api/graphql/errors.ts';
 import { nestedTooDeep } from '../../src/api/graphql/limits.ts';
 import { createRefusedQueries } from '../../src/api/refused-queries.ts';
 import { openDatabase } from '../support/database.ts';
-import { type Answer, type Door, adminToken, noLimits, openDoor, post, signInAs } from './door.ts';
+import { type Answer, type Door, adminToken, noLimits, openDoor, post, signInAs, textOf } from './door.ts';
 import { type Asker, corpusDocuments, worstThatFit } from './hostile-documents.ts';
 
 let database: Awaited<ReturnType<typeof openDatabase>>;
@@ -24,7 +24,7 @@ afterAll(async () => {
 
 async function ask(as: Asker, body: object | string) {
   const response = await door.fetch('/graphql', post(body, { authorization: tokens[as] }));
-  const text = await response.text();
+  const text = await textOf(response);
   return { status: response.status, text, ...(JSON.parse(text) as Answer) };
 }
 

@@ -211,3 +211,12 @@ function endpointsOf(door: Door, transactions: Transactions): Endpoints {
     },
   };
 }
+
+/** The answer's text; of a stream, which has no end, an answer without errors, once it has begun. */
+export async function textOf(response: Response): Promise<string> {
+  if (response.headers.get('content-type')?.startsWith('text/event-stream') !== true) return await response.text();
+  const reader = response.body!.getReader();
+  await reader.read();
+  await reader.cancel();
+  return '{}';
+}
