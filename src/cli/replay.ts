@@ -41,11 +41,12 @@ export async function replay(
   const count = await ask(true);
   if (options.dryRun === true) return show(count, 'would be sent again', options);
   say(`${count} failed deliver${count === 1 ? 'y' : 'ies'} would be sent again.`);
-  if (count > 0 && !(await confirm('Send them again?', answering))) return 1;
-  // What a script needs does not depend on what failed.
-  if (count === 0) needAnswer(answering);
-  if (count === 0)
+  if (count === 0) {
+    // What a script needs does not depend on what failed.
+    needAnswer(answering);
     return show(0, 'are sent again: the others did not fail, were delivered since, or wait already', options);
+  }
+  if (!(await confirm('Send them again?', answering))) return 1;
   return show(await ask(false), 'wait to be sent again', options);
 }
 

@@ -8,7 +8,8 @@ import { reportOnFailure } from '../support/failure-report.ts';
 import { monotonicMs } from '../support/monotonic-clock.ts';
 import { type Stage, openStage } from '../support/stage.ts';
 
-const backoffMs = 6_000;
+/** Longer than a start on a busy machine. */
+const backoffMs = 15_000;
 let stage: Stage;
 let admin: ReturnType<typeof actAsAdmin>;
 

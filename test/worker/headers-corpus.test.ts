@@ -79,8 +79,10 @@ async function expectOnTheWire(pairs: readonly Pair[], headers: Record<string, s
   const own = new Set(always).add('content-length');
   // An endpoint's own replaces that of Tidings.
   if (pairs.some(([name]) => name.toLowerCase() === 'accept-encoding')) own.delete('accept-encoding');
+  // By name, except that whole numbers come first, as in every object.
+  const ordered = Object.entries(Object.fromEntries(pairs.toSorted(([one], [other]) => (one < other ? -1 : 1))));
   expect(lines.filter((_, index) => !own.has(names[index]!))).toEqual(
-    pairs.toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([name, value]) => `${name}: ${value}`),
+    ordered.map(([name, value]) => `${name}: ${value}`),
   );
   expect(names.filter((name) => own.has(name)).sort()).toEqual([...own].sort());
 }
@@ -143,14 +145,27 @@ test('whatever the text of a header, what the settings accept is what the wire c
         const { headers } = await readHeaders(pairs);
         if (!headers) return;
         taken += 1;
-        // A whole number as a name is the one thing that changes its place in an object.
-        const sorted = [...pairs].sort(
-          ([one], [other]) => Object.keys(headers).indexOf(one) - Object.keys(headers).indexOf(other),
-        );
-        await expectOnTheWire(sorted, headers);
+        await expectOnTheWire(pairs, headers);
       },
     ),
-    { numRuns: 200 },
+    {
+      numRuns: 200,
+      examples: [
+        [
+          [
+            ['0', '!'],
+            ['+', '!'],
+          ],
+        ],
+        [
+          [
+            ['10', 'a'],
+            ['9', 'b'],
+            ['!', 'c'],
+          ],
+        ],
+      ],
+    },
   );
   expect(taken).toBeGreaterThan(20);
 });

@@ -20,19 +20,7 @@ export function CreateUser({ onClose }: { onClose(): void }) {
     onClose();
     go(linkTo('users', made.createUser.id));
   };
-  return (
-    <Dialog title="Create user" onClose={onClose}>
-      <form onSubmit={(event) => (event.preventDefault(), void create(event.currentTarget))}>
-        <Fields of={null} />
-        <div class="controls">
-          <button type="submit">Create</button>
-          <button type="button" onClick={onClose}>
-            Cancel
-          </button>
-        </div>
-      </form>
-    </Dialog>
-  );
+  return <UserForm title="Create user" button="Create" user={null} submit={create} onClose={onClose} />;
 }
 
 export function ChangeUser({ user, onClose }: { user: User; onClose(): void }) {
@@ -45,12 +33,24 @@ export function ChangeUser({ user, onClose }: { user: User; onClose(): void }) {
     const done = await act(updateUserDocument, { id: user.id, input }, 'The user is changed.');
     if (done !== null) onClose();
   };
+  return <UserForm title="Change user" button="Save" user={user} submit={change} onClose={onClose} />;
+}
+
+type UserFormProps = {
+  title: string;
+  button: string;
+  user: User | null;
+  submit(form: HTMLFormElement): Promise<void>;
+  onClose(): void;
+};
+
+function UserForm({ title, button, user, submit, onClose }: UserFormProps) {
   return (
-    <Dialog title="Change user" onClose={onClose}>
-      <form onSubmit={(event) => (event.preventDefault(), void change(event.currentTarget))}>
+    <Dialog title={title} onClose={onClose}>
+      <form onSubmit={(event) => (event.preventDefault(), void submit(event.currentTarget))}>
         <Fields of={user} />
         <div class="controls">
-          <button type="submit">Save</button>
+          <button type="submit">{button}</button>
           <button type="button" onClick={onClose}>
             Cancel
           </button>
