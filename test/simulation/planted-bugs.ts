@@ -125,7 +125,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'replays that were being read when they were cancelled are sent',
     edits: [{ file: 'src/dispatch/replay-window.ts', find: 'if (asked !== current) return;', replace: '' }],
-    kinds: ['replay', 'cancel', 'receiver fails'],
+    kinds: ['replay', 'cancel', 'postgres is slow', 'receiver fails'],
   },
   one(
     'an event is matched by an older configuration than its own',
@@ -213,12 +213,17 @@ export const plantedBugs: readonly PlantedBug[] = [
     '{ count: count + came, isLowerBound }',
     '{ count, isLowerBound }',
   ),
-  one(
-    'what is settled above the cursor is not in the backlog that is stored with it',
-    'src/dispatch/reading.ts',
-    'const skipped = this.#line.skippedAbove(position);',
-    'const skipped = 0;',
-  ),
+  {
+    name: 'what is settled above the cursor is not in the backlog that is stored with it',
+    edits: [
+      {
+        file: 'src/dispatch/reading.ts',
+        find: 'const skipped = this.#line.skippedAbove(position);',
+        replace: 'const skipped = 0;',
+      },
+    ],
+    kinds: ['rewind', 'reload', 'stop'],
+  },
   one(
     'the budget of the windows is ignored',
     'src/dispatch/window-budget.ts',

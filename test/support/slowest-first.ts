@@ -2,8 +2,8 @@
 
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Folders whose files start processes, the slowest first; all others come after them. */
-const slowFolders = ['chaos', 'journeys', 'faults', 'demo', 'simulation', 'cli', 'api', 'operations'];
+/** Folders whose files take long, the slowest first; all others come after them. */
+const slowFolders = ['simulation', 'doors', 'chaos', 'journeys', 'faults', 'demo', 'cli', 'api', 'operations'];
 
 export class SlowestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
