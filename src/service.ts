@@ -61,6 +61,11 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const { read, resolve } = configuration;
   remarkOnSettings(logger, settings, configuration);
 
+  // Traces, where there are any. Without them nothing of OpenTelemetry is loaded.
+  const whose = { 'service.version': version, 'service.instance.id': id };
+  const traceOptions = settings.traces && { ...settings.traces, resource: { ...whose, ...settings.traces.resource } };
+  const traces = traceOptions && open((await import('./telemetry/open-traces.ts')).openTraces(traceOptions, logger));
+
   // The databases, given or of our own.
   const databases = open(await openDatabases(settings, logger));
   const { database, valkeyUrl, orm, isOurs } = databases;
@@ -76,7 +81,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
 
   // The outbox: changes with their events, and the relay that gives these their positions.
   const relayOrm = arrange('relayOrm', databases.relayOrm);
-  const relay = open(startRelay({ orm: relayOrm, stream, log: logger }));
+  const relay = open(startRelay({ orm: relayOrm, stream, log: logger, traces }));
   wakes.onWake('relay', relay.wake);
   const onCommit = () => {
     relay.wake();
@@ -94,7 +99,8 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   // Deliveries: the threads, and the instance that says what they send.
   const { deliveryThreads: threads, allowedNetworks } = settings;
   const poolLog = { logger, takeLines, options: logOptions };
-  const poolOptions = arrange('poolOptions', { threads, database, allowedNetworks, log: poolLog, version });
+  const threadData = { database, allowedNetworks, version, traces: traceOptions };
+  const poolOptions = arrange('poolOptions', { threads, log: poolLog, ...threadData });
   const pool = open(arrange('pool', await openThreadPool(poolOptions)));
   const recorder = open(arrange('recorder', createRecorder({ orm, log: logger, version })));
   if (isOurs) await freeLeases(orm);
@@ -149,7 +155,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const { serviceSecrets: secrets, oauth } = configuration;
   const { reads } = databases;
   const tails = createTails({ reads, ending: ending.signal, log: logger });
-  const api = { orm, reads, transactions, endpoints, tails, readiness, isDraining };
+  const api = { orm, reads, transactions, endpoints, tails, readiness, isDraining, traces };
   const { providers } = oauth;
   const door = open(await openDoor({ settings, listener, ...api, secrets, providers, limits, log: logger, version }));
   const note = { listeningAt: listener.url, tokenDirectory: configuration.tokenDirectory };

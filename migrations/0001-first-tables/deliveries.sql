@@ -37,6 +37,8 @@ create table webhook_deliveries (
   replay_id uuid,
   -- The wait that follows a retrying attempt; it ends so long after recorded_at.
   wait_ms bigint,
+  -- W3C trace context that it was sent with.
+  traceparent text,
   -- In microseconds: what was recorded after something else, and because of it, has a later time.
   recorded_at timestamptz not null default clock_timestamp(),
   -- Who wrote it, and in which of its batches.

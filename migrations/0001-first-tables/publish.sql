@@ -51,6 +51,9 @@ declare
   new_id constant uuid := lpad(to_hex(micros / 1000), 12, '0') || to_hex(28672 + micros % 1000 * 4096 / 1000)
     || right(gen_random_uuid()::text, 17);
   tail constant text collate "default" := ',"data":' || written || '}';
+  -- W3C trace context of the caller's work, where it has said so: set_config('tidings.traceparent', …, true).
+  trace constant text collate "default" := substring(current_setting('tidings.traceparent', true)
+    from '^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$');
   first record;
   problem text := case
     when octet_length(event_type) > 128 and @schema@.utf16_length(event_type) > 128
@@ -104,10 +107,10 @@ begin
     end if;
   end if;
 
-  insert into @schema@.webhook_events (id, type, subject, payload, created_at) values (new_id, event_type, about,
+  insert into @schema@.webhook_events (id, type, subject, payload, traceparent, created_at) values (new_id, event_type, about,
     '{"event_id":"' || new_id || '","event_type":"' || event_type || '","timestamp":"'
       || to_char(made_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || '"' || tail,
-    date_trunc('milliseconds', made_at));
+    trace, date_trunc('milliseconds', made_at));
   insert into @schema@.webhook_outbox (event_id) values (new_id);
   return new_id;
 end $$;

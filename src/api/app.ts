@@ -19,6 +19,7 @@ import type { RateLimits } from './rate-limits.ts';
 import { hasUtf8Query } from './request-address.ts';
 import { homeOf } from './refused.ts';
 import { createCookies } from './session-cookie.ts';
+import { traceSignIn } from './traced-sign-in.ts';
 import { type Tokens, createViewers } from './viewer.ts';
 
 export type Api = Omit<EngineOptions, 'viewers' | 'cookies' | 'countStart' | 'refusedQueries'> & {
@@ -69,6 +70,7 @@ export function createApp(api: Api): Hono {
   const guesses = limitGuesses({ asking, countGuess, publicUrl });
   for (const path of ['/', '/account', '/graphql', '/oauth/*']) app.use(path, guesses);
 
+  if (api.traces) app.use('/oauth/:provider/callback', traceSignIn(api.traces));
   const countStart = async (c: Context) => await limits.signInStart(client(c));
   app.route('/', accountRoutes({ ...api, viewers, cookies }));
   app.route('/', oauthRoutes({ ...api, signIn, asking, cookies, isDraining, countStart }));

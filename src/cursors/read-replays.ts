@@ -16,9 +16,9 @@ export async function readReplays(
   { known, most }: ReplayQuestion,
 ): Promise<StoredReplay[]> {
   const rows = await orm.em.fork().execute<Row[]>(
-    `select s.id, s.origin, s.event_id as "eventId", s.position::float8 as position, s.type, s.subject, s.payload,
+    `select s.id, s.origin, s.event_id as "eventId", s.position::float8 as position, s.type, s.subject, s.payload, s.traceparent,
             coalesce(d.attempt_count, 0) as attempts, coalesce(d."waitMs", 0) as "waitMs"
-       from (select i.id, i.origin, i.event_id, at.position, e.type, e.subject, e.payload,
+       from (select i.id, i.origin, i.event_id, at.position, e.type, e.subject, e.payload, e.traceparent,
                     sum(octet_length(e.payload)) over (order by i.id) - octet_length(e.payload) as bytes_before
                from (select * from webhook_replays
                       where endpoint_id = ? and id not in (select json_array_elements_text(?::json)::uuid)
@@ -33,7 +33,7 @@ export async function readReplays(
       where s.bytes_before < ? order by s.id`,
     [endpointId, JSON.stringify(known), most.replays, endpointId, most.bytes],
   );
-  return rows.map(({ id, origin, eventId, type, subject, payload, position, attempts, waitMs }) => {
-    return { id, origin, attempts, waitMs, event: { id: eventId, type, subject, payload, position, previous: null } };
+  return rows.map(({ id, origin, attempts, waitMs, eventId, ...event }) => {
+    return { id, origin, attempts, waitMs, event: { ...event, id: eventId, previous: null } };
   });
 }

@@ -202,8 +202,9 @@ export class Line {
   }
 }
 
-function turnEvent({ entry: { id, type, subject, payload, position }, previous }: QueuedEvent): TurnEvent {
-  return { id, type, subject, payload, position, previous };
+function turnEvent({ entry, previous }: QueuedEvent): TurnEvent {
+  const { id, type, subject, payload, position, traceparent } = entry;
+  return { id, type, subject, payload, position, previous, traceparent };
 }
 
 /** The positions above an endpoint's cursor that were settled when it was loaded: the actor skips each of them once. */

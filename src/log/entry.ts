@@ -15,4 +15,6 @@ export type LogEntry = {
   configuration: number;
   /** The body to deliver, byte for byte. */
   payload: string;
+  /** W3C trace context that it was recorded in, or null. */
+  traceparent: string | null;
 };

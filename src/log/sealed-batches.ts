@@ -4,7 +4,7 @@
 //
 //   seal      base64url   HMAC-SHA-256, by the stream's secret, over the stream's key, the id, and all that follows
 //   index     JSON        [first position, [[id, type, subject, addressee, whom it is not for, configuration, bytes of its
-//                         payload or null], …]]
+//                         payload or null, trace context where it has one], …]]
 //   a line break
 //   payloads              one after another
 //
@@ -32,7 +32,7 @@ const lineBreak = 10;
 
 type IndexEntry = [
   ...[id: string, type: string, subject: string | null, addressedTo: string | null, notFor: string | null],
-  ...[configuration: number, bytes: number | null],
+  ...[configuration: number, bytes: number | null, traceparent?: string],
 ];
 
 /**
@@ -60,7 +60,7 @@ export function sealBatches(
     [index, payloads, bytes, first] = [[], [], frameBytes, next];
   }
 
-  entries.forEach(({ id, type, subject, addressedTo, notFor, configuration, payload }, at) => {
+  entries.forEach(({ id, type, subject, addressedTo, notFor, configuration, payload, traceparent }, at) => {
     const payloadBytes = Buffer.byteLength(payload);
     const isLeftOut = payloadBytes > limits.payloadBytes;
     const line = JSON.stringify([
@@ -71,6 +71,7 @@ export function sealBatches(
       notFor,
       configuration,
       isLeftOut ? null : payloadBytes,
+      ...(traceparent === null ? [] : [traceparent]),
     ]);
     const more = Buffer.byteLength(line) + 1 + (isLeftOut ? 0 : payloadBytes);
     if (at - first >= limits.events || bytes + more > limits.bytes) end(at);
@@ -94,11 +95,13 @@ export function openBatch({ id, sealed }: StoredBatch, name: StreamName): Batch 
   const indexEnd = sealed.indexOf(lineBreak);
   const [first, lines] = JSON.parse(sealed.toString('utf8', sealLength, indexEnd)) as [number, IndexEntry[]];
   let from = indexEnd + 1;
-  return lines.map(([eventId, type, subject, addressedTo, notFor, configuration, bytes], at): BatchEntry => {
+  return lines.map((line, at): BatchEntry => {
+    const [eventId, type, subject, addressedTo, notFor, configuration, bytes, traceparent = null] = line;
     // A text of its own: a part of the whole would keep all of it in memory.
     const payload = bytes === null ? null : sealed.toString('utf8', from, from + bytes);
     from += bytes ?? 0;
-    return { position: first + at, id: eventId, type, subject, addressedTo, notFor, configuration, payload };
+    const position = first + at;
+    return { position, id: eventId, type, subject, addressedTo, notFor, configuration, payload, traceparent };
   });
 }
 

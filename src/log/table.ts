@@ -44,10 +44,10 @@ export function createLogTable(orm: MikroORM): LogTable {
     const rows = await orm.em.fork().execute<LogEntry[]>(
       `select position::float8 as position, event_id as id, type, subject, addressed_to as "addressedTo",
               not_for as "notFor",
-              configuration::float8 as configuration, payload
-         from (select l.*, e.subject, e.payload, sum(octet_length(payload)) over (order by position) - octet_length(payload) as bytes_before
+              configuration::float8 as configuration, payload, traceparent
+         from (select l.*, e.subject, e.payload, e.traceparent, sum(octet_length(payload)) over (order by position) - octet_length(payload) as bytes_before
                  from webhook_log l
-                cross join lateral (select subject, payload from webhook_events where id = l.event_id offset 0) e
+                cross join lateral (select subject, payload, traceparent from webhook_events where id = l.event_id offset 0) e
                 where position > ? and position <= ?) page
         where bytes_before < ? order by position`,
       [after, end, maxPageBytes],

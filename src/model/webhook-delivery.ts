@@ -55,6 +55,8 @@ export const WebhookDelivery = defineEntity({
     /** The wait that follows a `retrying` attempt; it ends `wait_ms` after `recorded_at`. */
     waitMs: p.bigint('number').nullable().fieldName('wait_ms'),
     recordedAt: p.datetime(6).fieldName('recorded_at').defaultRaw('clock_timestamp()'),
+    /** W3C trace context that it was sent with; null where there were no traces. */
+    traceparent: p.text().nullable(),
     /** Which recorder wrote it, and in which of its transactions: they commit in the order of their numbers. */
     writer: p.uuid(),
     batch: p.bigint('number'),

@@ -25,7 +25,7 @@ export function makeEvent(draft: EventDraft, now: Date, id: string = newId()) {
     subject: draft.subject ?? null,
     addressedTo: draft.addressedTo ?? null,
     notFor: draft.notFor ?? null,
-    traceparent: null,
+    traceparent: null as string | null,
     payload: toPayload({ eventId: id, type: draft.type, timestamp: now, data: draft.data }),
     createdAt: now,
   };

@@ -6,7 +6,9 @@ import type { LogEntry } from '../log/entry.ts';
 import { makeLogPartitions, wantsPartition } from '../log/log-partitions.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
+import type { Traces } from '../telemetry/traces.ts';
 import { type Numbered, type RelayMode, type RelaySteps, createRelaySteps } from './relay-steps.ts';
+import { traceNumbered } from './trace-numbered.ts';
 
 /** A relay that cannot number for this long is a problem. */
 const stuckAfterMs = 5_000;
@@ -25,10 +27,12 @@ export type RelayParts = {
   orm: MikroORM;
   stream: { append(entries: readonly LogEntry[]): void };
   log: Pick<Logger, 'warn'>;
+  /** Absent or null: there are none. */
+  traces?: Traces | null;
 };
 
 /** It rests until its mode is set. */
-export function startRelay({ orm, stream, log }: RelayParts): Relay {
+export function startRelay({ orm, stream, log, traces }: RelayParts): Relay {
   const steps = createRelaySteps({
     now: () => performance.now(),
     schedule(delayMs, callback) {
@@ -55,8 +59,11 @@ export function startRelay({ orm, stream, log }: RelayParts): Relay {
   }
 
   async function tryToNumber(seq: number, server: string): Promise<Numbered | null> {
+    const begunMs = Date.now();
     try {
-      return await numberAbove(orm, { seq, server, onNoPartition });
+      const numbered = await numberAbove(orm, { seq, server, onNoPartition });
+      if (traces) traceNumbered(traces, numbered.entries, begunMs);
+      return numbered;
     } catch (error) {
       problem = error as Error;
       warn(error, 'events could not be numbered; trying again');
@@ -192,8 +199,8 @@ async function number(
   if (server !== knownServer) throw new Error('the database server was replaced between a look and its batch');
   const rows = await moveBatch(em, aboveSeq, head);
   if (rows.length === 0) return { entries: [], position: head.position, seq: 0, cut: false };
-  const entries = rows.map(({ position, id, type, subject, addressedTo, notFor, payload }) => {
-    return { position, id, type, subject, addressedTo, notFor, configuration, payload };
+  const entries = rows.map(({ position, id, type, subject, addressedTo, notFor, payload, traceparent }) => {
+    return { position, id, type, subject, addressedTo, notFor, configuration, payload, traceparent };
   });
   const bytes = rows.reduce((sum, { payload }) => sum + Buffer.byteLength(payload), 0);
   const cut = rows.length === batch.events || bytes >= batch.bytes;
@@ -209,7 +216,7 @@ async function moveBatch(
   const { rows } = await sql<Row>`
     with batch as materialized (
       select *
-        from (select o.place, o.seq, e.id, e.type, e.addressed_to, e.not_for, e.subject, e.payload,
+        from (select o.place, o.seq, e.id, e.type, e.addressed_to, e.not_for, e.subject, e.payload, e.traceparent,
                      ${position}::bigint + row_number() over queued as position,
                      sum(octet_length(e.payload)) over queued - octet_length(e.payload) as bytes_before
                 from (select ctid as place, seq, event_id from webhook_outbox
@@ -229,7 +236,7 @@ async function moveBatch(
         from (select max(position) as position from batch) ends where ends.position is not null
     )
     select seq::float8 as seq, position::float8 as position, id, type, subject, addressed_to as "addressedTo",
-           not_for as "notFor", payload
+           not_for as "notFor", payload, traceparent
       from batch order by position`.execute(em.getKysely());
   return rows;
 }

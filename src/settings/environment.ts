@@ -8,6 +8,7 @@ import { type DurationRule, durations } from './duration.ts';
 import { parseNetworks } from './networks.ts';
 import { readPostgresUrl } from '../model/postgres-url.ts';
 import { parseHost, parseOrigins, parsePublicUrl } from './addresses.ts';
+import { type TraceSettings, readTraces, traceNames } from './traces.ts';
 import { readValkeyUrl } from './valkey-url.ts';
 
 export type Environment = Record<string, string | undefined>;
@@ -19,7 +20,10 @@ export type EnvironmentReading<T> = { settings: T } | { problems: string[] };
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
-export type Settings = ReturnType<typeof named>;
+export type Settings = ReturnType<typeof named> & {
+  /** Null: there are none. */
+  traces: TraceSettings | null;
+};
 export type FileSettings = Pick<Settings, 'allowHttp' | 'secretsDirectory'>;
 
 const mostThreads = 256;
@@ -56,7 +60,10 @@ function variables({ cores, terminal }: Surroundings) {
 }
 
 /** Every variable that is a setting. */
-export const settingNames: readonly string[] = Object.keys(variables({ cores: 1, terminal: false }).shape);
+export const settingNames: readonly string[] = [
+  ...Object.keys(variables({ cores: 1, terminal: false }).shape),
+  ...traceNames,
+];
 
 /**
  * Reads every setting; an empty variable counts as unset, since a compose file's `NAME=${NAME:-}` gives an empty one.
@@ -67,7 +74,10 @@ export function readEnvironment(
   surroundings: Surroundings = { cores: availableParallelism(), terminal: process.stdout.isTTY },
 ): EnvironmentReading<Settings> {
   const read = variables(surroundings).safeParse(withoutEmpty(environment));
-  return read.success ? { settings: named(read.data) } : { problems: lines(read.error) };
+  const traces = readTraces(environment);
+  const problems = [...(read.success ? [] : lines(read.error)), ...('problems' in traces ? traces.problems : [])];
+  if (!read.success || 'problems' in traces) return { problems };
+  return { settings: { ...named(read.data), traces: traces.settings } };
 }
 
 /** Reads the two settings that decide how the configuration files are read. */

@@ -7,6 +7,7 @@ import type { Endpoint } from './endpoint.ts';
 import type { SettingProblem } from './problem.ts';
 import { relationWarnings } from './relations.ts';
 import type { Configuration } from './start-settings.ts';
+import { doubtsAboutTraces } from './trace-doubts.ts';
 
 type Log = Record<'info' | 'warn', (fields: object, message: string) => void>;
 
@@ -38,6 +39,7 @@ export function settingWarnings(settings: Remarked | null, endpoints: readonly E
     ...doubtsAboutNames(),
     ...doubtsAboutPort(port),
     ...doubtsAboutPublicUrl(publicUrl),
+    ...doubtsAboutTraces(),
     ...(unchecked === null ? [] : [{ file: 'environment' as const, path: 'DATABASE_URL', message: unchecked }]),
     ...relations.map((message): SettingProblem => {
       return { file: 'environment', path: message.split(' ', 1)[0]!, message };

@@ -24,6 +24,8 @@ export type Attempt = {
   keys: readonly SigningKey[];
   /** Tidings' own version, for the user agent. */
   version: string;
+  /** Of the attempt's own span; null where there are no traces. */
+  traceparent: string | null;
   /** Asked when the connection is open, just before the first byte. */
   mayBegin(): boolean;
 };

@@ -21,12 +21,14 @@ export type FinishedAttempt = {
     | 'opening'
   >;
   failure: Pick<TurnFailure, 'status' | 'waitMs' | 'pause'> | null;
+  /** As it was sent; absent or null when none was. */
+  traceparent?: string | null;
 };
 
 /** A row of webhook_deliveries without what its batch has, and `recorded_at`, which the database sets. */
 export type DeliveryRow = ReturnType<typeof deliveryRow>;
 
-export function deliveryRow({ id, turn, event, attempt, result, failure }: FinishedAttempt) {
+export function deliveryRow({ id, turn, event, attempt, result, failure, traceparent = null }: FinishedAttempt) {
   const { opening } = result;
   return {
     id,
@@ -56,5 +58,6 @@ export function deliveryRow({ id, turn, event, attempt, result, failure }: Finis
     replayId: turn.replayId,
     // None is known where a pause follows.
     waitMs: failure?.status === 'retrying' && failure.pause === null ? failure.waitMs : null,
+    traceparent,
   };
 }

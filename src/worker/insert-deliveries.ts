@@ -35,6 +35,7 @@ const columns: readonly [name: string, type: string, key: keyof DeliveryRow][] =
   ['resumes', 'integer', 'resumes'],
   ['replay_id', 'uuid', 'replayId'],
   ['wait_ms', 'bigint', 'waitMs'],
+  ['traceparent', 'text', 'traceparent'],
 ];
 
 const names = [...columns.map(([name]) => name), 'writer', 'batch', 'version', 'batch_from'].join(', ');

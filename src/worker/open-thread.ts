@@ -4,6 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import type { DatabaseAddress } from '../model/database-address.ts';
 import { openOrm } from '../model/orm.ts';
 import { type LogOptions, openThreadLogger } from '../telemetry/logger.ts';
+import type { TraceOptions } from '../telemetry/open-traces.ts';
 import { asItIs } from '../arrange.ts';
 import { createEgressGuard } from '../egress/guard.ts';
 import { createConnections } from './connections.ts';
@@ -22,6 +23,8 @@ export type ThreadData = {
   controlMemory: SharedArrayBuffer;
   log: Pick<LogOptions, 'level'>;
   version: string;
+  /** Absent or null: there are none. */
+  traces?: TraceOptions | null;
 };
 
 /** What a thread tells the main thread beside its reports. */
@@ -42,6 +45,7 @@ export async function openThread(data: ThreadData, arrange = asItIs): Promise<Th
   const orm = openOrm({ ...data.database, connections: 1, name: 'tidings-thread', statementMs: 10_000 });
   const connections = createConnections({ guard: createEgressGuard({ allowedNetworks: data.allowedNetworks }) });
   const recorder = createRecorder({ orm, log: log.logger, version: data.version });
+  const traces = data.traces ? (await import('../telemetry/open-traces.ts')).openTraces(data.traces, log.logger) : null;
   const statistics = createStatistics({ orm, log: log.logger });
   const outcomes = createOutcomes({ orm, log: log.logger });
 
@@ -49,6 +53,7 @@ export async function openThread(data: ThreadData, arrange = asItIs): Promise<Th
     control: openControl(data.controlMemory),
     recorder,
     version: data.version,
+    traces,
     deliver: (attempt) => deliver(connections, attempt),
     onRecorded(row) {
       statistics.count(row);
@@ -80,6 +85,7 @@ export async function openThread(data: ThreadData, arrange = asItIs): Promise<Th
       await outcomes[Symbol.asyncDispose]();
       await connections[Symbol.asyncDispose]();
       await orm.close(true);
+      await traces?.[Symbol.asyncDispose]();
       await log.flush();
     },
   };

@@ -11,6 +11,8 @@ type SentRequest = {
   /** This attempt's number, from 1. */
   attempt: number;
   event: Pick<TurnEvent, 'subject' | 'position' | 'previous'>;
+  /** Of the attempt's own span; null where there are no traces. */
+  traceparent: string | null;
   /** Made by `signatureHeaders`. */
   signatures: Record<string, string>;
   /** The endpoint's own. */
@@ -18,7 +20,8 @@ type SentRequest = {
 };
 
 /** Names and values in turn, without those of the connection: host, connection and content-length. */
-export function requestHeaders({ version, origin, attempt, event, signatures, headers }: SentRequest): string[] {
+export function requestHeaders(request: SentRequest): string[] {
+  const { version, origin, attempt, event, traceparent, signatures, headers } = request;
   const { position, previous, subject } = event;
   const all = [
     ...['content-type', 'application/json'],
@@ -32,12 +35,16 @@ export function requestHeaders({ version, origin, attempt, event, signatures, he
   if (subject !== null) all.push('x-webhook-subject', percentEncoded(subject));
   for (const [name, value] of Object.entries(signatures)) all.push(name, value);
   let namesEncoding = false;
+  let namesTrace = traceparent === null;
   for (const [name, value] of Object.entries(headers)) {
     all.push(name, value);
-    namesEncoding ||= name.toLowerCase() === 'accept-encoding';
+    const lower = name.toLowerCase();
+    namesEncoding ||= lower === 'accept-encoding';
+    namesTrace ||= lower === 'traceparent';
   }
   // The beginning of the answer's body is kept as text. Without the header any coding would do (RFC 9110, section 12.5.3).
   if (!namesEncoding) all.push('accept-encoding', 'identity');
+  if (!namesTrace) all.push('traceparent', traceparent!);
   return all;
 }
 

@@ -10,6 +10,7 @@ import { newId } from '../model/new-id.ts';
 import type { FailurePause } from '../policy/retry.ts';
 import type { SigningKey } from '../signing/secret.ts';
 import { prepareKeys } from '../signing/sign.ts';
+import type { Traces } from '../telemetry/traces.ts';
 import type { EndpointDelivery } from '../settings/endpoint.ts';
 import type { Control } from './control.ts';
 import type { Attempt, AttemptResult } from './deliver.ts';
@@ -17,6 +18,7 @@ import type { Recorder } from './recorder.ts';
 import { type DeliveryRow, deliveryRow } from './delivery-row.ts';
 import type { Turn, TurnReport } from './turn.ts';
 import { createTurnSteps } from './turn-steps.ts';
+import { type AttemptTrace, traceAttempt } from './trace-attempt.ts';
 
 export type TurnParts = {
   control: Pick<Control, 'stopped' | 'trusts' | 'setCurrent'>;
@@ -26,12 +28,15 @@ export type TurnParts = {
   /** Called for each attempt once its row is durable. */
   onRecorded(row: DeliveryRow): void;
   version: string;
+  /** Absent or null: there are none. */
+  traces?: Traces | null;
 };
 
 /** Sends a turn's events in order; resolves when every attempt's row is durable. */
 export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport> {
   const { slot, endpoint, events, origin } = turn;
-  const { control, version } = parts;
+  const { control, version, traces = null } = parts;
+  const begunMs = Date.now();
   const keys = keysOf(endpoint);
   const steps = createTurnSteps(turn, { now: () => performance.now(), control });
   let wake = () => {};
@@ -49,18 +54,23 @@ export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport>
     const event = events[index]!;
     control.setCurrent(slot, index);
     const { mayBegin } = steps;
-    const result = await parts.deliver({ endpoint, event, origin, attempt, keys, version, mayBegin });
+    const trace = traces && traceAttempt(traces, { turn, event, attempt, begunMs });
+    const traceparent = trace && trace.traceparent;
+    const result = await parts.deliver({ endpoint, event, origin, attempt, keys, version, traceparent, mayBegin });
     control.setCurrent(slot, null);
     if (result === null) {
       steps.notSent();
       continue;
     }
     const failure = steps.attempted(result);
-    void record(deliveryRow({ id: newId(), turn, event, attempt, result, failure }), failure?.pause ?? null);
+    trace?.ended(result);
+    const row = deliveryRow({ id: newId(), turn, event, attempt, result, failure, traceparent });
+    void record(row, failure?.pause ?? null, trace);
   }
 
-  async function record(row: DeliveryRow, pause: FailurePause | null): Promise<void> {
+  async function record(row: DeliveryRow, pause: FailurePause | null, trace: AttemptTrace | null): Promise<void> {
     await parts.recorder.record({ row, pause, leaseEpoch: turn.lease.epoch });
+    trace?.recorded(row.status);
     parts.onRecorded(row);
     steps.recorded();
     wake();

@@ -16,6 +16,8 @@ export type TurnEvent = {
   position: number;
   /** Position of this endpoint's event before this one; null for a test or replay. */
   previous: number | null;
+  /** W3C trace context that it was recorded in, or null. */
+  traceparent: string | null;
 };
 
 export type Turn = {

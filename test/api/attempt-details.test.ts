@@ -55,11 +55,12 @@ async function sentAndShown(version: number, given: Partial<EndpointSettings>, t
   const { id } = await storeEvent(door.orm, { position: 100 + version, subject });
   const previous = turn.origin === undefined ? 4 : null;
   const ids: string[] = [];
+  const event = { type: 'order.paid', traceparent: null };
   await runTurn(
     {
       ...makeTurn(0, { configuration: version, attemptsBefore: 2, ...turn }),
       endpoint: deliveryOf(sentTo),
-      events: [{ id, type: 'order.paid', subject, payload: '{"é":1}', position: 100 + version, previous }],
+      events: [{ ...event, id, subject, payload: '{"é":1}', position: 100 + version, previous }],
     },
     {
       control: openTrustingControl(),

@@ -84,6 +84,7 @@ export async function storeDelivery(orm: MikroORM, given: Partial<WebhookDeliver
     origin: 'line' as const,
     replayId: null,
     waitMs: null,
+    traceparent: null,
     recordedAt: createdAt,
     writer: aWriter,
     batch: 1,

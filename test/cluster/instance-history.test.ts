@@ -196,7 +196,7 @@ test('the event of a test or replay that is sent counts as known, though the dis
   world.holding.add('page');
   world.database.log.push(...entriesFrom(2, 5));
   world.database.head = 5;
-  const event = { id: 'event-5', type: 'order.paid', subject: null, payload: '{}', position: 5, previous: null };
+  const event = { ...entryAt(5), previous: null };
   world.database.replays.push({ id: 'item', origin: 'replay', event, attempts: 0, waitMs: 0 });
   world.instance.dispatcher.wakeReplays('crm');
   world.pass(10);

@@ -5,7 +5,7 @@ import { entryAt } from '../log/made-up-entries.ts';
 
 /** The item `item-<position>`: a test of the event at that position, not tried yet. */
 export function replayAt(position: number, given: Partial<StoredReplay> = {}): StoredReplay {
-  const { id, type, subject, payload } = entryAt(position);
-  const event = { id, type, subject, payload, position, previous: null };
+  const { id, type, subject, payload, traceparent } = entryAt(position);
+  const event = { id, type, subject, payload, traceparent, position, previous: null };
   return { id: `replay-${position}`, origin: 'test', event, attempts: 0, waitMs: 0, ...given };
 }

@@ -59,6 +59,7 @@ async function forgeries(position: number): Promise<string[][]> {
     notFor: null,
     configuration: 1,
     payload,
+    traceparent: null,
   };
   const [batch] = sealBatches([entry], { key: await key(), secret: '' });
   return [

@@ -15,6 +15,7 @@ export function entryAt(position: number, given: Partial<LogEntry> = {}): LogEnt
     notFor: null,
     configuration: 0,
     payload: `{"n":${position}}`,
+    traceparent: null,
     ...given,
   };
 }

@@ -25,6 +25,7 @@ test('what was sealed opens as it was, over batches of consecutive positions, wh
     notFor: fc.option(text),
     configuration: fc.nat(),
     payload: text,
+    traceparent: fc.option(text),
   });
   fc.assert(
     fc.property(fc.array(fields, { maxLength: 200 }), fc.integer({ min: 1, max: 2 ** 50 }), (made, first) => {

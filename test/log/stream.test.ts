@@ -69,6 +69,7 @@ test('an entry reads back as it was appended: any text, addressed or not', async
           notFor: fc.option(word),
           configuration: fc.nat(),
           payload: text,
+          traceparent: fc.option(text),
         }),
         { minLength: 1, maxLength: 20 },
       ),

@@ -56,7 +56,7 @@ function forged(key: string, last: number, count: number): Buffer {
     const position = last - Math.min(count, last) + 1 + index;
     const id = `${forgedIds}${position}`;
     const to = { subject: null, addressedTo: null, notFor: null };
-    return { position, id, type: 'order.paid', ...to, configuration: 1, payload: '{}' };
+    return { position, id, type: 'order.paid', ...to, configuration: 1, payload: '{}', traceparent: null };
   });
   return Buffer.from(sealBatches(entries, { key, secret: 'a guess' })[0]!.sealed);
 }

@@ -22,7 +22,8 @@ export function number(tables: Tables, aboveSeq: number): Pick<Numbered, 'entrie
   const batch = tables.queue.filter(({ seq }) => seq > aboveSeq).slice(0, batchEvents);
   const entries = batch.map(({ id }): LogEntry => {
     tables.head += 1;
-    return { position: tables.head, id, subject: null, ...tables.events.get(id)!, configuration, payload: '{}' };
+    const text = { subject: null, payload: '{}', traceparent: null };
+    return { position: tables.head, id, ...text, ...tables.events.get(id)!, configuration };
   });
   for (const entry of entries) tables.log[entry.position] = entry;
   tables.queue = tables.queue.filter((row) => !batch.includes(row));

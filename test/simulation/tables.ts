@@ -260,8 +260,8 @@ export function readReplays(
     if (!entry || resumes === undefined) return [];
     const made = tables.rows.filter((row) => row.item === id && row.resumes === resumes);
     const last = made.toSorted((one, other) => one.attempt - other.attempt).at(-1);
-    const { type, subject, payload, position } = entry;
-    const event = { id: eventId, type, subject, payload, position, previous: null };
+    const { type, subject, payload, position, traceparent } = entry;
+    const event = { id: eventId, type, subject, payload, position, previous: null, traceparent };
     return [{ id, origin, attempts: last?.attempt ?? 0, waitMs: last ? waitLeft(last, clock) : 0, event }];
   });
 }

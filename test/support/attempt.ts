@@ -27,12 +27,13 @@ export function attemptAt(url: string, endpoint: Partial<EndpointDelivery> = {},
     },
     event: {
       ...{ id: '0195f0a0-0000-7000-8000-000000000001', type: 'user.created', subject: null },
-      ...{ payload, position: 7, previous: 4 },
+      ...{ payload, position: 7, previous: 4, traceparent: null },
     },
     origin: 'line',
     attempt: 1,
     keys: prepareKeys(endpoint.secrets ?? [secret]),
     version: '1.2.3',
+    traceparent: null,
     mayBegin: () => true,
   };
 }

@@ -55,6 +55,7 @@ export function makeTurn(
         payload: '{}',
         position: index + 1,
         previous: index,
+        traceparent: null,
       };
     }),
     ...given,

@@ -5,6 +5,7 @@ import { createYoga } from 'graphql-yoga';
 import type { Readiness } from '../../operations/readiness.ts';
 import type { Transactions } from '../../outbox/transactions.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import type { Traces } from '../../telemetry/traces.ts';
 import type { SignIn } from '../../users/sign-in.ts';
 import { inTurns } from '../begin-in-turns.ts';
 import { orderAccepted } from '../preferences.ts';
@@ -24,6 +25,7 @@ import { shownError } from './errors.ts';
 import { createLoaders } from './loaders.ts';
 import { logged } from './logged-endpoints.ts';
 import { schema } from './schema.ts';
+import { traceMutations } from './traced-mutations.ts';
 import { knownViewer, refuseUnknownToken } from './unknown-token.ts';
 
 export type EngineOptions = {
@@ -44,6 +46,8 @@ export type EngineOptions = {
   /** Of this program, as in package.json. */
   version: string;
   log: Logger;
+  /** Absent or null: there are none. */
+  traces?: Traces | null;
 };
 
 /** Who asks is known again when the body took longer to come. */
@@ -95,6 +99,7 @@ export function createEngine(options: EngineOptions): (request: Request, client:
       watchDatabase(() => orm.em.fork().execute('select 1')),
       // After what refuses an unknown token, so that no kept answer is given to one.
       cacheIntrospection(),
+      ...(options.traces ? [traceMutations(options.traces)] : []),
     ],
     maskedErrors: { maskError: (error) => shownError(error, log) },
     // Masked errors are logged where they are masked; the others are the caller's errors.

@@ -11,13 +11,14 @@ import { requestHeaders } from '../../worker/request-headers.ts';
 
 /** `endpoint` as the configuration had it that the attempt was sent under; undefined when that is no longer kept. */
 export function rebuiltHeaders(
-  { version, origin, attemptCount, eventId, position, previous, createdAt }: WebhookDelivery,
+  { version, origin, attemptCount, eventId, position, previous, createdAt, traceparent = null }: WebhookDelivery,
   { endpoint, subject }: { endpoint: EndpointSettings | undefined; subject: string | null },
 ): [name: string, value: string][] {
   const timestampSeconds = Math.floor(createdAt.getTime() / 1000);
   const { signing = [], headers = {} } = endpoint ?? {};
   const all = requestHeaders({
     ...{ version, origin, attempt: attemptCount, event: { subject, position, previous: previous ?? null } },
+    traceparent,
     signatures: schemeHeaders(signing, { id: eventId, timestampSeconds }, () => redacted),
     headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, shown(name, value)])),
   });
