@@ -4,7 +4,9 @@ import type { SettingProblem } from './problem.ts';
 import { given, listed, propagator, readTraces, traceNames } from './traces.ts';
 
 /** One for each; none where there are no traces. */
-export function doubtsAboutTraces(environment: Readonly<Record<string, string | undefined>> = process.env): SettingProblem[] {
+export function doubtsAboutTraces(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): SettingProblem[] {
   const read = readTraces(environment);
   if (!('settings' in read) || read.settings === null) return [];
   const doubt = (path: string, message: string): SettingProblem => ({ file: 'environment', path, message });

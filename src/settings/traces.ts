@@ -83,14 +83,21 @@ export function readTraces(environment: Environment): { settings: TraceSettings 
   const queuedSpans = ofBatch('MAX_QUEUE_SIZE', 2048, mostSpans);
   const pairs = 'key=value pairs with percent-encoded values, separated by commas';
   const isPath = endpoint.name === ofExporter('ENDPOINT')[0];
-  read(['OTEL_PROPAGATORS'], 'a list with tracecontext in it', (value) => listed(value).includes(propagator) || null, true);
+  read(
+    ['OTEL_PROPAGATORS'],
+    'a list with tracecontext in it',
+    (value) => listed(value).includes(propagator) || null,
+    true,
+  );
   const settings: TraceSettings = {
     url: read(ofExporter('ENDPOINT'), 'an http or https URL', (value) => tracesUrl(value, isPath), ''),
     protocol: oneOf(ofExporter('PROTOCOL'), protocols),
     headers: Object.assign(
       {},
       // The more special ones come last, and win.
-      ...ofExporter('HEADERS').toReversed().map((name) => read([name], pairs, headerPairs, {})),
+      ...ofExporter('HEADERS')
+        .toReversed()
+        .map((name) => read([name], pairs, headerPairs, {})),
     ) as Record<string, string>,
     compression: oneOf(ofExporter('COMPRESSION'), compressions),
     timeoutMs: wholeNumber(ofExporter('TIMEOUT'), 10_000, mostMs),

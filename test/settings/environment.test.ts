@@ -28,6 +28,7 @@ test('an empty environment gives the defaults of the contract', () => {
     logLevel: 'info',
     logFormat: 'json',
     shutdownGraceMs: 20_000,
+    traces: null,
   });
 });
 
@@ -69,6 +70,7 @@ test('every setting is read from its variable', () => {
     logLevel: 'silent',
     logFormat: 'pretty',
     shutdownGraceMs: 0,
+    traces: null,
   });
 });
 

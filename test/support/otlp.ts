@@ -22,7 +22,6 @@ export type SeenSpan = {
 type JsonValue = {
   stringValue?: string;
   intValue?: string | number;
-  doubleValue?: number;
   boolValue?: boolean;
   arrayValue?: { values: JsonValue[] };
 };
@@ -43,15 +42,27 @@ export function spansInJson(body: string): SeenSpan[] {
   return resourceSpans.flatMap(({ resource, scopeSpans }) =>
     scopeSpans
       .flatMap(({ spans }) => spans)
-      .map(({ traceId, spanId, parentSpanId, name, kind, startTimeUnixNano, endTimeUnixNano, attributes = [], status }) => ({
-        ...{ traceId, spanId, name, kind, parentSpanId: parentSpanId || null },
-        startMs: Number(startTimeUnixNano) / 1e6,
-        endMs: Number(endTimeUnixNano) / 1e6,
-        attributes: ofJson(attributes),
-        status: status?.code ?? 0,
-        statusMessage: status?.message ?? '',
-        resource: ofJson(resource.attributes),
-      })),
+      .map(
+        ({
+          traceId,
+          spanId,
+          parentSpanId,
+          name,
+          kind,
+          startTimeUnixNano,
+          endTimeUnixNano,
+          attributes = [],
+          status,
+        }) => ({
+          ...{ traceId, spanId, name, kind, parentSpanId: parentSpanId ?? null },
+          startMs: Number(startTimeUnixNano) / 1e6,
+          endMs: Number(endTimeUnixNano) / 1e6,
+          attributes: ofJson(attributes),
+          status: status?.code ?? 0,
+          statusMessage: status?.message ?? '',
+          resource: ofJson(resource.attributes),
+        }),
+      ),
   );
 }
 
@@ -61,7 +72,7 @@ function ofJson(pairs: readonly JsonPair[]): Record<string, unknown> {
 
 function valueOf(value: JsonValue): unknown {
   if (value.arrayValue) return value.arrayValue.values.map(valueOf);
-  return value.intValue === undefined ? (value.stringValue ?? value.boolValue ?? value.doubleValue) : Number(value.intValue);
+  return value.intValue === undefined ? (value.stringValue ?? value.boolValue) : Number(value.intValue);
 }
 
 export function spansInProtobuf(body: Buffer): SeenSpan[] {
@@ -73,7 +84,7 @@ export function spansInProtobuf(body: Buffer): SeenSpan[] {
       return {
         traceId: messages(span, 1)[0]!.toString('hex'),
         spanId: messages(span, 2)[0]!.toString('hex'),
-        parentSpanId: messages(span, 4)[0]?.toString('hex') || null,
+        parentSpanId: messages(span, 4)[0]?.toString('hex') ?? null,
         name: messages(span, 5)[0]!.toString(),
         kind: numbers(span, 6)[0] ?? 0,
         startMs: numbers(span, 7)[0]! / 1e6,
@@ -122,7 +133,10 @@ function fieldsOf(message: Buffer): Field[] {
     } else {
       const length = kind === 2 ? varint() : kind === 1 ? 8 : 4;
       const bytes = message.subarray(at, at + length);
-      fields.push({ number, value: kind === 2 ? bytes : kind === 1 ? Number(bytes.readBigUInt64LE()) : bytes.readUInt32LE() });
+      fields.push({
+        number,
+        value: kind === 2 ? bytes : kind === 1 ? Number(bytes.readBigUInt64LE()) : bytes.readUInt32LE(),
+      });
       at += length;
     }
   }

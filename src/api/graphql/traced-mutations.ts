@@ -1,7 +1,13 @@
 // Makes each mutation a span, below that of its caller: what it records is part of the trace.
 
-import type { ExecutionArgs, ExecutionResult, OperationDefinitionNode } from 'graphql';
-import { getOperationAST } from 'graphql';
+import {
+  type ExecutionArgs,
+  type ExecutionResult,
+  Kind,
+  type OperationDefinitionNode,
+  OperationTypeNode,
+  getOperationAST,
+} from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import { type Attributes, type Traces, errorClass, within } from '../../telemetry/traces.ts';
 
@@ -15,7 +21,7 @@ export function traceMutations(traces: Traces): Plugin<{ request: Request }> {
       setExecuteFn(async (args: ExecutionArgs): Promise<ExecutionResult> => {
         const execute = async () => (await executeFn(args)) as ExecutionResult;
         const operation = getOperationAST(args.document, args.operationName);
-        if (operation?.operation !== 'mutation') return await execute();
+        if (operation?.operation !== OperationTypeNode.MUTATION) return await execute();
         const parent = request.headers.get('traceparent');
         const attributes = attributesOf(operation);
         return await within(traces, { name: 'mutation', kind: 'server', parent, attributes }, execute, problemOf);
@@ -26,7 +32,7 @@ export function traceMutations(traces: Traces): Plugin<{ request: Request }> {
 
 /** https://opentelemetry.io/docs/specs/semconv/graphql/graphql-spans/, without the document: its literals may be secret. */
 function attributesOf({ name, selectionSet }: OperationDefinitionNode): Attributes {
-  const fields = selectionSet.selections.flatMap((field) => (field.kind === 'Field' ? [field.name.value] : []));
+  const fields = selectionSet.selections.flatMap((field) => (field.kind === Kind.FIELD ? [field.name.value] : []));
   return {
     'graphql.operation.type': 'mutation',
     'graphql.operation.name': name?.value.slice(0, most.characters),
