@@ -4,6 +4,7 @@ import { nearest } from '../policy/nearest.ts';
 import { type Environment, settingNames } from './environment.ts';
 import type { SettingProblem } from './problem.ts';
 import { isLoopback } from './provider-url.ts';
+import { traceNames } from './traces.ts';
 
 /** Of the commands that talk to a running service. */
 const clientNames = ['TIDINGS_URL', 'TIDINGS_TOKEN'];
@@ -21,7 +22,7 @@ const refusedByBrowsers: ReadonlySet<number> = new Set([
 
 /** One for each variable whose name is almost that of a setting. The values are not looked at. */
 export function doubtsAboutNames(environment: Environment = process.env): SettingProblem[] {
-  const known = [...settingNames, ...clientNames];
+  const known = [...settingNames, ...traceNames, ...clientNames];
   return Object.keys(environment).flatMap((name) => {
     if (known.includes(name)) return [];
     const upper = name.toUpperCase().replaceAll('-', '_');

@@ -8,7 +8,7 @@ import { type DurationRule, durations } from './duration.ts';
 import { parseNetworks } from './networks.ts';
 import { readPostgresUrl } from '../model/postgres-url.ts';
 import { parseHost, parseOrigins, parsePublicUrl } from './addresses.ts';
-import { type TraceSettings, readTraces, traceNames } from './traces.ts';
+import { type TraceSettings, readTraces } from './traces.ts';
 import { readValkeyUrl } from './valkey-url.ts';
 
 export type Environment = Record<string, string | undefined>;
@@ -59,11 +59,8 @@ function variables({ cores, terminal }: Surroundings) {
   });
 }
 
-/** Every variable that is a setting. */
-export const settingNames: readonly string[] = [
-  ...Object.keys(variables({ cores: 1, terminal: false }).shape),
-  ...traceNames,
-];
+/** Every variable that is a setting, but for those of traces. */
+export const settingNames: readonly string[] = Object.keys(variables({ cores: 1, terminal: false }).shape);
 
 /**
  * Reads every setting; an empty variable counts as unset, since a compose file's `NAME=${NAME:-}` gives an empty one.

@@ -71,7 +71,8 @@ function requestAttributes(url: string, attempt: number): Attributes {
     'http.request.method': 'POST',
     'http.request.resend_count': attempt > 1 ? attempt - 1 : undefined,
     'url.full': origin + pathname,
-    'server.address': hostname,
+    // Without the brackets of an IPv6 address.
+    'server.address': hostname.replaceAll(/[[\]]/g, ''),
     'server.port': Number(port) || (protocol === 'http:' ? 80 : 443),
   };
 }

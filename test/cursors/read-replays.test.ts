@@ -38,11 +38,15 @@ test('an endpoint’s own tests and replays come in the order of their ids, with
   await storeCursor(orm, { endpointId: 'crm', position: 3 });
   const [third_, first_, second_] = await storeItems([third!, first!, second!]);
   await storeItems([first!], 'other');
+  await orm.em.fork().execute(`update webhook_events set traceparent = 'its trace' where id = ?`, [third!.id]);
   expect(await readReplays(orm, 'crm', { ...all, known: [first_!] })).toEqual([
     {
       id: third_,
       origin: 'replay',
-      event: { id: third!.id, type: 'a.a', subject: null, payload: '{}', position: 3, previous: null },
+      event: {
+        ...{ id: third!.id, type: 'a.a', subject: null, payload: '{}', position: 3, previous: null },
+        traceparent: 'its trace',
+      },
       attempts: 0,
       waitMs: 0,
     },
