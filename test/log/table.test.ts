@@ -64,8 +64,8 @@ test('from any position, pages lead to the end of the log without a gap', async 
 
 test('an entry has all that its event has', async () => {
   await orm.em.fork().execute(
-    `insert into webhook_events (id, type, subject, addressed_to, not_for, payload, created_at)
-       values ('0195f0a0-0000-7000-8000-000000000001', 'webhook.test', 'shop-7', 'crm', 'erp', '{"a":"é\u2028"}', now());
+    `insert into webhook_events (id, type, subject, addressed_to, not_for, payload, traceparent, created_at)
+       values ('0195f0a0-0000-7000-8000-000000000001', 'webhook.test', 'shop-7', 'crm', 'erp', '{"a":"é\u2028"}', 'its trace', now());
      insert into webhook_log (position, event_id, type, addressed_to, not_for, line, configuration, positioned_at)
        values (1, '0195f0a0-0000-7000-8000-000000000001', 'webhook.test', 'crm', 'erp', 0, 7, now())`,
   );
@@ -80,6 +80,7 @@ test('an entry has all that its event has', async () => {
       notFor: 'erp',
       configuration: 7,
       payload: '{"a":"é\u2028"}',
+      traceparent: 'its trace',
     },
   ]);
 });

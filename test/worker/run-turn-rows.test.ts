@@ -119,6 +119,7 @@ function expectedRow(turn: Turn, index: number, answer: AttemptResult) {
     origin: turn.origin,
     replayId: turn.replayId,
     waitMs: accepted || last || gone ? null : waitMs,
+    traceparent: null,
   };
 }
 
