@@ -2,8 +2,8 @@
 
 import type { EndpointRow, EndpointState } from './documents/endpoints.ts';
 
-/** As many as the API gives at once. */
-export const pageSize = 200;
+/** The API gives 200 at most; fewer are there sooner. */
+export const pageSize = 100;
 
 /** Those who need somebody come first, also while the others are still on their way. */
 export const urgentFirst: readonly (readonly EndpointState[])[] = [['PAUSED', 'RETRYING'], ['ACTIVE'], ['DISABLED']];

@@ -4,8 +4,8 @@ import { type Signal, signal } from '@preact/signals';
 import { ask } from './api.ts';
 import { type Spark, sparksDocument } from './documents/endpoints.ts';
 
-/** The API takes 30 names in one query. */
-const mostAtOnce = 25;
+/** The API takes 30 names in one query; fewer are answered sooner. */
+const mostAtOnce = 15;
 const keptMs = 60_000;
 const hourMs = 3_600_000;
 

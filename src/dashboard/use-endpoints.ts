@@ -41,7 +41,8 @@ export function useEndpoints(search: string, state: EndpointState | ''): Endpoin
     );
 
     async function readPage(states: EndpointState[], after: string | null): Promise<Answer<Read>> {
-      return await ask(endpointsDocument, { search: search === '' ? null : search, states, after }, controller.signal);
+      const asked = { search: search === '' ? null : search, states, first: pageSize, after };
+      return await ask(endpointsDocument, asked, controller.signal);
     }
 
     async function readAll(): Promise<boolean> {

@@ -41,6 +41,7 @@ export type Reload = {
 export type EndpointControl = LineOrders & {
   /** As this instance knows it: another instance's reload is known here a moment later. */
   inForce(): readonly Endpoint[];
+  inForceAs(version: number, id: string): Endpoint | undefined;
   /**
    * Reads the configuration file again; all or nothing. Without `allowDrop` a file that removes or disables an endpoint
    * with a backlog is refused.
@@ -121,6 +122,10 @@ export function createEndpointControl({ orm, read, configurations, announce }: E
   return {
     ...createLineOrders({ orm, change, findEnabled }),
     inForce: () => configurations.current().endpoints,
+    inForceAs(version, id) {
+      const current = configurations.current();
+      return version === current.version ? current.endpoints.find((endpoint) => endpoint.id === id) : undefined;
+    },
     reload(options) {
       const result = lastReload.then(() => reload(options));
       lastReload = result.catch(() => {});

@@ -64,14 +64,16 @@ async function start(settings: Record<string, string>): Promise<void> {
   await stage.start();
 }
 
-async function publish(type: string, traceparent: string): Promise<string> {
+type Published = { data: { publishWebhookEvents: { id: string }[] } | null };
+
+async function publish(type: string, traceparent: string): Promise<string | undefined> {
   const response = await fetch(`${stage.service().url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${adminToken}`, traceparent },
     body: JSON.stringify({ query: publishing, variables: { type, data: { password: 'secret-data' } } }),
   });
-  const { data } = (await response.json()) as { data: { publishWebhookEvents: { id: string }[] } };
-  return data.publishWebhookEvents[0]!.id;
+  const { data } = (await response.json()) as Published;
+  return data?.publishWebhookEvents[0]?.id;
 }
 
 /** The traceparent of each request to an endpoint, once there are so many. */
@@ -103,6 +105,13 @@ test('a caller that is not sampled is passed on as such, and nothing of it is ex
   // What came later has come to the collector.
   expect(await tree(seen, callerSpan, 5)).toEqual(['mutation', ' record', '  relay', '  turn', '   attempt']);
   expect(collector.of(silent)).toEqual([]);
+});
+
+test('a mutation that is refused is a span that says with which code', async () => {
+  const refused = '9bf92f3577b34da6a3ce929d0e0e4736';
+  expect(await publish('user.secret-type', `00-${refused}-${callerSpan}-01`)).toBeUndefined();
+  expect(await tree(refused, callerSpan, 1)).toEqual(['mutation']);
+  expect(collector.of(refused)[0]).toMatchObject({ status: 2, attributes: { 'error.type': 'BAD_USER_INPUT' } });
 });
 
 test('an event by SQL is in the trace that its transaction names, and else in one of its own', async () => {

@@ -74,7 +74,9 @@ const range = (count: number) => Array.from({ length: count }, (_, index) => ind
 
 test('what is committed is numbered from 1 without gaps, in the order of insertion, and appended as it is stored', async () => {
   const ids = [...(await insert(2_300)), ...(await insert(200, '{"é":"\u2028"}'))];
-  await orm.em.fork().execute(`update webhook_events set not_for = 'erp', traceparent = 'its trace' where id = ?`, [ids[2]]);
+  await orm.em
+    .fork()
+    .execute(`update webhook_events set not_for = 'erp', traceparent = 'its trace' where id = ?`, [ids[2]]);
   await using relay = open();
   expect(await relay.catchUp()).toBe(2_500);
   const rows = await stored();

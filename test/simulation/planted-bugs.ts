@@ -42,12 +42,17 @@ export const plantedBugs: readonly PlantedBug[] = [
     'owner === null || unchangedMs >= ttlMs',
     'owner === null || unchangedMs >= ttlMs / 3',
   ),
-  one(
-    'a lease is given back before its turns have ended',
-    'src/cluster/shard-ownership.ts',
-    'if (inFlight === 0) return end();',
-    'if (inFlight >= 0) return end();',
-  ),
+  {
+    name: 'a lease is given back before its turns have ended',
+    edits: [
+      {
+        file: 'src/cluster/shard-ownership.ts',
+        find: 'if (inFlight === 0) return end();',
+        replace: 'if (inFlight >= 0) return end();',
+      },
+    ],
+    kinds: ['leave', 'receiver is slow'],
+  },
   one(
     'an event is skipped while an actor changes from lagging to live',
     'src/dispatch/reading.ts',
@@ -111,12 +116,17 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     kinds: ['reload', 'thread hangs', 'receiver is slow'],
   },
-  one(
-    'replays that were read in part are taken for all',
-    'src/dispatch/replay-window.ts',
-    'if (stored === null || stored.length > 0) more = true;',
-    'if (stored === null) more = true;',
-  ),
+  {
+    name: 'replays that were read in part are taken for all',
+    edits: [
+      {
+        file: 'src/dispatch/replay-window.ts',
+        find: 'if (stored === null || stored.length > 0) more = true;',
+        replace: 'if (stored === null) more = true;',
+      },
+    ],
+    kinds: ['replay', 'postgres is slow'],
+  },
   {
     name: 'an owner is not told of replays that were cancelled through another instance',
     edits: [{ file: 'src/cluster/remote-changes.ts', find: ' || actor.holdsReplays', replace: '' }],

@@ -28,7 +28,7 @@ export const plantedOperationalBugs: readonly PlantedBug[] = [
         replace: 'const mark = [id, endpoint, eventId, generation, item]',
       },
     ],
-    kinds: ['receiver fails', 'receiver is slow', 'stop'],
+    kinds: ['receiver fails', 'sleep', 'stop'],
   },
   {
     name: 'an endpoint for which nothing waits any more stays failing, also after a take-over',

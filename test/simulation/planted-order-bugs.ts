@@ -26,7 +26,7 @@ export const plantedOrderBugs: readonly PlantedBug[] = [
       'if (isOwn && cursor.load >= number) return false;',
       '',
     ),
-    ['skip', 'retry', 'receiver fails', 'postgres fails'],
+    ['retry', 'receiver fails', 'postgres fails'],
   ),
   planted(
     one(

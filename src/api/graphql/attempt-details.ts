@@ -42,9 +42,10 @@ builder.objectFields(WebhookDeliveryRef, (t) => ({
     type: [HttpHeader],
     description:
       'Rebuilt from the record, in the order in which they are sent, also when the request did not get as far. Signatures and secret values are `[redacted]`. With traceparent where it was sent. Without those of the connection (host, connection, content-length), without x-webhook-subject of an event that is no longer kept, and without signatures and own headers of a configuration that is no longer kept.',
-    resolve: async (delivery, _args, { loaders }) => {
+    resolve: async (delivery, _args, { loaders, endpoints }) => {
+      const { configuration: version, endpointId: id } = delivery;
       const [endpoint, subject] = await Promise.all([
-        loaders.configuredEndpoint.load({ version: delivery.configuration, id: delivery.endpointId }),
+        endpoints.inForceAs(version, id) ?? loaders.configuredEndpoint.load({ version, id }),
         loaders.subjectOfEvent.load(delivery.eventId),
       ]);
       return rebuiltHeaders(delivery, { endpoint, subject: subject ?? null });

@@ -7,7 +7,7 @@ import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import type { WebhookDelivery } from '../../model/webhook-delivery.ts';
 import type { WebhookEvent } from '../../model/webhook-event.ts';
 import type { ConfigProblem } from '../../settings/problem.ts';
-import type { Endpoint } from '../../settings/endpoint.ts';
+import type { Endpoint, EndpointSettings } from '../../settings/endpoint.ts';
 import type { Readiness } from '../../operations/readiness.ts';
 import type { Transactions } from '../../outbox/transactions.ts';
 import type { SignIn } from '../../users/sign-in.ts';
@@ -19,6 +19,8 @@ import { DateTime, JsonScalar } from './scalars.ts';
 /** What the API asks of the configuration in force. */
 export type Endpoints = {
   inForce(): readonly Endpoint[];
+  /** As this version of the configuration has it, where it is the one in force: the database has the others. */
+  inForceAs(version: number, id: string): EndpointSettings | undefined;
   /** Throws Refusal NOT_FOUND, CONFLICT or UNAVAILABLE. */
   pause(id: string): Promise<void>;
   /** Throws as `pause` does. */

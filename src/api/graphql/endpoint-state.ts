@@ -81,7 +81,7 @@ export async function endpointStates(
   );
 }
 
-/** What names the states of thousands of endpoints, by endpoint id. */
+/** What names the states of thousands of endpoints, by endpoint id: without those that are ACTIVE. */
 export async function manyEndpointStates(
   em: EntityManager,
   endpoints: readonly Endpoint[],
@@ -94,15 +94,16 @@ export async function manyEndpointStates(
   );
 }
 
-const dayMs = 24 * 60 * 60_000;
+const hourMs = 60 * 60_000;
 
 /**
  * Of thousands of endpoints nearly all wait for nothing. Where the stored cursor says so, only what came since can be above
- * it, and it is written each second: so the partitions of a day around now are enough. Far behind the log's end, what waits
- * may not have been counted. The day is written out: of values that it does not know, Postgres takes the wrong index.
+ * it, and it is written each second: so the partitions of an hour are enough, and of a day for clocks that are ahead. Far
+ * behind the log's end, what waits may not have been counted. The times are written out: of values that it does not know,
+ * Postgres takes the wrong index.
  */
 function readNames(): string {
-  const day = ` and d.id between '${firstIdOf(Date.now() - dayMs)}' and '${firstIdOf(Date.now() + dayMs)}'`;
+  const lately = ` and d.id between '${firstIdOf(Date.now() - hourMs)}' and '${firstIdOf(Date.now() + 24 * hourMs)}'`;
   return `
     select c.endpoint_id, c.pause_reason, last.status = 'retrying' as retrying
     from jsonb_array_elements_text(?::jsonb) asked (endpoint_id)
@@ -113,8 +114,9 @@ function readNames(): string {
     left join lateral (
       select * from ${newestAttempt()} whenever where waits
       union all
-      select * from ${newestAttempt(day)} lately where not waits
-    ) last on c.pause_reason is null`;
+      select * from ${newestAttempt(lately)} lately where not waits
+    ) last on c.pause_reason is null
+    where c.pause_reason is not null or last.status = 'retrying'`;
 }
 
 const idsOf = (endpoints: readonly Endpoint[]) => JSON.stringify(endpoints.map(({ id }) => id));

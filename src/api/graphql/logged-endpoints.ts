@@ -11,6 +11,7 @@ export function logged(endpoints: Endpoints, { by, log }: { by(): Promise<string
 
   return {
     inForce: endpoints.inForce,
+    inForceAs: endpoints.inForceAs,
     rewindCount: endpoints.rewindCount,
     async pause(id) {
       await endpoints.pause(id);

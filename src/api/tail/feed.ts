@@ -28,6 +28,9 @@ const lookEveryMs = 200;
 
 const mostRows = 2_000;
 
+/** For one tail: what it takes in a second when it is alone. */
+const rowsOfOne = 500;
+
 /** Writers that recorded nothing for so long are not looked for. */
 const forgottenMs = 36 * 60 * 60_000;
 
@@ -49,7 +52,7 @@ export function createFeed(reader: BatchReader, signal: AbortSignal): Feed {
     const from = end;
     if (from === null || signal.aborted) return;
     lookedAt = performance.now();
-    const page = await reader.page(from);
+    const page = await reader.page(from, mostRows);
     if (end !== from) return;
     isBehind = page.isFull;
     for (const batch of fed(page)) {
@@ -91,7 +94,7 @@ export function createFeed(reader: BatchReader, signal: AbortSignal): Feed {
       return place < base ? 'lost' : (kept[place - base] ?? null);
     },
     async read(seen) {
-      const { batches, isFull } = await reader.page(seen);
+      const { batches, isFull } = await reader.page(seen, rowsOfOne);
       return { batches: fed({ batches }), isFull };
     },
     forget() {

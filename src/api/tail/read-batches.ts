@@ -26,8 +26,8 @@ export type BatchPage = { batches: RecordedBatch[]; isFull: boolean };
 export type BatchReader = {
   /** What is there: of the writers that `seen` does not name only what was recorded up to `idleSince`. */
   place(named: Seen['writers'], idleSince: number | null): Promise<{ seen: Seen; nowMs: number }>;
-  /** The oldest batches that were not seen, first the one that was seen in part. */
-  page(seen: Seen): Promise<BatchPage>;
+  /** The oldest batches that were not seen, first the one that was seen in part: about `rows`, and at least one batch. */
+  page(seen: Seen, rows: number): Promise<BatchPage>;
   /** Whole rows, by their ids. */
   rows(ids: readonly string[]): Promise<Map<string, WebhookDelivery>>;
   history(): Promise<History>;
@@ -36,10 +36,7 @@ export type BatchReader = {
 /** Batches of writers that began before it are not looked for. A cursor is good for a day, and an outage may have been as long. */
 const lookBackMs = 2 * 24 * 60 * 60_000;
 
-const batchesOfPage = 32;
-
-/** More of them only where one batch has more. */
-const rowsOfPage = 2_000;
+const mostBatches = 32;
 
 /** Each step goes to the next writer in the index, past all of this one's batches. */
 const writersSince = (since: string) => `
@@ -86,20 +83,22 @@ const newestUpTo = (since: string) => `${writersSince(since)}, halves as (
   )
   select writer, low::float8 as batch, at from halves where high - low <= 1 and low > 0`;
 
-const page = (since: string) => `${writersSince(since)}
+const page = (since: string, batches: number) => `${writersSince(since)}
   select w.writer, b.*, head.log_id::text as "logId", head.epoch
   from webhook_log_head head cross join writers w left join named using (writer) cross join lateral (
     select id as last, batch_from as first, batch::float8 as batch,
       extract(epoch from recorded_at)::float8 * 1000 as at
     from webhook_deliveries d
     where batch_from is not null and id >= '${since}' and d.writer = w.writer and d.batch > coalesce(named.batch, 0)
-    order by d.batch limit ${batchesOfPage}
+    order by d.batch limit ${batches}
   ) b`;
 
 type Found = History & { writer: string; batch: number; first: string; last: string; at: number };
 type Placed = { writer: string; batch: number; at: number };
 
 export function createBatchReader(reads: MikroORM): BatchReader {
+  /** Of the last page: under load a batch has hundreds, and those that do not fit a page would be read for nothing. */
+  let rowsOfBatch = 1;
   const since = () => firstIdOf(Date.now() - lookBackMs);
   const batchesOf = (writers: Seen['writers']) =>
     JSON.stringify([...writers].map(([writer, { batch }]) => ({ writer, batch })));
@@ -123,19 +122,21 @@ export function createBatchReader(reads: MikroORM): BatchReader {
       const at = Math.max(0, ...[...writers.values()].map((one) => one.at));
       return { seen: { writers, at: at || Math.round(nowMs), part: null }, nowMs: Math.round(nowMs) };
     },
-    async page({ writers, part }) {
+    async page({ writers, part }, mostRows) {
       const em = reads.em.fork();
-      const found = await em.execute<Found[]>(page(since()), [batchesOf(writers)]);
+      const most = Math.max(1, Math.min(mostBatches, Math.ceil(mostRows / rowsOfBatch)));
+      const found = await em.execute<Found[]>(page(since(), most), [batchesOf(writers)]);
       const begun = found.filter(({ writer, batch }) => part?.writer === writer && part.batch === batch);
       const others = found.filter((one) => !begun.includes(one));
-      const chosen = [...begun, ...oldestFirst(others)].slice(0, batchesOfPage);
+      const chosen = [...begun, ...oldestFirst(others)].slice(0, most);
       const rows = chosen.length === 0 ? new Map<string, RecordedRow[]>() : await rowsOf(chosen);
       const batches = chosen.map(({ writer, batch, at, logId, epoch }) => ({
         ...{ writer, batch, at: Math.round(at), history: { logId, epoch } },
         rows: rows.get(`${writer} ${batch}`) ?? [],
       }));
-      const fitting = firstRows(batches);
-      return { batches: fitting, isFull: chosen.length === batchesOfPage || fitting.length < batches.length };
+      const fitting = firstRows(batches, mostRows);
+      if (batches.length > 0) rowsOfBatch = Math.max(1, countRows(batches) / batches.length);
+      return { batches: fitting, isFull: chosen.length === most || fitting.length < batches.length };
     },
     async rows(ids) {
       const options = { disableIdentityMap: true };
@@ -159,10 +160,12 @@ export function createBatchReader(reads: MikroORM): BatchReader {
 }
 
 /** At least one. */
-function firstRows(batches: readonly RecordedBatch[]): RecordedBatch[] {
+function firstRows(batches: readonly RecordedBatch[], mostRows: number): RecordedBatch[] {
   let rows = 0;
-  return batches.filter((batch, index) => (rows += batch.rows.length) <= rowsOfPage || index === 0);
+  return batches.filter((batch, index) => (rows += batch.rows.length) <= mostRows || index === 0);
 }
+
+const countRows = (batches: readonly RecordedBatch[]) => batches.reduce((sum, { rows }) => sum + rows.length, 0);
 
 /** Merges the writers' lists, each in its own order, whatever became of the clock: next is the head that was recorded first. */
 function oldestFirst(found: readonly Found[]): Found[] {

@@ -11,6 +11,7 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { reasonOf } from '../../telemetry/reason.ts';
 import { createShares } from '../shares.ts';
 import { type FedBatch, createFeed, hasSeen, pass } from './feed.ts';
+import { createLoad } from './load.ts';
 import { createPace } from './pace.ts';
 import { createBatchReader } from './read-batches.ts';
 import { type Seen, readCursor, writeCursor } from './seen.ts';
@@ -36,10 +37,10 @@ export type Tails = {
 
 const limits = { each: 64, all: 256 };
 
-/** Of all tails together. What is recorded faster comes later: deliveries go first. */
+/** Of all tails together, and a fifth while the process is busy. What is recorded faster comes later: deliveries go first. */
 const deliveriesPerSecond = 500;
 
-/** Of all tails that read by themselves. */
+/** The same of all that read by themselves. */
 const pagesPerSecond = 40;
 
 const goodForMs = 24 * 60 * 60_000;
@@ -53,7 +54,9 @@ const beginWithinMs = 10_000;
 /** A session may have ended, or its user have another role. */
 const usualCheckEveryMs = 5_000;
 const databaseAgainMs = 500;
-const rowsAtOnce = 100;
+
+/** Whole rows read at once, together. */
+const rowsAtOnce = { all: 500, most: 100, least: 10 };
 
 export type TailsOptions = {
   reads: MikroORM;
@@ -67,8 +70,9 @@ export type TailsOptions = {
 export function createTails({ reads, ending, log, checkEveryMs = usualCheckEveryMs }: TailsOptions): Tails {
   const reader = createBatchReader(reads);
   const feed = createFeed(reader, ending);
-  const pace = createPace(deliveriesPerSecond);
-  const pages = createPace(pagesPerSecond);
+  const isBusy = createLoad();
+  const pace = createPace(deliveriesPerSecond, isBusy);
+  const pages = createPace(pagesPerSecond, isBusy);
   const shares = createShares(limits);
   let open = 0;
 
@@ -156,8 +160,10 @@ export function createTails({ reads, ending, log, checkEveryMs = usualCheckEvery
 
   /** Without those that retention has removed. */
   async function* wholeRows(rows: FedBatch['rows'], batch: FedBatch): AsyncGenerator<WebhookDelivery, void> {
-    for (let from = 0; from < rows.length; from += rowsAtOnce) {
-      const some = rows.slice(from, from + rowsAtOnce);
+    const { all, most, least } = rowsAtOnce;
+    for (let from = 0; from < rows.length;) {
+      const some = rows.slice(from, from + Math.max(least, Math.min(most, Math.ceil(all / open))));
+      from += some.length;
       const found = await persistently(() => Promise.all(some.map(async ({ id }) => await batch.load(id))));
       for (const row of found) if (row !== null) yield row;
     }

@@ -22,13 +22,12 @@ export type EndpointRow = Standing & {
 
 export const standingFields = `state pauseReason pausedAt ordering backlog oldestUnsettledAt nextAttemptAt lastError owner`;
 
-/** At most 200 at once. */
 export const endpointsDocument = doc<
   { webhookEndpoints: EndpointRow[] },
-  { search: string | null; states: EndpointState[] | null; after: string | null }
+  { search: string | null; states: EndpointState[] | null; first: number; after: string | null }
 >(`
-  query Endpoints($search: String, $states: [WebhookEndpointState!], $after: ID) {
-    webhookEndpoints(search: $search, states: $states, after: $after) {
+  query Endpoints($search: String, $states: [WebhookEndpointState!], $first: Int, $after: ID) {
+    webhookEndpoints(search: $search, states: $states, first: $first, after: $after) {
       id url description ${standingFields} lastErrorAt lastDeliveredAt
       stats { attempts delivered gaveUp latencyP50Ms latencyP95Ms }
     }
