@@ -65,6 +65,8 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const whose = { 'service.version': version, 'service.instance.id': id };
   const traceOptions = settings.traces && { ...settings.traces, resource: { ...whose, ...settings.traces.resource } };
   const traces = traceOptions && open((await import('./telemetry/open-traces.ts')).openTraces(traceOptions, logger));
+  // The rest of the URL may hold a key.
+  if (traceOptions) logger.info({ collector: new URL(traceOptions.url).origin }, 'traces are exported');
 
   // The databases, given or of our own.
   const databases = open(await openDatabases(settings, logger));

@@ -12,7 +12,7 @@ export function doubtsAboutTraces(
   const doubt = (path: string, message: string): SettingProblem => ({ file: 'environment', path, message });
   const unused = given(environment, Object.keys(environment))
     .filter(({ name, value }) => name.startsWith('OTEL_') && !traceNames.includes(name) && value !== 'none')
-    .map(({ name }) => doubt(name, 'is not used: of OpenTelemetry, Tidings has traces, and not all of their settings'));
+    .map(({ name }) => doubt(name, 'is not used: Tidings has traces alone, and not every setting of them'));
   const others = listed(environment['OTEL_PROPAGATORS'] ?? '').filter(
     (name) => name !== propagator && name !== 'baggage',
   );
