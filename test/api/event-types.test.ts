@@ -17,6 +17,9 @@ beforeAll(async () => {
 afterAll(() => door[Symbol.asyncDispose]());
 
 const types = readEventTypes();
+/** Compiled once: that takes longer than all that they are asked. */
+const open = new Map(types.map((one) => [one.type, validatorOf(one.schema)]));
+const strict = new Map(types.map((one) => [one.type, validatorOf(closed(one))]));
 const named = types.map((one): [string, (typeof types)[number]] => [one.type, one]);
 
 /** The compiler sees that none is missing. */
@@ -52,31 +55,34 @@ test.each(named)('%s says what it is, and describes every field of its data', (t
   const texts = Object.values(data!.properties).map(({ description: text }: { description?: string }) => text);
   expect(texts).toEqual(texts.map(() => expect.stringMatching(/^[A-Z].*\.$/)));
   // What stands around the data is the same for all of them.
-  const { event_type: _, ...common } = types[0]!.schema.properties as Record<string, unknown>;
+  const { event_type: _, data: __, ...common } = types[0]!.schema.properties as Record<string, unknown>;
   expect(envelope).toEqual({ ...common, event_type: { const: type } });
 });
 
-test.each(named)('the example of %s is a body as the service makes it, and its schema names every field', (_, one) => {
-  const text = JSON.stringify(one.example);
-  expect(toPayload(fromPayload(text))).toBe(text);
-  expect(validatorOf(closed(one))(one.example)).toEqual([]);
-});
+test.each(named)(
+  'the example of %s is a body as the service makes it, and its schema names every field',
+  (type, one) => {
+    const text = JSON.stringify(one.example);
+    expect(toPayload(fromPayload(text))).toBe(text);
+    expect(strict.get(type)!(one.example)).toEqual([]);
+  },
+);
 
-test.each(named)('a receiver that validates %s takes a field that a later version adds', (_, one) => {
+test.each(named)('a receiver that validates %s takes a field that a later version adds', (type, one) => {
   const example = one.example as Body;
   const later = { ...example, new_field: 1, data: { ...example.data, new_field: 1 } };
-  expect(validatorOf(one.schema)(later)).toEqual([]);
-  expect(validatorOf(closed(one))(later)).toHaveLength(2);
+  expect(open.get(type)!(later)).toEqual([]);
+  expect(strict.get(type)!(later)).toHaveLength(2);
 });
 
 test.each(named)('%s is no body of another type', (type, { example }) => {
-  const accepting = types.filter(({ schema }) => validatorOf(schema)(example).length === 0);
-  expect(accepting.map((one) => one.type)).toEqual([type]);
+  const accepting = [...open].filter(([, validate]) => validate(example).length === 0);
+  expect(accepting.map(([name]) => name)).toEqual([type]);
 });
 
 test('of user.updated each field that is said to have changed must be there, whichever they are', () => {
   const one = types.find(({ type }) => type === 'user.updated')!;
-  const validate = validatorOf(one.schema);
+  const validate = open.get(one.type)!;
   const news = { avatar_url: null, display_name: null, email: 'ada@example.com', role: 'ADMIN' };
   const data = { user_id: (one.example as Body).data['user_id'], changed: Object.keys(news), ...news };
   const whole = { ...one.example, data } as Body;
@@ -98,7 +104,6 @@ test('the bodies that docs/receiving.md shows are valid', () => {
   ];
   for (const text of shown) {
     const body = JSON.parse(text) as Body;
-    const one = types.find(({ type }) => type === body['event_type'])!;
-    expect(validatorOf(closed(one))(body), text).toEqual([]);
+    expect(strict.get(body['event_type'] as string)!(body), text).toEqual([]);
   }
 });

@@ -217,9 +217,8 @@ test('somebody with a keyboard alone reads about a type of event, and publishes 
   const { keyboard } = page;
   await keyboard.press('8');
   await page.getByRole('link', { name: 'user.updated', exact: true }).waitFor();
-  while (!/user\.updated$/.test(await page.evaluate(() => document.activeElement?.getAttribute('href') ?? ''))) {
-    await keyboard.press('j');
-  }
+  const focused = async () => await page.evaluate(() => document.activeElement?.textContent);
+  while ((await focused()) !== 'user.updated') await keyboard.press('j');
   await keyboard.press('Enter');
   await page.getByRole('heading', { level: 1, name: 'Event type user.updated' }).waitFor();
   const field = page.getByRole('row').filter({ has: page.getByRole('rowheader', { name: 'changed', exact: true }) });

@@ -10,7 +10,8 @@ type ObjectSchema = { properties: Record<string, object> } & Record<string, unkn
 
 /** What is wrong with a body, in the validator's words; throws where the schema itself is wrong. */
 export function validatorOf(schema: object): (body: unknown) => string[] {
-  const ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true });
+  // A condition may require what is named beside it.
+  const ajv = new Ajv2020({ strict: true, strictRequired: false, allowUnionTypes: true, allErrors: true });
   formats.default(ajv);
   const validate = ajv.compile(schema);
   return (body) =>

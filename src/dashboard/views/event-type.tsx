@@ -54,7 +54,7 @@ function Known({ of: { type, description, schema, example } }: { of: EventType }
 type Field = { name: string; values: string; isAlways: boolean; description: string };
 
 const columns: readonly Column<Field>[] = [
-  { name: 'name', head: 'Field', cell: ({ name }) => <code>{name}</code> },
+  { name: 'name', head: 'Field', cell: ({ name }) => name },
   { name: 'values', head: 'Value', cell: ({ values }) => values },
   { name: 'always', head: 'Always there', cell: ({ isAlways }) => (isAlways ? 'yes' : 'no') },
   { name: 'meaning', head: 'Meaning', cell: ({ description }) => description },

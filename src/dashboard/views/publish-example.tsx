@@ -7,7 +7,7 @@ import { type EventType, useCatalogue } from '../catalogue.ts';
 import { Problems } from '../parts/part.tsx';
 
 /** The choice stands in the address, so that a link can make it. */
-export function PublishExample({ form }: { form: RefObject<HTMLFormElement> }) {
+export function PublishExample({ form }: { form: RefObject<HTMLFormElement | null> }) {
   const { data, problems } = useCatalogue();
   const example = asked('example');
   const chosen = data?.find(({ type }) => type === example);
@@ -35,7 +35,7 @@ export function PublishExample({ form }: { form: RefObject<HTMLFormElement> }) {
       <small id="example-hint">
         {chosen === undefined
           ? 'Optional: fills the form with an event like one that the service makes.'
-          : `The service alone makes ${chosen.type}. Yours is ${ownName(chosen.type)}, or what you make of it; endpoints whose events match that get it.`}
+          : `The service alone makes ${chosen.type}. Yours is ${ownName(chosen.type)}, or what you name it: endpoints whose events match that get it.`}
       </small>
     </>
   );

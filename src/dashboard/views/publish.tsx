@@ -36,7 +36,7 @@ export function PublishView() {
 
 function PublishForm({ onPublished }: { onPublished(event: { id: string; type: string }): void }) {
   const [mistake, setMistake] = useState<string | null>(null);
-  const form = useRef<HTMLFormElement>(null);
+  const element = useRef<HTMLFormElement>(null);
   const publish = async (form: HTMLFormElement) => {
     const fields = new FormData(form);
     const text = (name: string) => {
@@ -62,8 +62,8 @@ function PublishForm({ onPublished }: { onPublished(event: { id: string; type: s
     onPublished(event);
   };
   return (
-    <form class="wide" ref={form} onSubmit={(event) => (event.preventDefault(), void publish(event.currentTarget))}>
-      <PublishExample form={form} />
+    <form class="wide" ref={element} onSubmit={(event) => (event.preventDefault(), void publish(event.currentTarget))}>
+      <PublishExample form={element} />
       <label>
         Type
         <input
