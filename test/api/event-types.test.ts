@@ -92,6 +92,12 @@ test('of user.updated each field that is said to have changed must be there, whi
   expect(validate(unchanged)).toHaveLength(1);
 });
 
+test('the image holds them', async () => {
+  const read = async (name: string) => await readFile(new URL(`../../${name}`, import.meta.url), 'utf8');
+  expect((await read('Dockerfile')).split('\nFROM ').at(-1)).toMatch(/^COPY schema\/events schema\/events$/m);
+  expect(await read('.dockerignore')).toMatch(/^!schema\/events$/m);
+});
+
 test.each(named)('docs/receiving.md lists %s, and leads to its schema', async (type) => {
   const text = await readFile(new URL('../../docs/receiving.md', import.meta.url), 'utf8');
   expect(text).toContain(`[\`${type}\`](../schema/events/${type}.json)`);
