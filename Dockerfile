@@ -30,6 +30,7 @@ COPY --from=packages /srv/tidings/node_modules node_modules
 COPY package.json ./
 COPY bin/tidings bin/tidings
 COPY migrations migrations
+COPY schema/events schema/events
 COPY src src
 COPY --from=dashboard /srv/tidings/dist dist
 
