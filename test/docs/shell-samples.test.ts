@@ -17,7 +17,7 @@ import { openDatabase } from '../support/database.ts';
 import { executable } from '../support/run-tidings.ts';
 import { type ScratchDirectory, scratchDirectory } from '../support/scratch-directory.ts';
 import { root, sampleNamed } from './markdown.ts';
-import { isInstalled } from './other-language.ts';
+import { testWith } from './other-language.ts';
 
 /** Runs the sample in this directory, with programs of these names in place of the real ones; resolves with what it prints. */
 async function runIn(
@@ -35,7 +35,7 @@ async function runIn(
   return stdout;
 }
 
-test.runIf(isInstalled('curl'))('the call of docs/commands.md makes the user', async () => {
+testWith('curl', 'the call of docs/commands.md makes the user', async () => {
   await using scratch = await scratchDirectory();
   await using door = await openDoor();
   await using http = await openHttp({ host: '127.0.0.1', port: 0, app: door.app });
@@ -47,7 +47,7 @@ test.runIf(isInstalled('curl'))('the call of docs/commands.md makes the user', a
   expect(data).toEqual({ users: { nodes: [{ id: answer.data.createUser.id, email: 'ada@example.com' }] } });
 });
 
-test.runIf(isInstalled('curl'))('the subscription of docs/commands.md sends what is recorded', async () => {
+testWith('curl', 'the subscription of docs/commands.md sends what is recorded', async () => {
   await using scratch = await scratchDirectory();
   await using door = await serveDoor();
   await mkdir(join(scratch.path, '.tidings'));
@@ -78,7 +78,8 @@ test('the command of docs/operations.md migrates', async () => {
   expect(said).toBe('nothing to migrate\n');
 });
 
-test.runIf(isInstalled('openssl', ['version']))(
+testWith(
+  'openssl',
   'what docs/operations.md prepares for Docker is all that compose.yaml and the service ask for',
   async () => {
     await using scratch = await scratchDirectory();
