@@ -17,6 +17,7 @@ const looks = {
   go: () => findGo() !== null,
   'go with pgx': () => isInstalled(findGo() ?? 'go', ['list', '-m', `${pgx.path}@${pgx.version}`]),
   curl: () => isInstalled('curl', ['--version']),
+  psql: () => isInstalled('psql', ['--version']),
   openssl: () => isInstalled('openssl', ['version']),
 };
 

@@ -1,15 +1,11 @@
 // The samples for a shell, run against real servers or with a stand-in for what they call.
 
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { parse } from 'yaml';
 import { openHttp } from '../../src/api/server.ts';
-import { createSecrets } from '../../src/settings/secrets.ts';
-import { resolveServiceSecrets } from '../../src/settings/service-secrets.ts';
-import { readWebhooks } from '../../src/settings/webhooks.ts';
 import { adminToken, openDoor, serveDoor } from '../api/door.ts';
 import { storeDelivery } from '../api/stored-rows.ts';
 import { administer } from '../support/administer.ts';
@@ -77,36 +73,6 @@ test('the command of docs/operations.md migrates', async () => {
   });
   expect(said).toBe('nothing to migrate\n');
 });
-
-testWith(
-  'openssl',
-  'what docs/operations.md prepares for Docker is all that compose.yaml and the service ask for',
-  async () => {
-    await using scratch = await scratchDirectory();
-    await mkdir(join(scratch.path, 'config'));
-    const example = 'config/webhooks-compose.yaml.example';
-    await copyFile(join(root, example), join(scratch.path, example));
-    const said = await runIn(scratch, sampleNamed('docs/operations.md sh 2'), {
-      programs: { docker: 'echo "docker $*"' },
-    });
-    expect(said).toBe('docker compose up --build\n');
-
-    const compose = parse(await readFile(join(root, 'compose.yaml'), 'utf8')) as {
-      secrets: Record<string, { file: string }>;
-    };
-    for (const { file } of Object.values(compose.secrets)) {
-      // The image's user reads them.
-      expect([file, (await stat(join(scratch.path, file))).mode & 0o777]).toEqual([file, 0o644]);
-    }
-    const given = async (name: string) => await readFile(join(scratch.path, 'secrets', name), 'utf8');
-    const password = (await given('postgres_password')).trim();
-    expect(new URL(await given('database_url'))).toMatchObject({ password, hostname: 'postgres' });
-    const secrets = createSecrets({ directory: join(scratch.path, 'secrets'), environment: {}, warn: () => {} });
-    expect(await resolveServiceSecrets({ secrets, localDirectory: null })).not.toHaveProperty('problems');
-    expect(await secrets.resolve('crm_webhook_secret')).toHaveProperty('value', expect.stringMatching(/^whsec_/));
-    expect(await readWebhooks({ directory: scratch.path, allowHttp: false, secrets })).toMatchObject({ ok: true });
-  },
-);
 
 test('the SQL of docs/operations.md makes the index for searches later', async () => {
   await using database = await openDatabase();
