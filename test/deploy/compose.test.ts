@@ -20,6 +20,7 @@ import { scratchDirectory } from '../support/scratch-directory.ts';
 type Service = {
   image: string;
   profiles?: string[];
+  pids_limit?: number;
   volumes?: string[];
   networks: string[] | Record<string, { ipv4_address: string }>;
   command?: string[];
@@ -30,7 +31,8 @@ type Service = {
   restart: string;
   stop_grace_period?: string;
   healthcheck?: object;
-  deploy?: { resources?: { limits?: Record<string, string | number> } };
+  cpus?: number;
+  mem_limit?: string;
   logging?: { options?: Record<string, string> };
   depends_on?: Record<string, { condition: string }>;
 };
@@ -93,10 +95,9 @@ test('no password is in an environment: each is a secret, declared once, and use
 });
 
 test.each(all)('%s has limits, a log that is rotated, and where it stays a health check', (_, service) => {
-  const { cpus, memory, pids } = service.deploy?.resources?.limits ?? {};
-  expect(Number(cpus)).toBeGreaterThan(0);
-  expect(memory).toMatch(/^\d+[mg]$/);
-  expect(pids).toBeGreaterThan(0);
+  expect(service.cpus).toBeGreaterThan(0);
+  expect(service.mem_limit).toMatch(/^\d+[mg]$/);
+  expect(service.pids_limit).toBeGreaterThan(0);
   expect(service.logging?.options).toMatchObject({ 'max-size': expect.any(String), 'max-file': expect.any(String) });
   const isChecked = service.healthcheck !== undefined || (service === tidings && /^HEALTHCHECK /m.test(dockerfile));
   expect(isChecked).toBe(service.restart !== 'no');
@@ -137,7 +138,7 @@ test('Valkey evicts nothing, and has at most half of its memory limit', () => {
   const command = services['valkey']?.command?.at(-1)?.split(/\s+/) ?? [];
   const after = (option: string) => command[command.indexOf(option) + 1];
   expect(after('--maxmemory-policy')).toBe('noeviction');
-  const limit = Number.parseInt(String(services['valkey']?.deploy?.resources?.limits?.['memory']), 10);
+  const limit = Number.parseInt(services['valkey']?.mem_limit ?? '', 10);
   expect(Number.parseInt(after('--maxmemory') ?? '', 10)).toBeLessThanOrEqual(limit / 2);
 });
 

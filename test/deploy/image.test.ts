@@ -17,8 +17,6 @@ import { findFreePort } from '../support/free-port.ts';
 import { type BuiltImage, buildImage, packagesIn } from './built-image.ts';
 import { readDockerfile } from './dockerfile.ts';
 
-/** The user `node` of the base image. */
-const nodeUser = 1000;
 const app = 'srv/tidings';
 
 type Compose = { services: { receiver: { command: string[]; healthcheck: { test: string[] } } } };
@@ -73,7 +71,8 @@ function outside(directory: string): string {
 
 /** As the engine starts it: the user, the directory and the environment of the image, and its paths below its root. */
 function start([program = '', ...args]: readonly string[]) {
-  const user = process.getuid?.() === 0 ? { uid: nodeUser, gid: nodeUser } : {};
+  const [uid, gid] = image.stage.user.split(':').map(Number);
+  const user = process.getuid?.() === 0 ? { uid, gid } : {};
   const child = spawn(join(image.path, program), args, {
     ...{ cwd: join(image.path, image.stage.workdir), env: environment, stdio: ['ignore', 'pipe', 'pipe'], ...user },
   });
@@ -97,7 +96,8 @@ test('it is of the Node.js that this checkout runs on, and its user is not root'
   for (const { base } of readDockerfile(join(root, 'Dockerfile'))) {
     expect(base).toBe(`node:${devDependencies.node}-bookworm-slim`);
   }
-  expect(image.stage.user).toBe('node');
+  // By number, which Kubernetes asks for.
+  expect(image.stage.user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
   // The shell form would have a shell between the engine and the program.
   expect([image.stage.entrypoint, image.stage.command]).toEqual([['/srv/tidings/bin/tidings'], ['start']]);
 });

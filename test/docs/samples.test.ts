@@ -23,11 +23,14 @@ const runHere = [
 ];
 const runWithServers = [
   ...['README.md sh 1', 'docs/commands.md sh 1', 'docs/commands.md sh 2'],
-  ...['docs/operations.md sh 1', 'docs/operations.md sh 2', 'docs/benchmarks.md sh 1'],
+  ...['docs/operations.md sh 1', 'docs/benchmarks.md sh 1'],
+  ...[1, 2, 3, 4, 5].map((number) => `docs/deploying.md sh ${number}`),
+  ...['sh 1', 'sh 2', 'sh 3', 'yaml 1'].map((sample) => `docs/rotating.md ${sample}`),
+  ...['sh 1', 'sh 2', 'yaml 1', 'js 1', 'js 2'].map((sample) => `docs/from-a-job-queue.md ${sample}`),
   ...['docs/operations.md sql 1', 'docs/publishing.md sql 1', 'docs/publishing.md sql 2', 'docs/publishing.md js 1'],
   ...['docs/publishing.md graphql 1', 'docs/publishing.md python 1'],
 ];
-const runAtLength = ['docs/publishing.md go 1'];
+const runAtLength = ['docs/publishing.md go 1', ...[1, 2, 3, 4].map((number) => `docs/scaling-out.md sh ${number}`)];
 /** What a sample needs beside Node.js and a shell. */
 const needs: Record<string, Needed> = {
   'docs/receiving.md python 1': 'python',
@@ -36,7 +39,9 @@ const needs: Record<string, Needed> = {
   'docs/publishing.md go 1': 'go with pgx',
   'docs/commands.md sh 1': 'curl',
   'docs/commands.md sh 2': 'curl',
-  'docs/operations.md sh 2': 'openssl',
+  'docs/deploying.md sh 1': 'openssl',
+  'docs/deploying.md sh 4': 'openssl',
+  'docs/rotating.md sh 1': 'openssl',
 };
 
 test('every sample is run by a test', () => {

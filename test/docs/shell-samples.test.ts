@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { openHttp } from '../../src/api/server.ts';
@@ -11,25 +11,10 @@ import { storeDelivery } from '../api/stored-rows.ts';
 import { administer } from '../support/administer.ts';
 import { openDatabase } from '../support/database.ts';
 import { executable } from '../support/run-tidings.ts';
-import { type ScratchDirectory, scratchDirectory } from '../support/scratch-directory.ts';
+import { scratchDirectory } from '../support/scratch-directory.ts';
 import { root, sampleNamed } from './markdown.ts';
 import { testWith } from './other-language.ts';
-
-/** Runs the sample in this directory, with programs of these names in place of the real ones; resolves with what it prints. */
-async function runIn(
-  { path }: ScratchDirectory,
-  sample: string,
-  { programs = {}, environment = {} }: { programs?: Record<string, string>; environment?: Record<string, string> } = {},
-): Promise<string> {
-  const folder = join(path, 'programs');
-  await mkdir(folder);
-  for (const [name, text] of Object.entries(programs)) {
-    await writeFile(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
-  }
-  const env = { ...environment, PATH: [folder, dirname(process.execPath), process.env['PATH']].join(':') };
-  const { stdout } = await promisify(execFile)('sh', ['-euc', sample], { cwd: path, env });
-  return stdout;
-}
+import { runIn } from './run-sample.ts';
 
 testWith('curl', 'the call of docs/commands.md makes the user', async () => {
   await using scratch = await scratchDirectory();
