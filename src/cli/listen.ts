@@ -54,7 +54,10 @@ export async function listen(options: ListenOptions, { refuse, catchStop }: Comm
 
   const server = createServer((request, response) => {
     // No webhook; a container asks so whether it is there.
-    if (request.method !== 'POST') return void response.writeHead(request.method === 'GET' ? 200 : 405).end();
+    if (request.method !== 'POST') {
+      response.writeHead(request.method === 'GET' ? 200 : 405).end();
+      return;
+    }
     receive(request, response, { key, failing, forward: options.forward }).then(
       (arrival) => (options.json === true ? printJson(arrival) : show(arrival)),
       // One that was aborted cannot be answered.

@@ -78,7 +78,7 @@ function start([program = '', ...args]: readonly string[]) {
   });
   const said = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name]!.on('data', (chunk: Buffer) => (said[name] += chunk.toString()));
+    child[name].on('data', (chunk: Buffer) => (said[name] += chunk.toString()));
   }
   const ended = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | string);
   return { child, said, ended };

@@ -43,15 +43,17 @@ type Labels = Record<string, string>;
 type Template = { metadata: { labels: Labels }; spec: Pod };
 type Rule = { to: { ipBlock?: { cidr: string; except?: string[] } }[]; ports: { port: number }[] };
 
+type Kind = { kind: string; metadata: { name: string; namespace?: string } };
+
 const text = async (path: string) => await readFile(join(root, path), 'utf8');
 const documents = parseAllDocuments(await text('deploy/kubernetes.yaml'));
-const values = documents.map((one) => one.toJS() as { kind: string; metadata: { name: string; namespace?: string } });
-const the = <Kind>(kind: string) => values.find((one) => one.kind === kind) as unknown as Kind;
-const deployment = the<{ spec: { replicas: number; selector: { matchLabels: Labels }; template: Template } }>(
-  'Deployment',
-).spec;
-const job = the<{ metadata: { name: string }; spec: { template: Template } }>('Job');
-const { data } = the<{ data: Record<string, string> }>('ConfigMap');
+const values = documents.map((one) => one.toJS() as Kind);
+const the = (kind: string) => values.find((one) => one.kind === kind) as Kind & { spec: unknown };
+type Deployment = { replicas: number; selector: { matchLabels: Labels }; template: Template };
+const deployment = the('Deployment').spec as Deployment;
+const job = the('Job') as { metadata: { name: string }; spec: { template: Template } };
+const { data } = the('ConfigMap') as unknown as { data: Record<string, string> };
+const policy = the('NetworkPolicy').spec as { podSelector: { matchLabels: Labels }; egress: Rule[] };
 const pods = { service: deployment.template.spec, migrate: job.spec.template.spec };
 const service = pods.service.containers[0];
 const { version } = JSON.parse(await text('package.json')) as { version: string };
@@ -115,18 +117,17 @@ test('the Service, the budget and the policy are for these pods', () => {
   expect(labels).toMatchObject(selector);
   // The Job's pods are none of the Service's.
   expect(job.spec.template.metadata.labels).not.toMatchObject(selector);
-  expect(the<{ spec: { selector: Labels } }>('Service').spec.selector).toEqual(selector);
-  const budget = the<{ spec: { minAvailable: number; selector: object } }>('PodDisruptionBudget').spec;
-  expect(budget).toEqual({ minAvailable: 1, selector: { matchLabels: selector } });
-  const { matchLabels } = the<{ spec: { podSelector: { matchLabels: Labels } } }>('NetworkPolicy').spec.podSelector;
+  expect(the('Service')).toMatchObject({ spec: { selector } });
+  const budget = { minAvailable: 1, selector: { matchLabels: selector } };
+  expect(the('PodDisruptionBudget')).toMatchObject({ spec: budget });
+  const { matchLabels } = policy.podSelector;
   for (const template of [deployment.template, job.spec.template]) {
     expect(template.metadata.labels).toMatchObject(matchLabels);
   }
 });
 
 test('what the policy keeps from https is what the guard refuses, and private addresses are among it', () => {
-  const { egress } = the<{ spec: { egress: Rule[] } }>('NetworkPolicy').spec;
-  const open = egress.filter(({ to }) => to.some(({ ipBlock }) => ipBlock?.except !== undefined));
+  const open = policy.egress.filter(({ to }) => to.some(({ ipBlock }) => ipBlock?.except !== undefined));
   expect(open.map(({ ports }) => ports.map(({ port }) => port))).toEqual([[443]]);
   const kept = new BlockList();
   for (const network of open[0]!.to.flatMap(({ ipBlock }) => ipBlock!.except!)) {

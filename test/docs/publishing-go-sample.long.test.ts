@@ -48,16 +48,23 @@ const order = { id: 4001, customer: 'c-7', total: '59.90' };
 test('the SQL of the sample in Go places an order and its event', async () => {
   await using shop = await openShop();
   const statements = [...sampleNamed('docs/publishing.md go 1').matchAll(/const (\w+) = "(.*)"/g)];
-  const { insert, publish } = Object.fromEntries(statements.map(([, name, sql]) => [name, sql]));
+  const { insert = '', publish = '' } = Object.fromEntries(
+    statements.map(([, name, sql]): [string, string] => [name!, sql!]),
+  );
   const client = new pg.Client({ connectionString: shop.url });
   await client.connect();
   try {
     await client.query('begin');
-    await client.query(insert!, [order.id, order.customer, order.total]);
+    await client.query(insert, [order.id, order.customer, order.total]);
     const data = { order_id: order.id, total: order.total };
-    const { rows } = await client.query(publish!, ['order.placed', data, order.customer, `order-${order.id}`]);
+    const { rows } = await client.query<{ publish: string }>(publish, [
+      'order.placed',
+      data,
+      order.customer,
+      `order-${order.id}`,
+    ]);
     await client.query('commit');
-    await shop.expectEvents({ [order.id]: rows[0].publish });
+    await shop.expectEvents({ [order.id]: rows[0]!.publish });
   } finally {
     await client.end();
   }

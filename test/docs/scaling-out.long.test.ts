@@ -1,7 +1,8 @@
 // What docs/scaling-out.md says to type, typed under load: two instances, and both replaced, with nothing lost.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFile, symlink } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { openDatabase } from '../support/database.ts';
@@ -9,9 +10,10 @@ import { eventually } from '../support/eventually.ts';
 import { findFreePort } from '../support/free-port.ts';
 import { type Load, startLoad } from '../support/load.ts';
 import { owners } from '../support/pair.ts';
+import { executable } from '../support/run-tidings.ts';
 import type { RunningService } from '../support/service.ts';
 import { type Stage, openStage } from '../support/stage.ts';
-import { root, sampleNamed } from './markdown.ts';
+import { sampleNamed } from './markdown.ts';
 
 const endpoints = ['audit', 'billing', 'crm', 'search', 'shipping', 'stock'];
 const parts = new AsyncDisposableStack();
@@ -32,7 +34,8 @@ beforeAll(async () => {
 
 /** What a reader has, and what differs here: the servers' addresses, the ports, and receivers on this machine. */
 async function environment(databaseUrl: string): Promise<Record<string, string>> {
-  await symlink(join(root, 'bin'), join(stage.place.path, 'bin'));
+  await mkdir(join(stage.place.path, 'bin'));
+  await symlink(executable, join(stage.place.path, 'bin/tidings'));
   return {
     PATH: process.env['PATH'] ?? '',
     ...{ WEBHOOK_ALLOW_HTTP: 'true', WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8', LOG_FORMAT: 'json' },
@@ -40,9 +43,15 @@ async function environment(databaseUrl: string): Promise<Record<string, string>>
   };
 }
 
+async function pids(): Promise<string[]> {
+  const files = ['one.pid', 'two.pid'].map((name) => join(stage.place.path, name));
+  return await Promise.all(files.map(async (file) => (await readFile(file, 'utf8')).trim()));
+}
+
 /** One shell for the whole page, as in a terminal. */
 function openShell(directory: string, env: Record<string, string>) {
   const child: ChildProcess = spawn('/bin/sh', ['-eu'], { cwd: directory, env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const ended = once(child, 'exit');
   let said = '';
   for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
   let typed = 0;
@@ -61,46 +70,33 @@ function openShell(directory: string, env: Record<string, string>) {
       if (!shown.includes(end)) throw new Error(`The shell ended with ${child.exitCode}: ${shown}`);
       return shown;
     },
+    /** Ends both instances, and waits for them. */
     async end(): Promise<void> {
-      for (const name of ['one', 'two']) {
-        const pid = Number(await readFile(join(directory, `${name}.pid`), 'utf8').catch(() => ''));
-        if (pid > 0) await endProcess(pid);
-      }
-      child.kill('SIGKILL');
+      for (const pid of await pids()) process.kill(Number(pid), 'SIGTERM');
+      child.stdin!.end('wait\n');
+      await ended;
     },
   };
 }
 
-async function endProcess(pid: number): Promise<void> {
-  const isThere = () => {
-    try {
-      return process.kill(pid, 0);
-    } catch {
-      return false;
-    }
-  };
-  if (isThere()) process.kill(pid, 'SIGTERM');
-  await eventually(() => !isThere(), { withinMs: 30_000, saying: `the end of ${pid}` });
-}
-
 /** As the admin of the instance at a port, with the token that the page had made. */
-function at(port: number): RunningService {
+function at(port: number): Pick<RunningService, 'ask'> {
   return {
-    async ask(query: string, variables: object = {}) {
+    async ask<Data>(query: string, variables: object = {}) {
       const token = (await readFile(join(stage.place.path, 'secrets/admin_token'), 'utf8')).trim();
       const response = await fetch(`http://127.0.0.1:${port}/graphql`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
         body: JSON.stringify({ query, variables }),
       });
-      const { data, errors } = (await response.json()) as Answer;
+      const { data, errors } = (await response.json()) as Answer<Data>;
       if (errors) throw Object.assign(new Error(errors[0]!.message), { code: errors[0]!.extensions.code });
       return data;
     },
-  } as RunningService;
+  };
 }
 
-type Answer = { data: never; errors?: { message: string; extensions: { code: string } }[] };
+type Answer<Data> = { data: Data; errors?: { message: string; extensions: { code: string } }[] };
 
 test('what the page says to type starts two instances that share the endpoints', async () => {
   expect(await shell.type('docs/scaling-out.md sh 1')).toContain('0001-first-tables');
@@ -114,9 +110,7 @@ test('what the page says to type starts two instances that share the endpoints',
 });
 
 test('both are replaced while events are published: each arrives everywhere once and in order', async () => {
-  const before = await Promise.all(
-    ['one', 'two'].map((name) => readFile(join(stage.place.path, `${name}.pid`), 'utf8')),
-  );
+  const before = await pids();
   const replaced = Promise.withResolvers<void>();
   let turn = 0;
   // A publisher that is refused by one goes to the other.
@@ -127,9 +121,7 @@ test('both are replaced while events are published: each arrives everywhere once
   replaced.resolve();
   await load.done;
 
-  const after = await Promise.all(
-    ['one', 'two'].map((name) => readFile(join(stage.place.path, `${name}.pid`), 'utf8')),
-  );
+  const after = await pids();
   expect(after.filter((pid) => before.includes(pid))).toEqual([]);
   expect(during).toBeGreaterThan(100);
   expect(await stage.judge({ endpoints, acknowledged: load.acknowledged, crashes: 0 })).toEqual([]);

@@ -24,7 +24,7 @@ export const endpoints: readonly DemoEndpoint[] = [
       status: type === 'order.refunded' ? 503 : 204,
       body: '{"error":"the ledger is being closed"}',
     }),
-    more: { base_delay: '10m', max_delay: '1h', max_retries: 12 },
+    more: { base_delay: '1s', max_delay: '1h', max_retries: 20 },
   },
   { id: 'crm', description: 'Keeps the customer records up to date', events: ['user.*', 'order.*'], latencyMs: 18 },
   { id: 'mailer', description: 'Confirms orders', events: ['order.placed', 'order.shipped'], latencyMs: 60 },

@@ -15,16 +15,32 @@ import { adminToken, openWorkplace, secrets } from '../support/workplace.ts';
 import { endpoints, makeEvents, makeHour } from './demo-data.ts';
 
 const folder = join(import.meta.dirname, '../../docs/pictures');
-const size = { width: 1280, height: 800 };
+const width = 1280;
+const attemptsOfFailing = 3;
 
-type Picture = { name: string; path: string; shows(page: Page): Promise<void> };
+type Picture = { name: string; path: string; height: number; shows(page: Page): Promise<void> };
 
 /** Each is taken once what it is about is on the page. */
 function picturesOf(failed: string): Picture[] {
+  const rows = (page: Page) => page.locator('tbody tr').filter({ has: page.locator('svg.spark') });
   return [
-    { name: 'endpoints', path: '', shows: (page) => page.getByText('HTTP 503').first().waitFor() },
-    { name: 'endpoint', path: 'endpoints/billing', shows: (page) => page.locator('canvas').nth(2).waitFor() },
-    { name: 'delivery', path: `deliveries/${failed}`, shows: (page) => page.getByText('order_id').first().waitFor() },
+    {
+      name: 'endpoints',
+      path: '',
+      height: 640,
+      shows: (page) =>
+        rows(page)
+          .nth(endpoints.length - 1)
+          .waitFor(),
+    },
+    {
+      ...{ name: 'endpoint', path: 'endpoints/billing', height: 1_560 },
+      shows: (page) => page.locator('canvas').nth(2).waitFor(),
+    },
+    {
+      ...{ name: 'delivery', path: `deliveries/${failed}`, height: 1_500 },
+      shows: (page) => page.getByText('order_id').first().waitFor(),
+    },
   ];
 }
 
@@ -55,7 +71,8 @@ await mkdir(folder, { recursive: true });
 for (const scheme of ['light', 'dark'] as const) {
   const profile = await browser.profile();
   const page = await openPage(profile, scheme);
-  for (const { name, path, shows } of picturesOf(failed)) {
+  for (const { name, path, height, shows } of picturesOf(failed)) {
+    await page.setViewportSize({ width, height });
     await page.goto(`${service.url}/${path}`);
     await shows(page);
     await page.screenshot({ path: join(folder, `${name}-${scheme}.png`), animations: 'disabled' });
@@ -64,7 +81,7 @@ for (const scheme of ['light', 'dark'] as const) {
 if (browser.complaints.length > 0) throw new Error(browser.complaints.join('\n'));
 console.log('written: docs/pictures');
 
-/** Waits until all that can be delivered is, and gives the failed attempt of the event that waits. */
+/** Waits until all that can be delivered is, and gives the first failed attempt of the event that waits. */
 async function settled({ ask }: RunningService): Promise<string> {
   type Waiting = { webhookEndpoints: { id: string; backlog: number; state: string }[] };
   await eventually(
@@ -74,10 +91,12 @@ async function settled({ ask }: RunningService): Promise<string> {
     },
     { withinMs: 60_000, saying: 'all deliveries' },
   );
-  const found = await ask<{ webhookDeliveries: { nodes: { id: string }[] } }>(
-    '{ webhookDeliveries(first: 1, filter: { endpointId: "billing", status: RETRYING }) { nodes { id } } }',
-  );
-  return found.webhookDeliveries.nodes[0]!.id;
+  const asked = '{ webhookDeliveries(filter: { endpointId: "billing", status: RETRYING }) { nodes { id } } }';
+  type Failed = { webhookDeliveries: { nodes: { id: string }[] } };
+  return await eventually(async () => (await ask<Failed>(asked)).webhookDeliveries.nodes[attemptsOfFailing - 1]?.id, {
+    withinMs: 60_000,
+    saying: 'a few failed attempts',
+  });
 }
 
 /** Signed in. The name of this machine is not in the picture. */
@@ -88,7 +107,6 @@ async function openPage(profile: BrowserContext, colorScheme: 'light' | 'dark'):
     await route.fulfill({ response, body: (await response.text()).replaceAll(hostname(), 'tidings-1') });
   });
   const page = await profile.newPage();
-  await page.setViewportSize(size);
   await page.emulateMedia({ colorScheme });
   return page;
 }
