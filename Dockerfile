@@ -30,6 +30,7 @@ COPY --from=packages /srv/tidings/node_modules node_modules
 COPY package.json ./
 COPY bin/tidings bin/tidings
 COPY migrations migrations
+COPY schema/events schema/events
 COPY src src
 COPY --from=dashboard /srv/tidings/dist dist
 
@@ -38,7 +39,8 @@ WORKDIR /tidings
 ENV HOST=0.0.0.0 \
     PORT=4000
 EXPOSE 4000
-USER node
+# The user node, by number: Kubernetes believes no name to be no root.
+USER 1000:1000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=40s --retries=3 \
   CMD ["/srv/tidings/bin/tidings", "healthcheck"]

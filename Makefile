@@ -3,7 +3,7 @@
 # Not for set-up, which replaces that Node: everything else runs on it.
 on_node_24 = PATH="$(CURDIR)/node_modules/.bin:$$PATH" exec
 
-.PHONY: setup demo test test-long bench bench-large check
+.PHONY: setup demo test test-long bench bench-large screenshots check
 
 setup:
 	@bin/setup
@@ -25,6 +25,11 @@ bench: setup
 
 bench-large: setup
 	@$(on_node_24) node bench/main.ts --large
+
+# Pictures of the dashboard, for README and docs.
+screenshots:
+	@bin/setup --test
+	@$(on_node_24) node test/pictures/main.ts
 
 check: setup
 	@$(on_node_24) bin/check

@@ -9,6 +9,7 @@ import { limitBodies } from './body-limits.ts';
 import { clientOf } from './client-address.ts';
 import { dashboardRoutes } from './dashboard.ts';
 import { type EngineOptions, createEngine } from './graphql/engine.ts';
+import { eventTypeRoutes } from './event-types.ts';
 import { graphiqlRoutes } from './graphiql.ts';
 import { healthRoutes } from './health.ts';
 import { limitGuesses } from './guessed-tokens.ts';
@@ -37,6 +38,7 @@ export type Api = Omit<EngineOptions, 'viewers' | 'cookies' | 'countStart' | 're
 const routes: Record<string, string> = {
   '/': 'GET, HEAD',
   '/account': 'GET, HEAD, POST',
+  '/events/types': 'GET, HEAD',
   '/graphql': 'GET, POST',
   '/graphiql': 'GET, HEAD',
   '/healthz': 'GET, HEAD',
@@ -78,6 +80,7 @@ export function createApp(api: Api): Hono {
     '/',
     healthRoutes(() => api.readiness()),
   );
+  app.route('/', eventTypeRoutes());
   app.route('/', graphiqlRoutes());
   const dashboard = dashboardRoutes({ publicUrl, providers: signIn.providers });
   app.route('/', dashboard.routes);

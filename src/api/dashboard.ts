@@ -88,10 +88,15 @@ export function dashboardRoutes({ publicUrl, providers, folder = builtFolder }: 
     return c.req.method === 'HEAD' ? c.body(null) : c.body(sharedBody(bytes));
   });
 
-  /** The page where a browser opens an address that may be a view; null for a program, and for what is a file's name. */
+  /**
+   * The page where a browser opens an address that may be a view; null for a program, and for what is a file's name. Of all
+   * that views show, only types of events have dots in their names.
+   */
   async function pageAt(c: Context): Promise<Response | null> {
     const isRead = c.req.method === 'GET' || c.req.method === 'HEAD';
-    const isView = isRead && !c.req.path.startsWith('/assets/') && !c.req.path.includes('.') && prefersHtml(c.req.raw);
+    const { path } = c.req;
+    const isFile = path.startsWith('/assets/') || (path.includes('.') && !path.startsWith('/event-types/'));
+    const isView = isRead && !isFile && prefersHtml(c.req.raw);
     return isView ? await answerPage(c) : null;
   }
   return { routes, pageAt };

@@ -8,6 +8,7 @@ import { type ConfigProblem, type SettingProblem, problemLine } from '../setting
 import { createSecrets } from '../settings/secrets.ts';
 import { settingWarnings } from '../settings/start-remarks.ts';
 import { readWebhooks } from '../settings/webhooks.ts';
+import { counted } from './counted.ts';
 import { givesUpLines } from './gives-up.ts';
 import { print, printJson, say } from './terminal.ts';
 
@@ -86,6 +87,6 @@ function settingProblem(problem: string): SettingProblem {
 }
 
 function countsOf({ endpoints: { length }, providers }: Findings): string {
-  const counted = `${length} ${length === 1 ? 'endpoint' : 'endpoints'}`;
-  return providers === 0 ? counted : `${counted}, ${providers} ${providers === 1 ? 'provider' : 'providers'}`;
+  const endpoints = counted(length, 'endpoint');
+  return providers === 0 ? endpoints : `${endpoints}, ${counted(providers, 'provider')}`;
 }

@@ -5,6 +5,7 @@ import { readEnvironment } from '../settings/environment.ts';
 import { problemLine } from '../settings/problem.ts';
 import { findServerUrls } from '../settings/server-urls.ts';
 import { findProblems } from './check.ts';
+import { counted } from './counted.ts';
 import { lookAtAddress } from './doctor-address.ts';
 import { lookAtDatabase } from './doctor-database.ts';
 import { lookAtSecrets } from './doctor-secrets.ts';
@@ -35,7 +36,7 @@ async function* looks(isDialling: boolean): AsyncGenerator<Finding[], void> {
     {
       part: 'files',
       isOne: (file: string) => file !== 'environment',
-      fine: `${checked.endpoints.length} endpoints, ${checked.providers} providers, with their secrets`,
+      fine: `${counted(checked.endpoints.length, 'endpoint')}, ${counted(checked.providers, 'provider')}, with their secrets`,
     },
   ];
   for (const { part, isOne, fine } of parts) {

@@ -2,6 +2,7 @@
 
 import type { ClientOptions } from '../settings/client-settings.ts';
 import { openClient } from './client.ts';
+import { counted } from './counted.ts';
 import { oneEndpoint } from './documents.ts';
 import { type ListedEndpoint, backlogText, stateOf } from './endpoints.ts';
 import { notFound } from './failure.ts';
@@ -82,7 +83,7 @@ function valuesOf(found: Endpoint): (readonly [string, string | null])[] {
     ['served by', found.owner],
     [
       'last day',
-      `${day.attempts} attempts: ${day.delivered} delivered, ${day.failed} failed; ${day.gaveUp} events given up`,
+      `${counted(day.attempts, 'attempt')}: ${day.delivered} delivered, ${day.failed} failed; ${counted(day.gaveUp, 'event')} given up`,
     ],
     [
       'latency of a day',

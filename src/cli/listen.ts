@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, isIPv6 } from 'node:net';
 import { request as send } from 'undici';
 import type { SigningKey } from '../signing/secret.ts';
 import { reasonOf } from '../telemetry/reason.ts';
@@ -12,7 +12,13 @@ import { type SecretOptions, signingKey } from './given-secret.ts';
 import { print, printJson, say } from './terminal.ts';
 import { verifyRequest } from './verify-request.ts';
 
-export type ListenOptions = SecretOptions & { json?: boolean; port: string; fail?: string; forward?: string };
+export type ListenOptions = SecretOptions & {
+  json?: boolean;
+  host?: string;
+  port: string;
+  fail?: string;
+  forward?: string;
+};
 
 type Failing = { status: number; share: number };
 
@@ -43,23 +49,33 @@ export async function listen(options: ListenOptions, { refuse, catchStop }: Comm
     refuse('error: --forward is no URL that begins with http:// or https://');
   }
   const key = await signingKey(options, refuse);
+  const { host = '127.0.0.1' } = options;
   const stop = catchStop();
 
   const server = createServer((request, response) => {
+    // No webhook; a container asks so whether it is there.
+    if (request.method !== 'POST') {
+      response.writeHead(request.method === 'GET' ? 200 : 405).end();
+      return;
+    }
     receive(request, response, { key, failing, forward: options.forward }).then(
       (arrival) => (options.json === true ? printJson(arrival) : show(arrival)),
       // One that was aborted cannot be answered.
       () => response.destroy(),
     );
   });
-  server.listen(Number(options.port), '127.0.0.1');
+  server.listen(Number(options.port), host);
   await once(server, 'listening').catch((error: unknown) => {
-    throw new Failure(`Cannot listen on 127.0.0.1:${options.port} (${reasonOf(error)}).`);
+    throw new Failure(`Cannot listen on ${urlOf(host, options.port)} (${reasonOf(error)}).`);
   });
-  say(`Listening on http://127.0.0.1:${(server.address() as AddressInfo).port}; Ctrl-C ends it.`);
+  say(`Listening on ${urlOf(host, (server.address() as AddressInfo).port)}; Ctrl-C ends it.`);
   if (!stop.aborted) await once(stop, 'abort');
   server.close();
   server.closeAllConnections();
+}
+
+function urlOf(host: string, port: number | string): string {
+  return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
 /** `503` for all, or `503:0.2` for some. */

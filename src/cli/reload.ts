@@ -4,6 +4,7 @@ import type { ClientOptions } from '../settings/client-settings.ts';
 import { openClient } from './client.ts';
 import type { CommandSurroundings } from './command.ts';
 import { confirm } from './confirm.ts';
+import { counted } from './counted.ts';
 import { reloadConfiguration } from './documents.ts';
 import { print, printJson, say } from './terminal.ts';
 
@@ -30,7 +31,7 @@ export async function reload(options: ReloadOptions, { refuse }: CommandSurround
     const { dropped } = await ask({ dryRun: true, allowDrop });
     if (dropped.length > 0) {
       say('These lose what they still had to get:');
-      for (const one of dropped) say(`  ${one.endpointId}  ${one.backlog} events`);
+      for (const one of dropped) say(`  ${one.endpointId}  ${counted(one.backlog, 'event')}`);
       if (!(await confirm('Reload?', { yes, refuse }))) return 1;
     }
   }
@@ -53,7 +54,7 @@ function show({ applied, errors, ...lists }: Reload, dryRun: boolean): void {
   named('added', added);
   named('changed', changed);
   named('removed', removed);
-  for (const { endpointId, backlog } of dropped) print(`drops: ${endpointId} (${backlog} events)`);
+  for (const { endpointId, backlog } of dropped) print(`drops: ${endpointId} (${counted(backlog, 'event')})`);
   if (added.length + changed.length + removed.length === 0) say('There is nothing to change.');
   else if (dryRun) say('That is what a reload would change.');
   else say(applied ? 'It is in force.' : 'Nothing was changed.');

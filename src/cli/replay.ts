@@ -4,6 +4,7 @@ import type { ClientOptions } from '../settings/client-settings.ts';
 import { type Client, openClient } from './client.ts';
 import type { CommandSurroundings } from './command.ts';
 import { type Answering, confirm, needAnswer } from './confirm.ts';
+import { counted } from './counted.ts';
 import { cancelReplays, countPendingReplays, replayDeliveries } from './documents.ts';
 import { notFound } from './failure.ts';
 import { momentOf } from './moment.ts';
@@ -40,7 +41,7 @@ export async function replay(
       .replayWebhookDeliveries;
   const count = await ask(true);
   if (options.dryRun === true) return show(count, 'would be sent again', options);
-  say(`${count} failed deliver${count === 1 ? 'y' : 'ies'} would be sent again.`);
+  say(`${counted(count, 'failed delivery', 'failed deliveries')} would be sent again.`);
   if (count === 0) {
     // What a script needs does not depend on what failed.
     needAnswer(answering);
@@ -78,7 +79,7 @@ async function cancel(client: Client, id: string, options: ReplayOptions, answer
   );
   if (webhookEndpoint === null) throw notFound(`endpoint ${id}`);
   if (options.dryRun === true) return show(webhookEndpoint.pendingReplays, 'would be forgotten', options);
-  say(`${webhookEndpoint.pendingReplays} replays wait for ${id}.`);
+  say(`Waiting for ${id}: ${counted(webhookEndpoint.pendingReplays, 'replay')}.`);
   if (webhookEndpoint.pendingReplays === 0) needAnswer(answering);
   else if (!(await confirm('Forget them?', answering))) return 1;
   const { cancelWebhookReplays } = await client.ask<{ cancelWebhookReplays: number }>(cancelReplays, { id });

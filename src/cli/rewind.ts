@@ -4,6 +4,7 @@ import { openClient } from './client.ts';
 import type { CommandSurroundings } from './command.ts';
 import { confirm } from './confirm.ts';
 import { type ControlOptions, type Controlled, showControlled } from './controlled.ts';
+import { counted } from './counted.ts';
 import { countRewind, rewindEndpoint } from './documents.ts';
 import { backlogText } from './endpoints.ts';
 import { notFound } from './failure.ts';
@@ -24,9 +25,9 @@ export async function rewind(
   const client = await openClient(options);
   const { webhookEndpoint, rewindCount } = await client.ask<Counted>(countRewind, { id, to });
   if (webhookEndpoint === null) throw notFound(`endpoint ${id}`);
-  const where = to.position === undefined ? `what was recorded since ${to.at}` : `position ${to.position}`;
+  const where = to.position === undefined ? `${to.at}` : `position ${to.position}`;
   say(
-    `${id} is at position ${webhookEndpoint.position}. From ${where} on, ${backlogText(rewindCount)} events are sent again.`,
+    `${id} is at position ${webhookEndpoint.position}. Sent again, from ${where} on: ${counted(backlogText(rewindCount), 'event')}.`,
   );
   if (!(await confirm('Send them again?', { yes: options.yes, refuse }))) return 1;
   const answer = await client.ask<{ rewindWebhookEndpoint: Controlled }>(rewindEndpoint, { id, to });

@@ -12,7 +12,8 @@ export const toolCommands: readonly Command[] = [
     name: 'listen',
     does: 'receive webhooks on this machine, verify and print them',
     options: [
-      { flags: '--port <port>', does: 'where to listen, on 127.0.0.1; 0 takes a free one', isNeeded: true },
+      { flags: '--port <port>', does: 'where to listen; 0 takes a free one', isNeeded: true },
+      { flags: '--host <address>', does: 'the address to listen on instead of 127.0.0.1; 0.0.0.0 in a container' },
       ...secretOptions,
       { flags: '--fail <status:share>', does: 'answer with this status, a part of the time' },
       { flags: '--forward <url>', does: 'hand each verified one on, and answer as that does' },

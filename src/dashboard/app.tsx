@@ -13,6 +13,8 @@ import { DeliveriesView } from './views/deliveries.tsx';
 import { DeliveryView } from './views/delivery.tsx';
 import { EndpointView } from './views/endpoint.tsx';
 import { EndpointsView } from './views/endpoints.tsx';
+import { EventTypeView } from './views/event-type.tsx';
+import { EventTypesView } from './views/event-types.tsx';
 import { EventView } from './views/event.tsx';
 import { EventsView } from './views/events.tsx';
 import { LiveView } from './views/live.tsx';
@@ -29,6 +31,7 @@ const links = [
   ['users', 'Users', 'user'],
   ['publish', 'Publish', null],
   ['service', 'Service', null],
+  ['event-types', 'Event types', 'event-type'],
 ] as const;
 
 export function App() {
@@ -127,6 +130,10 @@ function Shown({ of }: { of: View }) {
       return <PublishView />;
     case 'service':
       return <ServiceView />;
+    case 'event-types':
+      return <EventTypesView />;
+    case 'event-type':
+      return <EventTypeView key={of.id} type={of.id} />;
     case 'nowhere':
   }
   return (

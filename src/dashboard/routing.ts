@@ -1,11 +1,17 @@
 // Which view stands at which address, below the service's first page.
 
 export type View =
-  | { name: 'endpoints' | 'live' | 'deliveries' | 'events' | 'users' | 'publish' | 'service' | 'nowhere' }
-  | { name: 'endpoint' | 'delivery' | 'event' | 'user'; id: string };
+  | { name: (typeof lists)[number] | 'nowhere' }
+  | { name: (typeof ones)[keyof typeof ones]; id: string };
 
-const lists = ['endpoints', 'live', 'deliveries', 'events', 'users', 'publish', 'service'] as const;
-const ones = { endpoints: 'endpoint', deliveries: 'delivery', events: 'event', users: 'user' } as const;
+const lists = ['endpoints', 'live', 'deliveries', 'events', 'users', 'publish', 'service', 'event-types'] as const;
+const ones = {
+  endpoints: 'endpoint',
+  deliveries: 'delivery',
+  events: 'event',
+  users: 'user',
+  'event-types': 'event-type',
+} as const;
 
 /** `path` is what follows the first page's: `endpoints/crm`. */
 export function viewAt(path: string): View {

@@ -6,7 +6,7 @@ import { type DeliveryRow, type DeliveryStatus, type Recorded, recordedDocument 
 import { createEventReader } from './server-sent-events.ts';
 
 /** More than anybody reads at a glance; older ones are in the list of deliveries. */
-const mostRows = 100;
+const mostRows = 50;
 /** Rows are drawn so often at most, however many come. */
 const drawnEachMs = 100;
 /** The count for those who hear it is said less often. */

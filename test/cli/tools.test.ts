@@ -94,7 +94,10 @@ test('listen verifies, prints, answers, fails as often as it was told, and hands
   ]);
   expect(await listener.stop()).toBe(0);
 
-  await using failing = await openListener(['listen', '--port', '0', '--secret', secret, '--fail', '503:1']);
+  const elsewhere = ['--host', '127.0.0.2', '--fail', '503:1'];
+  await using failing = await openListener(['listen', '--port', '0', '--secret', secret, ...elsewhere]);
+  expect(new URL(failing.url).hostname).toBe('127.0.0.2');
+  expect(await runTidings(['healthcheck', failing.url])).toMatchObject({ status: 0, stdout: 'ok\n' });
   expect((await fetch(failing.url, { method: 'POST', headers: await signed(), body })).status).toBe(503);
   expect(await failing.line()).toMatch(/ {2}503 {2}order\.paid {2}\S+ {2}attempt - {2}verified$/);
 });

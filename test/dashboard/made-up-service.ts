@@ -5,7 +5,8 @@ import { serve } from '@hono/node-server';
 import { type ExecutionResult, buildSchema, graphql } from 'graphql';
 import { Hono } from 'hono';
 import { dashboardRoutes } from '../../src/api/dashboard.ts';
-import { type World, makeUpWorld } from './made-up-world.ts';
+import { readEventTypes } from '../../src/api/event-types.ts';
+import { type World, hostile, makeUpWorld } from './made-up-world.ts';
 
 export type MadeUpService = AsyncDisposable & {
   url: string;
@@ -64,6 +65,8 @@ export async function openMadeUpService({ endpoints = 12 }: { endpoints?: number
     send(':\n\n');
     return new Response(readable, { headers: { 'content-type': 'text/event-stream' } });
   });
+  const types = readEventTypes().map((type) => ({ ...type, description: `${type.description} ${hostile}` }));
+  app.get('/events/types', (c) => c.json({ types }));
   app.notFound(async (c) => (await pageAt(c)) ?? c.text('There is nothing here.', 404));
 
   const { promise: listening, resolve } = Promise.withResolvers<number>();

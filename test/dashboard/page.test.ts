@@ -2,6 +2,7 @@
 
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { readEventTypes } from '../../src/api/event-types.ts';
 import { buildDashboard } from '../support/built-dashboard.ts';
 import { type Chromium, openChromium } from '../support/chromium.ts';
 import { seriousIn } from './axe.ts';
@@ -37,6 +38,9 @@ const views = {
   'users/0195a000-0000-7000-8000-000000000000': hostile,
   publish: 'Publish',
   service: 'Service',
+  'event-types': 'Event types',
+  'event-types/user.updated': 'Event type user.updated',
+  'event-types/order.paid': 'Event type order.paid',
   'no/such/view': 'Not found',
 };
 
@@ -89,7 +93,9 @@ test('what receivers and publishers say is text, wherever it is shown', async ()
     if ((await page.getByText('<img src=').count()) > 0) shown.push(path);
     expect(await page.locator('main img, main script, main iframe, a[href^="javascript"]').count()).toBe(0);
   }
-  expect(shown).toEqual(Object.keys(views).filter((path) => !['live', 'publish', 'no/such/view'].includes(path)));
+  expect(shown).toEqual(
+    Object.keys(views).filter((path) => !['live', 'publish', 'event-types/order.paid', 'no/such/view'].includes(path)),
+  );
   expect(await page.title()).toMatch(/Tidings$/);
   await page.close();
 });
@@ -202,6 +208,46 @@ test('somebody with a keyboard alone finds an endpoint, pauses it, rewinds it an
     'pauseWebhookEndpoint',
     'rewindWebhookEndpoint',
     'skipWebhookEvent',
+  ]);
+  await page.close();
+});
+
+test('somebody with a keyboard alone reads about a type of event, and publishes one like it under a name that is free', async () => {
+  const page = await signIn();
+  const { keyboard } = page;
+  await keyboard.press('8');
+  await page.getByRole('link', { name: 'user.updated', exact: true }).waitFor();
+  const focused = async () => await page.evaluate(() => document.activeElement?.textContent);
+  while ((await focused()) !== 'user.updated') await keyboard.press('j');
+  await keyboard.press('Enter');
+  await page.getByRole('heading', { level: 1, name: 'Event type user.updated' }).waitFor();
+  const field = page.getByRole('row').filter({ has: page.getByRole('rowheader', { name: 'changed', exact: true }) });
+  expect(await field.innerText()).toMatch(/array\s+yes\s/);
+  expect(await page.getByRole('region', { name: 'Schema', exact: true }).textContent()).toContain('2020-12');
+  const address = page.url();
+  await page.goto(address);
+  await page.getByRole('link', { name: 'Publish one like it' }).focus();
+  await keyboard.press('Enter');
+  await page.getByText('Yours is example.user.updated').waitFor();
+  expect(await page.getByLabel('Type').inputValue()).toBe('example.user.updated');
+
+  // Typing in a list of choices chooses, as browsers have it.
+  await page.getByLabel('Example').focus();
+  await keyboard.type('webhook.endpoint_pa');
+  await page.getByText('Yours is example.webhook.endpoint_paused').waitFor();
+  expect(await page.getByLabel('Subject').inputValue()).toBe('');
+  await page.getByLabel('Example').focus();
+  await keyboard.press('Home');
+  await keyboard.press('ArrowDown');
+  await page.waitForURL(/\?example=user\.created$/);
+  await page.getByLabel('Key').focus();
+  const begun = service.changes.length;
+  await keyboard.press('Enter');
+  await page.getByText('Recorded:').waitFor();
+  const { example } = readEventTypes().find(({ type }) => type === 'user.created')!;
+  const { data } = example as { data: { user_id: string } };
+  expect(service.changes.slice(begun)).toMatchObject([
+    { given: { events: [{ type: 'example.user.created', data, subject: data.user_id }] } },
   ]);
   await page.close();
 });

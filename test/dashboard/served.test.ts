@@ -38,19 +38,18 @@ test('a dashboard that is not built says what to run, and is served once it is b
   expect((await ask('/')).status).toBe(200);
 });
 
-test.each(['/', '/endpoints', '/endpoints/crm', '/deliveries?status=FAILED', '/no/such/view'])(
-  'a browser that opens %s gets the page, under a policy without anything inline',
-  async (path) => {
-    const response = await served()(path);
-    const { headers } = response;
-    expect([response.status, headers.get('content-type')]).toEqual([200, 'text/html; charset=UTF-8']);
-    expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self';/);
-    expect(headers.get('content-security-policy')).not.toMatch(/unsafe|http|\*/);
-    expect(headers.get('cache-control')).toBe('no-cache');
-    const again = await served()(path, { accept: 'text/html', 'if-none-match': headers.get('etag')! });
-    expect([again.status, await again.text()]).toEqual([304, '']);
-  },
-);
+test.each([
+  ...['/', '/endpoints', '/endpoints/crm', '/deliveries?status=FAILED', '/event-types/user.created', '/no/such/view'],
+])('a browser that opens %s gets the page, under a policy without anything inline', async (path) => {
+  const response = await served()(path);
+  const { headers } = response;
+  expect([response.status, headers.get('content-type')]).toEqual([200, 'text/html; charset=UTF-8']);
+  expect(headers.get('content-security-policy')).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self';/);
+  expect(headers.get('content-security-policy')).not.toMatch(/unsafe|http|\*/);
+  expect(headers.get('cache-control')).toBe('no-cache');
+  const again = await served()(path, { accept: 'text/html', 'if-none-match': headers.get('etag')! });
+  expect([again.status, await again.text()]).toEqual([304, '']);
+});
 
 test.each([
   ['/endpoints', { accept: 'application/json' }],
@@ -58,6 +57,7 @@ test.each([
   ['/endpoints', { accept: '*/*' }],
   ['/assets/gone-abc.js', { accept: 'text/html' }],
   ['/favicon.ico', { accept: 'text/html' }],
+  ['/events/user.created', { accept: 'text/html' }],
 ])('%s asked with %o is nothing', async (path, headers: Record<string, string>) => {
   expect((await served()(path, headers)).status).toBe(404);
 });

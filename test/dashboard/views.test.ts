@@ -15,6 +15,8 @@ test.each([
   ['endpoints/crm', { name: 'endpoint', id: 'crm' }],
   ['deliveries/', { name: 'deliveries' }],
   ['events/0195', { name: 'event', id: '0195' }],
+  ['event-types', { name: 'event-types' }],
+  ['event-types/user.created', { name: 'event-type', id: 'user.created' }],
   ['live/x', { name: 'nowhere' }],
   ['users/a/b', { name: 'nowhere' }],
   ['constructor/x', { name: 'nowhere' }],

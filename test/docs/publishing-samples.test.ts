@@ -8,7 +8,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type ScratchDirectory, scratchDirectory } from '../support/scratch-directory.ts';
 import { root, sampleNamed } from './markdown.ts';
-import { answerOf, isInstalled } from './other-language.ts';
+import { answerOf, testWith } from './other-language.ts';
 import { type Shop, openShop } from './shop.ts';
 
 type Order = { id: number; customer: string; total: string };
@@ -46,7 +46,7 @@ test('in Node.js', async () => {
   await expect(placeOrder(pool, order(2001))).rejects.toMatchObject({ code: '23505' });
 });
 
-test.runIf(isInstalled('python3', ['-c', 'import psycopg']))('in Python', async () => {
+testWith('python with psycopg', 'in Python', async () => {
   const path = join(scratch.path, 'place_order.py');
   const calling = `
 import psycopg, sys
@@ -61,7 +61,6 @@ with psycopg.connect(question["url"]) as connection:
 `;
   await writeFile(path, sampleNamed('docs/publishing.md python 1') + calling);
   told['3001'] = answerOf('python3', [path], { url: shop.url, order: order(3001) }) as string;
-  console.log('samples run: docs/publishing.md python 1');
 });
 
 test('by GraphQL', async () => {

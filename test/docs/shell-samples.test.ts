@@ -1,41 +1,22 @@
 // The samples for a shell, run against real servers or with a stand-in for what they call.
 
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { parse } from 'yaml';
 import { openHttp } from '../../src/api/server.ts';
-import { createSecrets } from '../../src/settings/secrets.ts';
-import { resolveServiceSecrets } from '../../src/settings/service-secrets.ts';
-import { readWebhooks } from '../../src/settings/webhooks.ts';
 import { adminToken, openDoor, serveDoor } from '../api/door.ts';
 import { storeDelivery } from '../api/stored-rows.ts';
 import { administer } from '../support/administer.ts';
 import { openDatabase } from '../support/database.ts';
 import { executable } from '../support/run-tidings.ts';
-import { type ScratchDirectory, scratchDirectory } from '../support/scratch-directory.ts';
+import { scratchDirectory } from '../support/scratch-directory.ts';
 import { root, sampleNamed } from './markdown.ts';
-import { isInstalled } from './other-language.ts';
+import { testWith } from './other-language.ts';
+import { runIn } from './run-sample.ts';
 
-/** Runs the sample in this directory, with programs of these names in place of the real ones; resolves with what it prints. */
-async function runIn(
-  { path }: ScratchDirectory,
-  sample: string,
-  { programs = {}, environment = {} }: { programs?: Record<string, string>; environment?: Record<string, string> } = {},
-): Promise<string> {
-  const folder = join(path, 'programs');
-  await mkdir(folder);
-  for (const [name, text] of Object.entries(programs)) {
-    await writeFile(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
-  }
-  const env = { ...environment, PATH: [folder, dirname(process.execPath), process.env['PATH']].join(':') };
-  const { stdout } = await promisify(execFile)('sh', ['-euc', sample], { cwd: path, env });
-  return stdout;
-}
-
-test.runIf(isInstalled('curl'))('the call of docs/commands.md makes the user', async () => {
+testWith('curl', 'the call of docs/commands.md makes the user', async () => {
   await using scratch = await scratchDirectory();
   await using door = await openDoor();
   await using http = await openHttp({ host: '127.0.0.1', port: 0, app: door.app });
@@ -47,7 +28,7 @@ test.runIf(isInstalled('curl'))('the call of docs/commands.md makes the user', a
   expect(data).toEqual({ users: { nodes: [{ id: answer.data.createUser.id, email: 'ada@example.com' }] } });
 });
 
-test.runIf(isInstalled('curl'))('the subscription of docs/commands.md sends what is recorded', async () => {
+testWith('curl', 'the subscription of docs/commands.md sends what is recorded', async () => {
   await using scratch = await scratchDirectory();
   await using door = await serveDoor();
   await mkdir(join(scratch.path, '.tidings'));
@@ -77,35 +58,6 @@ test('the command of docs/operations.md migrates', async () => {
   });
   expect(said).toBe('nothing to migrate\n');
 });
-
-test.runIf(isInstalled('openssl', ['version']))(
-  'what docs/operations.md prepares for Docker is all that compose.yaml and the service ask for',
-  async () => {
-    await using scratch = await scratchDirectory();
-    await mkdir(join(scratch.path, 'config'));
-    const example = 'config/webhooks-compose.yaml.example';
-    await copyFile(join(root, example), join(scratch.path, example));
-    const said = await runIn(scratch, sampleNamed('docs/operations.md sh 2'), {
-      programs: { docker: 'echo "docker $*"' },
-    });
-    expect(said).toBe('docker compose up --build\n');
-
-    const compose = parse(await readFile(join(root, 'compose.yaml'), 'utf8')) as {
-      secrets: Record<string, { file: string }>;
-    };
-    for (const { file } of Object.values(compose.secrets)) {
-      // The image's user reads them.
-      expect([file, (await stat(join(scratch.path, file))).mode & 0o777]).toEqual([file, 0o644]);
-    }
-    const given = async (name: string) => await readFile(join(scratch.path, 'secrets', name), 'utf8');
-    const password = (await given('postgres_password')).trim();
-    expect(new URL(await given('database_url'))).toMatchObject({ password, hostname: 'postgres' });
-    const secrets = createSecrets({ directory: join(scratch.path, 'secrets'), environment: {}, warn: () => {} });
-    expect(await resolveServiceSecrets({ secrets, localDirectory: null })).not.toHaveProperty('problems');
-    expect(await secrets.resolve('crm_webhook_secret')).toHaveProperty('value', expect.stringMatching(/^whsec_/));
-    expect(await readWebhooks({ directory: scratch.path, allowHttp: false, secrets })).toMatchObject({ ok: true });
-  },
-);
 
 test('the SQL of docs/operations.md makes the index for searches later', async () => {
   await using database = await openDatabase();

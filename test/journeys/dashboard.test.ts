@@ -78,6 +78,21 @@ test('an event that is published goes before the eyes of its publisher to every 
   expect(event!.payload).toContain('"order_id":1001');
 });
 
+test('an example of what the service makes is published as it was chosen, under a name that is free', async () => {
+  await open('Event types');
+  await page.getByRole('link', { name: 'user.oauth_linked', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: 'Event type user.oauth_linked' }).waitFor();
+  await page.getByRole('link', { name: 'Publish one like it' }).click();
+  await page.getByText('Yours is example.user.oauth_linked').waitFor();
+  const subject = await page.getByLabel('Subject').inputValue();
+  await press('Publish');
+  await row('crm').getByText('Not for it').waitFor();
+  const event = await eventually(async () =>
+    (await stage.log()).find(({ type }) => type === 'example.user.oauth_linked'),
+  );
+  expect(JSON.parse(event.payload)).toMatchObject({ data: { user_id: subject, provider: 'github' } });
+});
+
 test('the endpoint that needs somebody comes first, and says why it waits; its line is retried, and then skipped', async () => {
   await open('Endpoints');
   await row('blocked').getByText('Retrying').waitFor();

@@ -4,6 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunningService } from './service.ts';
 
+type Asked = Pick<RunningService, 'ask'>;
+
 const publish = `mutation ($events: [PublishWebhookEventInput!]!) { publishWebhookEvents(events: $events) { id } }`;
 
 export type Load = {
@@ -20,7 +22,7 @@ const betweenFurtherBatchesMs = 50;
 
 /** Publishes `batches` one after another, of `size` events each; `service` gives the one that runs now. */
 export function startLoad(
-  service: () => RunningService,
+  service: () => Asked,
   { batches, size, type = 'load.tick', until = Promise.resolve() }: LoadSize,
 ): Load {
   const acknowledged: string[] = [];
@@ -45,7 +47,7 @@ export function startLoad(
   return { acknowledged, done: publishAll() };
 }
 
-async function untilAcknowledged(service: () => RunningService, events: object[]): Promise<string[]> {
+async function untilAcknowledged(service: () => Asked, events: object[]): Promise<string[]> {
   for (;;) {
     try {
       const answer = await service().ask<{ publishWebhookEvents: { id: string }[] }>(publish, { events });

@@ -12,7 +12,7 @@ export function nameOf({ pid }: RunningService): string {
   return `${hostname()}:${pid}`;
 }
 
-export async function owners(service: RunningService): Promise<Record<string, string | null>> {
+export async function owners(service: Pick<RunningService, 'ask'>): Promise<Record<string, string | null>> {
   type Owned = { webhookEndpoints: { id: string; owner: string | null }[] };
   const { webhookEndpoints } = await service.ask<Owned>('{ webhookEndpoints { id owner } }');
   return Object.fromEntries(webhookEndpoints.map(({ id, owner }) => [id, owner]));

@@ -9,7 +9,7 @@ const keys = [
   ['k', 'row before'],
   ['Enter', 'open the row'],
   ['/', 'to the first filter'],
-  ['1 to 7', 'to a view, in the order of the links at the top'],
+  ['1 to 8', 'to a view, in the order of the links at the top'],
   ['?', 'this list'],
   ['Escape', 'close a dialog'],
 ] as const;
@@ -18,7 +18,7 @@ const name = 'tidings-letter-keys';
 const isOn = signal(localStorage.getItem(name) !== 'off');
 const isListed = signal(false);
 
-const views = ['endpoints', 'live', 'deliveries', 'events', 'users', 'publish', 'service'];
+const views = ['endpoints', 'live', 'deliveries', 'events', 'users', 'publish', 'service', 'event-types'];
 
 /** Called once. */
 export function listenToKeys(): void {

@@ -101,7 +101,7 @@ const orders = [
 ] as const;
 
 /** More are drawn when they are asked for. */
-const drawnAtOnce = 100;
+const drawnAtOnce = 50;
 
 export function EndpointsView() {
   const search = asked('q');

@@ -1,5 +1,6 @@
 // One event: its body, and what became of it at each endpoint.
 
+import { isOwnType } from '../catalogue.ts';
 import { eventDocument } from '../documents/events.ts';
 import { At } from '../parts/ago.tsx';
 import { Facts } from '../parts/facts.tsx';
@@ -25,6 +26,10 @@ export function EventView({ id }: { id: string }) {
           <Facts
             of={[
               ['Id', <code>{event.id}</code>],
+              [
+                'Type',
+                isOwnType(event.type) ? <a href={linkTo('event-types', event.type)}>{event.type}</a> : event.type,
+              ],
               ['Position', event.position ?? 'none yet: the relay gives it within moments'],
               [
                 'Subject',

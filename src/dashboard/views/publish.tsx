@@ -1,6 +1,6 @@
 // Publishes an event, and shows where it goes.
 
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { askWritten } from '../api.ts';
 import { type Published, publishDocument } from '../documents/events.ts';
 import { mayChange } from '../identity.ts';
@@ -10,6 +10,7 @@ import { Title } from '../parts/part.tsx';
 import { linkTo } from '../routing.ts';
 import { changes } from '../use-answer.ts';
 import { Outcomes } from './outcomes.tsx';
+import { PublishExample } from './publish-example.tsx';
 
 export function PublishView() {
   const [published, setPublished] = useState<{ id: string; type: string } | null>(null);
@@ -35,6 +36,7 @@ export function PublishView() {
 
 function PublishForm({ onPublished }: { onPublished(event: { id: string; type: string }): void }) {
   const [mistake, setMistake] = useState<string | null>(null);
+  const element = useRef<HTMLFormElement>(null);
   const publish = async (form: HTMLFormElement) => {
     const fields = new FormData(form);
     const text = (name: string) => {
@@ -60,7 +62,8 @@ function PublishForm({ onPublished }: { onPublished(event: { id: string; type: s
     onPublished(event);
   };
   return (
-    <form class="wide" onSubmit={(event) => (event.preventDefault(), void publish(event.currentTarget))}>
+    <form class="wide" ref={element} onSubmit={(event) => (event.preventDefault(), void publish(event.currentTarget))}>
+      <PublishExample form={element} />
       <label>
         Type
         <input
