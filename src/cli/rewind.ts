@@ -25,7 +25,7 @@ export async function rewind(
   const client = await openClient(options);
   const { webhookEndpoint, rewindCount } = await client.ask<Counted>(countRewind, { id, to });
   if (webhookEndpoint === null) throw notFound(`endpoint ${id}`);
-  const where = to.position === undefined ? `${to.at}` : `position ${to.position}`;
+  const where = to.position === undefined ? to.at : `position ${to.position}`;
   say(
     `${id} is at position ${webhookEndpoint.position}. Sent again, from ${where} on: ${counted(backlogText(rewindCount), 'event')}.`,
   );

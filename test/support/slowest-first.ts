@@ -17,7 +17,7 @@ export class SlowestFirst extends BaseSequencer {
     const inTurn = (at: number) => (at % 3 === 0 ? [simulations, others] : [others, simulations]);
     return byTime.flatMap((_, at) =>
       inTurn(at)
-        .find((files) => files.length > 0)!
+        .find((some) => some.length > 0)!
         .shift()!,
     );
   }
