@@ -13,7 +13,18 @@ import type { RateLimits } from './rate-limits.ts';
 
 export type DoorParts = Pick<
   Api,
-  'orm' | 'reads' | 'transactions' | 'endpoints' | 'tails' | 'readiness' | 'isDraining' | 'version' | 'log'
+  | 'orm'
+  | 'reads'
+  | 'transactions'
+  | 'endpoints'
+  | 'tails'
+  | 'readiness'
+  | 'isDraining'
+  | 'scrape'
+  | 'countOperation'
+  | 'countSignIn'
+  | 'version'
+  | 'log'
 > & {
   settings: Pick<Settings, 'publicUrl' | 'allowedOrigins' | 'trustProxy' | 'sessionTtlMs'>;
   listener: Listener;

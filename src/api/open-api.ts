@@ -2,19 +2,21 @@
 
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { healthzRoute, readyzRoute } from './health.ts';
+import { metricsRoute } from './metrics.ts';
 import { callbackRoute, linkRoute, startRoute } from './oauth-contract.ts';
 
 /** OpenAPI 3.1 as JSON text, with a line feed at its end. */
 export function openApiText(version: string): string {
   const app = new OpenAPIHono();
-  for (const route of [startRoute, linkRoute, callbackRoute, healthzRoute, readyzRoute])
+  for (const route of [startRoute, linkRoute, callbackRoute, healthzRoute, readyzRoute, metricsRoute])
     app.openAPIRegistry.registerPath(route);
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
   const document = app.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
       title: 'Tidings',
       version,
-      description: 'Sign-in for browsers, and health for supervisors. All else is GraphQL, at `/graphql`.',
+      description: 'Sign-in for browsers, health for supervisors, and figures for Prometheus. All else is GraphQL, at `/graphql`.',
     },
   });
   return `${JSON.stringify(document, null, 2)}\n`;

@@ -122,6 +122,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
         };
         answer('release', release, () => done());
       },
+      lost() {},
       trust: ({ index, epoch }, forMs) => void trusted.set(index, { epoch, until: time.now() + forMs }),
       relay: {
         setMode(mode) {

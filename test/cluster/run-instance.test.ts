@@ -42,7 +42,7 @@ beforeEach(async () => {
   await freeLeases(orm);
 });
 
-type Outcome = { report: TurnReport } | { lost: { current: number | null } };
+type Outcome = { report: TurnReport; latenciesMs?: readonly number[] } | { lost: { current: number | null } };
 
 /** RunningInstance on a real database, whose turns end when and as the test says, with these endpoints in force. */
 function start(...endpoints: Endpoint[]) {
@@ -57,6 +57,7 @@ function start(...endpoints: Endpoint[]) {
     lost: () => {},
   };
   const seen = { relay: [] as RelayMode['is'][], heartbeats: 0, woken: [] as string[] };
+  const counted = { turns: [] as object[], leases: [] as string[], read: [] as string[] };
   const out: { turn: Turn; end(outcome: Outcome): void }[] = [];
   const { instance, ...deliveries } = runInstance({
     id,
@@ -95,7 +96,7 @@ function start(...endpoints: Endpoint[]) {
             turn,
             end(outcome: Outcome) {
               out.splice(out.indexOf(entry), 1);
-              resolve(outcome);
+              resolve('report' in outcome ? { latenciesMs: [], ...outcome } : outcome);
             },
           };
           out.push(entry);
@@ -105,6 +106,12 @@ function start(...endpoints: Endpoint[]) {
     },
     recorder: { record: () => Promise.resolve() },
     slots: { fast: 4, slow: 4 },
+    counts: {
+      turn: (ended) => void counted.turns.push(ended),
+      leases: (change, leases) => void counted.leases.push(`${change} ${leases}`),
+      heartbeat() {},
+      read: (from, events) => void counted.read.push(`${from} ${events}`),
+    },
     logger: pino({ level: 'silent' }),
   });
   const put = (version: number, ...some: Endpoint[]) =>
@@ -115,6 +122,7 @@ function start(...endpoints: Endpoint[]) {
     instance,
     listeners,
     seen,
+    counted,
     put,
     out,
     dispatcher: instance.dispatcher,

@@ -22,7 +22,7 @@ function start(turn: Turn, answer: (index: number) => Result | Promise<Result>, 
   const durable: string[] = [];
   const waiting: (() => void)[] = [];
   const running = { done: false };
-  const report = runTurn(turn, {
+  const ended = runTurn(turn, {
     control,
     version: '1.2.3',
     async deliver(attempt) {
@@ -35,8 +35,9 @@ function start(turn: Turn, answer: (index: number) => Result | Promise<Result>, 
     },
     onRecorded: (row) => durable.push(row.eventId),
   });
+  const report = ended.then((turnEnded) => turnEnded.report);
   void report.then(() => (running.done = true));
-  return { report, control, attempts, durable, running, waiting, write: () => waiting.shift()!() };
+  return { report, ended, control, attempts, durable, running, waiting, write: () => waiting.shift()!() };
 }
 
 /** Lets everything run that waits for nothing but the event loop. */
