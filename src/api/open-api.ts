@@ -16,7 +16,8 @@ export function openApiText(version: string): string {
     info: {
       title: 'Tidings',
       version,
-      description: 'Sign-in for browsers, health for supervisors, and figures for Prometheus. All else is GraphQL, at `/graphql`.',
+      description:
+        'Sign-in for browsers, health for supervisors, and figures for Prometheus. All else is GraphQL, at `/graphql`.',
     },
   });
   return `${JSON.stringify(document, null, 2)}\n`;

@@ -53,7 +53,7 @@ export function createRecorder({ orm, log, version }: RecorderParts): Recorder {
   let waiting: { delivery: Delivery; done: () => void }[] = [];
   let writing: Promise<void> | null = null;
   /** Rows that were given and are not durable. */
-  let rows = 0;
+  let undurable = 0;
   let lingers = false;
   let closing = false;
   /** Since when every write fails, and when that was last said as an error. */
@@ -74,7 +74,7 @@ export function createRecorder({ orm, log, version }: RecorderParts): Recorder {
       )
         break;
       lingers = batch.length >= linger.lingerAfterRows;
-      rows -= batch.length;
+      undurable -= batch.length;
       for (const { done } of batch) done();
     }
     writing = null;
@@ -105,15 +105,15 @@ export function createRecorder({ orm, log, version }: RecorderParts): Recorder {
   }
 
   /** Once a minute it is an error: perhaps no retry mends it, as when the table is not the one that this version knows. */
-  function tell(count: number, reason: string): void {
+  function tell(rows: number, reason: string): void {
     const now = performance.now();
     failing ??= { since: now, toldAt: now, reason };
     failing.reason = reason;
     const isDue = now - failing.toldAt >= tellAfterMs;
     if (isDue) failing.toldAt = now;
     const forS = Math.floor((now - failing.since) / 1000);
-    if (isDue) log.error({ rows: count, reason, seconds: forS }, 'delivery rows cannot be written; trying again');
-    else log.warn({ rows: count, reason }, 'delivery rows not written yet; trying again');
+    if (isDue) log.error({ rows, reason, seconds: forS }, 'delivery rows cannot be written; trying again');
+    else log.warn({ rows, reason }, 'delivery rows not written yet; trying again');
   }
 
   /** Splits a batch that Postgres refused for its data until the bad row is alone, then writes that row without its text. */
@@ -135,11 +135,11 @@ export function createRecorder({ orm, log, version }: RecorderParts): Recorder {
   return {
     record: (delivery) =>
       new Promise((done) => {
-        rows += 1;
+        undurable += 1;
         waiting.push({ delivery, done });
         writing ??= writeAll();
       }),
-    queue: () => ({ rows, stuckMs: failing === null ? 0 : performance.now() - failing.since }),
+    queue: () => ({ rows: undurable, stuckMs: failing === null ? 0 : performance.now() - failing.since }),
     problem() {
       if (failing === null || performance.now() - failing.since < tellAfterMs) return null;
       const minutes = Math.floor((performance.now() - failing.since) / 60_000);

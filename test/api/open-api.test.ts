@@ -22,9 +22,15 @@ test('the printed description is the one of the routes (else run: node schema/pr
   expect(printed).toBe(openApiText(packageJson.version));
 });
 
-test('it is OpenAPI 3.1 of sign-in and health, each route, parameter and answer with a description', () => {
+test('it is OpenAPI 3.1 of sign-in, health and metrics, each route, parameter and answer with a description', () => {
   expect(openapi).toBe('3.1.0');
-  expect(Object.keys(paths)).toEqual(['/oauth/{provider}', '/oauth/{provider}/callback', '/healthz', '/readyz']);
+  expect(Object.keys(paths)).toEqual([
+    '/oauth/{provider}',
+    '/oauth/{provider}/callback',
+    '/healthz',
+    '/readyz',
+    '/metrics',
+  ]);
   const silent = Object.entries(paths).flatMap(([path, { get }]) => [
     ...(get?.summary ? [] : [path]),
     ...Object.entries(get!.responses).flatMap(([status, { description }]) => (description ? [] : [path + status])),

@@ -108,7 +108,7 @@ function start(...endpoints: Endpoint[]) {
     slots: { fast: 4, slow: 4 },
     counts: {
       turn: (ended) => void counted.turns.push(ended),
-      leases: (change, leases) => void counted.leases.push(`${change} ${leases}`),
+      leases: (change, count) => void counted.leases.push(`${change} ${count}`),
       heartbeat() {},
       read: (from, events) => void counted.read.push(`${from} ${events}`),
     },

@@ -91,13 +91,14 @@ export function createEngine(options: EngineOptions): (request: Request, client:
       };
     },
     plugins: [
+      // Before what refuses an operation, whose kind would not be known.
+      countOperations(options.countOperation),
       readParameters(),
       refuseBadQueries(),
       refuseUnknownToken(),
       watchDatabase(() => orm.em.fork().execute('select 1')),
       // After what refuses an unknown token, so that no kept answer is given to one.
       cacheIntrospection(),
-      countOperations(options.countOperation),
     ],
     maskedErrors: { maskError: (error) => shownError(error, log) },
     // Masked errors are logged where they are masked; the others are the caller's errors.

@@ -32,11 +32,9 @@ export function createEndpointMetrics({ gauge, gaugeBy }: Instruments) {
     `For how long the first event that waits for the endpoint waits; 0 when none does. ${few}`,
     ['endpoint'],
   );
-  const showBlocked = gaugeBy(
-    'blocked_lines',
-    `Lines of the endpoint that wait for a retry, or are held. ${few}`,
-    ['endpoint'],
-  );
+  const showBlocked = gaugeBy('blocked_lines', `Lines of the endpoint that wait for a retry, or are held. ${few}`, [
+    'endpoint',
+  ]);
   const showKept = gaugeBy(
     'log_kept_events',
     'How many events of the log stay for the endpoint that is farthest behind, which the label names.',
@@ -50,14 +48,19 @@ export function createEndpointMetrics({ gauge, gaugeBy }: Instruments) {
   return {
     show(all: readonly EndpointFigures[], enabled: number): void {
       showEnabled(enabled);
-      showServed(states.map((state) => ({ labels: { state }, value: all.filter((one) => one.state === state).length })));
+      showServed(
+        states.map((state) => ({ labels: { state }, value: all.filter((one) => one.state === state).length })),
+      );
       showAllBacklogs(sum(all, ({ backlog }) => backlog ?? 0));
       showAllBlocked(sum(all, ({ blockedLines }) => blockedLines));
       showState(worst(all, rank).map(({ id, state }) => ({ labels: { endpoint: id, state }, value: 1 })));
       showBacklog(figuresOf(all, ({ backlog }) => backlog));
       showOldest(figuresOf(all, ({ oldestMs }) => (oldestMs === null ? null : oldestMs / 1_000)));
       showBlocked(figuresOf(all, ({ blockedLines }) => blockedLines));
-      const last = all.reduce<EndpointFigures | null>((one, other) => (one && one.kept >= other.kept ? one : other), null);
+      const last = all.reduce<EndpointFigures | null>(
+        (one, other) => (one && one.kept >= other.kept ? one : other),
+        null,
+      );
       showKept(last && last.kept > 0 ? [{ labels: { endpoint: last.id }, value: last.kept }] : []);
     },
   };

@@ -44,7 +44,10 @@ export function createInstanceMetrics({ gauge, gaugeBy, counterBy, countedBy }: 
   const showWaiting = gaugeBy('turns_waiting', 'Endpoints that have something to send and wait for a slot.', ['kind']);
   const showSlots = gaugeBy('slots', 'How many turns of each kind may run at once.', ['kind']);
   const showLagging = gauge('lagging_endpoints', 'Endpoints that are behind, and read from the table.');
-  const showWindows = gauge('window_bytes', 'What the events and replays that are about to be sent take of the memory.');
+  const showWindows = gauge(
+    'window_bytes',
+    'What the events and replays that are about to be sent take of the memory.',
+  );
   const showThreads = gauge('threads', 'How many delivery threads there should be.');
   const showAnswering = gauge('threads_answering', 'How many delivery threads answered within a second.');
   const showRows = gauge('rows_waiting', 'Attempts that were made and whose rows are not written yet.');

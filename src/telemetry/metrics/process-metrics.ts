@@ -12,7 +12,11 @@ export type ProcessMetrics = Disposable & { show(): void };
 /** The first three by the names that every Prometheus client library gives them. */
 export function openProcessMetrics({ registry, gauge }: Instruments): ProcessMetrics {
   const registers = [registry];
-  const processor = new Counter({ name: 'process_cpu_seconds_total', help: 'Processor time of all threads.', registers });
+  const processor = new Counter({
+    name: 'process_cpu_seconds_total',
+    help: 'Processor time of all threads.',
+    registers,
+  });
   const memory = new Gauge({ name: 'process_resident_memory_bytes', help: 'Memory that is resident.', registers });
   const started = new Gauge({ name: 'process_start_time_seconds', help: 'When it started, in Unix time.', registers });
   const showHeap = gauge('heap_used_bytes', 'What the main thread holds in its heap.');
