@@ -187,6 +187,32 @@ test('no event that comes while a lost turn’s cursor is loaded is lost: a test
   await eventually(() => deliveries.backlog() === 0);
 });
 
+test('what turns come to is counted as their rows have it: a lost one by what was on the wire', async () => {
+  await storeCursor(orm, { endpointId: 'crm', position: 0 });
+  await using deliveries = start(makeEndpoint());
+  const { out, counted } = deliveries;
+  const end = async (outcome: Outcome) => {
+    await eventually(() => out.length === 1);
+    out[0]!.end(outcome);
+  };
+  await deliveries.publish('order.paid');
+  const failure = { status: 'retrying', attempt: 1, waitMs: 0, pause: null } as const;
+  await end({ report: { settled: 0, failure }, latenciesMs: [3] });
+  await end({ lost: { current: 0 } });
+  await end({ lost: { current: null } });
+  await end({ report: { settled: 1, failure: { ...failure, status: 'failed' } }, latenciesMs: [5] });
+  const of = { endpointId: 'crm', origin: 'line', isLost: false, delivered: 0 };
+  await eventually(() => counted.turns.length === 4);
+  expect(counted.turns).toEqual([
+    { ...of, failed: 'retrying', latenciesMs: [3] },
+    { ...of, isLost: true, failed: 'retrying', latenciesMs: [0] },
+    { ...of, isLost: true, failed: null, latenciesMs: [] },
+    { ...of, failed: 'failed', latenciesMs: [5] },
+  ]);
+  expect(counted.leases).toEqual(['taken 65']);
+  expect(counted.read).toContain('table 1');
+});
+
 test('a changed filter makes the backlog be counted anew, and the new number is stored', async () => {
   await storeCursor(orm, { endpointId: 'crm', position: 0, pauseReason: 'admin' });
   await using deliveries = start(makeEndpoint());

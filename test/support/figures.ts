@@ -8,7 +8,7 @@ export function readFigures(text: string): Figure[] {
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
-      const [, name, labels = '', value] = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
+      const [, name, labels = '', value] = /^([a-z0-9_]+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
       if (name === undefined) throw new Error(`no figure: ${line}`);
       const pairs = [...labels.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, label, given]) => [label!, given!] as const);
       return { name, labels: Object.fromEntries(pairs), value: Number(value) };

@@ -101,7 +101,10 @@ test('an endpoint that is removed takes its figures with it, and one that is ser
   endTurn('moved', 2);
   const figures = await scrape([anEndpoint('here')], { enabled: () => ['here', 'moved'] });
   const attempts = of(figures, 'tidings_attempts_total').filter(({ labels }) => labels['outcome'] === 'delivered');
-  expect(attempts.map(({ labels, value }) => `${labels['endpoint']} ${value}`).toSorted()).toEqual(['here 0', 'moved 2']);
+  expect(attempts.map(({ labels, value }) => `${labels['endpoint']} ${value}`).toSorted()).toEqual([
+    'here 0',
+    'moved 2',
+  ]);
   expect(of(figures, 'tidings_backlog').map(({ labels }) => labels['endpoint'])).toEqual(['here']);
   expect(figureOf(figures, 'tidings_enabled_endpoints')).toBe(2);
 });

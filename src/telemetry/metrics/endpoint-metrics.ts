@@ -71,9 +71,5 @@ function sum(all: readonly EndpointFigures[], valueOf: (one: EndpointFigures) =>
 }
 
 function figuresOf(all: readonly EndpointFigures[], valueOf: (one: EndpointFigures) => number | null) {
-  const known = all.flatMap((one) => {
-    const value = valueOf(one);
-    return value === null ? [] : [{ labels: { endpoint: one.id }, value }];
-  });
-  return worst(known, ({ value }) => value);
+  return worst(all, valueOf).map((one) => ({ labels: { endpoint: one.id }, value: valueOf(one)! }));
 }
