@@ -241,19 +241,6 @@ test('old rows of the default partitions go under the same conditions', async ()
   ]);
 });
 
-test('each run tells what had to stay although it is old, and who needs it', async () => {
-  await march();
-  await stored.cursor('crm', 0);
-  const told: object[] = [];
-  const runAndTell = () => runRetention({ orm, retentionMs: 5 * dayMs, log, onKept: (kept) => told.push(kept) });
-  await runAndTell();
-  await runAndTell();
-  expect(told).toEqual(Array(2).fill([{ table: 'webhook_log', endpoints: ['crm'] }]));
-  await stored.sql('update webhook_cursors set position = 3');
-  await runAndTell();
-  expect(told.at(-1)).toEqual([]);
-});
-
 test('a long query delays a drop, and neither fails nor waits itself', async () => {
   await march();
   await orm.em.fork().transactional(async (reader) => {
