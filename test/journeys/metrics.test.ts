@@ -99,7 +99,9 @@ test('what holds the disk back is the endpoint with the least cursor, and an ins
     const least = Math.min(...cursors.map(({ position }) => position));
     const kept = figureOf(found, 'tidings_log_read_position')! - least;
     const farthest = cursors.filter(({ position }) => position === least);
-    return farthest.some(({ endpoint }) => figureOf(found, 'tidings_log_kept_events', { endpoint }) === kept) ? found : null;
+    return farthest.some(({ endpoint }) => figureOf(found, 'tidings_log_kept_events', { endpoint }) === kept)
+      ? found
+      : null;
   });
   const shards = (await stage.service().ask('{ service { instances { shards } } }')).service.instances[0].shards;
   expect(figureOf(figures, 'tidings_leases', { of: 'shards' })).toBe(shards);
