@@ -7,17 +7,21 @@ import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { openDoor } from './api/door.ts';
 import { openListener } from './api/listener.ts';
+import { createMetricsApp } from './api/metrics.ts';
 import { openRateLimits } from './api/rate-limits.ts';
 import { createTails } from './api/tail/tails.ts';
 import { type Arrange, asItIs } from './arrange.ts';
 import { freeLeases, openLeaseRows } from './cluster/heartbeat-sql.ts';
+import { createInstanceFigures } from './cluster/instance-figures.ts';
 import { runInstance } from './cluster/run-instance.ts';
+import { createOldestLook } from './cursors/oldest-look.ts';
 import { writeCursors } from './cursors/write-cursors.ts';
 import { identifyLog } from './log/identity.ts';
 import { createLogTable } from './log/table.ts';
 import { openWakes } from './log/wakes.ts';
 import { createConfigurations } from './operations/configurations.ts';
 import { createEndpointControl } from './operations/endpoint-control.ts';
+import { createLogFigures } from './operations/log-figures.ts';
 import { openLogStream } from './operations/log-stream.ts';
 import { openDatabases } from './operations/open-databases.ts';
 import { createReadiness, togetherChecked } from './operations/readiness.ts';
@@ -27,6 +31,7 @@ import { noteService } from './settings/running-services.ts';
 import { remarkOnSettings } from './settings/start-remarks.ts';
 import { readConfiguration, readSettings } from './settings/start-settings.ts';
 import { openLogger } from './telemetry/logger.ts';
+import { openMetrics } from './telemetry/metrics/metrics.ts';
 import { openThreadPool } from './worker/pool.ts';
 import { createRecorder } from './worker/recorder.ts';
 
@@ -67,13 +72,18 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const traces = traceOptions && open((await import('./telemetry/open-traces.ts')).openTraces(traceOptions, logger));
   // The rest of the URL may hold a key.
   if (traceOptions) logger.info({ collector: new URL(traceOptions.url).origin }, 'traces are exported');
+  // What its parts count from now on.
+  const metrics = open(openMetrics({ version }));
 
   // The databases, given or of our own.
-  const databases = open(await openDatabases(settings, logger));
+  const databases = open(await openDatabases(settings, logger, metrics.keptBeyond));
   const { database, valkeyUrl, orm, isOurs } = databases;
 
-  // The port, before anything that other instances see.
+  // The ports, before anything that other instances see.
   const listener = open(await openListener(settings));
+  const { host, metricsPort } = settings;
+  const metricsListener =
+    metricsPort === null ? null : open(await openListener({ host, port: metricsPort, setting: 'METRICS_PORT' }));
 
   // The log, and how instances wake each other.
   const identity = await identifyLog(orm);
@@ -83,7 +93,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
 
   // The outbox: changes with their events, and the relay that gives these their positions.
   const relayOrm = arrange('relayOrm', databases.relayOrm);
-  const relay = open(startRelay({ orm: relayOrm, stream, log: logger, traces }));
+  const relay = open(startRelay({ orm: relayOrm, stream, counted: metrics.numbered, log: logger, traces }));
   wakes.onWake('relay', relay.wake);
   const onCommit = () => {
     relay.wake();
@@ -128,6 +138,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       pool,
       recorder,
       slots,
+      counts: metrics,
       logger,
     }),
   );
@@ -157,9 +168,29 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const { serviceSecrets: secrets, oauth } = configuration;
   const { reads } = databases;
   const tails = createTails({ reads, ending: ending.signal, log: logger });
+  const figures = createInstanceFigures({ instance, slots, oldest: createOldestLook(reads) });
+  const scrape = metrics.scrapeOf({
+    enabled: () => endpoints.inForce().flatMap(({ id: endpointId, enabled }) => (enabled ? [endpointId] : [])),
+    endpoints: () => figures.endpoints(Date.now()),
+    instance: () => ({ ...figures.instance(), configuration: configurations.current() }),
+    log: () => ({ readTo: instance.dispatcher.position, streamReady: stream.ready, relay: relay.state() }),
+    stored: createLogFigures(databases.readinessOrm),
+    threads: async () => {
+      const { rows, stuckMs, ...answered } = await pool.check(1_000);
+      const own = recorder.queue();
+      const rowsStuckMs = Math.max(stuckMs, own.stuckMs);
+      return { ...answered, rows: rows + own.rows, rowsStuckMs, activeMs: pool.activeMs() };
+    },
+  });
+  if (metricsListener) {
+    metricsListener.serve(createMetricsApp(scrape));
+    logger.info({ url: `${metricsListener.url}/metrics` }, 'metrics have a port of their own');
+  }
   const api = { orm, reads, transactions, endpoints, tails, readiness, isDraining, traces };
+  const counts = { countOperation: metrics.operation, countSignIn: metrics.signIn };
   const { providers } = oauth;
-  const door = open(await openDoor({ settings, listener, ...api, secrets, providers, limits, log: logger, version }));
+  const doorParts = { settings, listener, ...api, ...counts, secrets, providers, limits, log: logger, version };
+  const door = open(await openDoor({ ...doorParts, scrape: metricsListener ? null : scrape }));
   const note = { listeningAt: listener.url, tokenDirectory: configuration.tokenDirectory };
   open(await noteService(settings.stateDirectory, note, logger));
   always({ url: door.url }, 'ready');
@@ -175,6 +206,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       await running.drain(settings.shutdownGraceMs);
       // The door closes last: until then /readyz and every other answer send clients to another instance.
       await door.close(Math.max(0, endAt - performance.now()));
+      await metricsListener?.close(0);
       await parts.disposeAsync();
       logger.info('ended: everything in flight is written');
       await flush();

@@ -13,7 +13,8 @@ import { eventTypeRoutes } from './event-types.ts';
 import { graphiqlRoutes } from './graphiql.ts';
 import { healthRoutes } from './health.ts';
 import { limitGuesses } from './guessed-tokens.ts';
-import { loggedSignIn } from './logged-sign-in.ts';
+import { type SignInOutcome, loggedSignIn } from './logged-sign-in.ts';
+import { type Scrape, metricsRoutes } from './metrics.ts';
 import { oauthRoutes } from './oauth.ts';
 import { prefersPageToGraphql } from './preferences.ts';
 import type { RateLimits } from './rate-limits.ts';
@@ -31,6 +32,10 @@ export type Api = Omit<EngineOptions, 'viewers' | 'cookies' | 'countStart' | 're
   trustProxy: boolean;
   /** True once the service is about to end: no more requests are taken. */
   isDraining(): boolean;
+  /** Null: metrics have a port of their own. */
+  scrape: Scrape | null;
+  /** Hears how each sign-in ends. */
+  countSignIn(outcome: SignInOutcome): void;
   /** Origins whose pages may call the API from a browser; nobody else's get CORS headers. */
   allowedOrigins: readonly string[];
 };
@@ -42,13 +47,14 @@ const routes: Record<string, string> = {
   '/graphql': 'GET, POST',
   '/graphiql': 'GET, HEAD',
   '/healthz': 'GET, HEAD',
+  '/metrics': 'GET, HEAD',
   '/readyz': 'GET, HEAD',
 };
 
 /** The application; its `fetch` answers a request without any socket. */
 export function createApp(api: Api): Hono {
   const { publicUrl, limits, allowedOrigins, log } = api;
-  const signIn = loggedSignIn(api.signIn, log);
+  const signIn = loggedSignIn(api.signIn, { log, count: (outcome) => api.countSignIn(outcome) });
   const cookies = createCookies(publicUrl);
   const viewers = createViewers({ ...api, cookies });
   const { asking } = viewers;
@@ -70,7 +76,8 @@ export function createApp(api: Api): Hono {
   app.use(limitBodies({ log, client }));
   const countGuess = async (c: Context) => await limits.failedToken(client(c));
   const guesses = limitGuesses({ asking, countGuess, publicUrl });
-  for (const path of ['/', '/account', '/graphql', '/oauth/*']) app.use(path, guesses);
+  const guarded = ['/', '/account', '/graphql', '/oauth/*', ...(api.scrape === null ? [] : ['/metrics'])];
+  for (const path of guarded) app.use(path, guesses);
 
   if (api.traces) app.use('/oauth/:provider/callback', traceSignIn(api.traces));
   const countStart = async (c: Context) => await limits.signInStart(client(c));
@@ -81,6 +88,7 @@ export function createApp(api: Api): Hono {
     healthRoutes(() => api.readiness()),
   );
   app.route('/', eventTypeRoutes());
+  app.route('/', metricsRoutes({ scrape: api.scrape, asking, publicUrl }));
   app.route('/', graphiqlRoutes());
   const dashboard = dashboardRoutes({ publicUrl, providers: signIn.providers });
   app.route('/', dashboard.routes);

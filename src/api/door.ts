@@ -13,7 +13,19 @@ import type { RateLimits } from './rate-limits.ts';
 
 export type DoorParts = Pick<
   Api,
-  'orm' | 'reads' | 'transactions' | 'endpoints' | 'tails' | 'readiness' | 'isDraining' | 'version' | 'log' | 'traces'
+  | 'orm'
+  | 'reads'
+  | 'transactions'
+  | 'endpoints'
+  | 'tails'
+  | 'readiness'
+  | 'isDraining'
+  | 'scrape'
+  | 'countOperation'
+  | 'countSignIn'
+  | 'version'
+  | 'log'
+  | 'traces'
 > & {
   settings: Pick<Settings, 'publicUrl' | 'allowedOrigins' | 'trustProxy' | 'sessionTtlMs'>;
   listener: Listener;

@@ -8,7 +8,9 @@ export type Listener = Http & {
 };
 
 /** Rejects with a sentence when it cannot listen on the address. */
-export async function openListener(address: Pick<HttpOptions, 'host' | 'port' | 'trustProxy'>): Promise<Listener> {
+export async function openListener(
+  address: Pick<HttpOptions, 'host' | 'port' | 'setting' | 'trustProxy'>,
+): Promise<Listener> {
   const { promise: served, resolve: serve } = Promise.withResolvers<HttpOptions['app']>();
   const app: HttpOptions['app'] = {
     fetch: async (request, environment) => await (await served).fetch(request, environment),

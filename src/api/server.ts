@@ -13,6 +13,8 @@ export type HttpOptions = {
   host: string;
   /** 0 takes a free one. */
   port: number;
+  /** Which setting says so. */
+  setting?: 'PORT' | 'METRICS_PORT';
   /** Tell clients apart by the last X-Forwarded-For entry. */
   trustProxy?: boolean;
   limits?: Partial<HttpLimits>;
@@ -68,7 +70,14 @@ const streamsEndMs = 1_000;
 const longestTimerMs = 2 ** 31 - 1;
 
 /** Opens the server. Rejects with a sentence when it cannot listen on the address. */
-export async function openHttp({ host, port, trustProxy = false, limits: given, app }: HttpOptions): Promise<Http> {
+export async function openHttp({
+  host,
+  port,
+  setting = 'PORT',
+  trustProxy = false,
+  limits: given,
+  app,
+}: HttpOptions): Promise<Http> {
   const limits = { ...httpLimits, ...given };
   const streams = new Set<ServerResponse>();
   const listener = getRequestListener(
@@ -129,7 +138,7 @@ export async function openHttp({ host, port, trustProxy = false, limits: given, 
   await listening.catch((error: unknown) => {
     unread[Symbol.dispose]();
     const { code } = error as NodeJS.ErrnoException;
-    throw new Error(`Cannot listen on ${authority(host, port)} (${code}): ${advice(code)}`, { cause: error });
+    throw new Error(`Cannot listen on ${authority(host, port)} (${code}): ${advice(code, setting)}`, { cause: error });
   });
   // From here on an error is about one connection, and the server goes on.
   server.off('error', reject).on('error', () => {});
@@ -178,8 +187,8 @@ function isStream({ headers }: Response): boolean {
   return headers.get('content-type')?.startsWith('text/event-stream') === true;
 }
 
-function advice(code: string | undefined): string {
-  if (code === 'EADDRINUSE') return 'another program has this port; set PORT to a free one, or to 0.';
-  if (code === 'EACCES') return 'this user may not take this port; set PORT to one above 1023.';
+function advice(code: string | undefined, setting: string): string {
+  if (code === 'EADDRINUSE') return `another program has this port; set ${setting} to a free one, or to 0.`;
+  if (code === 'EACCES') return `this user may not take this port; set ${setting} to one above 1023.`;
   return 'set HOST to an address of this machine.';
 }

@@ -67,6 +67,8 @@ export type ShardPorts = {
   take(rows: readonly LeaseRow[], done: (taken: readonly Lease[] | null) => void): void;
   /** Gives a lease back. If that fails, its time to live has to run out. */
   release(lease: Lease, done: () => void): void;
+  /** Others have taken these leases. */
+  lost(leases: readonly number[]): void;
   /** Tells the threads for how much longer to trust a lease; less than nothing: not at all. */
   trust(lease: Lease, forMs: number): void;
 };

@@ -4,6 +4,8 @@
 // not to be trusted: it is an unhandled rejection and ends the process. Its leases run out, and others take over.
 
 import type { MikroORM } from '@mikro-orm/postgresql';
+import type { Batch } from '../log/batch.ts';
+import type { LogEntry } from '../log/entry.ts';
 import type { LogTable } from '../log/table.ts';
 import type { LogStream } from '../log/stream.ts';
 import { type LogIdentity, beginEpoch, beginStream, streamName } from '../log/identity.ts';
@@ -16,7 +18,7 @@ import { reasonOf } from '../telemetry/reason.ts';
 import { deliveryRow } from '../worker/delivery-row.ts';
 import type { ThreadPool } from '../worker/pool.ts';
 import type { Recorder } from '../worker/recorder.ts';
-import type { LostTurn, Turn, TurnReport } from '../worker/turn.ts';
+import type { EndedTurn, LostTurn, Turn, TurnReport } from '../worker/turn.ts';
 import { failureOf } from '../worker/turn-failure.ts';
 import { countMatches } from '../cursors/count-backlog.ts';
 import type { writeCursors } from '../cursors/write-cursors.ts';
@@ -24,6 +26,7 @@ import { writeHealth } from '../cursors/write-health.ts';
 import type { OpenLeaseRows } from './heartbeat-sql.ts';
 import { type Instance, createInstance } from './instance.ts';
 import type { HeartbeatAnswer } from './instance-ports.ts';
+import { createServerWatch } from './server-watch.ts';
 import { createTakeOverLog } from './take-over-log.ts';
 import { loadCursors } from '../cursors/load-cursors.ts';
 import { readReplays } from '../cursors/read-replays.ts';
@@ -65,12 +68,30 @@ export type InstanceParts = {
   /** Writes the row of an attempt that was under way when its thread died. */
   recorder: Pick<Recorder, 'record'>;
   slots: { fast: number; slow: number };
+  counts: Counts;
   logger: Logger;
+};
+
+/** Hears what is counted. */
+export type Counts = {
+  /** A turn has ended. `delivered` attempts come before the one that failed; of a lost turn only that one is known. */
+  turn(ended: {
+    endpointId: string;
+    origin: Turn['origin'];
+    isLost: boolean;
+    delivered: number;
+    failed: 'retrying' | 'failed' | null;
+    latenciesMs: readonly number[];
+  }): void;
+  leases(change: 'taken' | 'given_back' | 'lost', leases: number): void;
+  heartbeat(isAnswered: boolean): void;
+  /** Events of the log were read. */
+  read(from: 'stream' | 'table', events: number): void;
 };
 
 /** Starts an instance. It is the one listener of the parts that it is given. */
 export function runInstance(parts: InstanceParts): RunningInstance {
-  const { id, orm, leases, table, stream, relay, configurations, wakes, pool, recorder, logger } = parts;
+  const { id, orm, leases, table, stream, relay, configurations, wakes, pool, recorder, counts, logger } = parts;
   const watch = createServerWatch(logger);
   const takeOvers = createTakeOverLog({
     schedule,
@@ -88,23 +109,38 @@ export function runInstance(parts: InstanceParts): RunningInstance {
       now: () => performance.now(),
       wall: () => Date.now(),
       schedule,
-      heartbeat: (question, done) => answer(leases.heartbeat(question), watch.answered<HeartbeatAnswer>(done), null),
+      heartbeat(question, done) {
+        const answered = (found: HeartbeatAnswer | null) => {
+          counts.heartbeat(found !== null);
+          done(found);
+        };
+        answer(leases.heartbeat(question), watch.answered<HeartbeatAnswer>(answered), null);
+      },
       take(rows, done) {
         const taken = leases.take(rows).then((held) => {
           takeOvers.took(rows, held);
+          counts.leases('taken', held.length);
           return held;
         });
         answer(taken, done, 'leases could not be taken');
       },
       release(lease, done) {
+        counts.leases('given_back', 1);
         const released = leases.release(lease).then(() => wakes.wakeOthers('change'));
         // A failure is not logged for each lease: the heartbeat reports it. Others take the lease when its time is over.
         answer(released, done, null);
       },
+      lost: ({ length }) => counts.leases('lost', length),
       trust: pool.trust,
       relay,
       streamReady: () => stream.ready,
-      readStream: (after, done) => answer(stream.readStream(after), done, null),
+      readStream(after, done) {
+        const read = (batches: readonly Batch[] | null) => {
+          counts.read('stream', batches?.reduce((sum, { length }) => sum + length, 0) ?? 0);
+          done(batches);
+        };
+        answer(stream.readStream(after), read, null);
+      },
       readLast: (done) => answer(stream.readLast(), done, null),
       readHead: (done) => answer(leases.readHead(), done, null),
       beginEpoch(change, done) {
@@ -131,7 +167,13 @@ export function runInstance(parts: InstanceParts): RunningInstance {
         answer(loadCursors(orm, id, questions, head), done, 'cursors could not be loaded'),
       readStoredStates: (ids, done) =>
         answer(readStoredStates(orm, ids), done, 'changes of endpoints could not be read'),
-      readPage: (after, done) => answer(table.readPage(after), (page) => done(page ?? []), 'the log could not be read'),
+      readPage(after, done) {
+        const read = (page: readonly LogEntry[] | null) => {
+          counts.read('table', page?.length ?? 0);
+          done(page ?? []);
+        };
+        answer(table.readPage(after), read, 'the log could not be read');
+      },
       readReplays: (endpointId, question, done) =>
         answer(readReplays(orm, endpointId, question), done, 'replays could not be read'),
       writeCursors: (rows, server, done) =>
@@ -155,14 +197,24 @@ export function runInstance(parts: InstanceParts): RunningInstance {
 
   async function runTurn(turn: Turn): Promise<TurnReport | LostTurn> {
     const outcome = await pool.runTurn(turn);
-    if ('report' in outcome) return outcome.report;
-    if (outcome.lost.current === null) return 'unsent';
-    await recordLost(turn, outcome.lost.current);
-    return 'recorded';
+    if ('report' in outcome) {
+      count(turn, outcome, false);
+      return outcome.report;
+    }
+    const lost = outcome.lost.current === null ? null : await recordLost(turn, outcome.lost.current);
+    count(turn, lost ?? { report: { settled: 0, failure: null }, latenciesMs: [] }, true);
+    return lost === null ? 'unsent' : 'recorded';
+  }
+
+  function count({ endpoint, origin }: Turn, { report, latenciesMs }: EndedTurn, isLost: boolean): void {
+    const { settled, failure } = report;
+    const delivered = failure?.status === 'failed' ? settled - 1 : settled;
+    const failed = failure?.status ?? null;
+    counts.turn({ endpointId: endpoint.id, origin, isLost, delivered, failed, latenciesMs });
   }
 
   /** The event that was on the wire when its thread died has used up an attempt. Otherwise one that kills threads would be sent for ever. */
-  async function recordLost(turn: Turn, current: number): Promise<void> {
+  async function recordLost(turn: Turn, current: number): Promise<EndedTurn> {
     const event = turn.events[current]!;
     const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
     const failure = failureOf(turn, attempt, { gone: false, retryAfterMs: null });
@@ -178,6 +230,8 @@ export function runInstance(parts: InstanceParts): RunningInstance {
     };
     const row = deliveryRow({ id: newId(), turn, event, attempt, result: lost, failure });
     await recorder.record({ row, pause: failure.pause, leaseEpoch: turn.lease.epoch });
+    const settled = failure.status === 'failed' ? 1 : 0;
+    return { report: { settled, failure }, latenciesMs: [row.latencyMs] };
   }
 
   /** Counts a backlog again that was too long to count, or was counted with another filter, once it may be exact. */
@@ -235,19 +289,4 @@ async function within(graceMs: number, work: Promise<unknown>): Promise<void> {
   const timer = setTimeout(resolve, Math.min(graceMs, 2 ** 31 - 1));
   await Promise.race([work, over]);
   clearTimeout(timer);
-}
-
-/** Logs once that Postgres does not answer, and once that it does again. */
-function createServerWatch(logger: Logger) {
-  let away = false;
-  return {
-    answered<T>(done: (value: T | null) => void): (value: T | null) => void {
-      return (value) => {
-        if (value === null && !away) logger.warn('Postgres does not answer; nothing is sent until it does');
-        if (value !== null && away) logger.info('Postgres answers again');
-        away = value === null;
-        done(value);
-      };
-    },
-  };
 }

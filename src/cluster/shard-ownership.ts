@@ -131,6 +131,7 @@ export function createShardOwnership({
       const changes = leases.onHeartbeat({ asked, renewed, rows, others }, { askedAt, now, aside: isAside() });
       dead = leases.dead(others, now);
       for (const lease of changes.lost) drop(lease);
+      if (changes.lost.length > 0) ports.lost(changes.lost);
       trustHeld();
       if (!wereTrusted) dispatcher().wake();
       for (const lease of changes.excess) giveBack(lease);

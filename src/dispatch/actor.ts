@@ -48,7 +48,7 @@ export class Actor {
   /** It sends under this lease. */
   readonly lease: Lease;
   /** What its attempts say of its endpoint. */
-  readonly health = new Health(() => this.#reading.head);
+  readonly health = new Health(() => this.#reading);
 
   #endpoint: Endpoint;
   #delivery: EndpointDelivery;

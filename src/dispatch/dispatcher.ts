@@ -177,6 +177,11 @@ export function createDispatcher({
     get running() {
       return slots.running;
     },
+    /** How many turns of each kind run, and how many endpoints wait for a slot. */
+    get turns() {
+      const { fast, slow } = queues;
+      return { running: slots.used, waiting: { fast: fast.length, slow: slow.length } };
+    },
     actor: (endpointId: string): Actor | undefined => actors.get(endpointId),
     /** The endpoints with a turn of an actor that was removed. */
     draining: inFlight.draining,

@@ -31,6 +31,9 @@ export type FirstEvent = Pick<TurnEvent, 'id' | 'type' | 'position'>;
 /** The first event of a line, and how often it has failed. Empty: none waits. Null: that is not known now. */
 export type Head = { event: FirstEvent; attempts: number } | 'empty' | null;
 
+/** `isBlocked`: its first event has failed and waits for another attempt, whether it is known or not. */
+export type LineView = { readonly head: Head; readonly isBlocked: boolean };
+
 export type HealthChange = { to: 'failing'; event: FirstEvent } | { to: 'well' };
 
 /** Since `since`, monotonic ms, every attempt has failed. */
@@ -41,7 +44,7 @@ const failsAt = 3;
 const mostChanges = 64;
 
 export class Health {
-  #head: () => Head;
+  #line: () => LineView;
   #stored = { failing: false, changes: 0 };
   #changes: HealthChange[] = [];
   #run: FailingRun | null = null;
@@ -50,9 +53,15 @@ export class Health {
   #lastFailed: FirstEvent | null = null;
   #failedBefore: StoredHealth['failedBefore'] = new Map();
 
-  /** `head`: the first event of the endpoint's line. */
-  constructor(head: () => Head) {
-    this.#head = head;
+  constructor(line: () => LineView) {
+    this.#line = line;
+  }
+
+  get head(): Head {
+    return this.#line().head;
+  }
+  get isBlocked(): boolean {
+    return this.#line().isBlocked;
   }
 
   /** The changes that are not stored yet, in their order, after so many that are. */
@@ -66,7 +75,7 @@ export class Health {
 
   /** The event that has failed and waits for its retry. */
   get blockedBy(): FirstEvent | null {
-    const head = this.#head();
+    const head = this.head;
     return head !== null && head !== 'empty' && head.attempts > 0 ? head.event : null;
   }
 
@@ -107,7 +116,7 @@ export class Health {
 
   /** Looks at what waits: of a line that nobody sends, no attempt tells. */
   look(): void {
-    const head = this.#head();
+    const head = this.head;
     if (head === null) return;
     const wasDelivered = this.#wasDelivered;
     this.#wasDelivered = false;

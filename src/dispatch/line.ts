@@ -60,6 +60,11 @@ export class Line {
     if (head === undefined) return null;
     return { event: head.entry, attempts: this.#retries.get(head.entry.position)?.attempts ?? 0 };
   }
+  /** Its first event, or the one behind the cursor that it has not read yet, has failed. */
+  get isBlocked(): boolean {
+    const head = this.#mailbox.first();
+    return head === undefined ? this.#retries.size > 0 : this.#retries.has(head.entry.position);
+  }
   /** When its first event is due. Infinity: it has none. */
   get dueAt(): number {
     const head = this.#mailbox.first();

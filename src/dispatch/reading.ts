@@ -54,6 +54,10 @@ export class Reading {
     if (this.#state.is === 'loading' || this.#state.isOutdated) return null;
     return this.#line.head ?? (this.#state.is === 'live' ? 'empty' : null);
   }
+  /** Its first event has failed and waits for another attempt. While it is paused that may be all that is known of it. */
+  get isBlocked(): boolean {
+    return this.#state.is !== 'loading' && this.head !== 'empty' && this.#line.isBlocked;
+  }
   /** It is lagging, has room for a page, and has asked for none. */
   get wantsPage(): boolean {
     return this.#state.is === 'lagging' && !this.#state.pageAsked && this.#line.hasRoom;

@@ -9,6 +9,8 @@ export type Slots = {
   moveToSlow(slot: number): void;
   release(slot: number): void;
   readonly running: number;
+  /** How many turns of each kind run. */
+  readonly used: Readonly<Record<'fast' | 'slow', number>>;
 };
 
 /** `fast` and `slow`: how many turns of each kind may run. */
@@ -44,5 +46,6 @@ export function createSlots({ fast, slow }: { fast: number; slow: number }): Slo
     get running() {
       return taken.size;
     },
+    used,
   };
 }

@@ -19,6 +19,11 @@ export function firstIdOf(unixMs: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
 }
 
+/** The Unix time in ms at which a UUIDv7 was made. */
+export function timeOf(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
 /**
  * How far an id's time may be from its row's `created_at`, in ms: an attempt's id may be made when it ends, which is
  * at most a time-out of 5 minutes later, and clocks are set.

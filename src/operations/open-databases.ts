@@ -14,7 +14,7 @@ import { prepareDatabase } from './database.ts';
 import { durabilityWarnings } from './durability.ts';
 import { openReadinessOrm } from './readiness.ts';
 import { startPartitions } from './partitions.ts';
-import { startRetention } from './retention.ts';
+import { type RetentionParts, startRetention } from './retention.ts';
 import { startSummaries } from './summaries.ts';
 
 export type Databases = AsyncDisposable & {
@@ -38,6 +38,7 @@ export async function openDatabases(
     stateDirectory: string;
   },
   log: Logger,
+  onKept: RetentionParts['onKept'],
 ): Promise<Databases> {
   await using opening = new AsyncDisposableStack();
   const { stateDirectory: directory, deliveryRetentionMs: retentionMs } = settings;
@@ -58,7 +59,7 @@ export async function openDatabases(
   const { orm } = orms;
   for (const warning of await durabilityWarnings(orm)) log.warn(warning);
   opening.use(await startPartitions({ orm, log }));
-  opening.use(startRetention({ orm, retentionMs, log }));
+  opening.use(startRetention({ orm, retentionMs, onKept, log }));
   opening.use(startSummaries({ orm, log }));
   opening.use(startBacklogSamples({ orm, log }));
 

@@ -15,6 +15,8 @@ export type RetentionParts = {
   /** DELIVERY_RETENTION; less than two days counts as two days. */
   retentionMs: number;
   log: Pick<Logger, 'debug' | 'info' | 'warn'>;
+  /** Hears after each run what had to stay although it is old, by its table, and which endpoints still need it. */
+  onKept?: (kept: readonly { table: string; endpoints: readonly string[] }[]) => void;
   everyMs?: number;
 };
 
@@ -48,13 +50,14 @@ export function startRetention({ everyMs = 60 * 60 * 1000, ...parts }: Retention
  * and tried again by the next run. What is in `warned`, partitions with those that need them, is not warned of again.
  */
 export async function runRetention(
-  { orm, retentionMs, log }: Omit<RetentionParts, 'everyMs'>,
+  { orm, retentionMs, onKept = () => {}, log }: Omit<RetentionParts, 'everyMs'>,
   {
     warned = new Set<string>(),
     signal = new AbortController().signal,
   }: { warned?: Set<string>; signal?: AbortSignal } = {},
 ): Promise<void> {
   let now: number | null = null;
+  const stayed: { table: string; endpoints: readonly string[] }[] = [];
   await step('the age of the logs', async () => {
     now = await justifiedTime(orm);
   });
@@ -66,11 +69,12 @@ export async function runRetention(
   await remove(logPurge(ages.cutoff));
   await step('webhook_log', async () => {
     const kept = await keptOfLog(orm.em.fork(), ages.cutoff);
-    if (kept) tellKept(kept);
+    if (kept) tellKept('webhook_log', kept);
   });
-  await step('webhook_deliveries', async () => report(await dropOldDeliveries(orm, ages.cutoff)));
-  await step('webhook_events', async () => report(await dropOldEvents(orm, ages.cutoff)));
+  await step('webhook_deliveries', async () => report('webhook_deliveries', await dropOldDeliveries(orm, ages.cutoff)));
+  await step('webhook_events', async () => report('webhook_events', await dropOldEvents(orm, ages.cutoff)));
   for (const each of purges(ages)) await remove(each);
+  onKept(stayed);
 
   async function remove(rows: Purge): Promise<void> {
     await step(rows.table, async () => {
@@ -88,20 +92,22 @@ export async function runRetention(
     }
   }
 
-  function report({ dropped, kept }: Dropped): void {
+  function report(table: string, { dropped, kept }: Dropped): void {
     if (dropped) tellDropped(dropped);
-    for (const each of kept) tellKept(each);
+    for (const each of kept) tellKept(table, each);
   }
 
   function tellDropped(partition: string): void {
     log.info({ partition }, 'what is older than DELIVERY_RETENTION was dropped');
   }
 
-  function tellKept({ partition, reason, endpoints, isUsual }: KeptPartition): void {
+  function tellKept(table: string, { partition, reason, endpoints, isUsual }: KeptPartition): void {
     const name = [partition, ...endpoints].join(' ');
     const level = isUsual || warned.has(name) ? 'debug' : 'warn';
     log[level]({ partition, endpoints }, `kept beyond DELIVERY_RETENTION: ${reason}`);
-    if (!isUsual) warned.add(name);
+    if (isUsual) return;
+    warned.add(name);
+    stayed.push({ table, endpoints });
   }
 }
 

@@ -4,6 +4,7 @@ import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { sql } from 'kysely';
 import type { LogEntry } from '../log/entry.ts';
 import { makeLogPartitions, wantsPartition } from '../log/log-partitions.ts';
+import { timeOf } from '../model/uuid.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import type { Traces } from '../telemetry/traces.ts';
@@ -19,20 +20,22 @@ export type Relay = AsyncDisposable &
   Pick<RelaySteps, 'wake' | 'setMode' | 'onNumbered'> & {
     /** Numbers everything that is committed now. Returns the log's last position. Rejects while the relay rests. */
     catchUp(): Promise<number>;
-    /** Its mode; and why events get no position here, once that is so for five seconds. */
-    state(): { is: RelayMode['is']; problem: string | null };
+    /** Its mode; for how long it could not number; and why events get no position here, once that is so for five seconds. */
+    state(): { is: RelayMode['is']; stuckMs: number; problem: string | null };
   };
 
 export type RelayParts = {
   orm: MikroORM;
   stream: { append(entries: readonly LogEntry[]): void };
+  /** Hears of each batch how many events it had, and how long after its recording the first of them got its position. */
+  counted?: (events: number, lagMs: number) => void;
   log: Pick<Logger, 'warn'>;
   /** Absent or null: there are none. */
   traces?: Traces | null;
 };
 
 /** It rests until its mode is set. */
-export function startRelay({ orm, stream, log, traces }: RelayParts): Relay {
+export function startRelay({ orm, stream, counted = () => {}, log, traces }: RelayParts): Relay {
   const steps = createRelaySteps({
     now: () => performance.now(),
     schedule(delayMs, callback) {
@@ -62,6 +65,8 @@ export function startRelay({ orm, stream, log, traces }: RelayParts): Relay {
     const begunMs = Date.now();
     try {
       const numbered = await numberAbove(orm, { seq, server, onNoPartition });
+      const [first] = numbered.entries;
+      if (first) counted(numbered.entries.length, Date.now() - timeOf(first.id));
       if (traces) traceNumbered(traces, numbered.entries, begunMs);
       return numbered;
     } catch (error) {
@@ -84,9 +89,9 @@ export function startRelay({ orm, stream, log, traces }: RelayParts): Relay {
       }),
     state() {
       const { is, stuckMs } = steps.state();
-      if (stuckMs < stuckAfterMs) return { is, problem: null };
+      if (stuckMs < stuckAfterMs) return { is, stuckMs, problem: null };
       const why = is === 'rests' ? 'the log was not compared with the database' : reasonOf(problem);
-      return { is, problem: `events get no positions here for ${Math.floor(stuckMs / 1_000)} s: ${why}` };
+      return { is, stuckMs, problem: `events get no positions here for ${Math.floor(stuckMs / 1_000)} s: ${why}` };
     },
     async [Symbol.asyncDispose]() {
       await new Promise<void>((resolve) => steps.stop(resolve));

@@ -53,6 +53,7 @@ function variables({ cores, terminal }: Surroundings) {
     WEBHOOK_ALLOWED_NETWORKS: networks().default([]),
     DELIVERY_THREADS: wholeNumber(1, mostThreads).default(Math.min(Math.max(cores - 1, 1), mostThreads)),
     DELIVERY_RETENTION: duration(durations('1ms', '365d')).default(days(30)),
+    METRICS_PORT: wholeNumber(0, 65_535).optional(),
     LOG_LEVEL: oneOf(logLevels).default('info'),
     LOG_FORMAT: oneOf(['json', 'pretty']).default(terminal ? 'pretty' : 'json'),
     SHUTDOWN_GRACE: duration(durations('0s', '365d')).default(20_000),
@@ -70,7 +71,7 @@ export function readEnvironment(
   environment: Environment = process.env,
   surroundings: Surroundings = { cores: availableParallelism(), terminal: process.stdout.isTTY },
 ): EnvironmentReading<Settings> {
-  const read = variables(surroundings).safeParse(withoutEmpty(environment));
+  const read = variables(surroundings).superRefine(refuseOnePort).safeParse(withoutEmpty(environment));
   const traces = readTraces(environment);
   const problems = [...(read.success ? [] : lines(read.error)), ...('problems' in traces ? traces.problems : [])];
   if (!read.success || 'problems' in traces) return { problems };
@@ -116,11 +117,18 @@ function named(read: z.output<ReturnType<typeof variables>>) {
     allowedNetworks: read.WEBHOOK_ALLOWED_NETWORKS,
     deliveryThreads: read.DELIVERY_THREADS,
     deliveryRetentionMs: read.DELIVERY_RETENTION,
+    /** 0: any free port. Null: metrics are where all else is. */
+    metricsPort: read.METRICS_PORT ?? null,
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT,
     /** May be longer than a timer can wait (2^31 - 1 ms). */
     shutdownGraceMs: read.SHUTDOWN_GRACE,
   };
+}
+
+function refuseOnePort(read: { PORT: number; METRICS_PORT?: number | undefined }, context: z.RefinementCtx): void {
+  if (read.PORT === 0 || read.PORT !== read.METRICS_PORT) return;
+  context.addIssue({ code: 'custom', path: ['METRICS_PORT'], message: 'must be another port than PORT, or absent' });
 }
 
 function withoutEmpty(environment: Environment): Environment {

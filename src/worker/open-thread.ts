@@ -14,7 +14,7 @@ import { createOutcomes } from './outcomes.ts';
 import { createRecorder } from './recorder.ts';
 import { type TurnParts, runTurn } from './run-turn.ts';
 import { createStatistics } from './statistics.ts';
-import type { Turn, TurnReport } from './turn.ts';
+import type { EndedTurn, Turn } from './turn.ts';
 
 /** What a thread is given when it starts. */
 export type ThreadData = {
@@ -30,10 +30,13 @@ export type ThreadData = {
 /** What a thread tells the main thread beside its reports. */
 export type ThreadMessage = { logLines: readonly string[] };
 
+/** What a thread says of its rows: how many are not durable yet, for how long none could be written, and since a minute why. */
+export type RowsCheck = { rows: number; stuckMs: number; problem: string | null };
+
 export type Thread = {
-  run(turn: Turn): Promise<TurnReport>;
-  /** Its answer shows that it works: why its rows cannot be written, or null when they can. */
-  check(): string | null;
+  run(turn: Turn): Promise<EndedTurn>;
+  /** Its answer shows that it works. */
+  check(): RowsCheck;
   /** Ends the thread's parts, once no turn runs any more. */
   close(): Promise<void>;
 };
@@ -78,7 +81,7 @@ export async function openThread(data: ThreadData, arrange = asItIs): Promise<Th
 
   return {
     run: (turn) => runTurn(turn, parts),
-    check: () => recorder.problem(),
+    check: () => ({ ...recorder.queue(), problem: recorder.problem() }),
     async close() {
       await recorder[Symbol.asyncDispose]();
       await statistics[Symbol.asyncDispose]();

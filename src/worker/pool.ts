@@ -10,8 +10,8 @@ import { StartError } from '../settings/start-error.ts';
 import type { LogOptions, Logger, TakeLines } from '../telemetry/logger.ts';
 import { openControl } from './control.ts';
 import { watchThreads } from './living-threads.ts';
-import type { ThreadData, ThreadMessage } from './open-thread.ts';
-import { type Turn, type TurnOutcome, type TurnReport, maxSlots } from './turn.ts';
+import type { RowsCheck, ThreadData, ThreadMessage } from './open-thread.ts';
+import { type EndedTurn, type Turn, type TurnOutcome, maxSlots } from './turn.ts';
 
 export type ThreadPool = AsyncDisposable & {
   runTurn(turn: Turn): Promise<TurnOutcome>;
@@ -21,12 +21,22 @@ export type ThreadPool = AsyncDisposable & {
   trust(lease: Turn['lease'], forMs: number): void;
   /** Asks every thread how it is, and waits so long for their answers. */
   check(withinMs: number): Promise<ThreadsCheck>;
+  /** For how long each thread's event loop has been busy since it started. */
+  activeMs(): number[];
   /** Rejects when a thread has ended and cannot be replaced. */
   readonly failed: Promise<never>;
 };
 
-/** How many threads there should be, and how many answer. `unwritten`: why one of them cannot write its rows. */
-export type ThreadsCheck = { threads: number; answering: number; unwritten: string | null };
+/** How many threads there should be, and how many answer. Of those that do: their rows, and why one of them cannot write its own. */
+export type ThreadsCheck = {
+  threads: number;
+  answering: number;
+  /** Not durable yet. */
+  rows: number;
+  /** For how long a thread could write none; 0: each can. */
+  stuckMs: number;
+  unwritten: string | null;
+};
 
 /** A thread that cannot reach Postgres does not delay the end for longer. */
 const closeWithinMs = 3_000;
@@ -97,7 +107,7 @@ export async function openThreadPool({
       const routed = { ...turn, [queueOptionsSymbol]: { thread: hash(turn.endpoint.id) } satisfies Route };
       running += 1;
       try {
-        return { report: (await pool.run(routed)) as TurnReport };
+        return (await pool.run(routed)) as EndedTurn;
       } catch (error) {
         // A turn that closing cuts off has spent no attempt; its event is sent again after the next start.
         if (closing) return { lost: { current: null } };
@@ -110,14 +120,20 @@ export async function openThreadPool({
     interrupt: control.stop,
     trust: control.trust,
     async check(withinMs) {
-      const answers: (string | null)[] = [];
+      const answers: RowsCheck[] = [];
       const asked = Array.from({ length: living.count() }, async (_, thread) => {
-        answers.push((await runIn(thread, 'check')) as string | null);
+        answers.push((await runIn(thread, 'check')) as RowsCheck);
       });
       await Promise.race([Promise.allSettled(asked), sleep(withinMs, undefined, { ref: false })]);
-      const unwritten = answers.find((answer) => answer !== null) ?? null;
-      return { threads, answering: answers.length, unwritten };
+      return {
+        threads,
+        answering: answers.length,
+        rows: answers.reduce((sum, { rows }) => sum + rows, 0),
+        stuckMs: Math.max(0, ...answers.map(({ stuckMs }) => stuckMs)),
+        unwritten: answers.find(({ problem }) => problem !== null)?.problem ?? null,
+      };
     },
+    activeMs: () => pool.threads.map(({ performance: { eventLoopUtilization } }) => eventLoopUtilization().active),
     failed: failed.promise,
     /** When no turn runs, the threads first write what they still have; else they end at once, and what is on the wire is sent again after the next start. */
     async [Symbol.asyncDispose]() {

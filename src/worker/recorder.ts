@@ -34,6 +34,8 @@ const tellAfterMs = 60_000;
 export type Recorder = AsyncDisposable & {
   /** Resolves when the row is durable. */
   record(delivery: Delivery): Promise<void>;
+  /** How many rows are not durable yet, and for how long every write has failed; 0: they can be written. */
+  queue(): { rows: number; stuckMs: number };
   /** Why no row could be written for a minute; null while they can. */
   problem(): string | null;
 };
@@ -50,6 +52,8 @@ export function createRecorder({ orm, log, version }: RecorderParts): Recorder {
   let batches = 0;
   let waiting: { delivery: Delivery; done: () => void }[] = [];
   let writing: Promise<void> | null = null;
+  /** Rows that were given and are not durable. */
+  let undurable = 0;
   let lingers = false;
   let closing = false;
   /** Since when every write fails, and when that was last said as an error. */
@@ -70,6 +74,7 @@ export function createRecorder({ orm, log, version }: RecorderParts): Recorder {
       )
         break;
       lingers = batch.length >= linger.lingerAfterRows;
+      undurable -= batch.length;
       for (const { done } of batch) done();
     }
     writing = null;
@@ -130,9 +135,11 @@ export function createRecorder({ orm, log, version }: RecorderParts): Recorder {
   return {
     record: (delivery) =>
       new Promise((done) => {
+        undurable += 1;
         waiting.push({ delivery, done });
         writing ??= writeAll();
       }),
+    queue: () => ({ rows: undurable, stuckMs: failing === null ? 0 : performance.now() - failing.since }),
     problem() {
       if (failing === null || performance.now() - failing.since < tellAfterMs) return null;
       const minutes = Math.floor((performance.now() - failing.since) / 60_000);

@@ -16,7 +16,7 @@ import type { Control } from './control.ts';
 import type { Attempt, AttemptResult } from './deliver.ts';
 import type { Recorder } from './recorder.ts';
 import { type DeliveryRow, deliveryRow } from './delivery-row.ts';
-import type { Turn, TurnReport } from './turn.ts';
+import type { EndedTurn, Turn } from './turn.ts';
 import { createTurnSteps } from './turn-steps.ts';
 import { type AttemptTrace, traceAttempt } from './trace-attempt.ts';
 
@@ -33,17 +33,18 @@ export type TurnParts = {
 };
 
 /** Sends a turn's events in order; resolves when every attempt's row is durable. */
-export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport> {
+export async function runTurn(turn: Turn, parts: TurnParts): Promise<EndedTurn> {
   const { slot, endpoint, events, origin } = turn;
   const { control, version, traces = null } = parts;
   const begunMs = Date.now();
   const keys = keysOf(endpoint);
   const steps = createTurnSteps(turn, { now: () => performance.now(), control });
+  const latenciesMs: number[] = [];
   let wake = () => {};
 
   for (;;) {
     const step = steps.next();
-    if (step.do === 'end') return step.report;
+    if (step.do === 'end') return { report: step.report, latenciesMs };
     if (step.do === 'wait') {
       await new Promise<void>((resolve) => {
         wake = resolve;
@@ -63,6 +64,7 @@ export async function runTurn(turn: Turn, parts: TurnParts): Promise<TurnReport>
       continue;
     }
     const failure = steps.attempted(result);
+    latenciesMs.push(result.latencyMs);
     trace?.ended(result);
     const row = deliveryRow({ id: newId(), turn, event, attempt, result, failure, traceparent });
     void record(row, failure?.pause ?? null, trace);

@@ -39,8 +39,11 @@ export type Turn = {
   events: readonly TurnEvent[];
 };
 
+/** What comes back from a turn: its report, and how long each of its attempts took, in their order. */
+export type EndedTurn = { report: TurnReport; latenciesMs: readonly number[] };
+
 /** How a turn ended. `lost`: it did not come back, with the index of the event that was on the wire, if any. */
-export type TurnOutcome = { report: TurnReport } | { lost: { current: number | null } };
+export type TurnOutcome = EndedTurn | { lost: { current: number | null } };
 
 /**
  * What the actor is told of a turn that was lost. `recorded`: the event that was on the wire has spent an attempt, which is

@@ -39,6 +39,8 @@ export type Door = AsyncDisposable & {
   asked: object[];
   readiness: Readiness;
   draining: boolean;
+  /** What was counted. */
+  counted: string[];
   /** Lines that were logged. */
   logged: string[];
   /** As a server calls it. */
@@ -56,6 +58,7 @@ export type DoorOptions = {
   providers?: readonly NamedProvider[];
   limits?: RateLimits;
   trustProxy?: boolean;
+  scrape?: (() => Promise<string>) | null;
 };
 
 const secret = 'the session secret of the door in tests';
@@ -85,7 +88,7 @@ export async function serveDoor(options: DoorOptions = {}): Promise<ServedDoor> 
 
 export async function openDoor(options: DoorOptions = {}): Promise<Door> {
   const { url, publicUrl = 'http://127.0.0.1', allowedOrigins = [], providers = [] } = options;
-  const { limits = noLimits, trustProxy = false } = options;
+  const { limits = noLimits, trustProxy = false, scrape = () => Promise.resolve('# none\n') } = options;
   const database = url === undefined ? await openDatabase() : undefined;
   const databaseUrl = url ?? database!.url;
   const orm = openOrm({ url: databaseUrl, connections: 4, name: 'test-door' });
@@ -102,6 +105,7 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     asked: [],
     readiness: { status: 'ready', checks: { postgres: { ok: true } } },
     draining: false,
+    counted: [],
     logged,
     app: { fetch: async (request, bindings) => await app.fetch(request, bindings) },
     // By the name under which it is reached from outside.
@@ -140,6 +144,9 @@ export async function openDoor(options: DoorOptions = {}): Promise<Door> {
     readiness: () => Promise.resolve(door.readiness),
     isDraining: () => door.draining,
     allowedOrigins,
+    scrape,
+    countOperation: (kind, code) => void door.counted.push(`${kind} ${code}`),
+    countSignIn: (outcome) => void door.counted.push(`sign-in ${outcome}`),
     version: '1.2.3',
     log: pino({ level: 'trace' }, { write: (line: string) => void logged.push(line) }),
   });

@@ -22,10 +22,10 @@ test('the printed description is the one of the routes (else run: node schema/pr
   expect(printed).toBe(openApiText(packageJson.version));
 });
 
-test('it is OpenAPI 3.1 of sign-in, health and event types, each route, parameter and answer with a description', () => {
+test('it is OpenAPI 3.1 of sign-in, health, metrics and event types, each route, parameter and answer with a description', () => {
   expect(openapi).toBe('3.1.0');
   expect(Object.keys(paths)).toEqual([
-    ...['/oauth/{provider}', '/oauth/{provider}/callback', '/healthz', '/readyz', '/events/types'],
+    ...['/oauth/{provider}', '/oauth/{provider}/callback', '/healthz', '/readyz', '/metrics', '/events/types'],
   ]);
   const silent = Object.entries(paths).flatMap(([path, { get }]) => [
     ...(get?.summary ? [] : [path]),

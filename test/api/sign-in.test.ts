@@ -74,6 +74,15 @@ test('a sign-in, and a link, leave one line each that says who came', async () =
   ]);
 });
 
+test('each sign-in is counted by how it ended', async () => {
+  door.counted.length = 0;
+  await come('counted');
+  const { data } = await door.ask(start, {}, nobody);
+  await door.ask(complete, { provider: 'google', code: 'none', state: `${data.startOAuth.state}x` }, nobody);
+  const counted = door.counted.filter((one) => one.startsWith('sign-in'));
+  expect(counted).toEqual(['sign-in finished', 'sign-in refused']);
+});
+
 test('a state is good once, at its own provider, and an unknown provider is NOT_FOUND', async () => {
   const { data } = await door.ask(start, {}, nobody);
   const { state } = data.startOAuth;

@@ -59,13 +59,17 @@ test('what is given and good is said to be', async () => {
 
 test('each part that is wrong is named, with what to do', async () => {
   await configure('endpoints: [{ id: crm, url: "http://crm.example.com", secret: none, events: ["*"] }]');
-  const taken = createServer().listen(0, '127.0.0.1');
-  onTestFinished(() => void taken.close());
-  await once(taken, 'listening');
+  const takenPort = async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    onTestFinished(() => void taken.close());
+    await once(taken, 'listening');
+    return String((taken.address() as AddressInfo).port);
+  };
   const { status, of } = await doctor([], {
     DATABASE_URL: 'postgres://nobody@127.0.0.1:1/x',
     VALKEY_URL: 'valkey://127.0.0.1:1',
-    PORT: String((taken.address() as AddressInfo).port),
+    PORT: await takenPort(),
+    METRICS_PORT: await takenPort(),
   });
   expect(status).toBe(1);
   const wrongFiles = of('files').filter(({ is }) => is === 'wrong');
@@ -76,7 +80,10 @@ test('each part that is wrong is named, with what to do', async () => {
   expect(of('secrets').map(({ is }) => is)).toEqual(['wrong', 'wrong']);
   expect(of('database')).toMatchObject([{ is: 'wrong', message: expect.stringContaining('127.0.0.1:1') }]);
   expect(of('Valkey')).toMatchObject([{ is: 'doubtful' }]);
-  expect(of('address')).toMatchObject([{ is: 'wrong', message: expect.stringContaining('PORT') }]);
+  expect(of('address')).toMatchObject([
+    { is: 'wrong', message: expect.stringContaining(' PORT ') },
+    { is: 'wrong', message: expect.stringContaining(' METRICS_PORT ') },
+  ]);
 });
 
 test('a database without the tables is told how to get them', async () => {

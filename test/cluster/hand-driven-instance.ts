@@ -70,6 +70,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
     changes: [] as string[],
     written: [] as CursorRow[],
     cursorsLoaded: 0,
+    lost: [] as number[],
   };
   /** Questions of these names wait for the test. */
   const holding = new Set<string>();
@@ -122,6 +123,7 @@ export function driveInstance(...endpoints: Endpoint[]) {
         };
         answer('release', release, () => done());
       },
+      lost: (leases) => void seen.lost.push(...leases),
       trust: ({ index, epoch }, forMs) => void trusted.set(index, { epoch, until: time.now() + forMs }),
       relay: {
         setMode(mode) {

@@ -42,7 +42,7 @@ beforeEach(async () => {
   await freeLeases(orm);
 });
 
-type Outcome = { report: TurnReport } | { lost: { current: number | null } };
+type Outcome = { report: TurnReport; latenciesMs?: readonly number[] } | { lost: { current: number | null } };
 
 /** RunningInstance on a real database, whose turns end when and as the test says, with these endpoints in force. */
 function start(...endpoints: Endpoint[]) {
@@ -57,6 +57,7 @@ function start(...endpoints: Endpoint[]) {
     lost: () => {},
   };
   const seen = { relay: [] as RelayMode['is'][], heartbeats: 0, woken: [] as string[] };
+  const counted = { turns: [] as object[], leases: [] as string[], read: [] as string[] };
   const out: { turn: Turn; end(outcome: Outcome): void }[] = [];
   const { instance, ...deliveries } = runInstance({
     id,
@@ -95,7 +96,7 @@ function start(...endpoints: Endpoint[]) {
             turn,
             end(outcome: Outcome) {
               out.splice(out.indexOf(entry), 1);
-              resolve(outcome);
+              resolve('report' in outcome ? { latenciesMs: [], ...outcome } : outcome);
             },
           };
           out.push(entry);
@@ -105,6 +106,12 @@ function start(...endpoints: Endpoint[]) {
     },
     recorder: { record: () => Promise.resolve() },
     slots: { fast: 4, slow: 4 },
+    counts: {
+      turn: (ended) => void counted.turns.push(ended),
+      leases: (change, count) => void counted.leases.push(`${change} ${count}`),
+      heartbeat() {},
+      read: (from, events) => void counted.read.push(`${from} ${events}`),
+    },
     logger: pino({ level: 'silent' }),
   });
   const put = (version: number, ...some: Endpoint[]) =>
@@ -115,6 +122,7 @@ function start(...endpoints: Endpoint[]) {
     instance,
     listeners,
     seen,
+    counted,
     put,
     out,
     dispatcher: instance.dispatcher,
@@ -177,6 +185,32 @@ test('no event that comes while a lost turn’s cursor is loaded is lost: a test
   }
   expect(origins.toSorted()).toEqual(['line', 'test']);
   await eventually(() => deliveries.backlog() === 0);
+});
+
+test('what turns come to is counted as their rows have it: a lost one by what was on the wire', async () => {
+  await storeCursor(orm, { endpointId: 'crm', position: 0 });
+  await using deliveries = start(makeEndpoint());
+  const { out, counted } = deliveries;
+  const end = async (outcome: Outcome) => {
+    await eventually(() => out.length === 1);
+    out[0]!.end(outcome);
+  };
+  await deliveries.publish('order.paid');
+  const failure = { status: 'retrying', attempt: 1, waitMs: 0, pause: null } as const;
+  await end({ report: { settled: 0, failure }, latenciesMs: [3] });
+  await end({ lost: { current: 0 } });
+  await end({ lost: { current: null } });
+  await end({ report: { settled: 1, failure: { ...failure, status: 'failed' } }, latenciesMs: [5] });
+  const of = { endpointId: 'crm', origin: 'line', isLost: false, delivered: 0 };
+  await eventually(() => counted.turns.length === 4);
+  expect(counted.turns).toEqual([
+    { ...of, failed: 'retrying', latenciesMs: [3] },
+    { ...of, isLost: true, failed: 'retrying', latenciesMs: [0] },
+    { ...of, isLost: true, failed: null, latenciesMs: [] },
+    { ...of, failed: 'failed', latenciesMs: [5] },
+  ]);
+  expect(counted.leases).toEqual(['taken 65']);
+  expect(counted.read).toContain('table 1');
 });
 
 test('a changed filter makes the backlog be counted anew, and the new number is stored', async () => {

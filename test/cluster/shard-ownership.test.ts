@@ -62,6 +62,7 @@ test('a lease that another instance took stops its turns at once, and what they 
   world.database.table.rows[shard] = { lease: shard, epoch: 2, beat: 9, owner: 'other' };
   world.pass(1_100);
   expect(world.interrupted).toEqual([world.out[0]!.turn.slot]);
+  expect(world.seen.lost).toEqual([shard]);
   expect(world.trusts({ index: shard, epoch: 1 })).toBe(false);
   expect(world.actor('crm')).toBeUndefined();
   world.deliver('crm');

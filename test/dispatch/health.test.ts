@@ -9,8 +9,8 @@ const unknown: StoredHealth = {
 const event = (position: number, type = 'order.paid') => ({ id: `event-${position}`, type, position });
 
 function start(stored: Partial<StoredHealth> = {}) {
-  const line: { head: Head } = { head: null };
-  const health = new Health(() => line.head);
+  const line = { head: null as Head, isBlocked: false };
+  const health = new Health(() => line);
   health.load({ ...unknown, ...stored }, 0);
   const told = () => health.unstored.changes.map((change) => (change.to === 'failing' ? change.event.id : 'well'));
   const end = (report: TurnReport, now = 0, isOfLine = true) =>

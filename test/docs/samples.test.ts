@@ -20,6 +20,7 @@ const runHere = [
   ...['README.md yaml 1', 'README.md js 1', 'docs/operations.md yaml 1', 'docs/settings.md yaml 1'],
   ...['docs/receiving.md json 1', 'docs/receiving.md json 2', 'docs/receiving.md js 1', 'docs/receiving.md js 2'],
   ...['docs/receiving.md js 3', 'docs/receiving.md python 1', 'docs/receiving.md go 1'],
+  ...['docs/operations.md yaml 2'],
 ];
 const runWithServers = [
   ...['README.md sh 1', 'docs/commands.md sh 1', 'docs/commands.md sh 2'],

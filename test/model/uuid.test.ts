@@ -1,6 +1,6 @@
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { asUuid, firstIdOf, idBeyond, lowestIdSince } from '../../src/model/uuid.ts';
+import { asUuid, firstIdOf, idBeyond, lowestIdSince, timeOf } from '../../src/model/uuid.ts';
 
 test('an id is known by its form, in any case, and stored in lower case', () => {
   for (const id of [randomUUID(), randomUUIDv7(), '00000000-0000-0000-0000-000000000000']) {
@@ -21,6 +21,11 @@ test.each([
   [2 ** 48 - 1, 'ffffffff-ffff-0000-0000-000000000000'],
   [2 ** 48, 'ffffffff-ffff-0000-0000-000000000000'],
 ])('the first id of %i ms is %s', (unixMs, id) => expect(firstIdOf(unixMs)).toBe(id));
+
+test('an id tells when it was made', () => {
+  // RFC 9562, appendix A.6: 22 February 2022, 14:22:22 at UTC-5.
+  expect(timeOf('017f22e2-79b0-7cc3-98c4-dc0c0c07398f')).toBe(Date.parse('2022-02-22T14:22:22-05:00'));
+});
 
 test('the ids of a span of time are those made in it, and up to ten minutes around it', () => {
   const now = Date.now();

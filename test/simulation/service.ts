@@ -107,6 +107,7 @@ export function startService(parts: ServiceParts, { id, number }: { id: string; 
           if (releaseLease(stored, id, lease)) watch.released(process, lease);
         }, done);
       },
+      lost() {},
       trust: threads.trust,
       relay,
       streamReady: () => stream.ready,

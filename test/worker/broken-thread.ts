@@ -18,7 +18,10 @@ await births[process.env['THREAD_BIRTH'] ?? '']?.();
 
 export default (turn: Turn) => {
   if (turn.endpoint.id === 'hangs') for (;;);
-  return { settled: turn.events.length, failure: null };
+  return { report: { settled: turn.events.length, failure: null }, latenciesMs: [] };
 };
-export const check = () => (process.env['THREAD_UNWRITTEN'] === undefined ? null : 'rows cannot be written: 42P01');
+export const check = () => {
+  const isStuck = process.env['THREAD_UNWRITTEN'] !== undefined;
+  return { rows: 2, stuckMs: isStuck ? 60_000 : 0, problem: isStuck ? 'rows cannot be written: 42P01' : null };
+};
 export const close = () => {};

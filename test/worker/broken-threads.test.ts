@@ -69,7 +69,7 @@ test('a thread that ends is replaced, as often as it ends, and the pool goes on'
     await eventually(() => workers.length === 2 + round);
     await eventually(async () => (await pool.check(5_000)).answering === 2);
   }
-  expect(await pool.runTurn(makeTurn(1))).toEqual({ report: { settled: 1, failure: null } });
+  expect(await pool.runTurn(makeTurn(1))).toMatchObject({ report: { settled: 1, failure: null } });
   expect(fatal()).toEqual([]);
 });
 
@@ -84,7 +84,7 @@ test.each([
   await workers[0]!.terminate();
   expect(await failure).toBe(`a delivery thread has ended and cannot be replaced: ${reason}`);
   await workers[1]!.terminate();
-  expect(await pool.check(60_000)).toEqual({ threads: 2, answering: 0, unwritten: null });
+  expect(await pool.check(60_000)).toEqual({ threads: 2, answering: 0, rows: 0, stuckMs: 0, unwritten: null });
   expect(fatal()).toEqual([
     expect.objectContaining({ reason, msg: 'a delivery thread has ended and cannot be replaced; the process ends' }),
   ]);
@@ -93,7 +93,10 @@ test.each([
 test('a check counts the threads that answer in time, and says why one cannot write its rows', async () => {
   vi.stubEnv('THREAD_UNWRITTEN', 'yes');
   const { pool } = await open();
-  expect(await pool.check(60_000)).toEqual({ threads: 2, answering: 2, unwritten: 'rows cannot be written: 42P01' });
+  expect(await pool.check(60_000)).toEqual({
+    ...{ threads: 2, answering: 2, rows: 4, stuckMs: 60_000 },
+    unwritten: 'rows cannot be written: 42P01',
+  });
   void pool.runTurn(makeTurn(1, { endpoint: { id: 'hangs' } }));
   expect(await pool.check(500)).toMatchObject({ threads: 2, answering: 1 });
 });

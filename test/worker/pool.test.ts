@@ -122,7 +122,7 @@ test('an interrupted turn ends with the request on the wire, and the next turn o
   await eventually(() => receiver.received.length === 1);
   pool.interrupt(turn.slot);
   release.resolve({});
-  expect(await running).toEqual({ report: { settled: 1, failure: null } });
+  expect(await running).toMatchObject({ report: { settled: 1, failure: null }, latenciesMs: [expect.any(Number)] });
   const rest = { ...turn, events: turn.events.slice(1) };
   await runThrough(pool, rest);
   expect(receiver.received).toHaveLength(5);
@@ -137,10 +137,10 @@ test('when a lease is no longer trusted, every thread sends at most what is on i
   await eventually(() => receiver.received.length === 4);
   pool.trust(aLease, 0);
   release.resolve({});
-  expect(await Promise.all(running)).toEqual(running.map(() => ({ report: { settled: 1, failure: null } })));
+  expect(await Promise.all(running)).toMatchObject(running.map(() => ({ report: { settled: 1, failure: null } })));
   expect(receiver.received).toHaveLength(4);
   const late = makeTurn(1, { endpoint: { url: receiver.url } });
-  expect(await pool.runTurn(late)).toEqual({ report: { settled: 0, failure: null } });
+  expect(await pool.runTurn(late)).toEqual({ report: { settled: 0, failure: null }, latenciesMs: [] });
   expect(receiver.received).toHaveLength(4);
 });
 
@@ -170,7 +170,7 @@ test('a turn that only a bug can make throw is lost, and takes no other with it'
   await using receiver = await openReceiver();
   const broken = makeTurn(1, { endpoint: { secrets: ['whsec_not base64'] } });
   const sound = makeTurn(1, { slot: 1, endpoint: { id: 'other', url: receiver.url } });
-  expect(await Promise.all([pool.runTurn(broken), pool.runTurn(sound)])).toEqual([
+  expect(await Promise.all([pool.runTurn(broken), pool.runTurn(sound)])).toMatchObject([
     { lost: { current: null } },
     { report: { settled: 1, failure: null } },
   ]);

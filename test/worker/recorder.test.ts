@@ -95,6 +95,17 @@ test('a row that is reported as recorded is visible to all', async () => {
   }
 });
 
+test('rows count as waiting until they are durable, and their wait from the first write that failed', async () => {
+  await using recorder = open();
+  await orm.em.fork().execute('alter table webhook_deliveries rename to deliveries_away');
+  const recorded = Promise.all(many(3).map(recorder.record));
+  await eventually(() => recorder.queue().stuckMs > 0);
+  expect(recorder.queue().rows).toBe(3);
+  await orm.em.fork().execute('alter table deliveries_away rename to webhook_deliveries');
+  await recorded;
+  expect(recorder.queue()).toEqual({ rows: 0, stuckMs: 0 });
+});
+
 test('attempts that end together share batches, and each is recorded once', async () => {
   await using recorder = open();
   const attempts = many(1_201);

@@ -162,7 +162,7 @@ test('property 9: exactly one row per attempt, with every column right for its o
           expect(recorded.delete(id)).toBe(true);
           expect(recordedAt > before && recordedAt <= new Date(Date.now() + 1_000)).toBe(true);
         }
-        expect(reports[index]!.settled).toBe(rows.filter(({ status }) => status !== 'retrying').length);
+        expect(reports[index]!.report.settled).toBe(rows.filter(({ status }) => status !== 'retrying').length);
       }
       expect(recorded.size).toBe(0);
     }),

@@ -22,7 +22,7 @@ function start(turn: Turn, answer: (index: number) => Result | Promise<Result>, 
   const durable: string[] = [];
   const waiting: (() => void)[] = [];
   const running = { done: false };
-  const report = runTurn(turn, {
+  const ended = runTurn(turn, {
     control,
     version: '1.2.3',
     async deliver(attempt) {
@@ -35,8 +35,9 @@ function start(turn: Turn, answer: (index: number) => Result | Promise<Result>, 
     },
     onRecorded: (row) => durable.push(row.eventId),
   });
+  const report = ended.then((turnEnded) => turnEnded.report);
   void report.then(() => (running.done = true));
-  return { report, control, attempts, durable, running, waiting, write: () => waiting.shift()!() };
+  return { report, ended, control, attempts, durable, running, waiting, write: () => waiting.shift()!() };
 }
 
 /** Lets everything run that waits for nothing but the event loop. */
@@ -62,10 +63,10 @@ test.each([
   ['retrying', 5, 2, { status: 'retrying', attempt: 1, waitMs: 1_000, pause: null }],
   ['failed for good', 0, 3, { status: 'failed', attempt: 1, waitMs: 0, pause: null }],
 ])('it stops at the first failure: %s', async (_, maxRetries, settled, failure) => {
-  const { report, attempts } = start(makeTurn(5, { endpoint: { maxRetries } }), (index) =>
-    resultOf(index === 2 ? 503 : 200),
+  const { ended, attempts } = start(makeTurn(5, { endpoint: { maxRetries } }), (index) =>
+    resultOf(index === 2 ? 503 : 200, { latencyMs: 10 + index }),
   );
-  expect(await report).toEqual({ settled, failure });
+  expect(await ended).toEqual({ report: { settled, failure }, latenciesMs: [10, 11, 12] });
   expect(attempts).toHaveLength(3);
 });
 
@@ -134,7 +135,7 @@ test('a turn that is stopped before it begins sends nothing', async () => {
   control.stop(0);
   const deliver = vi.fn();
   const recorder = { record: () => Promise.resolve() };
-  const report = await runTurn(turn, { control, recorder, deliver, onRecorded() {}, version: '1.2.3' });
+  const { report } = await runTurn(turn, { control, recorder, deliver, onRecorded() {}, version: '1.2.3' });
   expect(report).toEqual({ settled: 0, failure: null });
   expect(deliver).not.toHaveBeenCalled();
 });
@@ -157,7 +158,7 @@ test.each([
   change(control);
   const deliver = vi.fn();
   const recorder = { record: () => Promise.resolve() };
-  const report = await runTurn(makeTurn(3), { control, recorder, deliver, onRecorded() {}, version: '1.2.3' });
+  const { report } = await runTurn(makeTurn(3), { control, recorder, deliver, onRecorded() {}, version: '1.2.3' });
   expect(report).toEqual({ settled: 0, failure: null });
   expect(deliver).not.toHaveBeenCalled();
 });

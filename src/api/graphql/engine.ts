@@ -16,6 +16,7 @@ import type { Tails } from '../tail/tails.ts';
 import { type Viewers, isTrusted, nameOf } from '../viewer.ts';
 import { type Budget, budgetOf } from './budgets.ts';
 import type { Endpoints } from './builder.ts';
+import { type CountOperation, type OperationKind, countOperations } from './counted-operations.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { watchDatabase } from './database-watch.ts';
 import { cacheIntrospection } from './introspection-cache.ts';
@@ -43,6 +44,7 @@ export type EngineOptions = {
   countStart(client: string): Promise<number | null>;
   refusedQueries: RefusedQueries;
   readiness(): Promise<Readiness>;
+  countOperation: CountOperation;
   /** Of this program, as in package.json. */
   version: string;
   log: Logger;
@@ -54,7 +56,7 @@ export type EngineOptions = {
 const freshMs = 1_000;
 
 /** What an answer has besides its body. */
-type Reply = { setCookie: string | null; retryAfterSeconds: number | null; isExecuted: boolean };
+type Reply = { setCookie: string | null; retryAfterSeconds: number | null; isExecuted: boolean; kind: OperationKind };
 
 /** A function that answers one GraphQL-over-HTTP request to /graphql by this client; it never rejects. */
 export function createEngine(options: EngineOptions): (request: Request, client: string) => Promise<Response> {
@@ -93,6 +95,8 @@ export function createEngine(options: EngineOptions): (request: Request, client:
       };
     },
     plugins: [
+      // Before what refuses an operation, whose kind would not be known.
+      countOperations(options.countOperation),
       readParameters(),
       refuseBadQueries(),
       refuseUnknownToken(),
@@ -113,14 +117,17 @@ export function createEngine(options: EngineOptions): (request: Request, client:
     batching: false,
   });
   return async (request, client) => {
-    const reply: Reply = { setCookie: null, retryAfterSeconds: null, isExecuted: false };
+    const reply: Reply = { setCookie: null, retryAfterSeconds: null, isExecuted: false, kind: 'none' };
     const begin = performance.now();
     // While the database is away no session counts as an admin's; resolvers that need the viewer ask again and say so.
     const asked = await asking(request).catch(() => null);
     const { viewer, unknownToken } = asked ?? { viewer: null, unknownToken: false };
     const limited = isTrusted(viewer) ? null : viewer?.kind === 'user' ? `user ${viewer.user.id}` : client;
     const wait = limited === null ? null : refusedQueries.waitOf(limited);
-    if (wait !== null) return tooManyRefused(wait);
+    if (wait !== null) {
+      options.countOperation('none', 'RATE_LIMITED');
+      return tooManyRefused(wait);
+    }
     orderAccepted(request.headers);
     // The database may have said of many at once who asks.
     await turn();
