@@ -17,7 +17,7 @@ test:
 
 test-long:
 	@bin/setup --test
-	@$(on_node_24) vitest run --project 'long*'
+	@$(on_node_24) vitest run --project long
 
 # make bench ROW=drain measures one row.
 bench: setup

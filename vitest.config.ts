@@ -8,8 +8,6 @@ import { SlowestFirst } from './test/support/slowest-first.ts';
 
 const root = import.meta.dirname;
 const long = 'test/**/*.long.test.ts';
-/** They compare a service under attack with the same at rest, so nothing else runs beside them. */
-const alone = 'test/doors/*.long.test.ts';
 const { withServers, withoutServers, isolated } = sortByNeeds(root);
 
 // What Node has compiled once serves every worker, and every process that the tests start.
@@ -51,19 +49,7 @@ export default defineConfig({
           globalSetup: ['test/support/servers.ts'],
         },
       },
-      {
-        extends: true,
-        test: { name: 'long', include: [long], exclude: [alone], globalSetup: ['test/support/servers.ts'] },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'long-alone',
-          include: [alone],
-          globalSetup: ['test/support/servers.ts'],
-          sequence: { groupOrder: 1 },
-        },
-      },
+      { extends: true, test: { name: 'long', include: [long], globalSetup: ['test/support/servers.ts'] } },
     ],
   },
 });

@@ -6,28 +6,27 @@ export type Pace = {
 };
 
 const tickMs = 50;
-const whileBusy = 1 / 5;
+const busyTickMs = 5 * tickMs;
 
 /** So many turns a second, while the process is busy a fifth, in the order of asking; what was not used is not kept for later. */
 export function createPace(perSecond: number, isBusy: () => boolean): Pace {
-  const turns = () => Math.max(1, Math.round((perSecond * (isBusy() ? whileBusy : 1) * tickMs) / 1_000));
+  const perTick = Math.max(1, Math.round((perSecond * tickMs) / 1_000));
   const waiting: (() => void)[] = [];
-  let ofTick = 0;
-  let left = 0;
+  let left = perTick;
   let timer: NodeJS.Timeout | null = null;
 
+  const begin = () => (timer = setTimeout(tick, isBusy() ? busyTickMs : tickMs));
+
   function tick(): void {
-    left = ofTick = turns();
+    timer = null;
+    left = perTick;
     for (; left > 0 && waiting.length > 0; left -= 1) waiting.shift()!();
-    timer = waiting.length > 0 || left < ofTick ? setTimeout(tick, tickMs) : null;
+    if (left < perTick) begin();
   }
 
   return {
     turn() {
-      if (timer === null) {
-        left = ofTick = turns();
-        timer = setTimeout(tick, tickMs);
-      }
+      if (timer === null) begin();
       if (left > 0 && waiting.length === 0) {
         left -= 1;
         return null;
