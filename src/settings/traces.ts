@@ -4,7 +4,7 @@
 // https://opentelemetry.io/docs/specs/otel/protocol/exporter/. What Tidings cannot do is refused.
 
 import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
+import { type PemFinding, createPemChecks } from './pem.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -117,13 +117,19 @@ export function readTraces(environment: Environment): { settings: TraceSettings 
       queuedSpans,
     },
   };
-  const files = { ca: 'CERTIFICATE', cert: 'CLIENT_CERTIFICATE', key: 'CLIENT_KEY' } as const;
-  for (const [part, name] of Object.entries(files)) {
-    const pem = read(ofExporter(name), 'a file that can be read', contentOf, null);
-    if (pem !== null) settings.tls[part as keyof typeof files] = pem;
+  const pem = createPemChecks();
+  const file = (name: string, expected: string, check: (text: string) => PemFinding) =>
+    read(ofExporter(name), `the path of a PEM file with ${expected}`, (path) => usableText(path, check), null);
+  const cert = file('CLIENT_CERTIFICATE', 'certificates', pem.chain);
+  const key = file('CLIENT_KEY', 'the key of its certificate', (text) => pem.key(text, cert));
+  const ca = file('CERTIFICATE', 'certificates', pem.authorities);
+  for (const [part, text] of Object.entries({ ca, cert, key })) {
+    if (text !== null) settings.tls[part as keyof typeof settings.tls] = text;
   }
-  const tlsProblem = problemOfTls(settings.tls);
-  if (tlsProblem !== null) problems.push(tlsProblem);
+  const areSet = clientVariables.map((name) => given(environment, ofExporter(name)).length > 0);
+  if (areSet[0] !== areSet[1]) {
+    problems.push(clientVariables.map((name) => ofExporter(name)[1]).join(' must come with ') + ', and only so');
+  }
   return problems.length > 0 ? { problems } : { settings };
 }
 
@@ -185,27 +191,12 @@ function headerPairs(value: string): Record<string, string> | null {
   return pairs && Object.entries(pairs).every(isHeader) ? pairs : null;
 }
 
-function contentOf(path: string): string | null {
+/** Null: it cannot be read, or TLS cannot use it. */
+function usableText(path: string, check: (text: string) => PemFinding): string | null {
   try {
-    return readFileSync(path, 'utf8');
+    const text = readFileSync(path, 'utf8');
+    return check(text).problem === undefined ? text : null;
   } catch {
     return null;
-  }
-}
-
-function problemOfTls({ ca, cert, key }: TraceSettings['tls']): string | null {
-  const [, authority] = ofExporter('CERTIFICATE');
-  const [ourCertificate, ourKey] = clientVariables.map((name) => ofExporter(name)[1]);
-  if ((cert === undefined) !== (key === undefined)) return `${ourCertificate} must come with ${ourKey}, and only so`;
-  if (!isMaterial({ ca })) return `${authority} must name a PEM file of certificates`;
-  return isMaterial({ cert, key }) ? null : `${ourCertificate} must name a PEM file that ${ourKey} fits`;
-}
-
-function isMaterial(material: TraceSettings['tls']): boolean {
-  try {
-    createSecureContext(material);
-    return true;
-  } catch {
-    return false;
   }
 }
