@@ -2,6 +2,7 @@
 // where there are no traces.
 //
 // Nobody waits for the collector. When it does not take the spans, they fill a bounded queue, and what comes then is lost.
+// A failure in here costs spans alone.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -27,6 +28,7 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
+import { harmlessTraces } from './harmless-traces.ts';
 import type { Logger } from './logger.ts';
 import { type LostSpans, createLostSpans } from './lost-spans.ts';
 import { reasonOf } from './reason.ts';
@@ -77,7 +79,7 @@ export function openTraces(options: TraceOptions, log: Pick<Logger, 'warn'>): Tr
     return { traceId, spanId: traceId.slice(16), traceFlags: isSampled ? TraceFlags.SAMPLED : TraceFlags.NONE };
   }
 
-  return {
+  const traces: Traces = {
     begin({ name, kind, parent, startMs, attributes }) {
       const spanOptions = { kind: kinds[kind], startTime: startMs, attributes: defined(attributes) };
       const span = tracer.startSpan(name, spanOptions, below(parent));
@@ -110,6 +112,7 @@ export function openTraces(options: TraceOptions, log: Pick<Logger, 'warn'>): Tr
       if (!isFlushed) log.warn('the collector has not taken the last spans in time');
     },
   };
+  return harmlessTraces(traces, (failure) => lost.add(1, `tracing failed: ${failure}`));
 }
 
 function processorOf({ batch, ...options }: TraceOptions, lost: LostSpans): BatchSpanProcessor {

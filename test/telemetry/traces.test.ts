@@ -178,6 +178,29 @@ test('spans that find no room are counted, and a collector that never answers de
   expect(warn.mock.calls.at(-1)).toEqual(['the collector has not taken the last spans in time']);
 });
 
+test('a failure of tracing loses spans, and never reaches whoever is traced', async () => {
+  const collector = await open();
+  const { traces, warn } = tracesTo(collector);
+  const failing = Object.defineProperty({}, 'bad', {
+    enumerable: true,
+    get: () => {
+      throw new Error('it cannot be read');
+    },
+  });
+  const traceparents = [
+    traces.begin(spanBelow(sampled, { attributes: failing })).traceparent,
+    traces.contextOf({ id: null as never, traceparent: null }),
+  ];
+  for (const one of traceparents) expect(one).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+  traces.begin(spanBelow(sampled)).end({ attributes: failing });
+  traces.rootOf({ id: null as never, type: 'order.paid', traceparent: null });
+  expect(await within(traces, spanBelow(sampled, { attributes: failing }), () => 'done')).toBe('done');
+  await traces[Symbol.asyncDispose]();
+  expect(collector.spans).toEqual([]);
+  const lost = warn.mock.calls.map(([fields]) => (fields as { spans: number }).spans);
+  expect(lost.reduce((sum, spans) => sum + spans, 0)).toBe(5);
+});
+
 test('a refusal by the collector is told once, with the number of spans', async () => {
   const collector = await open({ status: 401 });
   const { traces, warn } = tracesTo(collector);
