@@ -42,6 +42,9 @@ const exporterVariables = ['ENDPOINT', 'PROTOCOL', 'HEADERS', 'COMPRESSION', 'TI
 const clientVariables = ['CLIENT_CERTIFICATE', 'CLIENT_KEY'];
 const batchVariables = ['SCHEDULE_DELAY', 'EXPORT_TIMEOUT', 'MAX_QUEUE_SIZE', 'MAX_EXPORT_BATCH_SIZE'];
 
+/** One of these begins traces. */
+export const endpointNames: readonly string[] = ofExporter('ENDPOINT');
+
 /** Every variable that is read here. */
 export const traceNames: readonly string[] = [
   ...['OTEL_SDK_DISABLED', 'OTEL_TRACES_EXPORTER', 'OTEL_PROPAGATORS', 'OTEL_SERVICE_NAME', 'OTEL_RESOURCE_ATTRIBUTES'],
@@ -58,7 +61,7 @@ const mostSpans = 1_000_000;
 
 /** Null: no endpoint is set, or traces are switched off. A problem begins with its variable's name, and shows no URL, header or file. */
 export function readTraces(environment: Environment): { settings: TraceSettings | null } | { problems: string[] } {
-  const [endpoint] = given(environment, ofExporter('ENDPOINT'));
+  const [endpoint] = given(environment, endpointNames);
   if (endpoint === undefined) return { settings: null };
   const problems: string[] = [];
 
@@ -82,7 +85,7 @@ export function readTraces(environment: Environment): { settings: TraceSettings 
   const ofBatch = (name: string, absent: number, most: number) => wholeNumber([`OTEL_BSP_${name}`], absent, most);
   const queuedSpans = ofBatch('MAX_QUEUE_SIZE', 2048, mostSpans);
   const pairs = 'key=value pairs with percent-encoded values, separated by commas';
-  const isPath = endpoint.name === ofExporter('ENDPOINT')[0];
+  const isPath = endpoint.name === endpointNames[0];
   read(
     ['OTEL_PROPAGATORS'],
     'a list with tracecontext in it',
@@ -90,7 +93,7 @@ export function readTraces(environment: Environment): { settings: TraceSettings 
     true,
   );
   const settings: TraceSettings = {
-    url: read(ofExporter('ENDPOINT'), 'an http or https URL', (value) => tracesUrl(value, isPath), ''),
+    url: read(endpointNames, 'an http or https URL', (value) => tracesUrl(value, isPath), ''),
     protocol: oneOf(ofExporter('PROTOCOL'), protocols),
     headers: Object.assign(
       {},
