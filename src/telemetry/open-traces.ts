@@ -7,6 +7,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Context,
+  type Meter,
   ROOT_CONTEXT,
   type SpanContext,
   SpanKind,
@@ -116,7 +117,8 @@ export function openTraces(options: TraceOptions, log: Pick<Logger, 'warn'>): Tr
 }
 
 function processorOf({ batch, ...options }: TraceOptions, lost: LostSpans): BatchSpanProcessor {
-  const meter = createNoopMeter();
+  // There is one such meter for everybody, so ours only inherits from it.
+  const meter = Object.create(createNoopMeter()) as Meter;
   // The processor counts what finds no room in its queue, and tells nobody else.
   meter.createCounter = () => ({
     add(count, attributes) {

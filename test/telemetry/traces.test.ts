@@ -1,3 +1,4 @@
+import { createNoopMeter } from '@opentelemetry/api';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { newId } from '../../src/model/new-id.ts';
 import { readTraces } from '../../src/settings/traces.ts';
@@ -199,6 +200,13 @@ test('a failure of tracing loses spans, and never reaches whoever is traced', as
   expect(collector.spans).toEqual([]);
   const lost = warn.mock.calls.map(([fields]) => (fields as { spans: number }).spans);
   expect(lost.reduce((sum, spans) => sum + spans, 0)).toBe(5);
+});
+
+test('the meter that does nothing stays as it is for everybody else', async () => {
+  const [before, { traces }] = [createNoopMeter().createCounter, tracesTo({ url: 'http://127.0.0.1:9' })];
+  expect(createNoopMeter().createCounter).toBe(before);
+  expect(Object.keys(createNoopMeter())).toEqual([]);
+  await traces[Symbol.asyncDispose]();
 });
 
 test('a refusal by the collector is told once, with the number of spans', async () => {
