@@ -4,7 +4,7 @@ import { nearest } from '../policy/nearest.ts';
 import { type Environment, settingNames } from './environment.ts';
 import type { SettingProblem } from './problem.ts';
 import { isLoopback } from './provider-url.ts';
-import { traceNames } from './traces.ts';
+import { endpointNames, traceNames } from './traces.ts';
 
 /** Of the commands that talk to a running service. */
 const clientNames = ['TIDINGS_URL', 'TIDINGS_TOKEN'];
@@ -23,11 +23,13 @@ const refusedByBrowsers: ReadonlySet<number> = new Set([
 /** One for each variable whose name is almost that of a setting. The values are not looked at. */
 export function doubtsAboutNames(environment: Environment = process.env): SettingProblem[] {
   const known = [...settingNames, ...traceNames, ...clientNames];
+  // OpenTelemetry has names that are near each other. Without an endpoint none of the others does anything.
+  const candidates = (name: string) =>
+    name.startsWith('OTEL_') ? endpointNames : known.filter((other) => other.length >= fewestCharacters);
   return Object.keys(environment).flatMap((name) => {
     if (known.includes(name)) return [];
     const upper = name.toUpperCase().replaceAll('-', '_');
-    const long = known.filter((other) => other.length >= fewestCharacters);
-    const meant = known.includes(upper) ? upper : nearest(upper, long, 2);
+    const meant = known.includes(upper) ? upper : nearest(upper, candidates(upper), 2);
     if (meant === null) return [];
     return [{ file: 'environment', path: name, message: `there is no setting ${name}; did you mean ${meant}?` }];
   });

@@ -4,7 +4,7 @@
 // https://opentelemetry.io/docs/specs/otel/protocol/exporter/. What Tidings cannot do is refused.
 
 import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
+import { type PemFinding, createPemChecks } from './pem.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -42,6 +42,9 @@ const exporterVariables = ['ENDPOINT', 'PROTOCOL', 'HEADERS', 'COMPRESSION', 'TI
 const clientVariables = ['CLIENT_CERTIFICATE', 'CLIENT_KEY'];
 const batchVariables = ['SCHEDULE_DELAY', 'EXPORT_TIMEOUT', 'MAX_QUEUE_SIZE', 'MAX_EXPORT_BATCH_SIZE'];
 
+/** One of these begins traces. */
+export const endpointNames: readonly string[] = ofExporter('ENDPOINT');
+
 /** Every variable that is read here. */
 export const traceNames: readonly string[] = [
   ...['OTEL_SDK_DISABLED', 'OTEL_TRACES_EXPORTER', 'OTEL_PROPAGATORS', 'OTEL_SERVICE_NAME', 'OTEL_RESOURCE_ATTRIBUTES'],
@@ -58,7 +61,7 @@ const mostSpans = 1_000_000;
 
 /** Null: no endpoint is set, or traces are switched off. A problem begins with its variable's name, and shows no URL, header or file. */
 export function readTraces(environment: Environment): { settings: TraceSettings | null } | { problems: string[] } {
-  const [endpoint] = given(environment, ofExporter('ENDPOINT'));
+  const [endpoint] = given(environment, endpointNames);
   if (endpoint === undefined) return { settings: null };
   const problems: string[] = [];
 
@@ -82,7 +85,7 @@ export function readTraces(environment: Environment): { settings: TraceSettings 
   const ofBatch = (name: string, absent: number, most: number) => wholeNumber([`OTEL_BSP_${name}`], absent, most);
   const queuedSpans = ofBatch('MAX_QUEUE_SIZE', 2048, mostSpans);
   const pairs = 'key=value pairs with percent-encoded values, separated by commas';
-  const isPath = endpoint.name === ofExporter('ENDPOINT')[0];
+  const isPath = endpoint.name === endpointNames[0];
   read(
     ['OTEL_PROPAGATORS'],
     'a list with tracecontext in it',
@@ -90,7 +93,7 @@ export function readTraces(environment: Environment): { settings: TraceSettings 
     true,
   );
   const settings: TraceSettings = {
-    url: read(ofExporter('ENDPOINT'), 'an http or https URL', (value) => tracesUrl(value, isPath), ''),
+    url: read(endpointNames, 'an http or https URL', (value) => tracesUrl(value, isPath), ''),
     protocol: oneOf(ofExporter('PROTOCOL'), protocols),
     headers: Object.assign(
       {},
@@ -117,13 +120,19 @@ export function readTraces(environment: Environment): { settings: TraceSettings 
       queuedSpans,
     },
   };
-  const files = { ca: 'CERTIFICATE', cert: 'CLIENT_CERTIFICATE', key: 'CLIENT_KEY' } as const;
-  for (const [part, name] of Object.entries(files)) {
-    const pem = read(ofExporter(name), 'a file that can be read', contentOf, null);
-    if (pem !== null) settings.tls[part as keyof typeof files] = pem;
+  const pem = createPemChecks();
+  const file = (name: string, expected: string, check: (text: string) => PemFinding) =>
+    read(ofExporter(name), `the path of a PEM file with ${expected}`, (path) => usableText(path, check), null);
+  const cert = file('CLIENT_CERTIFICATE', 'certificates', pem.chain);
+  const key = file('CLIENT_KEY', 'the key of its certificate', (text) => pem.key(text, cert));
+  const ca = file('CERTIFICATE', 'certificates', pem.authorities);
+  for (const [part, text] of Object.entries({ ca, cert, key })) {
+    if (text !== null) settings.tls[part as keyof typeof settings.tls] = text;
   }
-  const tlsProblem = problemOfTls(settings.tls);
-  if (tlsProblem !== null) problems.push(tlsProblem);
+  const areSet = clientVariables.map((name) => given(environment, ofExporter(name)).length > 0);
+  if (areSet[0] !== areSet[1]) {
+    problems.push(clientVariables.map((name) => ofExporter(name)[1]).join(' must come with ') + ', and only so');
+  }
   return problems.length > 0 ? { problems } : { settings };
 }
 
@@ -185,27 +194,12 @@ function headerPairs(value: string): Record<string, string> | null {
   return pairs && Object.entries(pairs).every(isHeader) ? pairs : null;
 }
 
-function contentOf(path: string): string | null {
+/** Null: it cannot be read, or TLS cannot use it. */
+function usableText(path: string, check: (text: string) => PemFinding): string | null {
   try {
-    return readFileSync(path, 'utf8');
+    const text = readFileSync(path, 'utf8');
+    return check(text).problem === undefined ? text : null;
   } catch {
     return null;
-  }
-}
-
-function problemOfTls({ ca, cert, key }: TraceSettings['tls']): string | null {
-  const [, authority] = ofExporter('CERTIFICATE');
-  const [ourCertificate, ourKey] = clientVariables.map((name) => ofExporter(name)[1]);
-  if ((cert === undefined) !== (key === undefined)) return `${ourCertificate} must come with ${ourKey}, and only so`;
-  if (!isMaterial({ ca })) return `${authority} must name a PEM file of certificates`;
-  return isMaterial({ cert, key }) ? null : `${ourCertificate} must name a PEM file that ${ourKey} fits`;
-}
-
-function isMaterial(material: TraceSettings['tls']): boolean {
-  try {
-    createSecureContext(material);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -2,10 +2,12 @@
 // where there are no traces.
 //
 // Nobody waits for the collector. When it does not take the spans, they fill a bounded queue, and what comes then is lost.
+// A failure in here costs spans alone.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Context,
+  type Meter,
   ROOT_CONTEXT,
   type SpanContext,
   SpanKind,
@@ -27,6 +29,7 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
+import { harmlessTraces } from './harmless-traces.ts';
 import type { Logger } from './logger.ts';
 import { type LostSpans, createLostSpans } from './lost-spans.ts';
 import { reasonOf } from './reason.ts';
@@ -77,7 +80,7 @@ export function openTraces(options: TraceOptions, log: Pick<Logger, 'warn'>): Tr
     return { traceId, spanId: traceId.slice(16), traceFlags: isSampled ? TraceFlags.SAMPLED : TraceFlags.NONE };
   }
 
-  return {
+  const traces: Traces = {
     begin({ name, kind, parent, startMs, attributes }) {
       const spanOptions = { kind: kinds[kind], startTime: startMs, attributes: defined(attributes) };
       const span = tracer.startSpan(name, spanOptions, below(parent));
@@ -110,10 +113,12 @@ export function openTraces(options: TraceOptions, log: Pick<Logger, 'warn'>): Tr
       if (!isFlushed) log.warn('the collector has not taken the last spans in time');
     },
   };
+  return harmlessTraces(traces, (failure) => lost.add(1, `tracing failed: ${failure}`));
 }
 
 function processorOf({ batch, ...options }: TraceOptions, lost: LostSpans): BatchSpanProcessor {
-  const meter = createNoopMeter();
+  // There is one such meter for everybody, so ours only inherits from it.
+  const meter = Object.create(createNoopMeter()) as Meter;
   // The processor counts what finds no room in its queue, and tells nobody else.
   meter.createCounter = () => ({
     add(count, attributes) {

@@ -65,9 +65,9 @@ export async function runTurn(turn: Turn, parts: TurnParts): Promise<EndedTurn> 
     }
     const failure = steps.attempted(result);
     latenciesMs.push(result.latencyMs);
-    trace?.ended(result);
     const row = deliveryRow({ id: newId(), turn, event, attempt, result, failure, traceparent });
     void record(row, failure?.pause ?? null, trace);
+    trace?.ended(result);
   }
 
   async function record(row: DeliveryRow, pause: FailurePause | null, trace: AttemptTrace | null): Promise<void> {

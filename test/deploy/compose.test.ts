@@ -88,7 +88,7 @@ test('no password is in an environment: each is a secret, declared once, and use
   const used = new Set(all.flatMap(([, service]) => service.secrets ?? []));
   expect(Object.keys(secrets).filter((name) => !used.has(name))).toEqual([]);
   expect(tidings.secrets).toEqual(
-    expect.arrayContaining(['admin_token', 'session_secret', 'database_url', 'valkey_url']),
+    expect.arrayContaining(['admin_token', 'read_token', 'session_secret', 'database_url', 'valkey_url']),
   );
   expect(migrate.secrets).toEqual(['database_url']);
   expect(services['postgres']?.environment?.['POSTGRES_PASSWORD_FILE']).toBe('/run/secrets/postgres_admin_password');
@@ -167,7 +167,8 @@ testWith(
     expect(readEnvironment({ DATABASE_URL: url.href, VALKEY_URL: valkeyUrl })).toHaveProperty('settings');
     const { password, host } = new URL(valkeyUrl);
     expect([password, host]).toEqual([await valueOf('valkey_password'), 'valkey:6379']);
-    expect(await resolveServiceSecrets({ secrets: found, localDirectory: null })).not.toHaveProperty('problems');
+    const readToken = await valueOf('read_token');
+    expect(await resolveServiceSecrets({ secrets: found, localDirectory: null })).toMatchObject({ readToken });
 
     const webhooks = await readWebhooks({ directory: scratch.path, allowHttp: true, secrets: found });
     expect(webhooks).toMatchObject({

@@ -42,6 +42,11 @@ type Pod = {
 type Labels = Record<string, string>;
 type Template = { metadata: { labels: Labels }; spec: Pod };
 type Rule = { to: { ipBlock?: { cidr: string; except?: string[] } }[]; ports: { port: number }[] };
+type Policy = {
+  podSelector: { matchLabels: Labels };
+  ingress: { from: { namespaceSelector: { matchLabels?: Labels } }[]; ports: { port: number }[] }[];
+  egress: Rule[];
+};
 
 type Kind = { kind: string; metadata: { name: string; namespace?: string } };
 
@@ -53,7 +58,7 @@ type Deployment = { replicas: number; selector: { matchLabels: Labels }; templat
 const deployment = the('Deployment').spec as Deployment;
 const job = the('Job') as { metadata: { name: string }; spec: { template: Template } };
 const { data } = the('ConfigMap') as unknown as { data: Record<string, string> };
-const policy = the('NetworkPolicy').spec as { podSelector: { matchLabels: Labels }; egress: Rule[] };
+const policy = the('NetworkPolicy').spec as Policy;
 const pods = { service: deployment.template.spec, migrate: job.spec.template.spec };
 const service = pods.service.containers[0];
 const { version } = JSON.parse(await text('package.json')) as { version: string };
@@ -153,6 +158,20 @@ test('what the policy keeps from https is what the guard refuses, and private ad
   expect(isKept('93.184.215.14')).toBe(false);
 });
 
+test('the rules that stand as comments let one namespace reach METRICS_PORT, and the pods a collector beside Postgres', async () => {
+  const manifest = (await text('deploy/kubernetes.yaml')).replaceAll(/^( *)# ( *(?:- |[\w./]+:(?: |$)))/gm, '$1$2');
+  const { spec } = parseAllDocuments(manifest).at(-1)!.toJS() as { spec: Policy };
+  const [first, ...more] = spec.ingress;
+  expect([first]).toEqual(policy.ingress);
+  expect(more).toMatchObject([{ ports: [{ port: 9464 }] }]);
+  expect(more[0]!.from.map(({ namespaceSelector }) => Object.keys(namespaceSelector.matchLabels ?? {}))).toEqual([
+    ['kubernetes.io/metadata.name'],
+  ]);
+  const portsTo = ({ egress }: Policy) => egress.map(({ ports }) => ports.map(({ port }) => port));
+  expect(portsTo(policy)).toEqual([[53, 53], [5432, 6379], [443]]);
+  expect(portsTo(spec)).toEqual([[53, 53], [5432, 6379, 4318], [443]]);
+});
+
 testWith(
   'openssl',
   'the commands of the docs make the Secret, and the ConfigMap is a configuration with it',
@@ -170,7 +189,10 @@ testWith(
     ]);
     const folder = join(scratch.path, 'secrets');
     const secrets = createSecrets({ directory: folder, environment: {}, warn: () => {} });
-    expect(await resolveServiceSecrets({ secrets, localDirectory: null })).not.toHaveProperty('problems');
+    // What the sample of a scrape sends.
+    expect(sampleNamed('docs/operations.md yaml 2')).toContain('credentials_file: /run/secrets/read_token');
+    const readToken = (await readFile(join(folder, 'read_token'), 'utf8')).trim();
+    expect(await resolveServiceSecrets({ secrets, localDirectory: null })).toMatchObject({ readToken });
     await mkdir(join(scratch.path, 'config'));
     for (const [name, content] of Object.entries(data)) await writeFile(join(scratch.path, 'config', name), content);
     const webhooks = await readWebhooks({ directory: scratch.path, allowHttp: false, secrets });

@@ -19,6 +19,8 @@ test.each([
   ['LOGLEVEL', 'LOG_LEVEL'],
   ['TRUSTED_PROXY', 'TRUST_PROXY'],
   ['TIDING_URL', 'TIDINGS_URL'],
+  ['OTEL_EXPORTER_OTLP_ENDPIONT', 'OTEL_EXPORTER_OTLP_ENDPOINT'],
+  ['OTEL_EXPORTER_OTLP_TRACE_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'],
 ])('%s is probably %s', (name, meant) => {
   expect(doubtsAboutNames({ [name]: 'x', PATH: '/bin' })).toEqual([
     { file: 'environment', path: name, message: `there is no setting ${name}; did you mean ${meant}?` },
@@ -48,6 +50,20 @@ test('what every process has, settings, and secrets are not doubted', () => {
     'OTEL_SERVICE_NAME',
   ];
   expect(doubtsAboutNames(Object.fromEntries([...names, ...own, ...others].map((name) => [name, 'x'])))).toEqual([]);
+});
+
+// https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+test('what other programs of this machine set for OpenTelemetry is not doubted', () => {
+  const ofLogs = ['SCHEDULE_DELAY', 'EXPORT_TIMEOUT', 'MAX_QUEUE_SIZE', 'MAX_EXPORT_BATCH_SIZE'];
+  const ofExporters = ['ENDPOINT', 'PROTOCOL', 'HEADERS', 'COMPRESSION', 'TIMEOUT', 'CERTIFICATE', 'INSECURE'];
+  const names = [
+    ...ofLogs.map((name) => `OTEL_BLRP_${name}`),
+    ...['METRICS', 'LOGS'].flatMap((signal) => ofExporters.map((name) => `OTEL_EXPORTER_OTLP_${signal}_${name}`)),
+    ...['OTEL_EXPORTER_OTLP_INSECURE', 'OTEL_METRICS_EXPORTER', 'OTEL_LOGS_EXPORTER', 'OTEL_LOG_LEVEL'],
+    ...['OTEL_METRIC_EXPORT_INTERVAL', 'OTEL_METRIC_EXPORT_TIMEOUT', 'OTEL_METRICS_EXEMPLAR_FILTER'],
+    ...['OTEL_SPAN_EVENT_COUNT_LIMIT', 'OTEL_SPAN_LINK_COUNT_LIMIT', 'OTEL_ATTRIBUTE_COUNT_LIMIT'],
+  ];
+  expect(doubtsAboutNames(Object.fromEntries(names.map((name) => [name, 'x'])))).toEqual([]);
 });
 
 test('the ports that browsers refuse are those that an independent library knows', () => {

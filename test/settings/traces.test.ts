@@ -94,9 +94,44 @@ test('the files of the exporter are read at the start', async () => {
   expect(problemsOf({ ...files, OTEL_EXPORTER_OTLP_CLIENT_KEY: '' })).toEqual([
     'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE must come with OTEL_EXPORTER_OTLP_CLIENT_KEY, and only so',
   ]);
-  expect(problemsOf({ ...files, OTEL_EXPORTER_OTLP_CLIENT_KEY: paths.cert })).toEqual([
-    'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE must name a PEM file that OTEL_EXPORTER_OTLP_CLIENT_KEY fits',
-  ]);
+  expect(problemsOf({ ...files, OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE: '' })).toHaveLength(1);
+});
+
+test('a file that TLS cannot use is refused by one line that names its variable', async () => {
+  await using directory = await scratchDirectory();
+  const { cert, key } = makeCertificate('DNS:collector.test');
+  const contents = {
+    cert,
+    key,
+    empty: '',
+    words: 'no certificate',
+    broken: cert.replace(/\n[^-\n]{20}/, '\n'),
+    chain: `${cert}${cert.slice(0, 200)}`,
+    otherKey: makeCertificate('DNS:collector.test').key,
+  };
+  const path = (name: string) => join(directory.path, name);
+  for (const [name, content] of Object.entries(contents)) writeFileSync(path(name), content);
+  const right = { CERTIFICATE: 'cert', CLIENT_CERTIFICATE: 'cert', CLIENT_KEY: 'key' };
+  const certificates = ['empty', 'words', 'broken', 'chain', 'key'];
+  const wrong = {
+    CERTIFICATE: certificates,
+    CLIENT_CERTIFICATE: certificates,
+    CLIENT_KEY: ['empty', 'words', 'cert', 'otherKey'],
+  };
+  for (const prefix of ['OTEL_EXPORTER_OTLP_', 'OTEL_EXPORTER_OTLP_TRACES_']) {
+    const problems = (files: Record<string, string>) =>
+      problemsOf(Object.fromEntries(Object.entries(files).map(([name, file]) => [`${prefix}${name}`, path(file)])));
+    expect(problems(right)).toEqual([]);
+    for (const [name, files] of Object.entries(wrong)) {
+      for (const file of files) {
+        const found = problems({ ...right, [name]: file });
+        expect([file, found]).toEqual([
+          file,
+          [expect.stringMatching(`^${prefix}${name} must be the path of a PEM file with `)],
+        ]);
+      }
+    }
+  }
 });
 
 test.each([

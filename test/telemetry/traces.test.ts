@@ -1,3 +1,4 @@
+import { createNoopMeter } from '@opentelemetry/api';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { newId } from '../../src/model/new-id.ts';
 import { readTraces } from '../../src/settings/traces.ts';
@@ -176,6 +177,36 @@ test('spans that find no room are counted, and a collector that never answers de
   const lost = warn.mock.calls.flatMap(([fields]) => (typeof fields === 'object' ? [fields as { spans: number }] : []));
   expect(lost.reduce((sum, { spans }) => sum + spans, 0)).toBe(5);
   expect(warn.mock.calls.at(-1)).toEqual(['the collector has not taken the last spans in time']);
+});
+
+test('a failure of tracing loses spans, and never reaches whoever is traced', async () => {
+  const collector = await open();
+  const { traces, warn } = tracesTo(collector);
+  const failing = Object.defineProperty({}, 'bad', {
+    enumerable: true,
+    get: () => {
+      throw new Error('it cannot be read');
+    },
+  });
+  const traceparents = [
+    traces.begin(spanBelow(sampled, { attributes: failing })).traceparent,
+    traces.contextOf({ id: null as never, traceparent: null }),
+  ];
+  for (const one of traceparents) expect(one).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+  traces.begin(spanBelow(sampled)).end({ attributes: failing });
+  traces.rootOf({ id: null as never, type: 'order.paid', traceparent: null });
+  expect(await within(traces, spanBelow(sampled, { attributes: failing }), () => 'done')).toBe('done');
+  await traces[Symbol.asyncDispose]();
+  expect(collector.spans).toEqual([]);
+  const lost = warn.mock.calls.map(([fields]) => (fields as { spans: number }).spans);
+  expect(lost.reduce((sum, spans) => sum + spans, 0)).toBe(5);
+});
+
+test('the meter that does nothing stays as it is for everybody else', async () => {
+  const [before, { traces }] = [createNoopMeter().createCounter, tracesTo({ url: 'http://127.0.0.1:9' })];
+  expect(createNoopMeter().createCounter).toBe(before);
+  expect(Object.keys(createNoopMeter())).toEqual([]);
+  await traces[Symbol.asyncDispose]();
 });
 
 test('a refusal by the collector is told once, with the number of spans', async () => {

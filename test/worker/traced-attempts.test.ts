@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { readTraces } from '../../src/settings/traces.ts';
 import { openTraces } from '../../src/telemetry/open-traces.ts';
+import type { Traces } from '../../src/telemetry/traces.ts';
 import type { AttemptResult } from '../../src/worker/deliver.ts';
 import type { DeliveryRow } from '../../src/worker/delivery-row.ts';
 import { runTurn } from '../../src/worker/run-turn.ts';
@@ -93,6 +94,28 @@ test.each([
   const expected = { 'url.full': shown, 'server.address': address, 'server.port': port };
   expect(attempt!.attributes).toMatchObject(expected);
   expect(JSON.stringify(spans)).not.toContain('secret');
+});
+
+test('the record of a sent request begins before its span ends', async () => {
+  const turn = makeTurn(1);
+  const control = openTrustingControl();
+  control.begin(turn.slot);
+  const order: string[] = [];
+  const traces: Traces = {
+    begin: ({ name }) => ({ traceparent, end: () => void order.push(name) }),
+    contextOf: () => traceparent,
+    rootOf: () => expect.fail(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  await runTurn(turn, {
+    control,
+    version: '1.2.3',
+    traces,
+    deliver: () => Promise.resolve(resultOf(204)),
+    recorder: { record: () => Promise.resolve(void order.push('record')) },
+    onRecorded: () => {},
+  });
+  expect(order).toEqual(['record', 'attempt', 'turn']);
 });
 
 test('an unsampled event exports nothing, and each attempt passes that on with an id of its own', async () => {
