@@ -174,7 +174,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
     endpoints: () => figures.endpoints(Date.now()),
     instance: () => ({ ...figures.instance(), configuration: configurations.current() }),
     log: () => ({ readTo: instance.dispatcher.position, streamReady: stream.ready, relay: relay.state() }),
-    stored: createLogFigures(databases.readinessOrm),
+    stored: createLogFigures(reads),
     threads: async () => {
       const { rows, stuckMs, ...answered } = await pool.check(1_000);
       const own = recorder.queue();
