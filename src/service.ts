@@ -7,7 +7,7 @@ import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { openDoor } from './api/door.ts';
 import { openListener } from './api/listener.ts';
-import { createMetricsApp } from './api/metrics.ts';
+import { createMetricsApp, metricsLimits } from './api/metrics.ts';
 import { openRateLimits } from './api/rate-limits.ts';
 import { createTails } from './api/tail/tails.ts';
 import { type Arrange, asItIs } from './arrange.ts';
@@ -82,8 +82,9 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   // The ports, before anything that other instances see.
   const listener = open(await openListener(settings));
   const { host, metricsPort } = settings;
+  const metricsOptions = { setting: 'METRICS_PORT', limits: metricsLimits } as const;
   const metricsListener =
-    metricsPort === null ? null : open(await openListener({ host, port: metricsPort, setting: 'METRICS_PORT' }));
+    metricsPort === null ? null : open(await openListener({ host, port: metricsPort, ...metricsOptions }));
 
   // The log, and how instances wake each other.
   const identity = await identifyLog(orm);
