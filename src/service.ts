@@ -192,7 +192,8 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const { providers } = oauth;
   const doorParts = { settings, listener, ...api, ...counts, secrets, providers, limits, log: logger, version };
   const door = open(await openDoor({ ...doorParts, scrape: metricsListener ? null : scrape }));
-  const note = { listeningAt: listener.url, tokenDirectory: configuration.tokenDirectory };
+  const { tokenDirectory } = configuration;
+  const note = { listeningAt: listener.url, metricsPort: metricsListener?.port ?? null, tokenDirectory };
   open(await noteService(settings.stateDirectory, note, logger));
   always({ url: door.url }, 'ready');
 
