@@ -180,7 +180,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       const { rows, stuckMs, ...answered } = await pool.check(1_000);
       const own = recorder.queue();
       const rowsStuckMs = Math.max(stuckMs, own.stuckMs);
-      return { ...answered, rows: rows + own.rows, rowsStuckMs, activeMs: pool.activeMs() };
+      return { ...answered, rows: rows + own.rows, rowsStuckMs, active: pool.active() };
     },
   });
   if (metricsListener) {
