@@ -7,7 +7,7 @@ import { hostname } from 'node:os';
 import packageJson from '../package.json' with { type: 'json' };
 import { openDoor } from './api/door.ts';
 import { openListener } from './api/listener.ts';
-import { createMetricsApp } from './api/metrics.ts';
+import { createMetricsApp, metricsLimits } from './api/metrics.ts';
 import { openRateLimits } from './api/rate-limits.ts';
 import { createTails } from './api/tail/tails.ts';
 import { type Arrange, asItIs } from './arrange.ts';
@@ -82,8 +82,9 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   // The ports, before anything that other instances see.
   const listener = open(await openListener(settings));
   const { host, metricsPort } = settings;
+  const metricsOptions = { setting: 'METRICS_PORT', limits: metricsLimits } as const;
   const metricsListener =
-    metricsPort === null ? null : open(await openListener({ host, port: metricsPort, setting: 'METRICS_PORT' }));
+    metricsPort === null ? null : open(await openListener({ host, port: metricsPort, ...metricsOptions }));
 
   // The log, and how instances wake each other.
   const identity = await identifyLog(orm);
@@ -174,12 +175,12 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
     endpoints: () => figures.endpoints(Date.now()),
     instance: () => ({ ...figures.instance(), configuration: configurations.current() }),
     log: () => ({ readTo: instance.dispatcher.position, streamReady: stream.ready, relay: relay.state() }),
-    stored: createLogFigures(databases.readinessOrm),
+    stored: createLogFigures(reads),
     threads: async () => {
       const { rows, stuckMs, ...answered } = await pool.check(1_000);
       const own = recorder.queue();
       const rowsStuckMs = Math.max(stuckMs, own.stuckMs);
-      return { ...answered, rows: rows + own.rows, rowsStuckMs, activeMs: pool.activeMs() };
+      return { ...answered, rows: rows + own.rows, rowsStuckMs, active: pool.active() };
     },
   });
   if (metricsListener) {
@@ -191,7 +192,8 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const { providers } = oauth;
   const doorParts = { settings, listener, ...api, ...counts, secrets, providers, limits, log: logger, version };
   const door = open(await openDoor({ ...doorParts, scrape: metricsListener ? null : scrape }));
-  const note = { listeningAt: listener.url, tokenDirectory: configuration.tokenDirectory };
+  const { tokenDirectory } = configuration;
+  const note = { listeningAt: listener.url, metricsPort: metricsListener?.port ?? null, tokenDirectory };
   open(await noteService(settings.stateDirectory, note, logger));
   always({ url: door.url }, 'ready');
 

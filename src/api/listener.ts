@@ -9,7 +9,7 @@ export type Listener = Http & {
 
 /** Rejects with a sentence when it cannot listen on the address. */
 export async function openListener(
-  address: Pick<HttpOptions, 'host' | 'port' | 'setting' | 'trustProxy'>,
+  address: Pick<HttpOptions, 'host' | 'port' | 'setting' | 'trustProxy' | 'limits'>,
 ): Promise<Listener> {
   const { promise: served, resolve: serve } = Promise.withResolvers<HttpOptions['app']>();
   const app: HttpOptions['app'] = {

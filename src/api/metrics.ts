@@ -34,6 +34,9 @@ export const metricsRoute = createRoute({
 /** Of Prometheus: https://prometheus.io/docs/instrumenting/exposition_formats */
 const type = 'text/plain; version=0.0.4; charset=utf-8';
 
+/** Of a port of their own, where nobody needs a token: some collectors, and what is left of them after an unclean end. */
+export const metricsLimits = { connections: 64, connectionsOfClient: 32, requests: 16, requestsOfClient: 8 };
+
 /** Beside all else. `scrape` is null where they have a port of their own: then there is nothing. */
 export function metricsRoutes({
   scrape,

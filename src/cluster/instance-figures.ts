@@ -18,6 +18,8 @@ type EndpointFigures = {
   kept: number;
 };
 
+/** Nothing of it was counted yet. */
+const isUncounted = ({ count, isLowerBound }: Actor['backlog']) => count === 0 && isLowerBound;
 const isNone = ({ count, isLowerBound }: Actor['backlog']) => count === 0 && !isLowerBound;
 
 export function createInstanceFigures({
@@ -49,7 +51,7 @@ export function createInstanceFigures({
     return {
       id,
       state: actor.stored.pauseReason !== null ? 'PAUSED' : isBlocked ? 'RETRYING' : 'ACTIVE',
-      backlog: actor.backlog.count,
+      backlog: isUncounted(actor.backlog) ? null : actor.backlog.count,
       oldestMs: oldestMs(actor, position, now),
       blockedLines: Number(isBlocked),
       kept: Math.max(0, dispatcher.position - position),

@@ -13,8 +13,13 @@ const answerWithinMs = 1_000;
 
 type Row = { head: number; unnumbered: number; oldest: string | null };
 
-/** A function that looks now. Null: Postgres does not answer in time. `orm` ends a statement that takes too long. */
+/**
+ * A function that looks now, or waits for the look under way: there is one statement at a time. Null: Postgres does not
+ * answer in time. `orm` ends a statement that takes too long.
+ */
 export function createLogFigures(orm: MikroORM): () => Promise<StoredLogFigures | null> {
+  let looking: Promise<StoredLogFigures> | null = null;
+
   async function look(): Promise<StoredLogFigures> {
     const [row] = await orm.em.fork().execute<[Row]>(
       `select position::float8 as head,
@@ -30,7 +35,10 @@ export function createLogFigures(orm: MikroORM): () => Promise<StoredLogFigures 
     const { promise: late, resolve } = Promise.withResolvers<null>();
     const timer = setTimeout(resolve, answerWithinMs, null);
     try {
-      return await Promise.race([look(), late]);
+      looking ??= look().finally(() => {
+        looking = null;
+      });
+      return await Promise.race([looking, late]);
     } catch {
       return null;
     } finally {

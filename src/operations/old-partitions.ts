@@ -18,16 +18,15 @@ export type KeptPartition = {
 
 export type Dropped = { dropped: string | null; kept: KeptPartition[] };
 
-const nothing: Dropped = { dropped: null, kept: [] };
-
 type Day = { partition: string; from: string; to: string };
 
 /**
  * Drops the oldest partition of the delivery log whose whole day is before `cutoff` (Unix ms) and whose rows no endpoint
  * needs to know what it has to send. A partition that is kept does not keep younger ones.
+ * Null: partitions are being added or dropped elsewhere, so nobody has looked.
  */
-export async function dropOldDeliveries(orm: MikroORM, cutoff: number): Promise<Dropped> {
-  const done = await alone(orm, async (em): Promise<Dropped> => {
+export async function dropOldDeliveries(orm: MikroORM, cutoff: number): Promise<Dropped | null> {
+  return await alone(orm, async (em): Promise<Dropped> => {
     const kept: KeptPartition[] = [];
     for (const { partition } of await daysBefore(em, 'webhook_deliveries', cutoff)) {
       const endpoints = await endpointsThatNeed(em, partition);
@@ -41,17 +40,16 @@ export async function dropOldDeliveries(orm: MikroORM, cutoff: number): Promise<
     }
     return { dropped: null, kept };
   });
-  return done ?? nothing;
 }
 
 /**
  * Drops the oldest partition of the events if its whole day is before `cutoff` (Unix ms) and neither the log nor the queue,
- * a replay or a delivery refers to an event of it.
+ * a replay or a delivery refers to an event of it. Null as above.
  */
-export async function dropOldEvents(orm: MikroORM, cutoff: number): Promise<Dropped> {
-  const done = await alone(orm, async (em): Promise<Dropped> => {
+export async function dropOldEvents(orm: MikroORM, cutoff: number): Promise<Dropped | null> {
+  return await alone(orm, async (em): Promise<Dropped> => {
     const [day] = await daysBefore(em, 'webhook_events', cutoff);
-    if (!day) return nothing;
+    if (!day) return { dropped: null, kept: [] };
     const [{ head }] = await em.execute<[{ head: number }]>('select position::float8 as head from webhook_log_head');
     let kept = await whyKept(em, day, 0);
     if (!kept) {
@@ -64,7 +62,6 @@ export async function dropOldEvents(orm: MikroORM, cutoff: number): Promise<Drop
     await em.execute(`drop table ${day.partition}`);
     return { dropped: day.partition, kept: [] };
   });
-  return done ?? nothing;
 }
 
 /**

@@ -10,15 +10,20 @@ import { dropOldLog, keptOfLog } from './old-log.ts';
 import { type Dropped, type KeptPartition, dropOldDeliveries, dropOldEvents } from './old-partitions.ts';
 import { type Purge, logPurge, purge, purges } from './old-rows.ts';
 
+type Kept = { table: string; endpoints: readonly string[] };
+
 export type RetentionParts = {
   orm: MikroORM;
   /** DELIVERY_RETENTION; less than two days counts as two days. */
   retentionMs: number;
   log: Pick<Logger, 'debug' | 'info' | 'warn'>;
   /** Hears after each run what had to stay although it is old, by its table, and which endpoints still need it. */
-  onKept?: (kept: readonly { table: string; endpoints: readonly string[] }[]) => void;
+  onKept?: (kept: readonly Kept[]) => void;
   everyMs?: number;
 };
+
+/** What had to stay, by its table, as the last run says that could look: in this map the next one finds it. */
+type Stayed = Map<string, readonly Kept[]>;
 
 /**
  * Removes what is too old, now and then `everyMs` after each run, until it is disposed. Disposal waits for the step under
@@ -28,10 +33,11 @@ export function startRetention({ everyMs = 60 * 60 * 1000, ...parts }: Retention
   const stopping = new AbortController();
   const { signal } = stopping;
   const warned = new Set<string>();
+  const stayed: Stayed = new Map();
 
   async function run(): Promise<void> {
     while (!signal.aborted) {
-      await runRetention(parts, { warned, signal });
+      await runRetention(parts, { warned, stayed, signal });
       await sleep(everyMs, undefined, { signal }).catch(() => {});
     }
   }
@@ -47,17 +53,18 @@ export function startRetention({ everyMs = 60 * 60 * 1000, ...parts }: Retention
 
 /**
  * One run: what is old of the log, at most one day of events and of deliveries, and some rows. A step that fails is logged
- * and tried again by the next run. What is in `warned`, partitions with those that need them, is not warned of again.
+ * and tried again by the next run; until then what `stayed` has of its table holds. What is in `warned`, partitions with
+ * those that need them, is not warned of again.
  */
 export async function runRetention(
   { orm, retentionMs, onKept = () => {}, log }: Omit<RetentionParts, 'everyMs'>,
   {
     warned = new Set<string>(),
+    stayed = new Map(),
     signal = new AbortController().signal,
-  }: { warned?: Set<string>; signal?: AbortSignal } = {},
+  }: { warned?: Set<string>; stayed?: Stayed; signal?: AbortSignal } = {},
 ): Promise<void> {
   let now: number | null = null;
-  const stayed: { table: string; endpoints: readonly string[] }[] = [];
   await step('the age of the logs', async () => {
     now = await justifiedTime(orm);
   });
@@ -69,12 +76,12 @@ export async function runRetention(
   await remove(logPurge(ages.cutoff));
   await step('webhook_log', async () => {
     const kept = await keptOfLog(orm.em.fork(), ages.cutoff);
-    if (kept) tellKept('webhook_log', kept);
+    tellKept('webhook_log', kept ? [kept] : []);
   });
   await step('webhook_deliveries', async () => report('webhook_deliveries', await dropOldDeliveries(orm, ages.cutoff)));
   await step('webhook_events', async () => report('webhook_events', await dropOldEvents(orm, ages.cutoff)));
   for (const each of purges(ages)) await remove(each);
-  onKept(stayed);
+  onKept([...stayed.values()].flat());
 
   async function remove(rows: Purge): Promise<void> {
     await step(rows.table, async () => {
@@ -92,22 +99,27 @@ export async function runRetention(
     }
   }
 
-  function report(table: string, { dropped, kept }: Dropped): void {
-    if (dropped) tellDropped(dropped);
-    for (const each of kept) tellKept(table, each);
+  function report(table: string, done: Dropped | null): void {
+    if (done === null) return;
+    if (done.dropped) tellDropped(done.dropped);
+    tellKept(table, done.kept);
   }
 
   function tellDropped(partition: string): void {
     log.info({ partition }, 'what is older than DELIVERY_RETENTION was dropped');
   }
 
-  function tellKept(table: string, { partition, reason, endpoints, isUsual }: KeptPartition): void {
-    const name = [partition, ...endpoints].join(' ');
-    const level = isUsual || warned.has(name) ? 'debug' : 'warn';
-    log[level]({ partition, endpoints }, `kept beyond DELIVERY_RETENTION: ${reason}`);
-    if (isUsual) return;
-    warned.add(name);
-    stayed.push({ table, endpoints });
+  function tellKept(table: string, kept: readonly KeptPartition[]): void {
+    for (const { partition, reason, endpoints, isUsual } of kept) {
+      const name = [partition, ...endpoints].join(' ');
+      const level = isUsual || warned.has(name) ? 'debug' : 'warn';
+      log[level]({ partition, endpoints }, `kept beyond DELIVERY_RETENTION: ${reason}`);
+      if (!isUsual) warned.add(name);
+    }
+    stayed.set(
+      table,
+      kept.filter(({ isUsual }) => !isUsual).map(({ endpoints }) => ({ table, endpoints })),
+    );
   }
 }
 

@@ -14,6 +14,8 @@ const run = promisify(execFile);
 export type RunningService = {
   /** Where it listens, in a form that can be dialled from this machine; never its public URL. */
   url: string;
+  /** Where it has its metrics; null: at its URL. */
+  metricsPort: number | null;
   pid: number;
   /** Where the file with its admin token is, unless the token came from its environment. The token itself is never noted. */
   tokenDirectory: string;
@@ -38,7 +40,11 @@ type Note = RunningService & {
  */
 export async function noteService(
   stateDirectory: string,
-  { listeningAt, tokenDirectory }: { listeningAt: string; tokenDirectory: string },
+  {
+    listeningAt,
+    metricsPort = null,
+    tokenDirectory,
+  }: { listeningAt: string; metricsPort?: number | null; tokenDirectory: string },
   log: { debug(message: string): void },
 ): Promise<AsyncDisposable> {
   const { pid } = process;
@@ -51,7 +57,8 @@ export async function noteService(
       if (path === file || note === null || !(await isRunning(note))) await rm(path, { force: true });
     }
     const started = (await startOf(pid)) ?? '';
-    const note: Note = { url: dialledUrl(listeningAt), pid, tokenDirectory, started, notedAt: Date.now() };
+    const url = dialledUrl(listeningAt);
+    const note: Note = { url, metricsPort, pid, tokenDirectory, started, notedAt: Date.now() };
     const draft = `${file}-unfinished`;
     await writeFile(draft, JSON.stringify(note), { mode: 0o600 });
     await rename(draft, file);
@@ -118,10 +125,11 @@ async function readNotes(directory: string): Promise<FoundNote[]> {
 
 function parse(text: string): Note | null {
   try {
-    const { url, pid, tokenDirectory, started, notedAt } = JSON.parse(text) as Partial<Note>;
+    const { url, metricsPort = null, pid, tokenDirectory, started, notedAt } = JSON.parse(text) as Partial<Note>;
     if (typeof url !== 'string' || typeof pid !== 'number' || typeof tokenDirectory !== 'string') return null;
     if (typeof started !== 'string' || typeof notedAt !== 'number') return null;
-    return { url, pid, tokenDirectory, started, notedAt };
+    if (metricsPort !== null && typeof metricsPort !== 'number') return null;
+    return { url, metricsPort, pid, tokenDirectory, started, notedAt };
   } catch {
     return null;
   }

@@ -10,6 +10,7 @@ import { StartError } from '../settings/start-error.ts';
 import type { LogOptions, Logger, TakeLines } from '../telemetry/logger.ts';
 import { openControl } from './control.ts';
 import { watchThreads } from './living-threads.ts';
+import { createThreadNumbers } from './thread-numbers.ts';
 import type { RowsCheck, ThreadData, ThreadMessage } from './open-thread.ts';
 import { type EndedTurn, type Turn, type TurnOutcome, maxSlots } from './turn.ts';
 
@@ -21,8 +22,8 @@ export type ThreadPool = AsyncDisposable & {
   trust(lease: Turn['lease'], forMs: number): void;
   /** Asks every thread how it is, and waits so long for their answers. */
   check(withinMs: number): Promise<ThreadsCheck>;
-  /** For how long each thread's event loop has been busy since it started. */
-  activeMs(): number[];
+  /** For how long each thread's event loop has been busy since it started. A successor has the number of the one that ended. */
+  active(): { thread: number; ms: number }[];
   /** Rejects when a thread has ended and cannot be replaced. */
   readonly failed: Promise<never>;
 };
@@ -63,6 +64,7 @@ export async function openThreadPool({
 }: ThreadPoolOptions): Promise<ThreadPool> {
   const control = openControl();
   const pool = startThreads(threadFile, threads, { ...data, controlMemory: control.memory, log: options });
+  const numbersOf = createThreadNumbers();
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => {});
   let running = 0;
@@ -133,7 +135,13 @@ export async function openThreadPool({
         unwritten: answers.find(({ problem }) => problem !== null)?.problem ?? null,
       };
     },
-    activeMs: () => pool.threads.map(({ performance: { eventLoopUtilization } }) => eventLoopUtilization().active),
+    active() {
+      const present = pool.threads;
+      const numbers = numbersOf(present);
+      return present.map(({ performance }, index) => {
+        return { thread: numbers[index]!, ms: performance.eventLoopUtilization().active };
+      });
+    },
     failed: failed.promise,
     /** When no turn runs, the threads first write what they still have; else they end at once, and what is on the wire is sent again after the next start. */
     async [Symbol.asyncDispose]() {

@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { type Socket, connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { createMetricsApp } from '../../src/api/metrics.ts';
+import { openListener } from '../../src/api/listener.ts';
+import { createMetricsApp, metricsLimits } from '../../src/api/metrics.ts';
 import { openHttp } from '../../src/api/server.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Door, adminToken, noLimits, openDoor, publishToken, readToken, signInAs } from './door.ts';
 
 const figures = '# HELP tidings_backlog Waits.\n# TYPE tidings_backlog gauge\ntidings_backlog 3\n';
@@ -81,6 +85,35 @@ test('a port of their own has them without a token, nothing else, and is free af
     await http.close(0);
   }
   await (await openHttp({ host: '127.0.0.1', port: http.port, app: door.app })).close(0);
+});
+
+test('a port of their own has room for few: 8 requests and 32 connections of one client', async () => {
+  const { promise: slow, resolve } = Promise.withResolvers<string>();
+  const listener = await openListener({ host: '127.0.0.1', port: 0, limits: metricsLimits });
+  let begun = 0;
+  listener.serve(createMetricsApp(async () => ((begun += 1), await slow)));
+  const sockets: Socket[] = [];
+  const statuses: number[] = [];
+  try {
+    const answers = Array.from({ length: 9 }, async () => {
+      statuses.push((await fetch(`${listener.url}/metrics`, { headers: { connection: 'close' } })).status);
+    });
+    await eventually(() => begun === 8 && statuses.length === 1);
+    expect(statuses).toEqual([429]);
+    resolve(figures);
+    await Promise.all(answers);
+    expect(statuses).toEqual([429, ...Array<number>(8).fill(200)]);
+    for (let n = 0; n < 33; n += 1) {
+      const socket = connect(listener.port, '127.0.0.1').on('error', () => {});
+      sockets.push(socket);
+      await once(socket, 'connect');
+    }
+    await eventually(() => sockets.filter(({ closed }) => closed).length === 1);
+    expect(sockets[32]!.closed).toBe(true);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    await listener.close(0);
+  }
 });
 
 test.each([

@@ -5,6 +5,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { beforeEach, expect, inject, onTestFinished, test } from 'vitest';
+import { noteService } from '../../src/settings/running-services.ts';
 import { openDatabase } from '../support/database.ts';
 import { openReceiver } from '../support/receiver/receiver.ts';
 import { runTidings } from '../support/run-tidings.ts';
@@ -27,6 +28,13 @@ async function doctor(args: string[] = [], environment: Record<string, string> =
   const { ok, findings } = JSON.parse(stdout) as { ok: boolean; findings: Finding[] };
   expect(ok).toBe(status === 0);
   return { status, of: (part: string) => findings.filter((one) => one.part === part) };
+}
+
+async function takenPort(): Promise<string> {
+  const taken = createServer().listen(0, '127.0.0.1');
+  onTestFinished(() => void taken.close());
+  await once(taken, 'listening');
+  return String((taken.address() as AddressInfo).port);
 }
 
 async function configure(text: string): Promise<void> {
@@ -59,12 +67,6 @@ test('what is given and good is said to be', async () => {
 
 test('each part that is wrong is named, with what to do', async () => {
   await configure('endpoints: [{ id: crm, url: "http://crm.example.com", secret: none, events: ["*"] }]');
-  const takenPort = async () => {
-    const taken = createServer().listen(0, '127.0.0.1');
-    onTestFinished(() => void taken.close());
-    await once(taken, 'listening');
-    return String((taken.address() as AddressInfo).port);
-  };
   const { status, of } = await doctor([], {
     DATABASE_URL: 'postgres://nobody@127.0.0.1:1/x',
     VALKEY_URL: 'valkey://127.0.0.1:1',
@@ -84,6 +86,21 @@ test('each part that is wrong is named, with what to do', async () => {
     { is: 'wrong', message: expect.stringContaining(' PORT ') },
     { is: 'wrong', message: expect.stringContaining(' METRICS_PORT ') },
   ]);
+});
+
+test('a port that the service of this directory has is right, and one that somebody else has is not, of metrics too', async () => {
+  const [port, metricsPort, other] = [await takenPort(), await takenPort(), await takenPort()];
+  const note = {
+    listeningAt: `http://127.0.0.1:${port}`,
+    metricsPort: Number(metricsPort),
+    tokenDirectory: scratch.path,
+  };
+  await using _running = await noteService(join(scratch.path, '.tidings'), note, { debug: expect.fail });
+  const found = async (environment: Record<string, string>) => {
+    return (await doctor([], environment)).of('address').map(({ is }) => is);
+  };
+  expect(await found({ PORT: port, METRICS_PORT: metricsPort })).toEqual(['right', 'right']);
+  expect(await found({ PORT: port, METRICS_PORT: other })).toEqual(['right', 'wrong']);
 });
 
 test('a database without the tables is told how to get them', async () => {

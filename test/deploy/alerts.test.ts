@@ -80,7 +80,10 @@ const wrong: Record<string, Record<string, string>> = {
   TidingsEndpointBehind: { 'tidings_oldest_unsettled_seconds{instance="a",endpoint="crm"}': '901x200' },
   TidingsLineBlocked: { 'tidings_blocked_lines{instance="a",endpoint="crm"}': '1x200' },
   TidingsEventsGivenUp: { 'tidings_attempts_total{instance="a",endpoint="crm",outcome="failed"}': '0+1x200' },
-  TidingsMostAttemptsFail: { 'tidings_attempts_total{instance="a",endpoint="crm",outcome="retrying"}': '0+61x200' },
+  TidingsMostAttemptsFail: {
+    'tidings_attempts_total{instance="a",endpoint="crm",outcome="retrying"}': '0+61x200',
+    'tidings_attempts_total{instance="a",endpoint="billing",outcome="retrying"}': '0+1x200',
+  },
   TidingsDiskHeldBack: { 'tidings_kept_beyond_retention{instance="a",table="webhook_log",endpoint="crm"}': '1x200' },
   TidingsApiFails: {
     'tidings_graphql_operations_total{instance="a",operation="query",code="UNAVAILABLE"}': '0+1x200',
@@ -107,28 +110,69 @@ test('what docs/operations.md says of Prometheus is a configuration of it', asyn
   expect([status, said]).toEqual([0, expect.stringContaining('SUCCESS: 1 rule files found')]);
 });
 
-test('each alert fires for what it is about, alone, and none in a sound installation', async () => {
-  expect(Object.keys(wrong).toSorted()).toEqual(alerts.map(({ alert }) => alert).toSorted());
-  const cases = [['', {}] as const, ...Object.entries(wrong)];
-  const tests = cases.map(([alert, series]) => ({
-    interval: '1m',
-    name: alert || 'sound',
+/** A case of promtool: these series instead of sound ones, and the one alert that fires, or none. */
+function caseOf(name: string, series: Record<string, string>, firing: string | null) {
+  return {
+    ...{ interval: '1m', name },
     input_series: Object.entries({ ...sound, ...series })
       .filter(([, values]) => values !== gone)
-      .map(([name, values]) => ({ series: name, values })),
+      .map(([one, values]) => ({ series: one, values })),
     promql_expr_test: [
       {
         expr: 'count by (alertname) (ALERTS{alertstate="firing"})',
         eval_time: '3h',
-        exp_samples: alert ? [{ labels: `{alertname="${alert}"}`, value: 1 }] : [],
+        exp_samples: firing === null ? [] : [{ labels: `{alertname="${firing}"}`, value: 1 }],
       },
     ],
-  }));
+  };
+}
+
+async function checkCases(tests: readonly object[]): Promise<void> {
   const file = join(scratch.path, 'alerts.json');
   // JSON is YAML.
   await writeFile(file, JSON.stringify({ rule_files: [rules], evaluation_interval: '1m', tests }));
   const { status, said } = await promtool(['test', 'rules', file]);
   expect([status, said]).toEqual([0, expect.stringContaining('SUCCESS')]);
+}
+
+test('each alert fires for what it is about, alone, and none in a sound installation', async () => {
+  expect(Object.keys(wrong).toSorted()).toEqual(alerts.map(({ alert }) => alert).toSorted());
+  const cases = Object.entries(wrong).map(([alert, series]) => caseOf(alert, series, alert));
+  await checkCases([caseOf('sound', {}, null), ...cases]);
+});
+
+test('nobody is woken because one endpoint is dead, though it has most attempts', async () => {
+  const retrying = 'tidings_attempts_total{instance="a",endpoint="crm",outcome="retrying"}';
+  await checkCases([caseOf('one endpoint', { [retrying]: '0+61x200' }, null)]);
+});
+
+test('above 200 endpoints, whose attempts have no names, their alerts fire and are sentences', async () => {
+  const unnamed = (outcome: string) => `tidings_attempts_total{instance="a",outcome="${outcome}"}`;
+  const none = Object.fromEntries(
+    Object.keys(sound).flatMap((name) => (name.startsWith('tidings_attempts_total') ? [[name, gone]] : [])),
+  );
+  const delivered = { ...none, [unnamed('delivered')]: '0+60x200' };
+  const alert = 'TidingsEventsGivenUp';
+  const said = {
+    eval_time: '3h',
+    alertname: alert,
+    exp_alerts: [
+      {
+        exp_labels: { severity: 'ticket' },
+        exp_annotations: {
+          summary: 'Endpoints did not get 15 events, whose retries are spent.',
+          runbook_url: 'docs/operations.md#tidingseventsgivenup',
+        },
+      },
+    ],
+  };
+  await checkCases([
+    caseOf('most fail', { ...delivered, [unnamed('retrying')]: '0+61x200' }, 'TidingsMostAttemptsFail'),
+    {
+      ...caseOf('given up', { ...delivered, [unnamed('failed')]: '0+1x200' }, alert),
+      alert_rule_test: [said],
+    },
+  ]);
 });
 
 test('each alert says in a sentence what is wrong, and leads to a section of its own in docs/operations.md', () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { actAsAdmin } from '../support/admin.ts';
@@ -160,6 +161,18 @@ test('every name is in the table of docs/operations.md, and no other', async () 
 test('the first port has no metrics then, whoever asks', async () => {
   const asReader = { headers: { authorization: 'Bearer the-admin-token-of-the-journeys' } };
   expect((await fetch(`${stage.service().url}/metrics`, asReader)).status).toBe(404);
+});
+
+test('the port of their own, where nobody needs a token, drops what one client has beyond 32 connections', async () => {
+  const line = stage.service().lines.find(({ msg }) => msg === 'metrics have a port of their own');
+  const { hostname, port } = new URL(String(line!['url']));
+  const sockets = Array.from({ length: 40 }, () => connect(Number(port), hostname).on('error', () => {}));
+  try {
+    // Within 10 s, after which any connection that says nothing is closed.
+    await eventually(() => sockets.filter(({ closed }) => closed).length >= 8, { withinMs: 5_000 });
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
 });
 
 test('a port that is taken stops a start with a sentence, and the end of a service frees its own', async () => {

@@ -27,7 +27,7 @@ function looksAt(endpoints: readonly Endpoint[], given: Partial<Looks> = {}): Lo
     }),
     log: () => ({ readTo: 7, streamReady: true, relay: { stuckMs: 0 } }),
     stored: () => Promise.resolve({ head: 9, unnumbered: 2, oldestMs: 1_500 }),
-    threads: () => Promise.resolve({ threads: 2, answering: 2, rows: 0, rowsStuckMs: 0, activeMs: [10, 20] }),
+    threads: () => Promise.resolve({ threads: 2, answering: 2, rows: 0, rowsStuckMs: 0, active: [] }),
     ...given,
   };
 }

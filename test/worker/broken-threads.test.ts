@@ -69,6 +69,13 @@ test('a thread that ends is replaced, as often as it ends, and the pool goes on'
     await eventually(() => workers.length === 2 + round);
     await eventually(async () => (await pool.check(5_000)).answering === 2);
   }
+  const numbers = () => pool.active().map(({ thread }) => thread);
+  expect(numbers()).toEqual([0, 1]);
+  await workers[0]!.terminate();
+  await eventually(() => workers.length === 6);
+  await eventually(async () => (await pool.check(5_000)).answering === 2);
+  // The other one is the first in the list now.
+  expect(numbers()).toEqual([1, 0]);
   expect(await pool.runTurn(makeTurn(1))).toMatchObject({ report: { settled: 1, failure: null } });
   expect(fatal()).toEqual([]);
 });

@@ -23,7 +23,7 @@ export type ThreadFigures = {
   /** For how long no row could be written; 0: they can. */
   rowsStuckMs: number;
   /** Of each thread, how long its event loop was busy since it started. */
-  activeMs: readonly number[];
+  active: readonly { thread: number; ms: number }[];
 };
 
 export function createInstanceMetrics({ gauge, gaugeBy, counterBy, countedBy }: Instruments) {
@@ -76,12 +76,12 @@ export function createInstanceMetrics({ gauge, gaugeBy, counterBy, countedBy }: 
       showWindows(windowBytes);
     },
 
-    showThreads({ threads, answering, rows, rowsStuckMs, activeMs }: ThreadFigures): void {
+    showThreads({ threads, answering, rows, rowsStuckMs, active }: ThreadFigures): void {
       showThreads(threads);
       showAnswering(answering);
       showRows(rows);
       showStuck(rowsStuckMs / 1_000);
-      showActive(activeMs.map((ms, thread) => ({ labels: { thread: String(thread) }, value: ms / 1_000 })));
+      showActive(active.map(({ thread, ms }) => ({ labels: { thread: String(thread) }, value: ms / 1_000 })));
     },
   };
 }
