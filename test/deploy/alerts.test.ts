@@ -160,7 +160,7 @@ test('above 200 endpoints, whose attempts have no names, their alerts fire and a
       {
         exp_labels: { severity: 'ticket' },
         exp_annotations: {
-          summary: 'Endpoints did not get 15 events, whose retries are spent.',
+          summary: 'Endpoints did not get about 15 events in 15 minutes: their retries are spent.',
           runbook_url: 'docs/operations.md#tidingseventsgivenup',
         },
       },
