@@ -25,6 +25,9 @@ function open({ url }: Target): Socket {
 
 const graphql = { method: 'POST', path: '/graphql' } as const;
 
+/** A tail would go on for ever. */
+const mostMs = 2_000;
+
 /** One after another, on one connection. */
 async function send(
   { url }: Target,
@@ -38,7 +41,8 @@ async function send(
   const client = new Client(url, { connect: { localAddress } });
   for (const { method = 'GET', path, headers = {}, body = null } of requests) {
     try {
-      const answer = await client.request({ method, path, headers, body });
+      const signal = AbortSignal.timeout(mostMs);
+      const answer = await client.request({ method, path, headers, body, signal });
       await answer.body.dump({ limit: Infinity });
     } catch {
       // It was cut off, which is an answer, too.
