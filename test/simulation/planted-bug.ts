@@ -10,7 +10,10 @@ export type PlantedBug = {
   kinds?: readonly Kind[];
 };
 
-export const one = (name: string, file: string, find: string, replace: string): PlantedBug => ({
-  name,
-  edits: [{ file, find, replace }],
-});
+export const one = (
+  name: string,
+  file: string,
+  find: string,
+  replace: string,
+  kinds?: readonly Kind[],
+): PlantedBug => ({ name, edits: [{ file, find, replace }], ...(kinds && { kinds }) });

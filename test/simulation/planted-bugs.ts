@@ -1,58 +1,32 @@
 // Bugs that the simulation must find: each is a change of the code that somebody could make by mistake.
 
 import { type PlantedBug, one } from './planted-bug.ts';
+import { plantedLeaseBugs } from './planted-lease-bugs.ts';
 import { plantedOperationalBugs } from './planted-operational-bugs.ts';
 import { plantedOrderBugs } from './planted-order-bugs.ts';
 import { plantedQueueBugs } from './planted-queue-bugs.ts';
 import { plantedStreamBugs } from './planted-stream-bugs.ts';
 
 export const plantedBugs: readonly PlantedBug[] = [
+  ...plantedLeaseBugs,
   ...plantedStreamBugs,
   ...plantedQueueBugs,
   ...plantedOperationalBugs,
   ...plantedOrderBugs,
-  {
-    name: 'a thread sends without a look at its lease',
-    edits: [{ file: 'src/worker/turn-steps.ts', find: ' && control.trusts(turn.lease)', replace: '' }],
-    kinds: ['stop', 'receiver is slow'],
-  },
-  {
-    name: 'a request whose connection took long begins without another look at its lease',
-    edits: [
-      { file: 'test/simulation/threads.ts', find: 'if (!steps.mayBegin()) {', replace: 'if (thread.hangsUntil < 0) {' },
-    ],
-    kinds: ['stop', 'receiver is slow'],
-  },
   one(
     'a turn is over before its rows are durable, so that the cursor moves before the record',
     'src/worker/turn-steps.ts',
     "return unrecorded > 0 ? { do: 'wait' } : ",
     'return ',
+    ['crash', 'postgres is slow'],
   ),
   one(
     'a COPY of unknown outcome is sent again',
     'test/simulation/threads.ts',
     'Math.min(waitMs * 2, retryMs.last), record)',
     'Math.min(waitMs * 2, retryMs.last), copy)',
+    ['postgres fails'],
   ),
-  one('a lease that was not renewed is relied on', 'src/cluster/leases.ts', 'if (renewed.has(index)) {', 'if (true) {'),
-  one(
-    'a challenger takes a lease before its time is over',
-    'src/cluster/leases.ts',
-    'owner === null || unchangedMs >= ttlMs',
-    'owner === null || unchangedMs >= ttlMs / 3',
-  ),
-  {
-    name: 'a lease is given back before its turns have ended',
-    edits: [
-      {
-        file: 'src/cluster/shard-ownership.ts',
-        find: 'if (inFlight === 0) return end();',
-        replace: 'if (inFlight >= 0) return end();',
-      },
-    ],
-    kinds: ['leave', 'receiver is slow'],
-  },
   one(
     'an event is skipped while an actor changes from lagging to live',
     'src/dispatch/reading.ts',
@@ -64,6 +38,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'src/dispatch/line.ts',
     'this.#mailbox.drop(events);',
     'this.#mailbox.drop(events + (again ? 1 : 0));',
+    ['receiver fails'],
   ),
   one(
     'events that a pause holds are taken for settled',
@@ -93,6 +68,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'src/dispatch/dispatcher.ts',
     'actor.finish(report, ports.now())',
     "actor.finish(typeof report === 'string' ? { settled: 0, failure: null } : report, ports.now())",
+    ['kill thread'],
   ),
   {
     name: 'an endpoint begins its next turn at once after one that was lost with nothing on the wire',
@@ -114,7 +90,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         replace: '',
       },
     ],
-    kinds: ['reload', 'thread hangs', 'receiver is slow'],
+    kinds: ['reload', 'receiver is slow', 'kill thread'],
   },
   {
     name: 'replays that were read in part are taken for all',
@@ -130,18 +106,19 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'an owner is not told of replays that were cancelled through another instance',
     edits: [{ file: 'src/cluster/remote-changes.ts', find: ' || actor.holdsReplays', replace: '' }],
-    kinds: ['replay', 'cancel', 'receiver fails'],
+    kinds: ['replay', 'cancel', 'receiver is slow'],
   },
   {
     name: 'replays that were being read when they were cancelled are sent',
     edits: [{ file: 'src/dispatch/replay-window.ts', find: 'if (asked !== current) return;', replace: '' }],
-    kinds: ['replay', 'cancel', 'postgres is slow', 'receiver fails'],
+    kinds: ['replay', 'cancel', 'postgres is slow'],
   },
   one(
     'an event is matched by an older configuration than its own',
     'src/cluster/configuration-barrier.ts',
     'if (isChecked && version <= inForce()) return go();',
     'if (isChecked && version <= inForce() + 1) return go();',
+    ['reload'],
   ),
   one(
     'a test that is meant for one endpoint is sent to others',
@@ -160,6 +137,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'src/dispatch/dispatcher.ts',
     'routes.clear();\n      interrupt(actor);',
     'routes.clear();',
+    ['reload', 'receiver is slow'],
   ),
   {
     name: 'a configuration that the database lost is served on',
@@ -177,12 +155,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     'src/cluster/instance.ts',
     'if (isOtherLog) adopt(answer);',
     'if (log.epoch === null) adopt(answer);',
+    ['postgres is restored'],
   ),
   one(
     'a database that lost the log’s end is not noticed',
     'src/cluster/instance.ts',
     'if (logCheck.misses(question.known, answer, isOther)) {',
     'if (answer.head < -1) {',
+    ['postgres is restored'],
   ),
   {
     name: 'a turn of an older epoch of its lease is revived by the next one',
@@ -222,6 +202,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'src/dispatch/backlog-count.ts',
     '{ count: count + came, isLowerBound }',
     '{ count, isLowerBound }',
+    ['postgres is slow', 'stop'],
   ),
   {
     name: 'what is settled above the cursor is not in the backlog that is stored with it',
@@ -232,7 +213,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         replace: 'const skipped = 0;',
       },
     ],
-    kinds: ['rewind', 'reload', 'stop'],
+    kinds: ['reload', 'stop'],
   },
   one(
     'the budget of the windows is ignored',
@@ -251,6 +232,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     'src/dispatch/dispatcher.ts',
     'wakeups.forget(actor);\n    actor.close();',
     'wakeups.forget(actor);',
+    ['reload', 'receiver fails'],
   ),
   one(
     'events that are given back are not read again',
@@ -263,12 +245,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     'test/simulation/tables.ts',
     'if (!isOwn || cursor.generation !== row.generation) {',
     'if (!isOwn) {',
+    ['rewind', 'postgres is slow'],
   ),
   one(
     'the epoch of a cursor’s writer is not looked at',
     'test/simulation/tables.ts',
     'const isOwn = cursor?.owner === row.owner && cursor.ownerEpoch === row.owner_epoch;',
     'const isOwn = cursor !== undefined;',
+    ['stop'],
   ),
   one(
     'a rewind counts old rows',

@@ -46,6 +46,7 @@ export const plantedOperationalBugs: readonly PlantedBug[] = [
     'test/simulation/operational.ts',
     "if (change.to === 'well') addFact(",
     "if (change.to === 'well') ((..._: unknown[]) => {})(",
+    ['receiver fails'],
   ),
   {
     name: 'a change whose write had an unknown outcome is told of again',

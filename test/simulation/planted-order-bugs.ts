@@ -35,7 +35,7 @@ export const plantedOrderBugs: readonly PlantedBug[] = [
       'if (!cursor || row.owner !== owner || row.epoch !== lease.epoch) return false;',
       'if (!cursor || row.owner === null) return false;',
     ),
-    ['skip', 'retry', 'receiver fails', 'stop', 'postgres fails'],
+    ['skip', 'receiver fails', 'stop', 'sleep'],
   ),
   planted(
     one(

@@ -56,14 +56,18 @@ export const plantedQueueBugs: readonly PlantedBug[] = [
     bound,
     'value: () => bound,',
     'value: () => Math.max(bound, sampled ?? 0),',
+    ['postgres is slow'],
   ),
   one(
     'a transaction that records an event is awaited for a second, and commits after the bound has passed it',
     bound,
     'if (awaited?.publishers.size === 0) {',
     'if (awaited !== null && (awaited.publishers.size === 0 || (awaited.looks = (awaited.looks ?? 0) + 1) > 10)) {',
+    ['postgres is slow'],
   ),
-  one('the bound passes what a batch has left that was cut', bound, 'cut ? Math.min(ended, seq) : ended', 'ended'),
+  one('the bound passes what a batch has left that was cut', bound, 'cut ? Math.min(ended, seq) : ended', 'ended', [
+    'postgres is slow',
+  ]),
   {
     name: 'the bound of a database is kept for the one of an earlier day',
     edits: [

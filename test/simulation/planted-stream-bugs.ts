@@ -29,12 +29,14 @@ export const plantedStreamBugs: readonly PlantedBug[] = [
         replace: 'if (entry.position < position) throw',
       },
     ],
+    kinds: ['valkey lies'],
   },
   one(
     'a gap at the stream’s end is not looked for',
     'src/log/reader.ts',
     'else if (knownHead > position) readTable(knownHead, step);',
     'else if (knownHead > position + 100) readTable(knownHead, step);',
+    ['valkey lies'],
   ),
   {
     name: 'the seal of an entry is not compared',
@@ -80,12 +82,14 @@ export const plantedStreamBugs: readonly PlantedBug[] = [
     'src/log/reader.ts',
     'if (entry.position !== position + entries.length + 1) continue;',
     'if (entry.position < (entries[0]?.position ?? batch[0]!.position) + entries.length) continue;',
+    ['valkey lies', 'valkey is wiped'],
   ),
   one(
     'of a batch that was taken in part the next event is skipped',
     'src/log/reader.ts',
     'if (entry.position !== position + entries.length + 1) continue;',
     'if (entry.position <= position + 1 && batch[0] !== entry) continue;',
+    ['valkey lies', 'valkey is wiped'],
   ),
   one(
     'an event whose payload was left out is sent without it',
