@@ -11,7 +11,7 @@ import {
 } from '../documents/deliveries.ts';
 import { latency } from '../formats.ts';
 import { mayChange } from '../identity.ts';
-import { Ago, At } from '../parts/ago.tsx';
+import { Ago, At, now } from '../parts/ago.tsx';
 import { confirmFirst } from '../parts/confirm.tsx';
 import { Copy } from '../parts/copy.tsx';
 import { Facts } from '../parts/facts.tsx';
@@ -59,7 +59,7 @@ function Whole({ delivery, exchange }: WholeProps) {
             ['Begun', <At at={delivery.createdAt} />],
             ['Answered', delivery.completedAt === null ? null : <At at={delivery.completedAt} />],
             ['Latency', delivery.latencyMs === null ? null : latency(delivery.latencyMs)],
-            ['Next attempt', seen?.nextAttemptAt == null ? null : <Ago at={seen.nextAttemptAt} />],
+            ['Next attempt', isToCome(seen) ? <Ago at={seen!.nextAttemptAt} /> : null],
             ['Position', event?.position ?? null],
             ['Subject', event?.subject ?? null],
           ]}
@@ -100,8 +100,12 @@ function outcomeOf({ status, ...delivery }: Delivery, exchange: Exchange | null)
   const answer = answerOf(delivery);
   if (status === 'DELIVERED') return `Delivered: it answered ${answer}.`;
   if (status === 'FAILED') return `It failed (${answer}), and was the last attempt: the event was given up here.`;
-  return `It failed (${answer}), and another attempt ${exchange?.nextAttemptAt ? 'is due' : 'follows or followed'}.`;
+  return `It failed (${answer}), and another attempt ${isToCome(exchange) ? 'is to come' : 'followed, or does so soon'}.`;
 }
+
+/** Not of an attempt that was followed long ago. */
+const isToCome = (exchange: Exchange | null) =>
+  exchange !== null && exchange.nextAttemptAt !== null && Date.parse(exchange.nextAttemptAt) > now.peek();
 
 function Controls({ delivery, exchange }: { delivery: Delivery; exchange: Exchange | null }) {
   const { id, status, endpointId, eventType, endpointUrl, event } = delivery;
