@@ -8,8 +8,6 @@ import { type Stage, openStage } from '../support/stage.ts';
 import type { Failpoint } from './failpoints.ts';
 import { arm, instanceProgram } from './instance-program.ts';
 
-const patience = { withinMs: 30_000 };
-
 export type Both = { owner: RunningService; other: RunningService };
 export type TwoInstances = Awaited<ReturnType<typeof openTwoInstances>>;
 
@@ -36,7 +34,6 @@ export async function openTwoInstances({ leaseTtlMs }: { leaseTtlMs: number }) {
   /** Waits until each has half of the shards: one that was stopped has looked around by then, and holds leases anew. */
   async function ownerAndOther(): Promise<Both> {
     await eventually(async () => (await Promise.all(instances.map(hasHalf))).every(Boolean), {
-      ...patience,
       saying: 'half of the shards on each',
     });
     const owner = (await ownerBy(instances[0]!))!;
@@ -65,16 +62,15 @@ export async function openTwoInstances({ leaseTtlMs }: { leaseTtlMs: number }) {
 
   const accepted = (ids: readonly string[]) =>
     eventually(() => ids.every((id) => requestsOf(id).some(([, status]) => status === 200)), {
-      ...patience,
       saying: 'every event at crm',
     });
 
   const takenOver = ({ other }: Both) =>
-    eventually(async () => (await ownerBy(other)) === other, { ...patience, saying: 'a take-over' });
+    eventually(async () => (await ownerBy(other)) === other, { saying: 'a take-over' });
 
   /** Waits for as many rows of an event as it must have, and says which. */
   async function recorded(id: string, count = 1) {
-    await eventually(async () => (await rowsOf(id)).length === count, { ...patience, saying: `${count} rows` });
+    await eventually(async () => (await rowsOf(id)).length === count, { saying: `${count} rows` });
     return await rowsOf(id);
   }
 

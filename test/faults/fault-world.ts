@@ -9,8 +9,6 @@ import { type Stage, openStage } from '../support/stage.ts';
 import { type TcpProxy, openTcpProxy } from '../support/tcp-proxy.ts';
 
 /** Enough for a machine on which much else runs. */
-export const patience = { withinMs: 45_000 };
-
 export type FaultWorld = AsyncDisposable & {
   stage: Stage;
   /** Between the service and its servers. */
@@ -61,7 +59,6 @@ export async function openFaultWorld({
   async function requests(more: number): Promise<void> {
     const before = stage.receiver.journal.length;
     await eventually(() => stage.receiver.journal.length >= before + more, {
-      ...patience,
       saying: `${more} more requests`,
     });
   }

@@ -5,7 +5,7 @@ import { openOrm } from '../../src/model/orm.ts';
 import { actAsAdmin } from '../support/admin.ts';
 import { type TestDatabase, openDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
-import { type FaultWorld, openFaultWorld, patience, reportOn } from './fault-world.ts';
+import { type FaultWorld, openFaultWorld, reportOn } from './fault-world.ts';
 
 let database: TestDatabase;
 let world: FaultWorld;
@@ -30,7 +30,7 @@ test.each([
 ])('the answer to %s is lost under load: each event is there once, and each attempt recorded once', async (...row) => {
   const [, from, to] = row;
   const loss = world.postgres.loseAnswers({ from, to, times: 3 });
-  await world.underLoad(async () => await eventually(() => loss.count === 3, patience), { batches: 30, size: 10 });
+  await world.underLoad(async () => await eventually(() => loss.count === 3), { batches: 30, size: 10 });
   expect(await world.judge()).toEqual([]);
 });
 
@@ -64,7 +64,7 @@ test('a way to Postgres that goes silent for 5 s under load: what was on its way
     expect(Math.max(...waits)).toBeLessThan(3_000);
     world.postgres.blackhole(false);
   });
-  await eventually(isReady, patience);
+  await eventually(isReady);
   expect(await world.judge(losses)).toEqual([]);
 });
 
@@ -85,7 +85,7 @@ test('while nobody can write delivery rows, each endpoint gets at most 17 reques
     // One after another with their positions: time enough for a request that may not be sent.
     for (let more = 0; more < 20; more += 1) {
       const [id] = await actAsAdmin(world.stage).publish('a.more');
-      await eventually(async () => (await world.stage.log()).some((event) => event.id === id), patience);
+      await eventually(async () => (await world.stage.log()).some((event) => event.id === id));
     }
     expect(world.stage.receiver.journal.length - before).toBeLessThanOrEqual(17 * world.endpoints.length);
     await em.rollback();

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type PostgresServer, openPostgresServer } from '../support/postgres-server.ts';
 import { hogConnections } from '../support/connection-hogs.ts';
-import { type FaultWorld, openFaultWorld, patience, reportOn } from './fault-world.ts';
+import { type FaultWorld, openFaultWorld, reportOn } from './fault-world.ts';
 import { mutation, whileAway } from './postgres-away.ts';
 
 let postgres: PostgresServer;
@@ -27,14 +27,14 @@ const isReady = async () => (await world.ready()).status === 'ready';
 test.each(['SIGINT', 'SIGQUIT', 'SIGKILL'] as const)('a restart by %s under load', async (signal) => {
   losses += 1;
   await world.underLoad(async () => await postgres.restartBy(signal), { batches: 15, size: 20 });
-  await eventually(isReady, patience);
+  await eventually(isReady);
   expect(await world.judge(losses)).toEqual([]);
 });
 
 test('away for 30 s: mutations answer UNAVAILABLE within 3 s, deliveries pause, and everything goes on by itself', async () => {
   losses += 1;
   expect(await whileAway({ world, postgres, awayMs: 30_000 })).toEqual([]);
-  await eventually(isReady, patience);
+  await eventually(isReady);
   expect(await world.judge(losses)).toEqual([]);
 });
 
@@ -48,6 +48,6 @@ test('out of connections: mutations are UNAVAILABLE, and everything goes on when
     expect(code).toBe('UNAVAILABLE');
     expect(ms).toBeLessThan(3_000);
   });
-  await eventually(isReady, patience);
+  await eventually(isReady);
   expect(await world.judge(losses)).toEqual([]);
 });

@@ -14,7 +14,6 @@ const others = Array.from({ length: 5 }, (_, index) => `healthy-${index + 1}`);
 const deadly = ['late-throw', 'rejection', 'memory'];
 const harmOf = (kind: string) => `harm.${kind.replace('-', '_')}`;
 /** Threads that begin anew take a while where many tests run. */
-const patience = { withinMs: 50_000 };
 let stage: Stage;
 
 beforeAll(async () => {
@@ -43,7 +42,6 @@ async function publish(...types: string[]): Promise<string> {
 async function othersLostNothing(): Promise<void> {
   for (const id of others) {
     await eventually(() => stage.receiver.accepted(id) === published.length, {
-      ...patience,
       saying: `all events at ${id}`,
     });
     expect([...new Set(stage.receiver.of(id).map(({ eventId }) => eventId))]).toEqual(published);
@@ -59,7 +57,7 @@ test.each(deadly)('%s: its event spends an attempt as worker lost, and others lo
   const rows = await eventually(async () => {
     const found = await stage.attempts(kind);
     return found.length === 1 ? found : null;
-  }, patience);
+  });
   expect(rows.map(({ eventId, attempt, status }) => [eventId, attempt, status])).toEqual([[poison, 1, 'failed']]);
   expect(rows.every(({ error }) => error?.startsWith('worker lost: '))).toBe(true);
   await othersLostNothing();

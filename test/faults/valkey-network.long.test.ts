@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { actAsAdmin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
-import { type FaultWorld, openFaultWorld, patience, reportOn } from './fault-world.ts';
+import { type FaultWorld, openFaultWorld, reportOn } from './fault-world.ts';
 
 let world: FaultWorld;
 
@@ -19,7 +19,6 @@ const back = 'Valkey answers: events flow through its stream';
 /** Waits for the service to use Valkey again. */
 async function isBack(): Promise<void> {
   await eventually(async () => (await world.ready()).status === 'ready', {
-    ...patience,
     saying: 'Valkey is used again',
   });
 }
@@ -29,7 +28,7 @@ async function oneEvent(): Promise<number> {
   const before = world.stage.receiver.of('endpoint-1').length;
   const begunAt = performance.now();
   await actAsAdmin(world.stage).publish('a.one');
-  await eventually(() => world.stage.receiver.of('endpoint-1').length > before, { ...patience, saying: 'the event' });
+  await eventually(() => world.stage.receiver.of('endpoint-1').length > before, { saying: 'the event' });
   return performance.now() - begunAt;
 }
 

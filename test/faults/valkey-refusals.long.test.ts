@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type ValkeyServer, openValkeyServer } from '../support/valkey-server.ts';
-import { type FaultWorld, openFaultWorld, patience, reportOn } from './fault-world.ts';
+import { type FaultWorld, openFaultWorld, reportOn } from './fault-world.ts';
 
 let valkey: ValkeyServer;
 let world: FaultWorld;
@@ -19,7 +19,7 @@ afterAll(async () => {
 beforeEach(() => reportOn(world));
 
 const isReady = async () => (await world.ready()).status === 'ready';
-const awaitReady = () => eventually(isReady, { ...patience, saying: 'Valkey is used again' });
+const awaitReady = () => eventually(isReady, { saying: 'Valkey is used again' });
 const config = (name: string, value: string | number) => valkey.admin.config('SET', name, value);
 const dropClients = () => valkey.admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
 

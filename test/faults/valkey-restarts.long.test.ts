@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type ValkeyServer, openValkeyServer } from '../support/valkey-server.ts';
-import { type FaultWorld, openFaultWorld, patience, reportOn } from './fault-world.ts';
+import { type FaultWorld, openFaultWorld, reportOn } from './fault-world.ts';
 
 let valkey: ValkeyServer;
 let world: FaultWorld;
@@ -26,7 +26,6 @@ async function comesBack(change: () => Promise<void>, config: readonly string[] 
     await world.requests(200);
     await valkey.start({ config });
     await eventually(async () => (await world.ready()).status === 'ready', {
-      ...patience,
       saying: 'Valkey is used again',
     });
     await world.requests(100);

@@ -24,6 +24,7 @@ beforeAll(async () => {
   await stage.place.configure(endpoints.map((id) => stage.endpoint(id)));
   await stage.start();
   await publish(10);
+  await eventually(async () => (await head()).position === acknowledged.length, { saying: 'their positions' });
 });
 afterAll(() => opened.disposeAsync());
 beforeEach(() => reportOnFailure(stage));

@@ -70,7 +70,7 @@ async function delivered(endpoint: string, ids: readonly string[]): Promise<void
     const accepted = new Set(receiver.of(endpoint).flatMap(({ eventId, status }) => (status === 200 ? [eventId] : [])));
     return ids.filter((id) => !accepted.has(id));
   };
-  await eventually(() => missing().length === 0, { withinMs: 20_000, saying: `all of them at ${endpoint}` });
+  await eventually(() => missing().length === 0, { saying: `all of them at ${endpoint}` });
 }
 
 /** Accepts nothing at an endpoint until what it returns is called. */

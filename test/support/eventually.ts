@@ -4,11 +4,14 @@
 const pausePerAsk = 4;
 const longestPauseMs = 250;
 
+/** That something hangs, not that a machine is slow. */
+const hungAfterMs = 90_000;
+
 /** Resolves with the first truthy answer; fails after `withinMs` with the last answer or error. */
 export async function eventually<T>(
   ask: () => T | Promise<T>,
   {
-    withinMs = 15_000,
+    withinMs = hungAfterMs,
     everyMs = 5,
     saying = 'the awaited effect',
   }: { withinMs?: number; everyMs?: number; saying?: string } = {},

@@ -51,7 +51,7 @@ export function watchPair({
     async sharedOut(): Promise<{ service: RunningService; ids: string[] }[]> {
       await eventually(
         async () => (await Promise.all(running().map(served))).every((detail) => detail.startsWith('32 of 64 shards')),
-        { withinMs: 30_000, saying: 'half of the shards on each' },
+        { saying: 'half of the shards on each' },
       );
       const seen = await owners(running()[0]!);
       return running().map((service) => ({
@@ -88,7 +88,7 @@ export function watchPair({
           const found = ids.map((id) => stage.receiver.of(id).find(({ eventId }) => eventId === mark));
           return found.every((entry) => entry !== undefined) ? found.map((entry) => entry.begunAt) : null;
         },
-        { withinMs: 20_000, saying: `the event at ${ids.join()}` },
+        { saying: `the event at ${ids.join()}` },
       );
       return Math.max(...arrivals) - since;
     },

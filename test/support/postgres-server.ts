@@ -45,7 +45,7 @@ export async function openPostgresServer(): Promise<PostgresServer> {
           const now = await readPostmaster(data);
           return now !== null && now.pid !== pid && now.isReady;
         },
-        { withinMs: 30_000, saying: 'another postmaster' },
+        { saying: 'another postmaster' },
       );
     },
     start,

@@ -40,7 +40,6 @@ async function left({ pids, places }: Awaited<ReturnType<typeof killedRun>>): Pr
 test('of a run that is killed nothing is left: no service, no server, no data', async () => {
   const run = await killedRun({ guarded: true });
   await eventually(async () => (await left(run)).length === 0, {
-    withinMs: 45_000,
     saying: 'the end of all that it had',
   });
 });

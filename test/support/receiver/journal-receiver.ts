@@ -21,7 +21,7 @@ export type JournalReceiver = AsyncDisposable & {
   /** Leaves the endpoint's requests unanswered, or `which` of them, until what it returns is called: by `reply` then. */
   hold(endpoint: string, given?: { which?: (entry: TypedEntry) => boolean; reply?: Reply }): () => void;
   /** Waits until so many requests more than now have come. */
-  more(count: number, patience?: { withinMs: number }): Promise<void>;
+  more(count: number): Promise<void>;
   of(endpoint: string): TypedEntry[];
   /** How many different events the endpoint has accepted. */
   accepted(endpoint: string): number;
@@ -56,9 +56,9 @@ export async function openJournalReceiver(secrets: Record<string, string>): Prom
       behave(endpoint, (entry) => (which(entry) ? promise : reply));
       return () => resolve(reply);
     },
-    async more(count, patience) {
+    async more(count) {
       const wanted = kept.length + count;
-      await eventually(() => kept.length >= wanted, { ...patience, saying: `${count} more requests` });
+      await eventually(() => kept.length >= wanted, { saying: `${count} more requests` });
     },
     of: (endpoint) => kept.filter((entry) => entry.endpoint === endpoint),
     accepted: (endpoint) => journal.accepted.get(endpoint)?.size ?? 0,
