@@ -25,7 +25,7 @@ const received = (type: string) =>
 const told = (type: string, data: object) =>
   eventually(
     () => received(type).some((body) => Object.entries(data).every(([name, value]) => body.data[name] === value)),
-    { saying: `${type} with ${JSON.stringify(data)}`, withinMs: 30_000 },
+    { saying: `${type} with ${JSON.stringify(data)}` },
   );
 
 /** Somebody signs up, links another account and unlinks the first; an admin makes, changes and deletes users. */
