@@ -3,7 +3,7 @@
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Folders whose files take long, the slowest first; all others come after them. */
-const slowFolders = ['chaos', 'doors', 'journeys', 'faults', 'demo', 'deploy', 'docs', 'cli', 'api', 'operations'];
+const slowFolders = ['chaos', 'doors', 'faults', 'journeys', 'demo', 'deploy', 'docs', 'cli', 'api', 'operations'];
 
 export class SlowestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
