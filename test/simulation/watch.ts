@@ -286,14 +286,16 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     restored(): void {
       restores += 1;
       lastRow = history.requests.at(-1)?.row ?? 0;
-      const { log, rows } = postgres().tables;
+      const { log, rows, cursors } = postgres().tables;
       const left = new Set(rows.map((row) => row.id));
       for (const id of history.durableAt.keys()) if (!left.has(id)) history.durableAt.delete(id);
-      for (const line of lines.values()) {
+      for (const [name, line] of lines) {
         line.retrying.clear();
         // What was lost has no position any more, and another event may get it.
         for (const [id, position] of line.sent) if (log[position]?.id !== id) line.sent.delete(id);
-        line.farthest = Math.max(0, ...line.sent.values());
+        // What comes after its place comes again, and what was given up there without being sent comes for the first time.
+        const place = cursors.get(name.split(' ')[0]!)?.position ?? 0;
+        line.farthest = Math.min(place, Math.max(0, ...line.sent.values()));
       }
     },
   };
