@@ -291,11 +291,9 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       for (const id of history.durableAt.keys()) if (!left.has(id)) history.durableAt.delete(id);
       for (const [name, line] of lines) {
         line.retrying.clear();
-        // What was lost has no position any more, and another event may get it.
+        // What was lost has no position any more, and another event may get it; what is above its place comes, or comes again.
         for (const [id, position] of line.sent) if (log[position]?.id !== id) line.sent.delete(id);
-        // What comes after its place comes again, and what was given up there without being sent comes for the first time.
-        const place = cursors.get(name.split(' ')[0]!)?.position ?? 0;
-        line.farthest = Math.min(place, Math.max(0, ...line.sent.values()));
+        line.farthest = cursors.get(name.split(' ')[0]!)?.position ?? 0;
       }
     },
   };
