@@ -122,7 +122,8 @@ export function makeUpWorld(count: number): World {
       ],
       timings: { dnsMs: 1.5, connectMs: 12, tlsMs: 23 },
       remoteAddress: '192.0.2.7:443',
-      nextAttemptAt: status === 'RETRYING' ? ago(-95) : null,
+      // An older one was followed by now.
+      nextAttemptAt: status === 'RETRYING' ? ago(number < 4 ? -95 : 95) : null,
       origin: 'LINE',
       event: () => event(number % 40),
     };

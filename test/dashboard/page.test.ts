@@ -116,6 +116,19 @@ test('a body is shown and copied byte for byte, with every digit of its numbers'
   await page.close();
 });
 
+test('of a failed attempt it says when the next one comes, but not once that was to come', async () => {
+  const page = await signIn();
+  for (const [id, sentence, facts] of [
+    ['0195d000-0000-7000-8000-000000000002', /another attempt is to come\.$/, 1],
+    ['0195d000-0000-7000-8000-000000000006', /another attempt followed, or does so now\.$/, 0],
+  ] as const) {
+    await page.goto(`${service.url}/deliveries/${id}`);
+    await page.getByText(sentence).waitFor();
+    expect(await page.getByText('Next attempt', { exact: true }).count()).toBe(facts);
+  }
+  await page.close();
+});
+
 test('with the read token everything is seen, and nothing can be pressed that changes something', async () => {
   const page = await signIn('', readToken);
   const before = service.changes.length;

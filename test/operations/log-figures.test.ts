@@ -19,12 +19,18 @@ function slowPostgres() {
 const row = { head: 9, unnumbered: 0, oldest: null };
 const figures = { head: 9, unnumbered: 0, oldestMs: 0 };
 
-test('while a statement runs on nobody begins another, and its answer is for whoever still waits', async () => {
+/** A first look, which nobody waits for any more. */
+async function lookInVain() {
   const { orm, asked } = slowPostgres();
   const look = createLogFigures(orm);
   const first = look();
   await vi.advanceTimersByTimeAsync(1_000);
   expect(await first).toBeNull();
+  return { look, asked };
+}
+
+test('while a statement runs on nobody begins another, and its answer is for whoever still waits', async () => {
+  const { look, asked } = await lookInVain();
   const second = look();
   await vi.advanceTimersByTimeAsync(500);
   expect(asked).toHaveLength(1);
@@ -33,11 +39,7 @@ test('while a statement runs on nobody begins another, and its answer is for who
 });
 
 test('after a statement that failed there is another one, also where nobody waited for it any more', async () => {
-  const { orm, asked } = slowPostgres();
-  const look = createLogFigures(orm);
-  const first = look();
-  await vi.advanceTimersByTimeAsync(1_000);
-  expect(await first).toBeNull();
+  const { look, asked } = await lookInVain();
   asked[0]!.reject(new Error('canceling statement due to statement timeout'));
   await vi.advanceTimersByTimeAsync(0);
   const second = look();

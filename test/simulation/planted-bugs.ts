@@ -52,17 +52,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     'new Settled(cursor.settled)',
     'new Settled([])',
   ),
-  {
-    name: 'what is settled above the cursor is sent again when the filter changes',
-    edits: [
-      {
-        file: 'src/dispatch/line.ts',
-        find: 'this.#settled.stepBack(this.#examined);',
-        replace: '',
-      },
-    ],
-    kinds: ['reload', 'stop', 'receiver is slow'],
-  },
+  one(
+    'what is settled above the cursor is sent again when the filter changes',
+    'src/dispatch/line.ts',
+    'this.#settled.stepBack(this.#examined);',
+    '',
+    ['reload', 'stop', 'receiver is slow'],
+  ),
   one(
     'a turn that was lost is sent again from memory',
     'src/dispatch/dispatcher.ts',
@@ -70,49 +66,41 @@ export const plantedBugs: readonly PlantedBug[] = [
     "actor.finish(typeof report === 'string' ? { settled: 0, failure: null } : report, ports.now())",
     ['kill thread'],
   ),
-  {
-    name: 'an endpoint begins its next turn at once after one that was lost with nothing on the wire',
-    edits: [
-      {
-        file: 'src/dispatch/actor.ts',
-        find: "if (report === 'unsent') this.#unsent.add(now);",
-        replace: "if (report === 'unsent') this.#unsent.forget();",
-      },
-    ],
-    kinds: ['kill thread'],
-  },
-  {
-    name: 'a draining turn does not keep the next actor waiting',
-    edits: [
-      {
-        file: 'src/dispatch/dispatcher.ts',
-        find: "if (actor.sending === 'running') inFlight.drain(endpointId);",
-        replace: '',
-      },
-    ],
-    kinds: ['reload', 'receiver is slow', 'kill thread'],
-  },
-  {
-    name: 'replays that were read in part are taken for all',
-    edits: [
-      {
-        file: 'src/dispatch/replay-window.ts',
-        find: 'if (stored === null || stored.length > 0) more = true;',
-        replace: 'if (stored === null) more = true;',
-      },
-    ],
-    kinds: ['replay', 'postgres is slow'],
-  },
-  {
-    name: 'an owner is not told of replays that were cancelled through another instance',
-    edits: [{ file: 'src/cluster/remote-changes.ts', find: ' || actor.holdsReplays', replace: '' }],
-    kinds: ['replay', 'cancel', 'receiver is slow'],
-  },
-  {
-    name: 'replays that were being read when they were cancelled are sent',
-    edits: [{ file: 'src/dispatch/replay-window.ts', find: 'if (asked !== current) return;', replace: '' }],
-    kinds: ['replay', 'cancel', 'postgres is slow'],
-  },
+  one(
+    'an endpoint begins its next turn at once after one that was lost with nothing on the wire',
+    'src/dispatch/actor.ts',
+    "if (report === 'unsent') this.#unsent.add(now);",
+    "if (report === 'unsent') this.#unsent.forget();",
+    ['kill thread'],
+  ),
+  one(
+    'a draining turn does not keep the next actor waiting',
+    'src/dispatch/dispatcher.ts',
+    "if (actor.sending === 'running') inFlight.drain(endpointId);",
+    '',
+    ['reload', 'receiver is slow', 'kill thread'],
+  ),
+  one(
+    'replays that were read in part are taken for all',
+    'src/dispatch/replay-window.ts',
+    'if (stored === null || stored.length > 0) more = true;',
+    'if (stored === null) more = true;',
+    ['replay', 'postgres is slow'],
+  ),
+  one(
+    'an owner is not told of replays that were cancelled through another instance',
+    'src/cluster/remote-changes.ts',
+    ' || actor.holdsReplays',
+    '',
+    ['replay', 'cancel', 'receiver is slow'],
+  ),
+  one(
+    'replays that were being read when they were cancelled are sent',
+    'src/dispatch/replay-window.ts',
+    'if (asked !== current) return;',
+    '',
+    ['replay', 'cancel', 'postgres is slow'],
+  ),
   one(
     'an event is matched by an older configuration than its own',
     'src/cluster/configuration-barrier.ts',
@@ -139,17 +127,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     'routes.clear();',
     ['reload', 'receiver is slow'],
   ),
-  {
-    name: 'a configuration that the database lost is served on',
-    edits: [
-      {
-        file: 'src/cluster/instance.ts',
-        find: 'if (isOtherLog || isOtherServer) barrier.check();',
-        replace: '',
-      },
-    ],
-    kinds: ['reload', 'postgres is restored', 'valkey is away', 'stop'],
-  },
+  one(
+    'a configuration that the database lost is served on',
+    'src/cluster/instance.ts',
+    'if (isOtherLog || isOtherServer) barrier.check();',
+    '',
+    ['reload', 'postgres is restored', 'valkey is away', 'stop'],
+  ),
   one(
     'a new history of the log is ignored',
     'src/cluster/instance.ts',
@@ -186,17 +170,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     'inFlight.turnEnded(id);\n      scheduleTurn(actor);',
     'inFlight.turnEnded(id);',
   ),
-  {
-    name: 'an event that the endpoint’s last owner has counted is counted once more',
-    edits: [
-      {
-        file: 'src/dispatch/cursor-state.ts',
-        find: 'const countedTo = Math.max(head, countedUpTo(cursor, events));',
-        replace: 'const countedTo = head;',
-      },
-    ],
-    kinds: ['leave', 'stop', 'kill thread', 'valkey is away'],
-  },
+  one(
+    'an event that the endpoint’s last owner has counted is counted once more',
+    'src/dispatch/cursor-state.ts',
+    'const countedTo = Math.max(head, countedUpTo(cursor, events));',
+    'const countedTo = head;',
+    ['leave', 'stop', 'kill thread', 'valkey is away'],
+  ),
   one(
     'an event that came while a cursor was loaded is not counted',
     'src/dispatch/backlog-count.ts',
@@ -204,17 +184,13 @@ export const plantedBugs: readonly PlantedBug[] = [
     '{ count, isLowerBound }',
     ['postgres is slow', 'stop'],
   ),
-  {
-    name: 'what is settled above the cursor is not in the backlog that is stored with it',
-    edits: [
-      {
-        file: 'src/dispatch/reading.ts',
-        find: 'const skipped = this.#line.skippedAbove(position);',
-        replace: 'const skipped = 0;',
-      },
-    ],
-    kinds: ['reload', 'stop'],
-  },
+  one(
+    'what is settled above the cursor is not in the backlog that is stored with it',
+    'src/dispatch/reading.ts',
+    'const skipped = this.#line.skippedAbove(position);',
+    'const skipped = 0;',
+    ['reload', 'stop'],
+  ),
   one(
     'the budget of the windows is ignored',
     'src/dispatch/window-budget.ts',
@@ -260,15 +236,11 @@ export const plantedBugs: readonly PlantedBug[] = [
     "return isHere && row.generation === generation && row.origin === 'line';",
     "return isHere && row.origin === 'line';",
   ),
-  {
-    name: 'a generation that a restored database has lost is given again',
-    edits: [
-      {
-        file: 'test/simulation/assign-cursors.ts',
-        find: 'generations * 1_000 + tables.restores',
-        replace: 'generations',
-      },
-    ],
-    kinds: ['rewind', 'postgres is restored'],
-  },
+  one(
+    'a generation that a restored database has lost is given again',
+    'test/simulation/assign-cursors.ts',
+    'generations * 1_000 + tables.restores',
+    'generations',
+    ['rewind', 'postgres is restored'],
+  ),
 ];

@@ -3,18 +3,17 @@
 import { type PlantedBug, one } from './planted-bug.ts';
 
 export const plantedLeaseBugs: readonly PlantedBug[] = [
-  {
-    name: 'a thread sends without a look at its lease',
-    edits: [{ file: 'src/worker/turn-steps.ts', find: ' && control.trusts(turn.lease)', replace: '' }],
-    kinds: ['stop', 'receiver is slow'],
-  },
-  {
-    name: 'a request whose connection took long begins without another look at its lease',
-    edits: [
-      { file: 'test/simulation/threads.ts', find: 'if (!steps.mayBegin()) {', replace: 'if (thread.hangsUntil < 0) {' },
-    ],
-    kinds: ['stop', 'receiver is slow'],
-  },
+  one('a thread sends without a look at its lease', 'src/worker/turn-steps.ts', ' && control.trusts(turn.lease)', '', [
+    'stop',
+    'receiver is slow',
+  ]),
+  one(
+    'a request whose connection took long begins without another look at its lease',
+    'test/simulation/threads.ts',
+    'if (!steps.mayBegin()) {',
+    'if (thread.hangsUntil < 0) {',
+    ['stop', 'receiver is slow'],
+  ),
   one(
     'a lease that was not renewed is relied on',
     'src/cluster/leases.ts',
@@ -29,15 +28,11 @@ export const plantedLeaseBugs: readonly PlantedBug[] = [
     'owner === null || unchangedMs >= ttlMs / 3',
     ['sleep', 'postgres is slow'],
   ),
-  {
-    name: 'a lease is given back before its turns have ended',
-    edits: [
-      {
-        file: 'src/cluster/shard-ownership.ts',
-        find: 'if (inFlight === 0) return end();',
-        replace: 'if (inFlight >= 0) return end();',
-      },
-    ],
-    kinds: ['leave', 'receiver is slow'],
-  },
+  one(
+    'a lease is given back before its turns have ended',
+    'src/cluster/shard-ownership.ts',
+    'if (inFlight === 0) return end();',
+    'if (inFlight >= 0) return end();',
+    ['leave', 'receiver is slow'],
+  ),
 ];

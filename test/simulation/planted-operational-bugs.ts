@@ -19,28 +19,20 @@ export const plantedOperationalBugs: readonly PlantedBug[] = [
     ],
     kinds: ['receiver fails', 'postgres fails'],
   },
-  {
-    name: 'two owners of an endpoint both tell that they gave the same event up',
-    edits: [
-      {
-        file: 'test/simulation/operational.ts',
-        find: 'const mark = [endpoint, eventId, generation, item]',
-        replace: 'const mark = [id, endpoint, eventId, generation, item]',
-      },
-    ],
-    kinds: ['receiver fails', 'sleep', 'stop'],
-  },
-  {
-    name: 'an endpoint for which nothing waits any more stays failing, also after a take-over',
-    edits: [
-      {
-        file: 'src/dispatch/health.ts',
-        find: "if (head === 'empty') return this.#becomeWell();",
-        replace: "if (head === 'empty') return;",
-      },
-    ],
-    kinds: ['receiver fails', 'crash'],
-  },
+  one(
+    'two owners of an endpoint both tell that they gave the same event up',
+    'test/simulation/operational.ts',
+    'const mark = [endpoint, eventId, generation, item]',
+    'const mark = [id, endpoint, eventId, generation, item]',
+    ['receiver fails', 'sleep', 'stop'],
+  ),
+  one(
+    'an endpoint for which nothing waits any more stays failing, also after a take-over',
+    'src/dispatch/health.ts',
+    "if (head === 'empty') return this.#becomeWell();",
+    "if (head === 'empty') return;",
+    ['receiver fails', 'crash'],
+  ),
   one(
     'an endpoint is well, and no event tells of it',
     'test/simulation/operational.ts',
@@ -48,17 +40,13 @@ export const plantedOperationalBugs: readonly PlantedBug[] = [
     "if (change.to === 'well') ((..._: unknown[]) => {})(",
     ['receiver fails'],
   ),
-  {
-    name: 'a change whose write had an unknown outcome is told of again',
-    edits: [
-      {
-        file: 'test/simulation/operational.ts',
-        find: 'changes.length > 0 && cursor.failingChanges === after',
-        replace: 'changes.length > 0',
-      },
-    ],
-    kinds: ['receiver fails', 'postgres fails'],
-  },
+  one(
+    'a change whose write had an unknown outcome is told of again',
+    'test/simulation/operational.ts',
+    'changes.length > 0 && cursor.failingChanges === after',
+    'changes.length > 0',
+    ['receiver fails', 'postgres fails'],
+  ),
   one(
     'an endpoint is sent what tells about itself',
     'src/dispatch/dispatcher.ts',
@@ -71,20 +59,18 @@ export const plantedOperationalBugs: readonly PlantedBug[] = [
     'addressedTo === null && notFor !== endpoint.id &&',
     'addressedTo === null &&',
   ),
-  {
-    name: 'a pause is told of although the endpoint is paused already',
-    edits: [
-      {
-        file: 'test/simulation/tables.ts',
-        find: 'if (cursor.pauseReason === null && (isGone || isHeld)) {',
-        replace: 'if (isGone || isHeld) {',
-      },
-    ],
-    kinds: ['receiver is gone', 'pause', 'receiver is slow'],
-  },
-  {
-    name: 'an endpoint is failing for what it was told of others',
-    edits: [{ file: 'src/dispatch/health.ts', find: ' || isOperational(event.type)) return;', replace: ') return;' }],
-    kinds: ['receiver fails', 'pause', 'resume'],
-  },
+  one(
+    'a pause is told of although the endpoint is paused already',
+    'test/simulation/tables.ts',
+    'if (cursor.pauseReason === null && (isGone || isHeld)) {',
+    'if (isGone || isHeld) {',
+    ['receiver is gone', 'pause', 'receiver is slow'],
+  ),
+  one(
+    'an endpoint is failing for what it was told of others',
+    'src/dispatch/health.ts',
+    ' || isOperational(event.type)) return;',
+    ') return;',
+    ['receiver fails', 'pause', 'resume'],
+  ),
 ];

@@ -68,15 +68,11 @@ export const plantedQueueBugs: readonly PlantedBug[] = [
   one('the bound passes what a batch has left that was cut', bound, 'cut ? Math.min(ended, seq) : ended', 'ended', [
     'postgres is slow',
   ]),
-  {
-    name: 'the bound of a database is kept for the one of an earlier day',
-    edits: [
-      {
-        file: 'src/outbox/relay-steps.ts',
-        find: 'bound = createRelayBound();\n      }',
-        replace: '}',
-      },
-    ],
-    kinds: ['postgres is restored'],
-  },
+  one(
+    'the bound of a database is kept for the one of an earlier day',
+    'src/outbox/relay-steps.ts',
+    'bound = createRelayBound();\n      }',
+    '}',
+    ['postgres is restored'],
+  ),
 ];

@@ -38,45 +38,28 @@ export const plantedStreamBugs: readonly PlantedBug[] = [
     'else if (knownHead > position + 100) readTable(knownHead, step);',
     ['valkey lies'],
   ),
-  {
-    name: 'the seal of an entry is not compared',
-    edits: [{ file: 'src/log/sealed-batches.ts', find: believed, replace: '' }],
-    kinds: ['valkey is written to'],
-  },
-  {
-    name: 'the seal of an entry does not cover its id, so that an old one comes again under another position',
-    edits: [
-      {
-        file: 'src/log/sealed-batches.ts',
-        find: 'update(`${key}\\n${id}\\n`)',
-        replace: 'update(`${key}\\n${id.slice(id.length)}`)',
-      },
-    ],
-    kinds: ['valkey is written to'],
-  },
-  {
-    name: 'the last entry of a stream is learned although its seal does not fit',
-    edits: [
-      {
-        file: 'test/simulation/service-stream.ts',
-        find: 'done(batch === null || stream !== name ? null : { last: batch ? lastOf(batch) : null });',
-        replace:
-          "const at = Number(found?.[0]?.id.split('-')[0]); done({ last: batch ? lastOf(batch) : { position: at || 0, id: 'unread' } as never });",
-      },
-    ],
-    kinds: ['valkey is written to', 'crash'],
-  },
-  {
-    name: 'a position beyond the log’s head in Postgres is believed',
-    edits: [
-      {
-        file: 'src/log/reader.ts',
-        find: 'if (highest.position > head) {',
-        replace: 'if (highest.position > head + 1e6) {',
-      },
-    ],
-    kinds: ['valkey lies', 'postgres is restored', 'crash'],
-  },
+  one('the seal of an entry is not compared', 'src/log/sealed-batches.ts', believed, '', ['valkey is written to']),
+  one(
+    'the seal of an entry does not cover its id, so that an old one comes again under another position',
+    'src/log/sealed-batches.ts',
+    'update(`${key}\\n${id}\\n`)',
+    'update(`${key}\\n${id.slice(id.length)}`)',
+    ['valkey is written to'],
+  ),
+  one(
+    'the last entry of a stream is learned although its seal does not fit',
+    'test/simulation/service-stream.ts',
+    'done(batch === null || stream !== name ? null : { last: batch ? lastOf(batch) : null });',
+    "const at = Number(found?.[0]?.id.split('-')[0]); done({ last: batch ? lastOf(batch) : { position: at || 0, id: 'unread' } as never });",
+    ['valkey is written to', 'crash'],
+  ),
+  one(
+    'a position beyond the log’s head in Postgres is believed',
+    'src/log/reader.ts',
+    'if (highest.position > head) {',
+    'if (highest.position > head + 1e6) {',
+    ['valkey lies', 'postgres is restored', 'crash'],
+  ),
   one(
     'of a batch that was taken in part everything is taken again',
     'src/log/reader.ts',

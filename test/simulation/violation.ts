@@ -4,6 +4,7 @@
 export class Violation extends Error {}
 
 export type Line = {
+  endpoint: string;
   /** The farthest position that was sent. */
   farthest: number;
   /** Events that its owner sent at least once, by their ids. */

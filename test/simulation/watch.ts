@@ -47,7 +47,7 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
     const name = `${endpoint} ${generation}`;
     let line = lines.get(name);
     if (line) return line;
-    line = { farthest: 0, sent: new Map(), sentLate: new Set(), settled: new Set(), retrying: new Set() };
+    line = { endpoint, farthest: 0, sent: new Map(), sentLate: new Set(), settled: new Set(), retrying: new Set() };
     lines.set(name, line);
     return line;
   }
@@ -289,11 +289,11 @@ export function createWatch({ time, history, postgres }: { time: Time; history: 
       const { log, rows, cursors } = postgres().tables;
       const left = new Set(rows.map((row) => row.id));
       for (const id of history.durableAt.keys()) if (!left.has(id)) history.durableAt.delete(id);
-      for (const [name, line] of lines) {
+      for (const line of lines.values()) {
         line.retrying.clear();
         // What was lost has no position any more, and another event may get it; what is above its place comes, or comes again.
         for (const [id, position] of line.sent) if (log[position]?.id !== id) line.sent.delete(id);
-        line.farthest = cursors.get(name.split(' ')[0]!)?.position ?? 0;
+        line.farthest = cursors.get(line.endpoint)?.position ?? 0;
       }
     },
   };

@@ -46,10 +46,11 @@ type WholeProps = { delivery: Delivery; exchange: Asked<{ webhookDelivery: Excha
 function Whole({ delivery, exchange }: WholeProps) {
   const { id, eventId, endpointId, status, event } = delivery;
   const seen = exchange.data?.webhookDelivery ?? null;
+  const nextAt = toCome(seen?.nextAttemptAt ?? null);
   return (
     <>
       <Section title="Outcome" controls={<Mark state={status} />}>
-        <p class="lead">{outcomeOf(delivery, seen)}</p>
+        <p class="lead">{outcomeOf(delivery, nextAt)}</p>
         <Controls delivery={delivery} exchange={seen} />
         <Facts
           of={[
@@ -59,7 +60,7 @@ function Whole({ delivery, exchange }: WholeProps) {
             ['Begun', <At at={delivery.createdAt} />],
             ['Answered', delivery.completedAt === null ? null : <At at={delivery.completedAt} />],
             ['Latency', delivery.latencyMs === null ? null : latency(delivery.latencyMs)],
-            ['Next attempt', isToCome(seen) ? <Ago at={seen!.nextAttemptAt} /> : null],
+            ['Next attempt', nextAt === null ? null : <Ago at={nextAt} />],
             ['Position', event?.position ?? null],
             ['Subject', event?.subject ?? null],
           ]}
@@ -96,16 +97,15 @@ function Whole({ delivery, exchange }: WholeProps) {
 
 const originOf = { LINE: 'in its line', REPLAY: 'a replay', TEST: 'a test' } as const;
 
-function outcomeOf({ status, ...delivery }: Delivery, exchange: Exchange | null): string {
+function outcomeOf({ status, ...delivery }: Delivery, nextAt: string | null): string {
   const answer = answerOf(delivery);
   if (status === 'DELIVERED') return `Delivered: it answered ${answer}.`;
   if (status === 'FAILED') return `It failed (${answer}), and was the last attempt: the event was given up here.`;
-  return `It failed (${answer}), and another attempt ${isToCome(exchange) ? 'is to come' : 'followed, or does so soon'}.`;
+  return `It failed (${answer}), and another attempt ${nextAt === null ? 'followed, or does so now' : 'is to come'}.`;
 }
 
-/** Not of an attempt that was followed long ago. */
-const isToCome = (exchange: Exchange | null) =>
-  exchange !== null && exchange.nextAttemptAt !== null && Date.parse(exchange.nextAttemptAt) > now.peek();
+/** Null when it is over: the attempt was followed. */
+const toCome = (at: string | null) => (at !== null && Date.parse(at) > now.peek() ? at : null);
 
 function Controls({ delivery, exchange }: { delivery: Delivery; exchange: Exchange | null }) {
   const { id, status, endpointId, eventType, endpointUrl, event } = delivery;
