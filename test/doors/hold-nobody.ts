@@ -19,8 +19,8 @@ import { measureSlowness } from './slowness.ts';
 
 const slowness = measureSlowness();
 
-/** More than at rest, in the same run. The time that work takes is that of a machine in a fast hour. */
-export const mostMore = { loopMs: 50 * slowness, memoryMib: 64, lateMs: 250 };
+/** More than at rest, in the same run. Times are those of a machine in a fast hour. */
+export const mostMore = { loopMs: 50 * slowness, memoryMib: 64, lateMs: 250 * slowness };
 
 export type Figures = {
   /** Longest delay of the event loop above that at rest. */
