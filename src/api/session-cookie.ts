@@ -92,7 +92,11 @@ function onlyCookie(request: Request, name: string): string | undefined {
 function cookiesOf(request: Request, name: string): string[] {
   const pairs = (request.headers.get('cookie') ?? '').split(';');
   return pairs.flatMap((pair) => {
-    const [, key, value = ''] = /^[ \t]*([^=]*?)[ \t]*=[ \t]*(.*?)[ \t]*$/.exec(pair) ?? [];
-    return key === name ? [value] : [];
+    const end = pair.indexOf('=');
+    return end >= 0 && trimmed(pair.slice(0, end)) === name ? [trimmed(pair.slice(end + 1))] : [];
   });
+}
+
+function trimmed(text: string): string {
+  return text.replaceAll(/^[ \t]+|(?<![ \t])[ \t]+$/g, '');
 }

@@ -4,10 +4,9 @@
 export function headersOf(given: readonly string[] | undefined, refuse: (usage: string) => never): Map<string, string> {
   const headers = new Map<string, string>();
   for (const header of given ?? []) {
-    const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):\s*(.*?)\s*$/.exec(header) ?? [];
-    if (name === undefined || value === undefined)
-      refuse(`error: --header is ${JSON.stringify(header)}: give 'name: value'`);
-    headers.set(name.toLowerCase(), value);
+    const [, name, value = ''] = /^([\w!#$%&'*+.^`|~-]+):(.*)$/.exec(header) ?? [];
+    if (name === undefined) refuse(`error: --header is ${JSON.stringify(header)}: give 'name: value'`);
+    headers.set(name.toLowerCase(), value.trim());
   }
   return headers;
 }

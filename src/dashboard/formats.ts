@@ -78,6 +78,6 @@ export function readTime(text: string, nowMs: number): string | null {
   if (iso === undefined) return null;
   // Without a zone it is UTC, as everything here is written.
   const zoned = iso.replace(' UTC', 'Z').replace('UTC', 'Z').replace(' ', 'T');
-  const at = Date.parse(/T.*(Z|[+-]\d\d:?\d\d)$/.test(zoned) || !zoned.includes('T') ? zoned : `${zoned}Z`);
+  const at = Date.parse(!zoned.includes('T') || /(Z|[+-]\d\d:?\d\d)$/.test(zoned) ? zoned : `${zoned}Z`);
   return Number.isNaN(at) ? null : new Date(at).toISOString();
 }

@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 export function parsePublicUrl(text: string): string | null {
   const url = parseUrl(text, ['http:', 'https:']);
   if (url === null || /[?#]/.test(text) || url.username !== '' || url.password !== '') return null;
-  return url.href.replace(/\/+$/, '');
+  return url.href.replace(/(?<!\/)\/+$/, '');
 }
 
 /** Origins in the form that browsers send; `https://app.example.com/` is not one. */

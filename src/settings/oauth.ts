@@ -75,7 +75,7 @@ function complete(provider: ProviderYaml, secrets: ReadonlyMap<string, string>):
     return { ...client, protocol: 'openid', issuer, scopes: scopes ?? builtIn.openid.scopes };
   }
   // The URL parser normalises the site, so any spelling of github.com is github.com.
-  const site = new URL(url ?? builtIn.github.url).href.replace(/\/+$/, '');
+  const site = new URL(url ?? builtIn.github.url).href.replace(/(?<!\/)\/+$/, '');
   return { ...client, protocol: 'github', url: site, scopes: scopes ?? builtIn.github.scopes };
 }
 

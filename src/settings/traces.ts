@@ -180,9 +180,13 @@ export function listed(value: string): string[] {
 
 /** `a=1,b=two%20words`: https://www.w3.org/TR/baggage/#header-content, without properties. */
 function keyValuePairs(value: string): Record<string, string> | null {
-  const pairs = listed(value).map((pair) => /^([^=\s]+)\s*=\s*(.*)$/.exec(pair));
+  const pairs = listed(value).map((pair) => {
+    const end = pair.indexOf('=');
+    return { name: pair.slice(0, end).trim(), text: pair.slice(end + 1).trim(), isOne: end > 0 };
+  });
+  if (!pairs.every(({ name, isOne }) => isOne && /^\S+$/.test(name))) return null;
   try {
-    return Object.fromEntries(pairs.map((pair) => [pair![1]!, decodeURIComponent(pair![2]!)]));
+    return Object.fromEntries(pairs.map(({ name, text }) => [name, decodeURIComponent(text)]));
   } catch {
     return null;
   }

@@ -44,6 +44,14 @@ test.each([
 const manyEvents = 'mutation ($events: [PublishWebhookEventInput!]!) { publishWebhookEvents(events: $events) { id } }';
 const event = (given: object) => ({ type: 'order.paid', data: {}, ...given });
 
+test('a key as long as a request may be is refused within milliseconds', async () => {
+  const begin = performance.now();
+  const query = 'query ($f: WebhookEventFilter) { webhookEvents(filter: $f) { totalCount } }';
+  const { errors } = await door.ask(query, { f: { [` at "${'a'.repeat(60_000)}`]: 1 } });
+  expect(errors).toMatchObject([{ extensions: { code: 'BAD_USER_INPUT', argument: 'filter' } }]);
+  expect(performance.now() - begin).toBeLessThan(500);
+});
+
 test.each<[query: string, variables: object, argument: string | undefined]>([
   // What resolvers refuse.
   ['mutation { pauseWebhookEndpoint(id: "nobody") { id } }', {}, 'id'],
@@ -64,6 +72,10 @@ test.each<[query: string, variables: object, argument: string | undefined]>([
   ['query ($n: Int) { webhookEvents(first: $n) { totalCount } }', { n: 'x' }, 'first'],
   [manyEvents, { events: [event({}), { type: 'order.paid' }] }, 'events.1'],
   [manyEvents, { events: [event({ subject: 7 })] }, 'events.0.subject'],
+  // Whatever the caller writes into a value or a key of it.
+  [manyEvents, { events: [event({ subject: { ' at "events[9].type"; ': 1 } })] }, 'events.0.subject'],
+  [manyEvents, { events: [event({ ' at "events[9].type': 1 })] }, 'events.0'],
+  ['query ($n: Int) { webhookEvents(first: $n) { totalCount } }', { n: ' at "n.x' }, 'first'],
   // Where none is at fault.
   ['{ nothing }', {}, undefined],
   ['query A { __typename } query B { __typename }', {}, undefined],

@@ -175,6 +175,24 @@ export const attacks: Record<string, Attack> = {
         headers: { cookie: times(200, (n) => `tidings_session=${'c'.repeat(40)}${n}`).join('; ') },
       })),
     ),
+  'cookies and tokens of blanks': (target) =>
+    send(
+      target,
+      times(20, (at) => ({
+        path: at % 2 === 0 ? '/account' : '/oauth/google/callback',
+        headers: { cookie: `a;${' '.repeat(7_500)}b`, authorization: `Bearer ${' '.repeat(7_500)}b ` },
+      })),
+    ),
+  'variables with keys as long as may be': (target) =>
+    send(
+      target,
+      times(20, (at) =>
+        ask(target, at % 2 === 0 ? 'stranger' : 'user', {
+          query: 'query ($f: WebhookEventFilter) { webhookEvents(filter: $f) { totalCount } }',
+          variables: { f: { [` at "${'a'.repeat(60_000)}`]: at } },
+        }),
+      ),
+    ),
   'hosts and paths that are none': (target) =>
     pipeline(
       target,

@@ -12,6 +12,8 @@ export type SourceFile = {
   imports: readonly Place[];
   /** What it exports though another file made it. */
   reExports: readonly Place[];
+  /** Every regular expression that is written as such. */
+  patterns: readonly Place[];
   /** The text with comments and the insides of strings blanked, but for names of signals; lines stay where they were. */
   code: string;
 };
@@ -23,6 +25,7 @@ export function parseSource(path: string, text: string): SourceFile {
   const tree = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
   const imports: Place[] = [];
   const reExports: Place[] = [];
+  const patterns: Place[] = [];
   const imported = new Set<string>();
   const code = text.replace(/[^\n]/g, ' ').split('');
 
@@ -57,6 +60,7 @@ export function parseSource(path: string, text: string): SourceFile {
   const keep = (token: ts.Node): void => {
     const start = token.getStart(tree);
     const written = token.getText(tree);
+    if (ts.isRegularExpressionLiteral(token)) patterns.push({ what: written, line: lineAt(text, start) });
     const shown = isWords(token) ? blanked(written) : written;
     for (let index = 0; index < shown.length; index += 1) code[start + index] = shown.charAt(index);
   };
@@ -64,7 +68,7 @@ export function parseSource(path: string, text: string): SourceFile {
   visit(tree);
   const lines = text.split('\n');
   if (lines.at(-1) === '') lines.pop();
-  return { path, lines: lines.length, firstLine: lines[0] ?? '', imports, reExports, code: code.join('') };
+  return { path, lines: lines.length, firstLine: lines[0] ?? '', imports, reExports, patterns, code: code.join('') };
 }
 
 /** The number, from 1, of the line that holds `text[index]`. */

@@ -15,8 +15,6 @@ import { Refusal } from '../../policy/refusal.ts';
 /** The words of the engine for an argument that is required and absent. */
 const absent = /^(?:Field|Directive) ".*" argument "(\w+)" of type ".*" is required/;
 const absentVariable = /^Argument "(\w+)"/;
-/** The engine's path within a variable's value, as in `at "input.list[2].type"`. */
-const inVariable = /^Variable "\$(\w+)" got invalid value .*? at "\w+([^"]*)"; /s;
 
 /** Of an error of validation, or of a field's arguments at execution; null when it is about something else. */
 export function argumentInQuery(error: GraphQLError, document: DocumentNode | undefined): string | null {
@@ -29,15 +27,27 @@ export function argumentInQuery(error: GraphQLError, document: DocumentNode | un
 
 /** Of an error in the value of a variable: the first argument that takes the variable. */
 export function argumentOfVariable(
-  { message }: GraphQLError,
+  error: GraphQLError,
   operation: OperationDefinitionNode,
   document: DocumentNode,
 ): string | null {
-  const name = /^Variable "\$(\w+)"/.exec(message)?.[1];
+  const name = /^Variable "\$(\w+)"/.exec(error.message)?.[1];
   const isIt = (node: ASTNode) => node.kind === Kind.VARIABLE && node.name.value === name;
   const found = argumentAround(operation, isIt) ?? argumentAround(document, isIt);
-  const within = (inVariable.exec(message)?.[2] ?? '').replaceAll(/\[(\d+)\]/g, '.$1');
-  return found === null ? null : `${found}${within}`;
+  return found === null || name === undefined ? found : `${found}${pathInVariable(error, name)}`;
+}
+
+/**
+ * As in `.list.2.type`; empty for the value as a whole. The engine ends its sentence with ` at "input.list[2].type"; ` and the
+ * reason. Before that stands the value, in which a caller can write anything.
+ */
+function pathInVariable({ message, originalError }: GraphQLError, name: string): string {
+  const ending = `"; ${originalError?.message}`;
+  if (!message.endsWith(ending)) return '';
+  const head = message.slice(0, -ending.length);
+  const opening = ` at "${name}`;
+  const path = head.slice(head.lastIndexOf(opening) + opening.length);
+  return /^[.\w[\]]+$/.test(path) ? path.replaceAll(/\[(\d+)\]/g, '.$1') : '';
 }
 
 /** Runs what may find that the target of this argument does not exist, and names the argument then. */
