@@ -3,6 +3,7 @@
 // What a port answers goes to a callback that nobody waits for. An error thrown there is a bug, and the state behind it is
 // not to be trusted: it is an unhandled rejection and ends the process. Its leases run out, and others take over.
 
+import { setImmediate } from 'node:timers/promises';
 import type { MikroORM } from '@mikro-orm/postgresql';
 import type { Batch } from '../log/batch.ts';
 import type { LogEntry } from '../log/entry.ts';
@@ -10,22 +11,19 @@ import type { LogTable } from '../log/table.ts';
 import type { LogStream } from '../log/stream.ts';
 import { type LogIdentity, beginEpoch, beginStream, streamName } from '../log/identity.ts';
 import type { Wakes } from '../log/wakes.ts';
-import { newId } from '../model/new-id.ts';
 import type { ConfigurationInForce } from '../operations/configurations.ts';
 import type { RelaySteps } from '../outbox/relay-steps.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { reasonOf } from '../telemetry/reason.ts';
-import { deliveryRow } from '../worker/delivery-row.ts';
 import type { ThreadPool } from '../worker/pool.ts';
-import type { Recorder } from '../worker/recorder.ts';
 import type { EndedTurn, LostTurn, Turn, TurnReport } from '../worker/turn.ts';
-import { failureOf } from '../worker/turn-failure.ts';
 import { countMatches } from '../cursors/count-backlog.ts';
 import type { writeCursors } from '../cursors/write-cursors.ts';
 import { writeHealth } from '../cursors/write-health.ts';
 import type { OpenLeaseRows } from './heartbeat-sql.ts';
 import { type Instance, createInstance } from './instance.ts';
 import type { HeartbeatAnswer } from './instance-ports.ts';
+import { type LostTurnParts, recordLost } from './lost-turns.ts';
 import { createServerWatch } from './server-watch.ts';
 import { createTakeOverLog } from './take-over-log.ts';
 import { loadCursors } from '../cursors/load-cursors.ts';
@@ -33,6 +31,8 @@ import { readReplays } from '../cursors/read-replays.ts';
 import { readStoredStates } from '../cursors/read-stored-states.ts';
 
 const recountEveryMs = 1_000;
+/** Some milliseconds of matching. */
+const mostAtOnce = 10_000;
 /** What the events and replays of all endpoints may take of the memory. */
 const windowBytes = 64 * 1024 * 1024;
 
@@ -44,7 +44,7 @@ export type RunningInstance = AsyncDisposable & {
   drain(graceMs: number): Promise<void>;
 };
 
-export type InstanceParts = {
+export type InstanceParts = LostTurnParts & {
   /** Names this run of the instance. */
   id: string;
   leaseTtlMs: number;
@@ -65,8 +65,6 @@ export type InstanceParts = {
   };
   wakes: Pick<Wakes, 'wakeOthers' | 'onWake'>;
   pool: Pick<ThreadPool, 'runTurn' | 'interrupt' | 'trust'>;
-  /** Writes the row of an attempt that was under way when its thread died. */
-  recorder: Pick<Recorder, 'record'>;
   slots: { fast: number; slow: number };
   counts: Counts;
   logger: Logger;
@@ -91,7 +89,7 @@ export type Counts = {
 
 /** Starts an instance. It is the one listener of the parts that it is given. */
 export function runInstance(parts: InstanceParts): RunningInstance {
-  const { id, orm, leases, table, stream, relay, configurations, wakes, pool, recorder, counts, logger } = parts;
+  const { id, orm, leases, table, stream, relay, configurations, wakes, pool, counts, logger } = parts;
   const watch = createServerWatch(logger);
   const takeOvers = createTakeOverLog({
     schedule,
@@ -172,7 +170,11 @@ export function runInstance(parts: InstanceParts): RunningInstance {
           counts.read('table', page?.length ?? 0);
           done(page ?? []);
         };
-        answer(table.readPage(after), read, 'the log could not be read');
+        const page = table.readPage(after).then(async (entries) => {
+          await takeTurns(entries.length);
+          return entries;
+        });
+        answer(page, read, 'the log could not be read');
       },
       readReplays: (endpointId, question, done) =>
         answer(readReplays(orm, endpointId, question), done, 'replays could not be read'),
@@ -185,14 +187,40 @@ export function runInstance(parts: InstanceParts): RunningInstance {
     },
   });
 
-  /** Hands over the result of a query; null when it fails, which is logged as `problem`. */
+  const problems = new Set<string>();
+
+  /**
+   * Hands over the result of a query; null when it fails, which is logged as `problem`, once until it succeeds: a thousand actors
+   * may ask the same four times a second.
+   */
   function answer<T>(query: Promise<T | null>, done: (value: T | null) => void, problem: string | null): void {
     void query
-      .catch((error: unknown) => {
-        if (problem !== null && !closed) logger.warn({ reason: reasonOf(error) }, `${problem}; trying again`);
-        return null;
-      })
+      .then(
+        (value) => {
+          if (problem !== null) problems.delete(problem);
+          return value;
+        },
+        (error: unknown) => {
+          if (problem === null || closed || problems.has(problem)) return null;
+          problems.add(problem);
+          logger.warn({ reason: reasonOf(error) }, `${problem}; trying again`);
+          return null;
+        },
+      )
       .then(done);
+  }
+
+  let handedOver = 0;
+
+  /**
+   * Pages that are in memory come at once, to one actor after another: after a restart of Postgres thousands of them read
+   * thousands of events each. Between some of these, heartbeats and everything else have their turn.
+   */
+  async function takeTurns(entries: number): Promise<void> {
+    handedOver += entries;
+    if (handedOver < mostAtOnce) return;
+    handedOver = 0;
+    await setImmediate();
   }
 
   async function runTurn(turn: Turn): Promise<TurnReport | LostTurn> {
@@ -201,7 +229,7 @@ export function runInstance(parts: InstanceParts): RunningInstance {
       count(turn, outcome, false);
       return outcome.report;
     }
-    const lost = outcome.lost.current === null ? null : await recordLost(turn, outcome.lost.current);
+    const lost = outcome.lost.current === null ? null : await recordLost(turn, outcome.lost.current, parts);
     count(turn, lost ?? { report: { settled: 0, failure: null }, latenciesMs: [] }, true);
     return lost === null ? 'unsent' : 'recorded';
   }
@@ -211,27 +239,6 @@ export function runInstance(parts: InstanceParts): RunningInstance {
     const delivered = failure?.status === 'failed' ? settled - 1 : settled;
     const failed = failure?.status ?? null;
     counts.turn({ endpointId: endpoint.id, origin, isLost, delivered, failed, latenciesMs });
-  }
-
-  /** The event that was on the wire when its thread died has used up an attempt. Otherwise one that kills threads would be sent for ever. */
-  async function recordLost(turn: Turn, current: number): Promise<EndedTurn> {
-    const event = turn.events[current]!;
-    const attempt = current === 0 ? turn.attemptsBefore + 1 : 1;
-    const failure = failureOf(turn, attempt, { gone: false, retryAfterMs: null });
-    const lost = {
-      createdAt: new Date(),
-      completedAt: null,
-      latencyMs: 0,
-      httpStatus: null,
-      errorMessage: 'worker lost: the delivery thread ended while this request was under way',
-      responseHeaders: null,
-      responseBody: null,
-      opening: null,
-    };
-    const row = deliveryRow({ id: newId(), turn, event, attempt, result: lost, failure });
-    await recorder.record({ row, pause: failure.pause, leaseEpoch: turn.lease.epoch });
-    const settled = failure.status === 'failed' ? 1 : 0;
-    return { report: { settled, failure }, latenciesMs: [row.latencyMs] };
   }
 
   /** Counts a backlog again that was too long to count, or was counted with another filter, once it may be exact. */

@@ -33,19 +33,44 @@ export async function countNear(orm: MikroORM, asked: readonly Asked[], head: nu
     first < head
       ? await orm.em.fork().execute<{ position: number; type: string; notFor: string | null }[]>(
           `select e.position::float8 as position, e.type, e.not_for as "notFor" from webhook_log e
-            where e.position > ? and e.position <= ? and ${isUnaddressed}`,
+            where e.position > ? and e.position <= ? and ${isUnaddressed} order by e.position`,
           [first, head],
         )
       : [];
+  const byType = positionsByType(recent);
+  const notFor = Map.groupBy(recent, (event) => event.notFor);
   return asked.map(({ endpoint, after }) => {
     if (after < near) return { count: 0, isLowerBound: true };
-    const matches = compilePatterns(endpoint.events);
-    return {
-      count: recent.filter(({ position, type, notFor }) => position > after && notFor !== endpoint.id && matches(type))
-        .length,
-      isLowerBound: false,
-    };
+    const types = [...byType.keys()].filter(compilePatterns(endpoint.events));
+    const passedOver = positionsByType(notFor.get(endpoint.id) ?? []);
+    const above = (positions: readonly number[] = []) => positions.length - countUpTo(positions, after);
+    const count = types.reduce((sum, type) => sum + above(byType.get(type)) - above(passedOver.get(type)), 0);
+    return { count, isLowerBound: false };
   });
+}
+
+type Recent = { position: number; type: string };
+
+/** The positions of each type, ascending: thousands of endpoints are counted among thousands of events. */
+function positionsByType(events: readonly Recent[]): Map<string, number[]> {
+  const positions = new Map<string, number[]>();
+  for (const { type, position } of events) {
+    const known = positions.get(type);
+    if (known) known.push(position);
+    else positions.set(type, [position]);
+  }
+  return positions;
+}
+
+/** How many of these ascending positions are at most `limit`. */
+function countUpTo(positions: readonly number[], limit: number): number {
+  let [low, high] = [0, positions.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (positions[middle]! <= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The same for one endpoint, also far from the head. Postgres counts up to 20,000, within the next million events. */

@@ -56,7 +56,10 @@ export async function loadCursors(
   );
 }
 
-/** Locks the cursors of which this load is the newest of their owner, in the order of their ids. */
+/**
+ * Locks the cursors of which this load is the newest of their owner, in the order of their ids. After a wait for a lock only the
+ * cursor is read anew, and not the lease: a later owner's epoch in it says that the lease is lost.
+ */
 async function takeCursors(em: EntityManager, owner: string, asked: string): Promise<string[]> {
   const taken = await em.execute<{ id: string }[]>(
     `with locked as materialized (
@@ -64,7 +67,7 @@ async function takeCursors(em: EntityManager, owner: string, asked: string): Pro
          from json_to_recordset(?::json) as a (id text, lease smallint, epoch bigint, number bigint)
          join webhook_leases l on l.lease = a.lease and l.epoch = a.epoch and l.owner = ?
          join webhook_cursors c on c.endpoint_id = a.id
-        where c.position is not null
+        where c.position is not null and coalesce(c.owner_epoch, 0) <= l.epoch
           and (c.owner is distinct from l.owner or c.owner_epoch is distinct from l.epoch or c.load < a.number)
         order by c.endpoint_id for update of c
      )

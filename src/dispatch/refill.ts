@@ -11,7 +11,7 @@ export type RefillPorts = {
   now(): number;
   /** Reads consecutive events after a position. An empty page: the read failed, or there are none yet. */
   readPage(after: number, done: (page: readonly LogEntry[]) => void): void;
-  /** Reads an endpoint's replays in the order of their ids. Null: the read failed. */
+  /** Reads an endpoint's tests, then its replays, in the order of their ids. Null: the read failed. */
   readReplays(
     endpointId: string,
     question: ReplayQuestion,

@@ -17,6 +17,9 @@ const mostReplays = 256;
 /** More replays are read when it holds no more than this. */
 const lowWater = 64;
 
+/** Something new may be a test, which is read first and for which a full window has room: so many more. */
+const spare = 16;
+
 /** A replay as it is read: its attempts so far, and what is left of the wait before the next one. */
 export type StoredReplay = {
   id: string;
@@ -43,7 +46,7 @@ type TakeReplays = (stored: readonly StoredReplay[] | null, now: number) => void
 export type ReplayWindow = {
   /** Starts again, empty. `hasReplays`: there is something to read. */
   reset(hasReplays: boolean): void;
-  /** Something was added to the stored queue. */
+  /** Something was added to the stored queue, perhaps a test. */
   wake(): void;
   readonly wantsMore: boolean;
   /** It holds none, and reads none. */
@@ -52,7 +55,7 @@ export type ReplayWindow = {
   readonly bytes: number;
   /** What to read next. There is one question at a time; an answer that comes after a `reset` is ignored. */
   ask(): { question: ReplayQuestion; take: TakeReplays };
-  /** The replay that is due first; of two that are due at once, the one that was read first. */
+  /** A test that was not tried yet; else the replay that is due first; of two that are due at once, the one that was read first. */
   next(): Replay | undefined;
   remove(replay: Replay): void;
   /** Drops all but the next one, to read them again. */
@@ -63,6 +66,8 @@ export function createReplayWindow(budget: WindowBudget): ReplayWindow {
   const window = budget.openWindow();
   let replays: Replay[] = [];
   let more = false;
+  /** What was added since the last question. */
+  let isNew = false;
   let asked: object | null = null;
 
   return {
@@ -71,13 +76,16 @@ export function createReplayWindow(budget: WindowBudget): ReplayWindow {
       window.clear();
       // Only a wake told of a replay that was stored after the cursor was read.
       more ||= hasReplays;
+      isNew ||= hasReplays;
       asked = null;
     },
     wake() {
       more = true;
+      isNew = true;
     },
     get wantsMore() {
-      return more && asked === null && replays.length <= lowWater && window.room > 0;
+      if (!more || asked !== null) return false;
+      return isNew ? replays.length < mostReplays + spare : replays.length <= lowWater && window.room > 0;
     },
     get isEmpty() {
       return replays.length === 0 && asked === null;
@@ -89,17 +97,18 @@ export function createReplayWindow(budget: WindowBudget): ReplayWindow {
       const current = {};
       asked = current;
       more = false;
-      const question = {
-        known: replays.map(({ id }) => id),
-        most: { replays: mostReplays - replays.length, bytes: Math.ceil(window.room) },
-      };
+      const room = { replays: mostReplays - replays.length, bytes: Math.ceil(window.room) };
+      const most = isNew ? { replays: Math.max(1, room.replays), bytes: Math.max(1, room.bytes) } : room;
+      isNew = false;
+      const question = { known: replays.map(({ id }) => id), most };
       const take: TakeReplays = (stored, now) => {
         if (asked !== current) return;
         asked = null;
         // Only an empty answer is the end: a read may give less than there is.
         if (stored === null || stored.length > 0) more = true;
         for (const { waitMs, ...replay } of stored ?? []) {
-          replays.push({ ...replay, notBefore: now + waitMs });
+          const isFirst = replay.origin === 'test' && replay.attempts === 0;
+          replays.push({ ...replay, notBefore: isFirst ? 0 : now + waitMs });
           window.add(replay.event.payload);
         }
       };

@@ -66,13 +66,12 @@ export async function dropOldEvents(orm: MikroORM, cutoff: number): Promise<Drop
 
 /**
  * The ids and endpoints of a table's delivery rows from which cursors are loaded: what a start skips or counts as
- * tried. See cursors/load-cursors.ts. A pause gives its event a new budget of attempts, so the failed attempts before
- * it are not needed.
+ * tried. See cursors/load-cursors.ts. By those of a paused endpoint its first event is still seen, and skipped.
  */
 export const neededDeliveries = (table: string) => `
   select d.id, d.endpoint_id from webhook_cursors c
     join ${table} d on ${isOfLine} and d.position > c.position
-   where ${isSettled} or (c.pause_reason is null and d.resumes = c.resumes)
+   where ${isSettled} or d.resumes = c.resumes
   union all
   select d.id, d.endpoint_id from webhook_replays s
     join ${table} d on d.event_id = s.event_id and d.replay_id = s.id`;

@@ -120,7 +120,7 @@ function newestOfEach(rows: readonly Failed[]): Failed[] {
 }
 
 /**
- * Those that were not delivered after their failure, by the positions of their events. Reading the events locks them
+ * Those that were not delivered after their failure, by the database's clock, in the order of their positions. Reading the events locks them
  * against retention until the replays are committed; then the replays keep them: see operations/old-partitions.ts.
  */
 async function inLogOrder(em: EntityManager, failed: readonly Failed[]): Promise<Failed[]> {
@@ -129,7 +129,8 @@ async function inLogOrder(em: EntityManager, failed: readonly Failed[]): Promise
       join webhook_events e on e.id = f."eventId"
      where not exists (
        select 1 from webhook_deliveries d
-        where d.event_id = f."eventId" and d.endpoint_id = f."endpointId" and d.status = 'delivered' and d.id > f.id)
+        where d.event_id = f."eventId" and d.endpoint_id = f."endpointId" and d.status = 'delivered'
+          and d.recorded_at > (select recorded_at from webhook_deliveries where id = f.id))
      order by f.position, f."endpointId"`.execute(em.getKysely());
   return rows;
 }

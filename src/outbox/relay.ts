@@ -6,6 +6,7 @@ import type { LogEntry } from '../log/entry.ts';
 import { makeLogPartitions, wantsPartition } from '../log/log-partitions.ts';
 import { timeOf } from '../model/uuid.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { Refusal } from '../policy/refusal.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import type { Traces } from '../telemetry/traces.ts';
 import { type Numbered, type RelayMode, type RelaySteps, createRelaySteps } from './relay-steps.ts';
@@ -18,7 +19,7 @@ const batch = { events: 1_000, bytes: 4 * 1024 * 1024 };
 
 export type Relay = AsyncDisposable &
   Pick<RelaySteps, 'wake' | 'setMode' | 'onNumbered'> & {
-    /** Numbers everything that is committed now. Returns the log's last position. Rejects while the relay rests. */
+    /** Numbers everything that is committed now. Returns the log's last position. Refusal UNAVAILABLE when it cannot. */
     catchUp(): Promise<number>;
     /** Its mode; for how long it could not number; and why events get no position here, once that is so for five seconds. */
     state(): { is: RelayMode['is']; stuckMs: number; problem: string | null };
@@ -83,8 +84,10 @@ export function startRelay({ orm, stream, counted = () => {}, log, traces }: Rel
     catchUp: () =>
       new Promise((resolve, reject) => {
         steps.catchUp((position) => {
-          if (position === null) reject(problem);
-          else resolve(position);
+          if (position !== null) return resolve(position);
+          reject(
+            new Refusal('UNAVAILABLE', 'Events get no positions at this moment, and nothing was changed. Try again.'),
+          );
         });
       }),
     state() {

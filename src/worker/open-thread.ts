@@ -7,13 +7,12 @@ import { type LogOptions, openThreadLogger } from '../telemetry/logger.ts';
 import type { TraceOptions } from '../telemetry/open-traces.ts';
 import { asItIs } from '../arrange.ts';
 import { createEgressGuard } from '../egress/guard.ts';
+import { createAttempts } from './attempts.ts';
 import { createConnections } from './connections.ts';
 import { openControl } from './control.ts';
 import { deliver } from './deliver.ts';
-import { createOutcomes } from './outcomes.ts';
 import { createRecorder } from './recorder.ts';
 import { type TurnParts, runTurn } from './run-turn.ts';
-import { createStatistics } from './statistics.ts';
 import type { EndedTurn, Turn } from './turn.ts';
 
 /** What a thread is given when it starts. */
@@ -49,8 +48,7 @@ export async function openThread(data: ThreadData, arrange = asItIs): Promise<Th
   const connections = createConnections({ guard: createEgressGuard({ allowedNetworks: data.allowedNetworks }) });
   const recorder = createRecorder({ orm, log: log.logger, version: data.version });
   const traces = data.traces ? (await import('../telemetry/open-traces.ts')).openTraces(data.traces, log.logger) : null;
-  const statistics = createStatistics({ orm, log: log.logger });
-  const outcomes = createOutcomes({ orm, log: log.logger });
+  const attempts = createAttempts({ orm, log: log.logger });
 
   const parts: TurnParts = arrange('turn', {
     control: openControl(data.controlMemory),
@@ -58,25 +56,7 @@ export async function openThread(data: ThreadData, arrange = asItIs): Promise<Th
     version: data.version,
     traces,
     deliver: (attempt) => deliver(connections, attempt),
-    onRecorded(row) {
-      statistics.count(row);
-      outcomes.note(row);
-      const { eventId, eventType, endpointId, attemptCount, httpStatus, latencyMs, errorMessage } = row;
-      log.logger[row.status === 'failed' ? 'warn' : 'info'](
-        {
-          event_id: eventId,
-          event_type: eventType,
-          endpoint_id: endpointId,
-          position: row.position,
-          attempt: attemptCount,
-          status: row.status,
-          http_status: httpStatus,
-          latency_ms: latencyMs,
-          error_message: errorMessage,
-        },
-        'attempt',
-      );
-    },
+    onRecorded: attempts.recorded,
   });
 
   return {
@@ -84,8 +64,7 @@ export async function openThread(data: ThreadData, arrange = asItIs): Promise<Th
     check: () => ({ ...recorder.queue(), problem: recorder.problem() }),
     async close() {
       await recorder[Symbol.asyncDispose]();
-      await statistics[Symbol.asyncDispose]();
-      await outcomes[Symbol.asyncDispose]();
+      await attempts[Symbol.asyncDispose]();
       await connections[Symbol.asyncDispose]();
       await orm.close(true);
       await traces?.[Symbol.asyncDispose]();

@@ -41,21 +41,26 @@ export async function takeEffect(
 
 /** A pause by an operational event, or by a test, is told by no event: two watchers would keep each other busy. */
 async function pauseFor(em: EntityManager, row: DeliveryRow, reason: FailurePause, leaseEpoch: number): Promise<void> {
-  const isPaused = reason === 'gone' ? await pauseGone(em, row) : await pauseExhausted(em, row, leaseEpoch);
+  const isPaused = await (reason === 'gone' ? pauseGone : pauseExhausted)(em, row, leaseEpoch);
   if (!isPaused || isOperational(row.eventType)) return;
   const { endpointId, eventId, errorMessage } = row;
   await recordFacts(em, [{ type: 'webhook.endpoint_paused', endpointId, reason, eventId, errorMessage }]);
 }
 
-async function pauseGone(em: EntityManager, { endpointId, generation, resumes }: DeliveryRow): Promise<boolean> {
-  const cursor = { endpointId, generation, resumes, pauseReason: null };
+/** A former owner that comes late pauses nothing: its successor would not know, and has an answer of its own by now. */
+async function pauseGone(
+  em: EntityManager,
+  { endpointId, generation, resumes }: DeliveryRow,
+  ownerEpoch: number,
+): Promise<boolean> {
+  const cursor = { endpointId, generation, resumes, ownerEpoch, pauseReason: null };
   const paused = { pauseReason: 'gone', pausedAt: raw('clock_timestamp()') } as const;
   return (await em.nativeUpdate(WebhookCursor, cursor, paused)) > 0;
 }
 
 /**
- * Nothing is held of an event that is settled, as by a row of the endpoint's former owner. A former owner that comes late
- * pauses nothing either: its successor has counted the attempts without this one, and goes on.
+ * Nothing is held of an event that is settled, as by a row of the endpoint's former owner, nor by one that comes late: its
+ * successor has counted the attempts without this one, and goes on.
  */
 async function pauseExhausted(em: EntityManager, row: DeliveryRow, leaseEpoch: number): Promise<boolean> {
   const { endpointId, generation, resumes, position } = row;

@@ -57,7 +57,12 @@ function start(...endpoints: Endpoint[]) {
     lost: () => {},
   };
   const seen = { relay: [] as RelayMode['is'][], heartbeats: 0, woken: [] as string[] };
-  const counted = { turns: [] as object[], leases: [] as string[], read: [] as string[] };
+  const counted = {
+    turns: [] as object[],
+    leases: [] as string[],
+    read: [] as string[],
+    lost: [] as (string | null)[],
+  };
   const out: { turn: Turn; end(outcome: Outcome): void }[] = [];
   const { instance, ...deliveries } = runInstance({
     id,
@@ -105,6 +110,7 @@ function start(...endpoints: Endpoint[]) {
       trust() {},
     },
     recorder: { record: () => Promise.resolve() },
+    attempts: { recorded: ({ errorMessage }) => void counted.lost.push(errorMessage) },
     slots: { fast: 4, slow: 4 },
     counts: {
       turn: (ended) => void counted.turns.push(ended),
@@ -209,6 +215,7 @@ test('what turns come to is counted as their rows have it: a lost one by what wa
     { ...of, isLost: true, failed: null, latenciesMs: [] },
     { ...of, failed: 'failed', latenciesMs: [5] },
   ]);
+  expect(counted.lost).toEqual([expect.stringMatching(/^worker lost: /)]);
   expect(counted.leases).toEqual(['taken 65']);
   expect(counted.read).toContain('table 1');
 });

@@ -54,6 +54,18 @@ test('an endpoint’s own tests and replays come in the order of their ids, with
   ]);
 });
 
+test('tests come before replays, however many of those wait', async () => {
+  const events = await storeLog(orm, ['a.a', 'a.a', 'a.a', 'a.a']);
+  await storeCursor(orm, { endpointId: 'crm', position: 4 });
+  const ids = await storeItems(events.slice(0, 3));
+  const test_ = { id: newId(), endpointId: 'crm', eventId: events[3]!.id, position: 4, origin: 'test' as const };
+  await orm.em.fork().insert(Replay, test_);
+  const read = async (replays: number) =>
+    (await readReplays(orm, 'crm', { ...all, most: { ...all.most, replays } })).map(({ id }) => id);
+  expect(await read(1)).toEqual([test_.id]);
+  expect(await read(9)).toEqual([test_.id, ...ids]);
+});
+
 test('no more is read than was asked for, by number or by bytes, but one replay of any size', async () => {
   const events = await storeLog(orm, ['a.a', 'a.a', 'a.a', 'a.a']);
   await storeCursor(orm, { endpointId: 'crm', position: 4 });

@@ -69,11 +69,53 @@ test('a failed read of replays is wanted again', () => {
 
 test('the test or replay that is due first is next, whatever the order of the others', () => {
   const list = startList();
-  list.ask().take([replayAt(1, { waitMs: 50 }), replayAt(2, { waitMs: 20 }), replayAt(3, { waitMs: 20 })], 1_000);
+  list.ask().take(
+    [50, 20, 20].map((waitMs, index) => replayAt(index + 1, { attempts: 1, waitMs })),
+    1_000,
+  );
   expect(list.next()).toMatchObject({ id: 'replay-2', notBefore: 1_020 });
   list.remove(list.next()!);
   list.remove(list.next()!);
   expect(list.next()).toMatchObject({ id: 'replay-1', notBefore: 1_050 });
+});
+
+const replays = (first: number, count: number) =>
+  Array.from({ length: count }, (_, index) => replayAt(first + index, { origin: 'replay' }));
+
+test('a test is next at once, behind no replay; tried once, it waits as they do', () => {
+  const list = startList();
+  list.ask().take([...replays(1, 3), replayAt(9), replayAt(8, { attempts: 1, waitMs: 50 })], 1_000);
+  expect(list.next()).toMatchObject({ id: 'replay-9' });
+  list.remove(list.next()!);
+  for (const id of ['replay-1', 'replay-2', 'replay-3', 'replay-8']) {
+    expect(list.next()).toMatchObject({ id });
+    list.remove(list.next()!);
+  }
+});
+
+test.each([
+  ['of as many replays as it holds', 256, 'x'],
+  ['of more than it reads on with', 100, 'x'],
+  ['of large payloads', 2, 'x'.repeat(40_000_000)],
+])('what is new is read into a window that is full %s, since it may be a test', (_, count, payload) => {
+  const list = startList();
+  const large = replays(1, count).map((one) => ({ ...one, waitMs: 60_000, event: { ...one.event, payload } }));
+  list.ask().take(large, 0);
+  expect(list.wantsMore).toBe(false);
+  list.wake();
+  expect(list.wantsMore).toBe(true);
+  const { question, take } = list.ask();
+  expect(question.most.replays).toBeGreaterThan(0);
+  expect(question.most.bytes).toBeGreaterThan(0);
+  take([replayAt(999)], 0);
+  expect(list.next()).toMatchObject({ id: 'replay-999' });
+  expect(list.wantsMore).toBe(false);
+  // However often it is told of something new.
+  for (let told = 0; told < 100; told += 1) {
+    list.wake();
+    if (list.wantsMore) list.ask().take(replays(1_000 + told, 1), 0);
+  }
+  expect(list.ask().question.known.length).toBeLessThan(300);
 });
 
 test('an answer to a question from before a reset is not taken: its replays may be over by now', () => {

@@ -1,5 +1,6 @@
 // Delivery threads that die in the middle of a request: each death is an attempt, and nobody else's order suffers.
 
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { actAsAdmin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
@@ -49,6 +50,19 @@ test('an event whose request ends its thread spends its retries as worker lost; 
     expect(error).toMatch(/^worker lost: /);
     expect(httpStatus).toBeNull();
   }
+  const told = () => stage.service().loudAttempts.filter((line) => line['endpoint_id'] === 'poison');
+  await eventually(() => told().length === poisons.length, { saying: 'a line of each that was given up' });
+  expect(told().map((line) => [line.level, line['event_id'], line['attempt']])).toEqual(
+    poisons.map((id) => ['warn', id, 3]),
+  );
+  await eventually(
+    async () => {
+      const question = '{ webhookEndpoint(id: "poison") { stats(window: DAY) { attempts failed gaveUp } } }';
+      const { webhookEndpoint } = await stage.service().ask(question);
+      return isDeepStrictEqual(webhookEndpoint.stats, { attempts: 6, failed: 6, gaveUp: 2 });
+    },
+    { saying: 'the statistics of what was lost' },
+  );
   for (const id of others) {
     await eventually(() => stage.receiver.accepted(id) === ids.length, { saying: `all events at ${id}` });
     // Whoever shared the thread may get again what was on the wire, and nothing else: order is kept.

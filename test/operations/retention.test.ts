@@ -186,23 +186,32 @@ test('no delivery is left without its event, and no warning is logged', async ()
   expect((await stored.days('webhook_events'))[0]).toBe('20240302');
 });
 
-test('attempts above a cursor stay while they say what is settled, and younger days do not wait for them', async () => {
+test('attempts above a cursor stay while they say what is settled or blocked, and younger days do not wait for them', async () => {
   const { first, second } = await march();
   await stored.cursor('crm', 0);
   await stored.cursor('hr', 0, 'exhausted');
   await stored.delivery('2024-03-01T10:00:01Z', first, { position: 1, status: 'failed' });
-  // The budget of a paused endpoint's event is new after the pause, and an older generation's rows count no more.
-  await stored.delivery('2024-03-02T10:00:01Z', second, { position: 2, endpoint: 'hr', status: 'retrying' });
+  // By it a held event is seen, and skipped. The rows of an older generation, or from before a resume, count no more.
+  await stored.delivery('2024-03-01T10:00:02Z', second, { position: 2, endpoint: 'hr', status: 'retrying' });
+  await stored.delivery('2024-03-02T10:00:01Z', second, {
+    position: 2,
+    endpoint: 'hr',
+    status: 'retrying',
+    resumes: -1,
+  });
   await stored.delivery('2024-03-02T10:00:02Z', second, { position: 2, generation: -1 });
   await run();
   expect((await stored.days('webhook_deliveries')).slice(0, 2)).toEqual(['20240301', '20240303']);
   expect(warnings()).toMatchObject([
     { partition: 'webhook_log_1', endpoints: ['crm', 'hr'] },
-    { partition: 'webhook_deliveries_20240301', endpoints: ['crm'] },
+    { partition: 'webhook_deliveries_20240301', endpoints: ['crm', 'hr'] },
   ]);
   await stored.cursor('crm', 1);
   await run();
-  expect((await stored.days('webhook_deliveries'))[0]).toBe('20240303');
+  expect((await stored.days('webhook_deliveries'))[0]).toBe('20240301');
+  await stored.cursor('hr', 2);
+  await run();
+  expect((await stored.days('webhook_deliveries'))[0]).toBe('20240304');
 });
 
 test('an endpoint continues in the middle of a page whose beginning was dropped', async () => {

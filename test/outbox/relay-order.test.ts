@@ -103,7 +103,8 @@ test('nothing is numbered on a database server that was not compared, and everyt
     await storeEvent(orm, { position: null });
     relay.setMode(relayMode('leads', '2026-01-01 00:00:00+00'));
     await eventually(() => warned.length > 0);
-    await expect(relay.catchUp()).rejects.toThrow('another database server');
+    await expect(relay.catchUp()).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(warned).toContainEqual({ reason: expect.stringContaining('another database server') as unknown });
     relay.setMode(relayMode('leads', server, false));
     expect(await relay.catchUp()).toBe(before + 1);
   } finally {

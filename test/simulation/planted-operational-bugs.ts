@@ -62,8 +62,8 @@ export const plantedOperationalBugs: readonly PlantedBug[] = [
   one(
     'a pause is told of although the endpoint is paused already',
     'test/simulation/tables.ts',
-    'if (cursor.pauseReason === null && (isGone || isHeld)) {',
-    'if (isGone || isHeld) {',
+    "if (cursor.pauseReason === null && (row.pause === 'gone' || !isSettled(tables, row))) {",
+    "if (row.pause === 'gone' || !isSettled(tables, row)) {",
     ['receiver is gone', 'pause', 'receiver is slow'],
   ),
   one(

@@ -72,5 +72,11 @@ export const plantedOrderBugs: readonly PlantedBug[] = [
     '',
     failing,
   ),
-  one('a line is held in memory alone', stored, '(isGone || isHeld)) {', 'isGone) {', ['receiver fails']),
+  one(
+    'a line is held in memory alone',
+    stored,
+    "(row.pause === 'gone' || !isSettled(tables, row))) {",
+    "row.pause === 'gone') {",
+    ['receiver fails'],
+  ),
 ];

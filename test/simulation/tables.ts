@@ -255,7 +255,8 @@ export function readReplays(
 ): StoredReplay[] {
   const resumes = tables.cursors.get(endpoint)?.resumes;
   const unknown = tables.items.filter((item) => item.endpoint === endpoint && !known.includes(item.id));
-  return unknown.slice(0, Math.min(1, most.replays)).flatMap(({ id, eventId, origin }) => {
+  const inOrder = unknown.toSorted((one, other) => Number(other.origin === 'test') - Number(one.origin === 'test'));
+  return inOrder.slice(0, Math.min(1, most.replays)).flatMap(({ id, eventId, origin }) => {
     const entry = tables.log.find((other) => other?.id === eventId);
     if (!entry || resumes === undefined) return [];
     const made = tables.rows.filter((row) => row.item === id && row.resumes === resumes);
@@ -285,10 +286,9 @@ export function record(tables: Tables, rows: readonly Row[], clock: number): 're
     const isNew = !tables.rows.some(({ id }) => id === row.id);
     if (isNew) tables.rows.push({ ...row, recordedAt: clock });
     const cursor = tables.cursors.get(row.endpoint);
-    if (row.pause !== null && cursor?.generation === row.generation && cursor.resumes === row.resumes) {
-      const isGone = row.pause === 'gone';
-      const isHeld = cursor.ownerEpoch === row.leaseEpoch && !isSettled(tables, row);
-      if (cursor.pauseReason === null && (isGone || isHeld)) {
+    const isOfCursor = cursor?.generation === row.generation && cursor.resumes === row.resumes;
+    if (row.pause !== null && isOfCursor && cursor.ownerEpoch === row.leaseEpoch) {
+      if (cursor.pauseReason === null && (row.pause === 'gone' || !isSettled(tables, row))) {
         cursor.pauseReason = row.pause;
         recordPause(tables, row, row.pause);
       }

@@ -41,15 +41,29 @@ export function oldDays(orm: ReturnType<typeof openOrm>) {
     async delivery(
       time: string,
       eventId: string,
-      given: { endpoint?: string; position?: number; status?: string; origin?: string; generation?: number } = {},
+      given: {
+        endpoint?: string;
+        position?: number;
+        status?: string;
+        origin?: string;
+        generation?: number;
+        resumes?: number;
+      } = {},
     ): Promise<string> {
       const id = idAt(time);
-      const { endpoint = 'crm', position = 1, status = 'delivered', origin = 'line', generation = 0 } = given;
+      const {
+        endpoint = 'crm',
+        position = 1,
+        status = 'delivered',
+        origin = 'line',
+        generation = 0,
+        resumes = 0,
+      } = given;
       await sql(
         `insert into webhook_deliveries (id, event_id, event_type, endpoint_id, endpoint_url, status, attempt_count,
                                          created_at, position, configuration, generation, resumes, origin, writer, batch)
-           values (?, ?, 'a.b', ?, 'https://crm.example.com', ?, 1, ?, ?, 1, ?, 0, ?, gen_random_uuid(), 1)`,
-        [id, eventId, endpoint, status, time, position, generation, origin],
+           values (?, ?, 'a.b', ?, 'https://crm.example.com', ?, 1, ?, ?, 1, ?, ?, ?, gen_random_uuid(), 1)`,
+        [id, eventId, endpoint, status, time, position, generation, resumes, origin],
       );
       return id;
     },

@@ -110,8 +110,11 @@ test.each([
 });
 
 test('an attempt that pauses nothing, as of a former owner or before a resume, tells of no pause', async () => {
-  await record([attemptOf(gone, { resumes: 1 }), attemptOf(held, { lease: { index: 0, epoch: 7 } })]);
+  const lease = { index: 0, epoch: 7 };
+  await record([attemptOf(gone, { resumes: 1 }), attemptOf(held, { lease }), attemptOf(gone, { lease })]);
   expect(await operationalEvents(orm)).toEqual([]);
+  const [cursor] = await orm.em.fork().execute('select pause_reason from webhook_cursors');
+  expect(cursor).toEqual({ pause_reason: null });
 });
 
 test.each([

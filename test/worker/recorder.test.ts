@@ -148,7 +148,7 @@ test.each([
 });
 
 test('a bad 410 pauses its endpoint all the same', async () => {
-  await storeCursor(orm, { endpointId: 'crm' });
+  await storeCursor(orm, { endpointId: 'crm', ownerEpoch: 1 });
   await using recorder = open();
   await Promise.all([recorder.record(gone({ body: '\0' })), recorder.record(attempt())]);
   expect((await cursor()).pauseReason).toBe('gone');
@@ -192,7 +192,7 @@ test('rows are written once Postgres is back, each once, and so are those that c
 });
 
 test('a commit whose answer was lost makes no second row, and no second pause', async () => {
-  await storeCursor(orm, { endpointId: 'crm' });
+  await storeCursor(orm, { endpointId: 'crm', ownerEpoch: 1 });
   await using proxy = await openPostgresProxy(database.url);
   await using recorder = open(proxy.url);
   await recorder.record(attempt());
@@ -224,7 +224,7 @@ test('rows alone whose commit was not answered are there once', async () => {
 });
 
 test('410 pauses its endpoint in the transaction of its row', async () => {
-  await storeCursor(orm, { endpointId: 'crm' });
+  await storeCursor(orm, { endpointId: 'crm', ownerEpoch: 1 });
   await using recorder = open();
   const held = orm.em.fork();
   await held.begin();
@@ -249,7 +249,7 @@ test.each([
   ['a turn that began before a resume', { generation: 3, resumes: 1 }, null],
   ['another endpoint', { generation: 3, resumes: 2, endpoint: { id: 'other' } }, null],
 ])('410 of %s pauses accordingly', async (_, given, reason) => {
-  await storeCursor(orm, { endpointId: 'crm', generation: 3, resumes: 2 });
+  await storeCursor(orm, { endpointId: 'crm', ownerEpoch: 1, generation: 3, resumes: 2 });
   await using recorder = open();
   await recorder.record(gone(given));
   expect((await cursor()).pauseReason).toBe(reason);

@@ -87,7 +87,7 @@ const readFacts = `
      where v.id = any (array(select json_array_elements_text(:ids::json)::uuid))
   ), tried as (
     select d.event_id, d.endpoint_id, count(*)::int as attempts, max(d.id::text collate "C") as last_id,
-           (array_agg(d.status order by d.id desc) filter (where ${isSettled}))[1] as ended,
+           (array_agg(d.status order by d.recorded_at desc, d.id desc) filter (where ${isSettled}))[1] as ended,
            coalesce(bool_or(${isSettled}) filter (where ${isOfLine}), false) as is_settled,
            coalesce(bool_or(d.status = 'retrying') filter (where ${isOfLine}), false) as is_tried,
            array_agg(d.replay_id) filter (where d.replay_id is not null) as replays

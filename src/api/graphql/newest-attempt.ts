@@ -12,12 +12,13 @@ export const endOf = (attempt: string) =>
 
 /**
  * The row, for a lateral join with cursor `c`. `offset 0` makes Postgres find the few rows above the cursor by their index
- * first, instead of walking back through the endpoint's history by id. `within`: conditions on `d`.
+ * first, instead of walking back through the endpoint's history by id. Their order is not that of ids, which hold the times of
+ * the instances that sent them. `within`: conditions on `d`.
  */
 export const newestAttempt = (within = '') => `(
     select * from (
       select d.* from webhook_deliveries d where ${isOfLine} and d.position > c.position${within} offset 0
-    ) above order by id desc limit 1
+    ) above order by position desc, resumes desc, attempt_count desc limit 1
   )`;
 
 /** When the attempt after the newest one, `last`, is due, in Unix ms. Null: it waits for none, or an earlier budget's. */
