@@ -1,8 +1,8 @@
-// Rate limits for each client, counted in Valkey over all instances.
+// Rate limits for each client, counted in Valkey over all instances, and without it by each instance.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReplyError } from 'ioredis';
-import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import { openValkey, problemOf } from '../log/valkey.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createCountedWarning } from './counted-warning.ts';
@@ -30,8 +30,8 @@ export type OpenRateLimits = RateLimits &
   };
 
 /**
- * Resolves when Valkey answered, or after a quarter of a second. Without Valkey no request is refused, so that our failure
- * locks nobody out. The counts of unlimited and of refused requests are logged, each at most once a minute.
+ * Resolves when Valkey answered, or after a quarter of a second. The counts of refused requests, and of those that were counted
+ * without Valkey, are logged, each at most once a minute.
  */
 export async function openRateLimits({
   url,
@@ -44,8 +44,8 @@ export async function openRateLimits({
   log: Logger;
 }): Promise<OpenRateLimits> {
   let problem = url === null ? 'there is none' : 'does not answer';
-  const unlimited = createCountedWarning((count) =>
-    log.warn({ count, reason: problem }, 'Valkey does not answer: requests were answered without a rate limit'),
+  const alone = createCountedWarning((count) =>
+    log.warn({ count, reason: problem }, 'Valkey does not answer: requests were counted by this instance alone'),
   );
   const client = url === null ? null : openValkey({ url, commandTimeoutMs, onProblem: (said) => (problem = said) });
 
@@ -62,38 +62,42 @@ export async function openRateLimits({
     const refused = createCountedWarning((count, from) =>
       log.warn({ limit: name, count, client: from }, 'requests were refused: too many in a minute from one client'),
     );
+    const perClient = { points, duration: minuteSeconds };
+    const ofInstance = new RateLimiterMemory(perClient);
     const limiter =
       client &&
       new RateLimiterRedis({
         storeClient: client,
         keyPrefix: `${prefix}:${name}`,
-        points,
-        duration: minuteSeconds,
+        ...perClient,
         // Beyond the limit, further requests cost Valkey nothing.
         inMemoryBlockOnConsumed: points,
         rejectIfRedisNotReady: true,
       });
 
-    /** The limit for all comes second, and the request was noted by then. */
-    function noteUnlimited(from: string): void {
-      if (name !== 'failedTokenOfAnybody') unlimited.count(from);
+    /** Rejects with a RateLimiterRes beyond the limit. */
+    async function consume(from: string): Promise<unknown> {
+      try {
+        if (limiter) return await limiter.consume(from);
+      } catch (error) {
+        if (error instanceof RateLimiterRes) throw error;
+        problem = problemOf(error) ?? problem;
+        if (!(error instanceof ReplyError)) reconnect();
+      }
+      // The limit for all comes second, and the request was noted by then.
+      if (name !== 'failedTokenOfAnybody') alone.count(from);
+      return await ofInstance.consume(from);
     }
 
     async function take(from: string): Promise<number | null> {
       try {
-        if (limiter) await limiter.consume(from);
-        else noteUnlimited(from);
+        await consume(from);
         return null;
       } catch (error) {
-        if (error instanceof RateLimiterRes) {
-          refused.count(from);
-          // Whoever can write to Valkey can write any number.
-          return Math.min(minuteSeconds, Math.max(1, Math.ceil(error.msBeforeNext / 1_000)));
-        }
-        problem = problemOf(error) ?? problem;
-        noteUnlimited(from);
-        if (!(error instanceof ReplyError)) reconnect();
-        return null;
+        if (!(error instanceof RateLimiterRes)) throw error;
+        refused.count(from);
+        // Whoever can write to Valkey can write any number.
+        return Math.min(minuteSeconds, Math.max(1, Math.ceil(error.msBeforeNext / 1_000)));
       }
     }
     /** Adds nothing, to nobody's count. */
@@ -123,7 +127,7 @@ export async function openRateLimits({
     check: signInStart.check,
     [Symbol.asyncDispose]() {
       const warnings = [signInStart, failedToken, failedTokenOfAnybody].map(({ refused }) => refused);
-      for (const warning of [unlimited, ...warnings, refusedQueries]) warning[Symbol.dispose]();
+      for (const warning of [alone, ...warnings, refusedQueries]) warning[Symbol.dispose]();
       client?.disconnect();
       return Promise.resolve();
     },
