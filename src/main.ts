@@ -1,6 +1,8 @@
 // The process: runs one command, turns signals into a drain and outcomes into exit codes.
 
+import { flushCompileCache } from 'node:module';
 import { StartError } from './settings/start-error.ts';
+import { isToldTwice } from './settings/told-twice.ts';
 import { printable } from './telemetry/printable.ts';
 
 // Not by "engines" in package.json: npm warns of those, although bin/tidings brings its own Node.
@@ -18,23 +20,40 @@ process.on('uncaughtException', (error) => {
   process.exit(1);
 });
 
+/** What comes within this time is the same Ctrl-C, where it comes twice. */
+const sameCtrlCMs = 1_000;
+
 /** The first signal asks for a drain, the second ends the process at once. */
 function catchStop(): AbortSignal {
   const stop = new AbortController();
+  let firstAt = 0;
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {
-      if (stop.signal.aborted) process.exit(1);
-      stop.abort();
+      const now = performance.now();
+      if (!stop.signal.aborted) {
+        firstAt = now;
+        stop.abort();
+      } else if (!isToldTwice() || name !== 'SIGINT' || now - firstAt > sameCtrlCMs) leave(1);
     });
   }
   return stop.signal;
 }
 
+/**
+ * Ends the process at once, as another program in its place. `process.exit` waits for each of its threads: for one that looks up
+ * a name that no server answers, and at times for ever for one that compiles (nodejs/node issue 54918).
+ */
+function leave(status: number): never {
+  flushCompileCache();
+  process.emit('exit', status);
+  return process.execve!('/bin/sh', ['sh', '-c', `exit ${status}`], {});
+}
+
 function sentence(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(sentence).join('; ');
   return (error instanceof Error ? error.message : String(error))
-    .trim()
-    .split(/\s*\n\s*/)
+    .split('\n')
+    .flatMap((line) => line.trim() || [])
     .join(' ');
 }
 
@@ -46,10 +65,10 @@ const [{ makeProgram }, { Failure }, { CommanderError }] = await Promise.all([
 try {
   await makeProgram({ catchStop }).parseAsync();
   // The command is over, whatever still holds the process: 0, or what the command has set.
-  process.exit();
+  leave(Number(process.exitCode ?? 0));
 } catch (error) {
-  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
+  if (error instanceof CommanderError) leave(error.exitCode === 0 ? 0 : 2);
   const lines = error instanceof StartError ? error.lines : [`tidings: ${sentence(error)}`];
-  process.stderr.write(`${lines.map(printable).join('\n')}\n`);
-  process.exit(error instanceof Failure ? error.exitStatus : 1);
+  await new Promise((resolve) => process.stderr.write(`${lines.map(printable).join('\n')}\n`, resolve));
+  leave(error instanceof Failure ? error.exitStatus : 1);
 }

@@ -4,6 +4,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import packageJson from '../package.json' with { type: 'json' };
 import { openDoor } from './api/door.ts';
 import { openListener } from './api/listener.ts';
@@ -32,6 +33,7 @@ import { remarkOnSettings } from './settings/start-remarks.ts';
 import { readConfiguration, readSettings } from './settings/start-settings.ts';
 import { openLogger } from './telemetry/logger.ts';
 import { openMetrics } from './telemetry/metrics/metrics.ts';
+import { createAttempts } from './worker/attempts.ts';
 import { openThreadPool } from './worker/pool.ts';
 import { createRecorder } from './worker/recorder.ts';
 
@@ -46,11 +48,14 @@ export type Service = {
 /** How many turns one thread runs, of fast endpoints and of slow ones. */
 const slotsPerThread = { fast: 64, slow: 256 };
 
+/** So long after the grace the process ends, whatever is not closed yet. */
+const closeWithinMs = 8_000;
+
 /**
  * Reads the settings and starts everything. Throws a StartError for what the operator can mend. A test may replace each
- * part, or constant, that passes through `arrange`.
+ * part, or constant, that passes through `arrange`. Rejects with the reason of `stop` when that comes while no database answers.
  */
-export async function startService(arrange: Arrange = asItIs): Promise<Service> {
+export async function startService(arrange: Arrange = asItIs, stop?: AbortSignal): Promise<Service> {
   await using opening = new AsyncDisposableStack();
   const open = <T extends AsyncDisposable | Disposable>(part: T): T => opening.use(part);
 
@@ -76,7 +81,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const metrics = open(openMetrics({ version }));
 
   // The databases, given or of our own.
-  const databases = open(await openDatabases(settings, logger, metrics.keptBeyond));
+  const databases = open(await openDatabases(settings, { log: logger, onKept: metrics.keptBeyond, stop }));
   const { database, valkeyUrl, orm, isOurs } = databases;
 
   // The ports, before anything that other instances see.
@@ -116,6 +121,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
   const poolOptions = arrange('poolOptions', { threads, log: poolLog, ...threadData });
   const pool = open(arrange('pool', await openThreadPool(poolOptions)));
   const recorder = open(arrange('recorder', createRecorder({ orm, log: logger, version })));
+  const attempts = open(createAttempts({ orm, log: logger }));
   if (isOurs) await freeLeases(orm);
   const name = `${hostname()}:${process.pid}`;
   const ending = new AbortController();
@@ -138,6 +144,7 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       configurations,
       pool,
       recorder,
+      attempts,
       slots,
       counts: metrics,
       logger,
@@ -209,8 +216,14 @@ export async function startService(arrange: Arrange = asItIs): Promise<Service> 
       // The door closes last: until then /readyz and every other answer send clients to another instance.
       await door.close(Math.max(0, endAt - performance.now()));
       await metricsListener?.close(0);
-      await parts.disposeAsync();
-      logger.info('ended: everything in flight is written');
+      // A Postgres that is silent, and not away, would be waited for much longer.
+      const closed = parts.disposeAsync().then(() => true);
+      const isClosed = await Promise.race([closed, sleep(closeWithinMs, false, { ref: false })]);
+      if (isClosed) logger.info('ended: everything in flight is written');
+      else
+        logger.warn(
+          'ended: the database did not answer in time, and what is not written is repeated at the next start',
+        );
       await flush();
     },
   };

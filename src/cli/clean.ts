@@ -6,9 +6,9 @@ import { rootInstallations } from '../embedded/postgres-installation.ts';
 import { type Remains, findAbandonedRemains, findOwnRemains } from '../embedded/remains.ts';
 import { StartError } from '../settings/start-error.ts';
 import { confirm } from './confirm.ts';
-import { print, say } from './terminal.ts';
+import { print, printJson, say } from './terminal.ts';
 
-export type CleanOptions = { yes?: boolean };
+export type CleanOptions = { json?: boolean; yes?: boolean };
 
 /** `refuse` is told of a wrong use. */
 export type CleanSurroundings = { refuse: (usage: string) => never; installations?: string };
@@ -21,7 +21,7 @@ const stateDirectories = ['.tidings', join('.tidings', 'demo', '.tidings')];
  * StartError while a service runs on what it would remove.
  */
 export async function clean(
-  { yes }: CleanOptions,
+  { json, yes }: CleanOptions,
   { refuse, installations = rootInstallations }: CleanSurroundings,
 ): Promise<number> {
   using locks = new DisposableStack();
@@ -36,6 +36,7 @@ export async function clean(
   found.push(...(await findAbandonedRemains(installations)));
   if (found.length === 0) {
     say('There is nothing to remove.');
+    if (json === true) printJson([]);
     return 0;
   }
 
@@ -47,8 +48,9 @@ export async function clean(
   }
   for (const { path, remove } of found) {
     await remove();
-    print(`removed: ${path}`);
+    if (json !== true) print(`removed: ${path}`);
   }
+  if (json === true) printJson(found.map(({ path }) => path));
   return 0;
 }
 

@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { adviceOnCertificate } from '../policy/untrusted-certificate.ts';
+import { parsePublicUrl } from '../settings/addresses.ts';
 import { type ClientOptions, readClientSettings } from '../settings/client-settings.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import { Failure } from './failure.ts';
@@ -29,8 +30,16 @@ const answerWithinMs = 30_000;
 /** The server sends something at least every 12 s. */
 const silentMs = 40_000;
 
-/** Says on stderr who is asked, with whose token. Throws a StartError for settings that are wrong or missing. Sends nothing yet. */
+/**
+ * Says on stderr who is asked, with whose token. Throws a StartError for settings that are wrong or missing, and a Failure for
+ * such options. Sends nothing yet.
+ */
 export async function openClient(options: ClientOptions, { isSaid = true } = {}): Promise<Client> {
+  // An option that a script left empty is no wish to ask the service that runs here.
+  if (options.url !== undefined && parsePublicUrl(options.url) === null) {
+    throw new Failure('--url must be a URL such as http://127.0.0.1:4000 (its value is not shown).', 2);
+  }
+  if (options.token === '') throw new Failure('--token is empty.', 2);
   const { url, token, remark } = await readClientSettings(options);
   if (isSaid && remark !== null) say(remark);
 

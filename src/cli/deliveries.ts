@@ -63,14 +63,11 @@ export async function deliveries(options: DeliveriesOptions, surroundings: Comma
     ...(since !== undefined && { since: momentOf(since, '--since', refuse) }),
     ...(until !== undefined && { until: momentOf(until, '--until', refuse) }),
   };
+  // Without a limit of its own --follow shows all: nothing is to be missing.
+  const limit = follow === true && options.limit === undefined ? largestLimit : limitOf(options.limit, refuse);
   const client = await openClient(options);
   if (endpoint !== undefined) await demandEndpoint(client, endpoint);
-  if (follow === true) {
-    // Without an own limit all of it: nothing is to be missing.
-    const limit = options.limit === undefined ? largestLimit : limitOf(options.limit, refuse);
-    return await followThem(client, filter, { ...options, limit });
-  }
-  const limit = limitOf(options.limit, refuse);
+  if (follow === true) return await followThem(client, filter, { ...options, limit });
   const rows = await readPages<ListedDelivery>(client, listDeliveries, filter, limit);
   if (options.json === true) return printJson(rows, 2);
   if (rows.length === 0) return say('There are no such deliveries.');

@@ -1,5 +1,6 @@
 // Looks at the database: whether it can be reached and used, its version, rights, durability, and its clock.
 
+import { whyNotInstalled } from '../embedded/postgres-installation.ts';
 import type { DatabaseAddress } from '../model/database-address.ts';
 import { pendingMigrations, superuserWhoOwns } from '../model/migrations.ts';
 import { openOrm } from '../model/orm.ts';
@@ -21,6 +22,8 @@ export async function lookAtDatabase({
   databaseSchema,
 }: Pick<Settings, 'databaseUrl' | 'databaseSchema'>): Promise<Finding[]> {
   if (databaseUrl === null) {
+    const lacking = await whyNotInstalled();
+    if (lacking !== null) return [wrong(part, lacking)];
     return [right(part, 'a Postgres of its own, in .tidings/postgres; DATABASE_URL names another')];
   }
   const database = { url: databaseUrl, schema: databaseSchema };

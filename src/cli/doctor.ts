@@ -44,10 +44,13 @@ async function* looks(isDialling: boolean): AsyncGenerator<Finding[], void> {
     const warnings = checked.warnings.filter(({ file }) => isOne(file)).map((one) => doubtful(part, problemLine(one)));
     yield [...errors, ...warnings, ...(errors.length === 0 ? [right(part, fine)] : [])];
   }
-  const { environment } = await findServerUrls();
+  const { environment, problems } = await findServerUrls();
   const read = readEnvironment(environment);
-  // What follows is read by the settings.
-  if ('problems' in read) return;
+  if ('problems' in read || problems.length > 0) {
+    const message = 'not looked at, since a setting cannot be used: mend that first';
+    yield ['secrets', 'database', 'Valkey', 'address'].map((part) => doubtful(part, message));
+    return;
+  }
   const { settings } = read;
   const stateDirectory = join(process.cwd(), '.tidings');
   yield await lookAtSecrets(settings, stateDirectory);

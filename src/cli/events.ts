@@ -31,7 +31,7 @@ const columns: readonly Column[] = [
   { head: 'RECORDED' },
   { head: 'POSITION', drop: 2 },
   { head: 'TYPE', cut: true },
-  { head: 'SUBJECT', cut: true, drop: 1 },
+  { head: 'SUBJECT', drop: 1 },
 ];
 
 export async function events(options: EventsOptions, { refuse }: CommandSurroundings): Promise<void> {

@@ -45,9 +45,12 @@ export async function listen(options: ListenOptions, { refuse, catchStop }: Comm
     refuse(`error: --port is ${JSON.stringify(options.port)}: give a port, or 0 for a free one`);
   }
   const failing = options.fail === undefined ? null : failingOf(options.fail, refuse);
-  if (options.forward !== undefined && !/^https?:$/.test(URL.parse(options.forward)?.protocol ?? '')) {
+  const forward = options.forward === undefined ? null : URL.parse(options.forward);
+  if (options.forward !== undefined && !/^https?:$/.test(forward?.protocol ?? '')) {
     refuse('error: --forward is no URL that begins with http:// or https://');
   }
+  if (forward && `${forward.username}${forward.password}` !== '')
+    refuse('error: --forward may hold no user or password');
   const key = await signingKey(options, refuse);
   const { host = '127.0.0.1' } = options;
   const stop = catchStop();

@@ -4,6 +4,7 @@ import type { CheckOptions } from './check.ts';
 import type { CleanOptions } from './clean.ts';
 import type { Command } from './command.ts';
 import type { DoctorOptions } from './doctor.ts';
+import type { MigrateOptions } from './migrate.ts';
 import { jsonOption, yesOption } from './options.ts';
 
 export const localCommands: readonly Command[] = [
@@ -15,8 +16,10 @@ export const localCommands: readonly Command[] = [
       ['PORT=8080 tidings start', 'on another port'],
     ],
     async run(_given, _options, { catchStop }) {
+      // Before the service is loaded: a signal meanwhile is a stop, too.
+      const stop = catchStop();
       const { start } = await import('./start.ts');
-      await start(catchStop());
+      await start(stop);
     },
   },
   {
@@ -35,16 +38,17 @@ export const localCommands: readonly Command[] = [
   {
     name: 'migrate',
     does: 'bring the database of DATABASE_URL to the tables that this version expects',
+    options: [jsonOption],
     examples: [['DATABASE_URL=postgres://… tidings migrate', 'before a start of a new version']],
-    async run() {
+    async run(_given, options: MigrateOptions) {
       const { migrateDatabase } = await import('./migrate.ts');
-      await migrateDatabase();
+      await migrateDatabase(options);
     },
   },
   {
     name: 'clean',
     does: 'remove the Postgres and the Valkey that the service ran for itself in this directory',
-    options: [yesOption],
+    options: [yesOption, jsonOption],
     more: 'It also removes what directories that are gone have left behind. It says what\nit will remove, and asks. The secrets in .tidings stay.',
     examples: [
       ['tidings clean', 'show what would be removed, and ask'],

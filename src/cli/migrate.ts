@@ -4,10 +4,12 @@ import { migrate, superuserWhoOwns } from '../model/migrations.ts';
 import { databaseProblem } from '../settings/database-problem.ts';
 import { databaseUrlWarning, readDatabaseAddress } from '../settings/server-urls.ts';
 import { StartError } from '../settings/start-error.ts';
-import { print, say } from './terminal.ts';
+import { print, printJson, printLines, say } from './terminal.ts';
 
-/** Prints each migration that it ran, in order. Throws a StartError when the database refuses it, or is not there. */
-export async function migrateDatabase(): Promise<void> {
+export type MigrateOptions = { json?: boolean };
+
+/** Prints each migration that it ran, in order, as JSON a list. Throws a StartError when the database refuses it, or is not there. */
+export async function migrateDatabase({ json }: MigrateOptions): Promise<void> {
   const database = await readDatabaseAddress();
   const warning = databaseUrlWarning(database.url);
   if (warning !== null) say(`warning: ${warning}`);
@@ -15,8 +17,9 @@ export async function migrateDatabase(): Promise<void> {
     const problem = databaseProblem(database.url, error);
     throw problem === null ? error : new StartError(`DATABASE_URL: ${problem.sentence}`);
   });
-  for (const name of names) print(`migrated: ${name}`);
-  if (names.length === 0) print('nothing to migrate');
+  if (json === true) printJson(names);
+  else if (names.length === 0) print('nothing to migrate');
+  else printLines(names.map((name) => `migrated: ${name}`));
   const owner = await superuserWhoOwns(database);
   if (owner !== null) {
     say(

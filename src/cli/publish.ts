@@ -1,7 +1,9 @@
 // `tidings publish`: records an event of your own.
 
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
+import { inexactSentence, parseJson } from '../policy/exact-numbers.ts';
 import type { ClientOptions } from '../settings/client-settings.ts';
 import { reasonOf } from '../telemetry/reason.ts';
 import { openClient } from './client.ts';
@@ -35,19 +37,26 @@ export async function publish(options: PublishOptions, { refuse }: CommandSurrou
 }
 
 /** JSON itself, `@` and a file's name, or `-` for stdin. */
-async function readData(data: string): Promise<string> {
-  if (data === '-') return await text(process.stdin);
-  if (!data.startsWith('@')) return data;
+async function readData(data: string): Promise<Buffer> {
+  if (data === '-') return await buffer(process.stdin);
+  if (!data.startsWith('@')) return Buffer.from(data);
   const file = data.slice(1);
-  return await readFile(file, 'utf8').catch((error: unknown) => {
+  return await readFile(file).catch((error: unknown) => {
     throw new Failure(`${file} cannot be read (${reasonOf(error)}).`);
   });
 }
 
-function parsed(json: string, refuse: (usage: string) => never): unknown {
+/** Refuses what would be recorded otherwise than it was written. */
+function parsed(bytes: Buffer, refuse: (usage: string) => never): unknown {
+  if (!isUtf8(bytes)) refuse('error: --data is no UTF-8');
+  let read: ReturnType<typeof parseJson>;
   try {
-    return JSON.parse(json) as unknown;
+    read = parseJson(bytes.toString());
   } catch (error) {
-    return refuse(`error: --data is no JSON: ${(error as Error).message}`);
+    return refuse(`error: --data cannot be used: ${(error as Error).message}`);
   }
+  const { value, inexact } = read;
+  if (inexact === null) return value;
+  const path = ['data', inexact.path].filter((part) => part !== '').join('.');
+  return refuse(`error: --${inexactSentence({ ...inexact, path })}`);
 }

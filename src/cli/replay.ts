@@ -30,7 +30,7 @@ export async function replay(
 ): Promise<number> {
   const answering = { yes: options.yes, refuse };
   if (options.cancel !== undefined) {
-    if (ids.length > 0 || options.endpoint !== undefined)
+    if (ids.length > 0 || [options.endpoint, options.since, options.until].some((one) => one !== undefined))
       refuse('error: --cancel takes the id of an endpoint, and nothing else');
     return await cancel(await openClient(options), options.cancel, options, answering);
   }

@@ -2,9 +2,16 @@
 
 import { startService } from '../service.ts';
 
-/** Resolves when the service has drained after `stop`; rejects when it has failed. A stop during the start takes effect when it has started. */
+/**
+ * Resolves when the service has drained after `stop`; rejects when it has failed. A stop during the start ends the wait for a
+ * database; otherwise it takes effect when the service has started.
+ */
 export async function start(stop: AbortSignal): Promise<void> {
-  const service = await startService();
+  const service = await startService(undefined, stop).catch((error: unknown) => {
+    if (error === stop.reason) return null;
+    throw error;
+  });
+  if (service === null) return;
   const stopped = Promise.withResolvers<void>();
   stop.addEventListener('abort', () => stopped.resolve());
   if (stop.aborted) stopped.resolve();

@@ -28,9 +28,11 @@ export function printJson(value: unknown, indent?: number): void {
   write(`${printableJson(JSON.stringify(value, null, indent))}\n`);
 }
 
-/** Resolves when all data is handed over: an end of the process before cuts off what a slow reader has not taken. */
+/** Resolves when all is handed over: an end of the process before cuts off what a slow reader has not taken. */
 export async function printed(): Promise<void> {
-  await new Promise<void>((resolve) => void process.stdout.write('', () => resolve()));
+  for (const stream of [process.stdout, process.stderr]) {
+    await new Promise<void>((resolve) => void stream.write('', () => resolve()));
+  }
 }
 
 // Without anybody who hears it, talk is over, and what it is about is not.

@@ -63,13 +63,14 @@ export const toolCommands: readonly Command[] = [
     name: 'healthcheck',
     takes: '[url]',
     does: 'say whether a service answers (without a URL: at HOST and PORT), for containers',
+    options: [jsonOption],
     examples: [
       ['tidings healthcheck', 'in the container of the service'],
       ['tidings healthcheck http://10.0.0.7:4000/readyz', 'also whether it is ready'],
     ],
-    async run([url]) {
+    async run([url], options: { json?: boolean }) {
       const { healthcheck } = await import('./healthcheck.ts');
-      await healthcheck(url);
+      await healthcheck(url, options);
     },
   },
   {

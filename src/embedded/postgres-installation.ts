@@ -45,6 +45,16 @@ export async function preparePostgresInstallation(directory: string): Promise<Po
   return { base, programs: await copyPrograms(packaged, base), user };
 }
 
+/** In a sentence; null when there is a Postgres to run. Makes nothing. */
+export async function whyNotInstalled(): Promise<string | null> {
+  try {
+    await findPackage();
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 type Package = { version: string; native: string; programs: string };
 
 async function findPackage(): Promise<Package> {

@@ -83,7 +83,7 @@ async function initialise(installation: PostgresInstallation, data: string): Pro
   await chownToUser(installation, passwordFile);
   await run(installation, 'initdb', [
     '--encoding=UTF8',
-    // Else a search's trigrams would know no letter beyond ASCII. Sorting is by code points, as in the locale C.
+    // Otherwise a search's trigrams would know no letter beyond ASCII. Sorting is by code points, as in the locale C.
     '--locale-provider=builtin',
     '--builtin-locale=C.UTF-8',
     '--locale=C.UTF-8',

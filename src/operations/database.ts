@@ -12,17 +12,23 @@ import { tryAgain } from '../try-again.ts';
 
 const tryForMs = 30_000;
 
-export type DatabaseToPrepare = DatabaseAddress & { isOurs: boolean; log: Pick<Logger, 'warn'> };
+export type DatabaseToPrepare = DatabaseAddress & {
+  isOurs: boolean;
+  log: Pick<Logger, 'warn'>;
+  stop?: AbortSignal | undefined;
+};
 
 /**
  * Resolves when the tables are up to date. A database of our own is migrated; one that was given must be migrated
- * already. Throws a StartError when it cannot be reached for 30 s, refuses us, cannot be used, or lacks a migration.
+ * already. Throws a StartError when it cannot be reached for 30 s, refuses us, cannot be used, or lacks a migration, and the
+ * reason of `stop` when that comes meanwhile.
  */
-export async function prepareDatabase({ isOurs, log, ...database }: DatabaseToPrepare): Promise<void> {
+export async function prepareDatabase({ isOurs, log, stop, ...database }: DatabaseToPrepare): Promise<void> {
   const { url } = database;
-  const problem = await untilReachable(url, log, () => whyUnfit(database));
+  const untilReachable = <T>(ask: () => Promise<T>) => askUntilReachable({ url, log, stop }, ask);
+  const problem = await untilReachable(() => whyUnfit(database));
   if (problem !== null) throw new StartError(`DATABASE_URL: ${problem}`);
-  const pending = await untilReachable(url, log, () => pendingMigrations(database));
+  const pending = await untilReachable(() => pendingMigrations(database));
   if (pending.length > 0 && !isOurs) {
     throw new StartError(
       `The schema ${database.schema ?? defaultSchema} of the database lacks ${pending.join(', ')}: run "npx tidings migrate", then start again.`,
@@ -30,7 +36,7 @@ export async function prepareDatabase({ isOurs, log, ...database }: DatabaseToPr
   }
   if (pending.length > 0) await migrate(database);
   if (isOurs) return;
-  const lacking = await untilReachable(url, log, () => lackingRights(database));
+  const lacking = await untilReachable(() => lackingRights(database));
   if (lacking.length > 0) {
     const rights = lacking.map(({ right }) => right).join(', ');
     throw new StartError(
@@ -39,10 +45,18 @@ export async function prepareDatabase({ isOurs, log, ...database }: DatabaseToPr
   }
 }
 
-async function untilReachable<T>(url: string, log: Pick<Logger, 'warn'>, ask: () => Promise<T>): Promise<T> {
+async function askUntilReachable<T>(
+  { url, log, stop }: Pick<DatabaseToPrepare, 'url' | 'log' | 'stop'>,
+  ask: () => Promise<T>,
+): Promise<T> {
   const giveUpAt = performance.now() + tryForMs;
   let isSaid = false;
-  return await tryAgain(ask, (error) => {
+  const askUnlessStopped = async () => {
+    stop?.throwIfAborted();
+    return await ask();
+  };
+  const waitAfter = (error: unknown) => {
+    if (stop?.aborted) throw stop.reason;
     const problem = databaseProblem(url, error);
     if (problem === null) throw error;
     const { sentence, mayPass } = problem;
@@ -55,5 +69,6 @@ async function untilReachable<T>(url: string, log: Pick<Logger, 'warn'>, ask: ()
     if (!isSaid) log.warn(`${sentence}: waiting for it, for ${tryForMs / 1000} s at most`);
     isSaid = true;
     return retryDelaysMs.database;
-  });
+  };
+  return await tryAgain(askUnlessStopped, waitAfter, stop);
 }

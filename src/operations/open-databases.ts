@@ -32,13 +32,14 @@ export type Databases = AsyncDisposable & {
   isOurs: boolean;
 };
 
-/** Throws a StartError for what the operator can mend. */
+export type DatabaseNeeds = Pick<RetentionParts, 'onKept'> & { log: Logger; stop?: AbortSignal | undefined };
+
+/** Throws a StartError for what the operator can mend, and the reason of `stop` when that ends the wait for a database. */
 export async function openDatabases(
   settings: Pick<Settings, 'databaseUrl' | 'databaseSchema' | 'valkeyUrl' | 'deliveryRetentionMs'> & {
     stateDirectory: string;
   },
-  log: Logger,
-  onKept: RetentionParts['onKept'],
+  { log, onKept, stop }: DatabaseNeeds,
 ): Promise<Databases> {
   await using opening = new AsyncDisposableStack();
   const { stateDirectory: directory, deliveryRetentionMs: retentionMs } = settings;
@@ -48,7 +49,7 @@ export async function openDatabases(
 
   const url = settings.databaseUrl ?? opening.use(await openEmbeddedPostgres({ directory, log: serverLog })).url;
   const database = { url, schema: settings.databaseSchema };
-  await prepareDatabase({ ...database, isOurs, log });
+  await prepareDatabase({ ...database, isOurs, log, stop });
   const orms = {
     orm: openOrm({ ...database, connections: 10, name: 'tidings' }),
     reads: openReads(database),

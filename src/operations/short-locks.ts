@@ -1,6 +1,6 @@
 // Changes tables that all others use: waits a short time for a lock, and tries again some times.
 //
-// Else one long transaction of an application would hold up every publisher until it ends.
+// Otherwise one long transaction of an application would hold up every publisher until it ends.
 
 import type { EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import { lockNotAvailable, shortWaits } from '../model/short-waits.ts';

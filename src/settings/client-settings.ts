@@ -86,7 +86,7 @@ function localAt(url: string, running: readonly FoundService[], environment: Env
 /** As a service with this environment listens. */
 export function ownUrl({ HOST: host, PORT: port }: Environment = process.env): string {
   const name = parseHost(host ?? '') ?? defaultHost;
-  const number = /^[1-9]\d{0,4}$/.test(port ?? '') ? port : defaultPort;
+  const number = /^[1-9]\d{0,4}$/.test(port ?? '') && Number(port) <= 65_535 ? port : defaultPort;
   return dialledUrl(`http://${name.includes(':') ? `[${name.replace(/%.*/, '')}]` : name}:${number}`);
 }
 

@@ -4,7 +4,7 @@ import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { platform } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { clean } from '../../src/cli/clean.ts';
+import { type CleanOptions, clean } from '../../src/cli/clean.ts';
 import { lockDirectory } from '../../src/embedded/lock.ts';
 import { executable, runTidings } from '../support/run-tidings.ts';
 import { scratchDirectory } from '../support/scratch-directory.ts';
@@ -36,7 +36,7 @@ async function install(owner: string, name: string): Promise<string> {
 }
 
 /** Cleans without a process of its own, among these installations instead of root's. */
-async function cleanHere(options: { yes?: boolean } = {}) {
+async function cleanHere(options: CleanOptions = {}) {
   const written = { stdout: '', stderr: '' };
   const spies = [vi.spyOn(process, 'cwd').mockReturnValue(directory)];
   for (const name of ['stdout', 'stderr'] as const) {
@@ -68,6 +68,10 @@ test('it removes the Postgres and the Valkey of its directory and of the demo in
   expect((await readdir(state)).toSorted()).toEqual(['admin_token', 'demo', 'lock']);
   expect(await readdir(demo)).toEqual(['lock']);
   expect(await cleanHere()).toEqual({ status: 0, stdout: '', stderr: 'There is nothing to remove.\n' });
+  expect(await cleanHere({ json: true })).toMatchObject({ status: 0, stdout: '[]\n' });
+  await mkdir(join(state, 'valkey'));
+  const removed = await cleanHere({ json: true, yes: true });
+  expect(JSON.parse(removed.stdout)).toEqual([join(state, 'valkey')]);
 });
 
 test.runIf(isRoot)(

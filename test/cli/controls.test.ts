@@ -241,6 +241,8 @@ test.for([
   [['events', '--limit', '0'], 2],
   [['replay'], 2],
   [['replay', '--endpoint', 'ids-told'], 2],
+  [['replay', '--cancel', 'ids-told', '--since', '1h', '--yes'], 2],
+  [['deliveries', '--endpoint', 'nobody', '--limit', 'x'], 2],
   [['publish', '--type', 'order.paid', '--data', '{'], 2],
   [['publish', '--type', 'user.created'], 1],
   [['publish', '--type', 'order.paid', '--data', '@gone.json'], 1],

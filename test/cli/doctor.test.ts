@@ -88,6 +88,24 @@ test('each part that is wrong is named, with what to do', async () => {
   ]);
 });
 
+test.each([
+  ['a setting', async () => ({ LOG_LEVEL: 'loud', DATABASE_URL: 'postgres://nobody@127.0.0.1:1/x' })],
+  [
+    'a URL in a file that cannot be read',
+    async () => {
+      await mkdir(join(scratch.path, 'database_url'));
+      return {};
+    },
+  ],
+])('%s that is wrong leaves no other part unmentioned, and none right', async (_, make) => {
+  const { status, of } = await doctor([], await make());
+  expect(status).toBe(1);
+  expect(of('settings').map(({ is }) => is)).toContain('wrong');
+  for (const part of ['secrets', 'database', 'Valkey', 'address']) {
+    expect(of(part)).toMatchObject([{ is: 'doubtful', message: expect.stringMatching(/^not looked at/) }]);
+  }
+});
+
 test('a port that the service of this directory has is right, and one that somebody else has is not, of metrics too', async () => {
   const [port, metricsPort, other] = [await takenPort(), await takenPort(), await takenPort()];
   const note = {

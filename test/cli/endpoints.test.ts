@@ -139,12 +139,6 @@ test.for([
     says: /^TIDINGS_URL must be [^\n]*\n$/,
   },
   {
-    what: 'a bad --url',
-    args: ['--url', 'nowhere'],
-    environment: {} as Record<string, string>,
-    says: /^--url must be [^\n]*\n$/,
-  },
-  {
     what: 'a token that no header takes',
     args: [],
     environment: { TIDINGS_TOKEN: 'hush\nhush' },
@@ -155,6 +149,20 @@ test.for([
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toMatch(says);
   expect(stderr).not.toContain('hush');
+});
+
+test.for([
+  [['--url', 'nowhere'], '--url must be a URL such as http://127.0.0.1:4000 (its value is not shown).'],
+  [['--url', 'http://u:hush@127.0.0.1'], '--url must be a URL such as http://127.0.0.1:4000 (its value is not shown).'],
+  [['--url', ''], '--url must be a URL such as http://127.0.0.1:4000 (its value is not shown).'],
+  [['--token', ''], '--token is empty.'],
+] as const)('%j is a wrong use, and asks nobody: exit status 2', async ([args, says]) => {
+  expect(await run([...args], given())).toEqual({ status: 2, stdout: '', stderr: `tidings: ${says}\n` });
+});
+
+test('a port that is none leaves the default in the sentence about a service that is not there', async () => {
+  const { stderr } = await run(['--token', 'a-token'], { PORT: '70000' });
+  expect(stderr).toMatch(/^Asking http:\/\/127\.0\.0\.1:4000 /);
 });
 
 test('a server that does not answer is one sentence on stderr, and exit status 1', async () => {

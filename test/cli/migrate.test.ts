@@ -24,6 +24,7 @@ test('it runs what is pending, prints it, and exits 0 also when there is nothing
     stdout: 'nothing to migrate\n',
     stderr: superuser,
   });
+  expect(await runTidings(['migrate', '--json'], { environment })).toMatchObject({ status: 0, stdout: '[]\n' });
 });
 
 test('a role of its own, which is no superuser, is warned of nothing', async () => {

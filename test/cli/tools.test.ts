@@ -108,7 +108,24 @@ test('healthcheck says by its exit status whether a service answers', async () =
   expect(await runTidings(['healthcheck', target.url])).toMatchObject({ status: 1 });
   const environment = { PORT: port };
   expect(await runTidings(['healthcheck'], { environment })).toEqual({ status: 0, stdout: 'ok\n', stderr: '' });
+  expect(await runTidings(['healthcheck', '--json'], { environment })).toMatchObject({ stdout: '{"ok":true}\n' });
   expect(await runTidings(['healthcheck', 'http://127.0.0.1:1'])).toMatchObject({ status: 1, stdout: '' });
+  for (const wrong of ['nonsense', 'http://u:hush@127.0.0.1:1']) {
+    const refused = await runTidings(['healthcheck', wrong]);
+    expect(refused).toMatchObject({ status: 2, stdout: '' });
+    expect(refused.stderr).not.toContain('hush');
+  }
+  const forward = await runTidings([
+    'listen',
+    '--port',
+    '0',
+    '--secret',
+    secret,
+    '--forward',
+    'http://u:hush@127.0.0.1',
+  ]);
+  expect(forward).toMatchObject({ status: 2, stdout: '' });
+  expect(forward.stderr).not.toContain('hush');
 });
 
 test('bash completes every command, and the options of each', async () => {

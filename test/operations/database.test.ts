@@ -57,6 +57,15 @@ test('a database that stays away is waited for, which is said at once, and repor
   expect(error.lines.join()).not.toContain('hidden');
 });
 
+test('a stop ends the wait for a database that stays away', async () => {
+  const stop = new AbortController();
+  const url = 'postgres://somebody:hidden@127.0.0.1:1/nothing';
+  const outcome = prepareDatabase({ url, isOurs: false, log, stop: stop.signal }).catch((error: unknown) => error);
+  await eventually(() => warnings.length > 0);
+  stop.abort();
+  expect(await outcome).toBe(stop.signal.reason);
+});
+
 /** A role of a test's own, and the URL of the shared database or another with it. */
 async function openRole(options: string) {
   const role = `role_${randomUUID().replaceAll('-', '')}`;

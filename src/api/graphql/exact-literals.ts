@@ -10,7 +10,7 @@ import {
   type ValidationContext,
   getNamedType,
 } from 'graphql';
-import { inexactSentence, isExact } from './exact-numbers.ts';
+import { inexactSentence, isExact } from '../../policy/exact-numbers.ts';
 import { longestMessage } from './errors.ts';
 
 /** The name of the scalar that takes any JSON. */

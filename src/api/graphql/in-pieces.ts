@@ -7,7 +7,7 @@ const rowsAtOnce = 100;
 const rowsOfPiece = 25;
 
 type Turns = {
-  /** Null: now. Else resolves when the loop has gone on, and so many rows have their turn. */
+  /** Null: now. Otherwise resolves when the loop has gone on, and so many rows have their turn. */
   take(rows: number): Promise<void> | null;
 };
 

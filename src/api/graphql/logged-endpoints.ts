@@ -5,8 +5,9 @@ import type { Endpoints } from './builder.ts';
 
 /** `by` gives who asks: a user's id, or the name of a token. */
 export function logged(endpoints: Endpoints, { by, log }: { by(): Promise<string>; log: Logger }): Endpoints {
+  /** What was done is told also when the database cannot say any more who did it. */
   async function note(fields: object, message: string): Promise<void> {
-    log.info({ ...fields, by: await by() }, message);
+    log.info({ ...fields, by: await by().catch(() => 'unknown') }, message);
   }
 
   return {

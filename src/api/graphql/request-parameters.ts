@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import { GraphQLError } from 'graphql';
 import type { GraphQLParams, Plugin } from 'graphql-yoga';
 import type { Budget } from './budgets.ts';
-import { BadForm, inexactSentence, parseJson } from './exact-numbers.ts';
+import { BadForm, inexactSentence, parseJson } from '../../policy/exact-numbers.ts';
 import { longestMessage } from './errors.ts';
 
 /** Drops a byte order mark, as RFC 8259, section 8.1, allows. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { inexactSentence, isExact, parseJson } from '../../src/api/graphql/exact-numbers.ts';
+import { inexactSentence, isExact, parseJson } from '../../src/policy/exact-numbers.ts';
 
 test.each([
   ...['0', '-0', '0.0', '0e5', '-0.00e-7', '1', '1.0', '1.50', '100', '1e2', '1E+2', '0.1', '-0.1', '12.5e-3', '1e21'],
