@@ -16,7 +16,7 @@ async function renderPage(): Promise<Buffer> {
     endpoint: 'graphql',
     defaultTabs: await readOperations(),
     defaultEditorToolsVisibility: 'variables',
-    // Else the browser would store a token that somebody writes there.
+    // Otherwise the browser would store a token that somebody writes there.
     shouldPersistHeaders: false,
   });
   const root = '<div id="root"></div>';

@@ -1,4 +1,4 @@
-// Takes connections that broke out of their pool, which would else be one connection short for ever.
+// Takes connections that broke out of their pool, which would otherwise be one connection short for ever.
 
 type Client = {
   query(...args: unknown[]): unknown;

@@ -74,7 +74,7 @@ export async function pendingMigrations(database: DatabaseAddress): Promise<stri
 
 /** The same on a connection that is there: of a database in use, in whose place a backup may have been put. */
 export async function missingMigrations(orm: MikroORM, schema?: string): Promise<string[]> {
-  // By its full name: without the right to look into the schema, the table would else seem to be missing.
+  // By its full name: without the right to look into the schema, the table would otherwise seem to be missing.
   const question = `select name from ${quotedSchema(schema)}.${tableName}`;
   const applied = await orm.em
     .fork()

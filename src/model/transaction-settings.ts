@@ -20,7 +20,7 @@ const readCommitted = 'isolation level read committed';
 
 function settingsOf({ statementMs, idleMs, schema }: TransactionScope): Record<string, string> {
   return {
-    // pg_temp last, because a temporary table would else be found before ours.
+    // pg_temp last, because a temporary table would otherwise be found before ours.
     search_path: `${quotedSchema(schema)}, pg_temp`,
     datestyle: 'ISO',
     intervalstyle: 'postgres',

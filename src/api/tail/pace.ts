@@ -1,7 +1,7 @@
 // Holds back those who together would take more than their share.
 
 export type Pace = {
-  /** Null: now. Else resolves when it is this one's turn. */
+  /** Null: now. Otherwise resolves when it is this one's turn. */
   turn(): Promise<void> | null;
 };
 
