@@ -55,8 +55,8 @@ export function spansInJson(body: string): SeenSpan[] {
           status,
         }) => ({
           ...{ traceId, spanId, name, kind, parentSpanId: parentSpanId ?? null },
-          startMs: Number(startTimeUnixNano) / 1e6,
-          endMs: Number(endTimeUnixNano) / 1e6,
+          startMs: inMs(startTimeUnixNano),
+          endMs: inMs(endTimeUnixNano),
           attributes: ofJson(attributes),
           status: status?.code ?? 0,
           statusMessage: status?.message ?? '',
@@ -87,8 +87,8 @@ export function spansInProtobuf(body: Buffer): SeenSpan[] {
         parentSpanId: messages(span, 4)[0]?.toString('hex') ?? null,
         name: messages(span, 5)[0]!.toString(),
         kind: numbers(span, 6)[0] ?? 0,
-        startMs: numbers(span, 7)[0]! / 1e6,
-        endMs: numbers(span, 8)[0]! / 1e6,
+        startMs: inMs(numbers(span, 7)[0]!),
+        endMs: inMs(numbers(span, 8)[0]!),
         attributes: ofProtobuf(messages(span, 9)),
         status: (status && numbers(status, 3)[0]) ?? 0,
         statusMessage: (status && messages(status, 2)[0]?.toString()) ?? '',
@@ -149,4 +149,9 @@ function messages(message: Buffer, number: number): Buffer[] {
 
 function numbers(message: Buffer, number: number): number[] {
   return fieldsOf(message).flatMap((field) => (field.number === number ? [field.value as number] : []));
+}
+
+/** To the microsecond: as a double, the nanoseconds since 1970 are some 200 wrong. */
+function inMs(nanoseconds: string | number): number {
+  return Math.round(Number(nanoseconds) / 1e3) / 1e3;
 }
