@@ -1,8 +1,5 @@
 // The end of the service by signals, in the middle of its work.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { platform } from 'node:os';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { actAsAdmin } from '../support/admin.ts';
 import { eventually } from '../support/eventually.ts';
@@ -104,24 +101,3 @@ test('a second signal ends the service at once with 1', async () => {
   // It was not the grace that ended it: the endpoints still hung.
   expect(stage.receiver.journal.slice(before).every(({ status }) => status === null)).toBe(true);
 });
-
-/** `script` is another program elsewhere. */
-test.runIf(platform() === 'linux')(
-  'one Ctrl-C lets what npm has started on a terminal end what is in flight, though it comes twice',
-  async () => {
-    const root = new URL('../..', import.meta.url).pathname;
-    const environment = { PORT: '0', VALKEY_URL: inject('valkeyUrl'), LOG_FORMAT: 'json', SHUTDOWN_GRACE: '2s' };
-    const child = spawn('script', ['-qec', `npm --prefix '${root}' start`, '/dev/null'], {
-      cwd: stage.place.path,
-      env: { PATH: process.env['PATH'], ...environment },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    let shown = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text));
-    await eventually(() => shown.includes('"msg":"ready"'), { saying: 'the ready line' });
-    child.stdin.write('\u0003');
-    await once(child, 'exit');
-    // What npm itself ends with is another matter.
-    expect(shown).toContain('ended: everything in flight is written');
-  },
-);
