@@ -117,7 +117,7 @@ export function runInstance(parts: InstanceParts): RunningInstance {
       take(rows, done) {
         const taken = leases.take(rows).then((held) => {
           takeOvers.took(rows, held);
-          counts.leases('taken', held.length);
+          if (held.length > 0) counts.leases('taken', held.length);
           return held;
         });
         answer(taken, done, 'leases could not be taken');

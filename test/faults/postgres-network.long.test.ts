@@ -110,3 +110,14 @@ test('a transaction of somebody else that stays open delays no event but its own
   await nemesis.close(true);
   await eventually(() => world.endpoints.every((endpoint) => world.stage.receiver.of(endpoint).at(-1)?.eventId === id));
 });
+
+test('a stop while the way to Postgres is silent ends with 0, 8 s after the grace at the latest', async () => {
+  await using other = await openFaultWorld({ valkeyUrl: inject('valkeyUrl'), environment: { SHUTDOWN_GRACE: '1s' } });
+  await other.underLoad(async () => {}, { batches: 3, size: 20 });
+  other.postgres.blackhole(true);
+  const begunAt = performance.now();
+  expect(await other.stage.service().stop()).toBe(0);
+  // Its threads and its HTTP have some seconds to end on a slow machine.
+  expect(performance.now() - begunAt).toBeLessThan(15_000);
+  other.postgres.blackhole(false);
+});
