@@ -53,6 +53,9 @@ const expected: Record<keyof typeof otherwise, unknown> = {
   statement_timeout: '7s',
   lock_timeout: '0',
   idle_in_transaction_session_timeout: '8s',
+  tcp_keepalives_idle: '5',
+  tcp_keepalives_interval: '5',
+  tcp_user_timeout: '15000',
 };
 const shown = Object.keys(expected).map((name) => `current_setting('${name}') as ${name}`);
 const show = `select ${shown.join(', ')}`;

@@ -21,6 +21,9 @@ export const otherwise: Record<string, string> = {
   statement_timeout: '500ms',
   lock_timeout: '1ms',
   idle_in_transaction_session_timeout: '250ms',
+  tcp_keepalives_idle: '600',
+  tcp_keepalives_interval: '60',
+  tcp_user_timeout: '90000',
 };
 
 /** What a role's own schema, or whatever comes first in its path, may hold. */
