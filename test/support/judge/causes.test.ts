@@ -272,3 +272,17 @@ test('it counts what was in flight at one time, also while Postgres is away and 
   for (const attempt of history.attempts) attempt.recordedAt = 9_000;
   expect(judge(history).wrongs).toContain('unrecorded: steady-1: 30 requests of a1 were in flight (lost Postgres)');
 });
+
+test('it does not count what a thread took with it once more when Postgres is away', () => {
+  const history = goodHistory(20);
+  const [lost, later] = [history.events.slice(0, 10), history.events.slice(10)];
+  halt(history, 'lost a thread', 105, { goesOnAt: 110 });
+  history.requests.length = 10;
+  history.attempts.length = 0;
+  for (const { position } of [...lost, ...later]) {
+    history.requests.push(request(position, 200 + position * 10));
+    history.attempts.push(row(position, position <= 10 ? 205 + position * 10 : 1_000 + position));
+  }
+  halt(history, 'lost Postgres', 405, { goesOnAt: 900 });
+  expect(judge(history)).toMatchObject({ wrongs: [], inFlightAtHalts: 20, repeats: 10 });
+});

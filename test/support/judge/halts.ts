@@ -23,7 +23,7 @@ export function checkByHalts({ sent, matched, isRestored }: Told, halts: Halts, 
   verdict.late += excuses.late.size;
 }
 
-/** The halts at which each request had been sent, and no row told of it. */
+/** The halts at which each request had been sent, and no row told of it; none after one that made its process forget it. */
 function findInFlight(sent: readonly SeenRequest[], rows: Rows, halts: Halts): InFlight {
   const found = new Map<SeenRequest, Halt[]>();
   for (const request of sent) {
@@ -33,7 +33,12 @@ function findInFlight(sent: readonly SeenRequest[], rows: Rows, halts: Halts): I
       // What was written before a kill may be read after it.
       return (request.sentAt ?? request.begunAt) <= (goesOnAt ?? Infinity) && recordedAt > at;
     });
-    if (its.length > 0) found.set(request, its);
+    const forgottenAt = Math.min(...its.filter(forgets).map(({ at }) => at));
+    if (its.length > 0)
+      found.set(
+        request,
+        its.filter(({ at }) => at <= forgottenAt),
+      );
   }
   return found;
 }
