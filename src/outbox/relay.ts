@@ -52,7 +52,7 @@ export function startRelay({ orm, stream, counted = () => {}, log, traces }: Rel
       }
     },
   });
-  let problem = new Error('the relay has ended');
+  let problem = new Error('Postgres has not answered yet');
 
   function warn(error: unknown, message: string): void {
     log.warn({ reason: reasonOf(error) }, message);

@@ -207,6 +207,7 @@ export const attacks: Record<string, Attack> = {
       socket.write('POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n');
     }
     for (let round = 0; round < 10; round += 1) {
+      // To be slow is the attack.
       await sleep(100);
       for (const socket of sockets) socket.write('{');
     }
