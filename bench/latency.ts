@@ -1,12 +1,15 @@
-// How long it takes from asking for an event to its request at the receiver.
+// How long it takes from asking for an event, and from its commit, to its request at the receiver.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { MikroORM } from '@mikro-orm/postgresql';
 import type pg from 'pg';
 import { makeData, publish } from './api.ts';
+import { unixMs } from './clock.ts';
 import type { BenchEndpoint } from './endpoints.ts';
 import type { Received } from './received.ts';
 
-export type Asked = ReadonlyMap<string, number>;
+/** Unix milliseconds, by event id. */
+export type Times = ReadonlyMap<string, number>;
 
 /** Publishes one event of each type, together; resolves with their ids. */
 export type Publish = (types: readonly string[]) => Promise<string[]>;
@@ -39,7 +42,7 @@ export async function publishSteadily(
   publishAll: Publish,
   endpoints: readonly BenchEndpoint[],
   { perSecond, forMs }: { perSecond: number; forMs: number },
-): Promise<Asked> {
+): Promise<Times> {
   const asked = new Map<string, number>();
   const calls: Promise<void>[] = [];
   const startedAt = performance.now();
@@ -50,7 +53,7 @@ export async function publishSteadily(
     const wait = dueAt - performance.now();
     if (wait > 1) await sleep(wait);
     const call = async () => {
-      const askedAtMs = performance.timeOrigin + performance.now();
+      const askedAtMs = unixMs();
       const types = Array.from({ length: ofCall }, (_, place) => endpoints[(index + place) % endpoints.length]!.type);
       for (const id of await publishAll(types)) asked.set(id, askedAtMs);
     };
@@ -60,10 +63,20 @@ export async function publishSteadily(
   return asked;
 }
 
-/** Milliseconds for each that was asked for and came. */
-export function latencies(asked: Asked, received: readonly Received[]): number[] {
+/** When the events after position `after` were committed, by a Postgres that tells it. */
+export async function readCommits(orm: MikroORM, after: number): Promise<Times> {
+  const rows = await orm.em.fork().execute<{ id: string; atMs: number }[]>(
+    `select e.id, (extract(epoch from pg_xact_commit_timestamp(e.xmin)) * 1000)::float8 as "atMs"
+       from webhook_log l join webhook_events e on e.id = l.event_id where l.position > ?`,
+    [after],
+  );
+  return new Map(rows.map(({ id, atMs }) => [id, atMs]));
+}
+
+/** Milliseconds for each that has a time and came. */
+export function latencies(since: Times, received: readonly Received[]): number[] {
   return received.flatMap(({ id, atMs }) => {
-    const askedAtMs = asked.get(id);
-    return askedAtMs === undefined ? [] : [atMs - askedAtMs];
+    const sinceMs = since.get(id);
+    return sinceMs === undefined ? [] : [atMs - sinceMs];
   });
 }

@@ -6,6 +6,7 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { type RequestListener, createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
+import { unixMs } from './clock.ts';
 import { loggedVariables } from './received.ts';
 
 const [port, logFile = '', answersAfterMs, key = '', cert = ''] = process.argv.slice(2);
@@ -27,7 +28,7 @@ process.on('SIGHUP', () => (isHanging = !isHanging));
 const receive: RequestListener = (request, response) => {
   request.resume();
   if (isHanging && request.url!.startsWith('/hanging')) return;
-  const seconds = (performance.timeOrigin + performance.now()) / 1_000;
+  const seconds = unixMs() / 1_000;
   const values = headers.map((name) => String(request.headers[name] ?? '-'));
   lines.push(`${[request.url, ...values, seconds.toFixed(6)].join(' ')}\n`);
   const answer = () => response.writeHead(204).end();

@@ -3,6 +3,7 @@
 import { symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MikroORM } from '@mikro-orm/postgresql';
+import pg from 'pg';
 import { openEmbeddedPostgres } from '../src/embedded/postgres.ts';
 import { findValkey } from '../src/embedded/valkey.ts';
 import { migrate } from '../src/model/migrations.ts';
@@ -28,14 +29,24 @@ export type Servers = {
   versions: Record<string, string>;
 };
 
+export type ServerOptions = {
+  /** Of the row's own ORM. */
+  connections?: number;
+  /** Postgres tells when each transaction was committed. */
+  tellsCommits?: boolean;
+};
+
 /** The Postgres that the service starts when it is given none, here with the tables made, and a Valkey that has a URL. */
 export async function openServers(
   ground: Ground,
   directory: string,
-  /** Of the row's own ORM. */
-  { connections = 2 }: { connections?: number } = {},
+  { connections = 2, tellsCommits = false }: ServerOptions = {},
 ): Promise<Servers> {
   const log = { info: () => {}, warn: (message: string) => console.error(message) };
+  if (tellsCommits) {
+    await using postgres = await openEmbeddedPostgres({ directory, log });
+    await tellCommits(postgres.url);
+  }
   const { url: databaseUrl } = await ground.open(openEmbeddedPostgres({ directory, log }));
   const valkey = (await findValkey()) === null ? null : await ground.open(openValkeyServer());
   await migrate({ url: databaseUrl });
@@ -45,4 +56,12 @@ export async function openServers(
     .fork()
     .execute<[{ postgres: string }]>(`select current_setting('server_version') as postgres`);
   return { databaseUrl, valkeyUrl: valkey?.url ?? null, valkeyPid: valkey?.pid ?? null, orm, versions: { postgres } };
+}
+
+/** From its next start on. */
+async function tellCommits(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query('alter system set track_commit_timestamp = on');
+  await client.end();
 }

@@ -27,12 +27,18 @@ export async function openStage(
     profileDirectory = null,
     receiver: kind = {},
     defaults = [],
-  }: { profileDirectory?: string | null; receiver?: ReceiverOptions; defaults?: readonly string[] } = {},
+    tellsCommits = false,
+  }: {
+    profileDirectory?: string | null;
+    receiver?: ReceiverOptions;
+    defaults?: readonly string[];
+    tellsCommits?: boolean;
+  } = {},
 ): Promise<Stage> {
   const directory = await openDirectory(ground);
   const receiver = await openReceiver(ground, directory, kind);
   const secretsDirectory = await writeConfiguration(directory, endpoints, receiver.url, defaults);
-  const servers = await openServers(ground, directory);
+  const servers = await openServers(ground, directory, { tellsCommits });
   const { databaseUrl, valkeyUrl } = servers;
   const options = {
     ...{ directory, secretsDirectory, databaseUrl, valkeyUrl, threads, profileDirectory },

@@ -6,7 +6,8 @@ import { Pool } from 'undici';
 import { type Timed, inTurn } from '../sides/lines.ts';
 import { type Post, keyOf, postByRequest } from './post.ts';
 import { openRecording } from './recorded.ts';
-import { nowMs, serve } from './serve.ts';
+import { unixMs } from '../clock.ts';
+import { serve } from './serve.ts';
 
 type Job = { path: string; post: Post };
 
@@ -25,7 +26,7 @@ let startedAtMs: number | null = null;
 const worker = new Worker<Job>(
   name,
   async ({ data: { path, post } }) => {
-    startedAtMs ??= nowMs();
+    startedAtMs ??= unixMs();
     const beganAtMs = Date.now();
     await postByRequest(pool, { path, key: keys.get(path)!, post });
     await recording.insert(path, post, beganAtMs);
@@ -54,7 +55,7 @@ serve({
     const before = await recording.count();
     await queue.resume();
     await over.promise;
-    const endedAtMs = nowMs();
+    const endedAtMs = unixMs();
     const rows = (await recording.count()) - before;
     if (rows !== wanted) throw new Error(`${wanted} jobs left ${rows} rows`);
     return { startedAtMs: startedAtMs!, endedAtMs };

@@ -2,7 +2,8 @@
 
 import { Client } from 'undici';
 import { type Post, keyOf, postByDispatch, postByRequest } from './post.ts';
-import { nowMs, serve } from './serve.ts';
+import { unixMs } from '../clock.ts';
+import { serve } from './serve.ts';
 import type { Lines, Timed } from '../sides/lines.ts';
 
 type Way = 'dispatch' | 'request';
@@ -19,11 +20,11 @@ serve({
     lines = given;
   },
   async run(): Promise<Timed> {
-    const startedAtMs = nowMs();
+    const startedAtMs = unixMs();
     await Promise.all(
       lines.map(async ({ path, secret, posts }) => await sendAll(clientOf(path), { path, key: keyOf(secret), posts })),
     );
-    return { startedAtMs, endedAtMs: nowMs() };
+    return { startedAtMs, endedAtMs: unixMs() };
   },
 });
 

@@ -5,7 +5,8 @@ import { Pool } from 'undici';
 import { type Timed, inTurn } from '../sides/lines.ts';
 import { type Post, keyOf, postByRequest } from './post.ts';
 import { openRecording } from './recorded.ts';
-import { nowMs, serve } from './serve.ts';
+import { unixMs } from '../clock.ts';
+import { serve } from './serve.ts';
 
 type Job = { path: string; post: Post };
 
@@ -45,9 +46,9 @@ serve({
   async run(): Promise<Timed> {
     const wanted = left;
     const before = await recording.count();
-    const startedAtMs = nowMs();
+    const startedAtMs = unixMs();
     await Promise.all(Array.from({ length: loops }, work));
-    const endedAtMs = nowMs();
+    const endedAtMs = unixMs();
     const rows = (await recording.count()) - before;
     if (rows !== wanted) throw new Error(`${wanted} jobs left ${rows} rows`);
     return { startedAtMs, endedAtMs };

@@ -12,8 +12,3 @@ export function serve({ load, run }: { load(lines: Lines): Promise<void>; run():
   });
   process.on('disconnect', () => process.exit(0));
 }
-
-/** Unix milliseconds, with fractions. */
-export function nowMs(): number {
-  return performance.timeOrigin + performance.now();
-}
